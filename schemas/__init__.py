@@ -1,0 +1,1 @@
+"""The nouns: what flows between stages, workers and the pipeline. Imports nothing of ours."""

@@ -1,0 +1,150 @@
+"""A drive log: one continuous recording, as references to sensor data, never the data itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.geometry import Matrix
+from schemas.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One image: where it lies and how it was taken."""
+
+    name: str
+    path: Path
+    intrinsics: Matrix
+    """K [3, 3] in pixels."""
+    ego_from_camera: Matrix
+    """[4, 4]; camera frame: x right, y down, z forward."""
+    time: float
+    """Seconds, on the log's clock."""
+    size: tuple[int, int]
+    """Width and height in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One turn of a spinning LiDAR."""
+
+    path: Path
+    ego_from_lidar: Matrix
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One annotated object. ``size`` is length, width, height [m]; the pose's x axis points along the length."""
+
+    instance: str
+    """Id of the object, unique in the log."""
+    category: str
+    world_from_box: Matrix
+    """[4, 4]; the origin of the box frame is the centre of the box."""
+    size: tuple[float, float, float]
+    lidar_points: int
+    """LiDAR points inside, -1 when not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Human or simulated ground truth of one frame, by reference; None where the log has none."""
+
+    voxels: Path | None = None
+    """SemanticKITTI ``.label`` (its ``.invalid`` beside it) or Occ3D ``labels.npz``."""
+    points: Path | None = None
+    """Per-point labels of the frame's sweep: SemanticKITTI ``.label`` or nuScenes lidarseg ``.bin``."""
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One moment of a log. ``name`` is the data set's own: ``000042`` in KITTI, the sample token in nuScenes."""
+
+    name: str
+    time: float
+    """Seconds, on the log's clock."""
+    world_from_ego: Matrix | None
+    cameras: tuple[Camera, ...] = ()
+    sweep: Sweep | None = None
+    truth: Truth = field(default_factory=Truth)
+
+    def ego_from_grid(self, grid: Grid) -> Matrix:
+        """[4, 4] from ``grid.frame`` to the ego frame; a LiDAR grid needs a sweep or lies in the ego frame."""
+        return self.sweep.ego_from_lidar if grid.frame == "lidar" and self.sweep else np.eye(4)
+
+    def world_from_grid(self, grid: Grid) -> Matrix | None:
+        """[4, 4] from ``grid.frame`` to the world; None without a pose."""
+        return None if self.world_from_ego is None else self.world_from_ego @ self.ego_from_grid(grid)
+
+
+@dataclass(frozen=True, slots=True)
+class DriveLog:
+    """One continuous recording.
+
+    ``digest`` changes when anything a stage may read from the log changes. ``warnings`` say what is
+    missing or odd (a scan without a file, a time that runs backwards) in whole sentences.
+    """
+
+    id: str
+    digest: str
+    frames: tuple[Frame, ...]
+    warnings: tuple[str, ...] = ()
+
+    def part(self, start: int, stop: int) -> DriveLog:
+        """The same log with the frames [start, stop) only."""
+        return replace(self, frames=self.frames[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class VoxelTruth:
+    """Truth over a grid. ``semantics`` uint8 [X, Y, Z] in class ids, UNKNOWN where unlabelled; ``scored`` bool
+    [X, Y, Z] is where the benchmark compares (not ``.invalid``; Occ3D: ``mask_camera``)."""
+
+    semantics: NDArray[np.uint8]
+    scored: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class PointTruth:
+    """Truth of a sweep's points: ``semantics`` uint8 [n] in class ids (UNKNOWN: not scored), ``instance`` uint16 [n]."""
+
+    semantics: NDArray[np.uint8]
+    instance: NDArray[np.uint16]
+
+
+class LogReader(Protocol):
+    """Reads one data set layout. A reader is a small picklable value: it holds the root, not open files.
+
+    Every method that opens a file raises DamagedFile (which file, what is wrong) when it cannot be read.
+    """
+
+    root: Path
+
+    def log_ids(self) -> list[str]:
+        """Ids of the logs under the root, sorted."""
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        """The logs, one at a time. Raises BadLog for an id that is not there."""
+
+    def points(self, sweep: Sweep) -> NDArray[np.float32]:
+        """Points [n, 4]: x, y, z [m] in the LiDAR frame, and intensity 0..1."""
+
+    def image(self, camera: Camera) -> NDArray[np.uint8]:
+        """Pixels [height, width, 3], RGB."""
+
+    def check_image(self, camera: Camera) -> None:
+        """Raises DamagedFile when the image is missing, truncated or not an image; decodes no pixels."""
+
+    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
+        """Voxel truth of the frame in the data set's own grid and taxonomy."""
+
+    def point_truth(self, frame: Frame) -> PointTruth | None:
+        """Point truth of the frame's sweep, in the order of ``points``."""

@@ -1,0 +1,33 @@
+"""The error tree. Every message says what is wrong, where, and what to do about it."""
+
+
+class OcclabelError(Exception):
+    """Anything occlabel refuses: shown to the user as one sentence, without a traceback."""
+
+
+class BadRecipe(OcclabelError):
+    """A recipe, an option or a preset name that cannot be used."""
+
+
+class BadLog(OcclabelError):
+    """A drive log that cannot be read as a whole: unknown layout, missing calibration, wrong poses."""
+
+
+class DamagedFile(OcclabelError):
+    """One sensor or truth file that cannot be read: the frame it belongs to goes on without it."""
+
+
+class BadWeights(OcclabelError):
+    """A weight file that is corrupt or made for another grid, taxonomy or network."""
+
+
+class BadPredictions(OcclabelError):
+    """Predictions that cannot be scored or exported."""
+
+
+class StoreError(OcclabelError):
+    """A store, artifact or version that is missing, incomplete or altered."""
+
+
+class GateFailed(OcclabelError):
+    """A version that does not pass the recipe's gates; nothing is published."""

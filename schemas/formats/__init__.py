@@ -1,0 +1,1 @@
+"""Label files as the field writes them, to and from plain arrays."""

@@ -1,0 +1,90 @@
+"""The voxel grid: where a label volume lies and how fine it is."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from schemas.errors import BadRecipe
+
+
+class Grid(BaseModel):
+    """An axis-aligned grid of cubic voxels, fixed to the car.
+
+    Arrays over it are indexed [x, y, z], C order, x forward, y left, z up. Voxel (i, j, k) covers
+    ``origin + (i, j, k) * voxel_size`` up to the next voxel; its point is its centre.
+    ``ranges`` names the boxes that evaluation scores, as ``{name: ((x0, x1), (y0, y1))}`` in voxels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: tuple[float, float, float]
+    """Lower corner [m] in ``frame``."""
+    voxel_size: float
+    """Edge of a voxel [m]."""
+    shape: tuple[int, int, int]
+    frame: Literal["lidar", "ego"]
+    """The sensor frame that the grid is fixed to."""
+    ranges: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Grid:
+        if not self.voxel_size > 0 or min(self.shape) < 1:
+            raise ValueError("a grid needs a positive voxel_size and a shape of at least 1 voxel along each axis")
+        return self
+
+    @cached_property
+    def voxels(self) -> int:
+        return int(np.prod(self.shape))
+
+    @cached_property
+    def upper(self) -> tuple[float, float, float]:
+        """Upper corner [m]."""
+        x, y, z = (o + n * self.voxel_size for o, n in zip(self.origin, self.shape, strict=True))
+        return (x, y, z)
+
+    def centres(self) -> NDArray[np.float64]:
+        """Voxel centres [X, Y, Z, 3] in metres, in ``frame``."""
+        index = np.moveaxis(np.indices(self.shape), 0, -1)
+        return (index + 0.5) * self.voxel_size + np.array(self.origin)
+
+    def cells(self, points: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Voxel indices [n, 3] of ``points`` [n, 3] (metres, in ``frame``), and which lie inside the grid."""
+        cells = np.floor((points[:, :3] - np.array(self.origin)) / self.voxel_size).astype(np.int64)
+        inside = ((cells >= 0) & (cells < np.array(self.shape))).all(axis=1)
+        return cells, inside
+
+
+def _semantickitti() -> Grid:
+    # Ranges as NVlabs/VoxFormer crops them: x from the car, y centred, all heights.
+    return Grid(
+        origin=(0.0, -25.6, -2.0),
+        voxel_size=0.2,
+        shape=(256, 256, 32),
+        frame="lidar",
+        ranges={"12.8": ((0, 64), (96, 160)), "25.6": ((0, 128), (64, 192)), "51.2": ((0, 256), (0, 256))},
+    )
+
+
+def _occ3d() -> Grid:
+    return Grid(
+        origin=(-40.0, -40.0, -1.0),
+        voxel_size=0.4,
+        shape=(200, 200, 16),
+        frame="ego",
+        ranges={"full": ((0, 200), (0, 200))},
+    )
+
+
+GRIDS = {"semantickitti": _semantickitti(), "occ3d": _occ3d()}
+
+
+def grid_preset(name: str) -> Grid:
+    """The preset ``name``. Raises BadRecipe with the known names."""
+    if name not in GRIDS:
+        raise BadRecipe(f"unknown grid preset {name!r}; known: {', '.join(GRIDS)}, or give origin, voxel_size, shape and frame")
+    return GRIDS[name]

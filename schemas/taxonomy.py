@@ -1,0 +1,168 @@
+"""The label taxonomy: class ids, names, colours, and the raw ids that data sets write."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from schemas.errors import BadRecipe
+
+UNKNOWN = 255
+"""Semantics of a voxel of which nothing is known (never empty, never a class); in truth: not scored."""
+
+
+class LabelClass(BaseModel):
+    """One class: ``thing`` has instances, ``movable`` can change place between two frames."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: int
+    name: str
+    colour: tuple[int, int, int]
+    thing: bool = False
+    movable: bool = False
+
+
+class Taxonomy(BaseModel):
+    """Classes of a label volume. Ids are 0..n-1 and one of them, ``free_id``, means empty space."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    classes: tuple[LabelClass, ...]
+    free_id: int
+    learning_map: dict[int, int] = {}
+    """Raw id on disk -> class id; raw ids that are not here map to UNKNOWN. Empty: ids are written as they are."""
+    inverse_map: dict[int, int] = {}
+    """Class id -> raw id, for export."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Taxonomy:
+        if [c.id for c in self.classes] != list(range(len(self.classes))):
+            raise ValueError("class ids must be 0..n-1 in order")
+        if len(self.classes) > 64:
+            raise ValueError(f"at most 64 classes are supported, got {len(self.classes)}")
+        if not 0 <= self.free_id < len(self.classes):
+            raise ValueError(f"free_id {self.free_id} is not a class id")
+        return self
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.classes)
+
+    @cached_property
+    def occupied_ids(self) -> tuple[int, ...]:
+        """All class ids but the free id."""
+        return tuple(c.id for c in self.classes if c.id != self.free_id)
+
+    @cached_property
+    def colours(self) -> NDArray[np.uint8]:
+        """RGB [256, 3] by class id; white for free, black for UNKNOWN and unused ids."""
+        table = np.zeros((256, 3), np.uint8)
+        for c in self.classes:
+            table[c.id] = c.colour
+        return table
+
+    @cached_property
+    def from_raw(self) -> NDArray[np.uint8]:
+        """Class id by raw id, [65536]; raw ids outside the learning map give UNKNOWN."""
+        table = np.full(65536, UNKNOWN, np.uint8)
+        for raw, class_id in (self.learning_map or {c.id: c.id for c in self.classes}).items():
+            table[raw] = class_id
+        return table
+
+    @cached_property
+    def to_raw(self) -> NDArray[np.uint16]:
+        """Raw id by class id, [256]; UNKNOWN becomes the raw id of the free class, for formats without unknown."""
+        table = np.full(256, self.inverse_map.get(self.free_id, self.free_id), np.uint16)
+        for c in self.classes:
+            table[c.id] = self.inverse_map.get(c.id, c.id)
+        return table
+
+
+def _classes(rows: str) -> tuple[LabelClass, ...]:
+    """One class a line: name, colour as hex, flags (t thing, m movable)."""
+    result = []
+    for index, row in enumerate(rows.strip().splitlines()):
+        name, colour, *flags = row.split()
+        rgb = (int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16))
+        result.append(LabelClass(id=index, name=name, colour=rgb, thing="t" in flags, movable="m" in flags))
+    return tuple(result)
+
+
+# Ids and maps: PRBonn/semantic-kitti-api config/semantic-kitti.yaml. For completion raw {1, 52, 99} are ignored
+# and raw 0 is empty (remap of evaluate_completion.py).
+_SEMANTICKITTI = Taxonomy(
+    name="semantickitti",
+    free_id=0,
+    classes=_classes(
+        """
+        free           ffffff
+        car            6496f5 t m
+        bicycle        64e6f5 t m
+        motorcycle     1e3c96 t m
+        truck          501eb4 t m
+        other-vehicle  0000ff t m
+        person         ff1e1e t m
+        bicyclist      ff28c8 t m
+        motorcyclist   961e5a t m
+        road           ff00ff
+        parking        ff96ff
+        sidewalk       4b004b
+        other-ground   af004b
+        building       ffc800
+        fence          ff7832
+        vegetation     00af00
+        trunk          873c00
+        terrain        96f050
+        pole           fff096
+        traffic-sign   ff0000
+        """
+    ),
+    learning_map={
+        0: 0, 10: 1, 11: 2, 13: 5, 15: 3, 16: 5, 18: 4, 20: 5, 30: 6, 31: 7, 32: 8, 40: 9, 44: 10, 48: 11, 49: 12,
+        50: 13, 51: 14, 60: 9, 70: 15, 71: 16, 72: 17, 80: 18, 81: 19, 252: 1, 253: 7, 254: 6, 255: 8, 256: 5,
+        257: 5, 258: 4, 259: 5,
+    },
+    inverse_map=dict(enumerate((0, 10, 11, 15, 18, 20, 30, 31, 32, 40, 44, 48, 49, 50, 51, 70, 71, 72, 80, 81))),
+)  # fmt: skip
+
+# Ids: Tsinghua-MARS-Lab/Occ3D. They are written to disk as they are.
+_OCC3D = Taxonomy(
+    name="occ3d",
+    free_id=17,
+    classes=_classes(
+        """
+        others                808080
+        barrier               ff7832
+        bicycle               ffc0cb t m
+        bus                   ffff00 t m
+        car                   0096f5 t m
+        construction_vehicle  00ffff t m
+        motorcycle            c8b400 t m
+        pedestrian            ff0000 t m
+        traffic_cone          fff096
+        trailer               873c00 t m
+        truck                 a020f0 t m
+        driveable_surface     ff00ff
+        other_flat            8b898a
+        sidewalk              4b004b
+        terrain               96f050
+        manmade               d5d5d5
+        vegetation            00af00
+        free                  ffffff
+        """
+    ),
+)
+
+TAXONOMIES = {"semantickitti": _SEMANTICKITTI, "occ3d": _OCC3D}
+
+
+def taxonomy_preset(name: str) -> Taxonomy:
+    """The preset ``name``. Raises BadRecipe with the known names."""
+    if name not in TAXONOMIES:
+        raise BadRecipe(f"unknown taxonomy preset {name!r}; known: {', '.join(TAXONOMIES)}, or list the classes")
+    return TAXONOMIES[name]

@@ -1,0 +1,1 @@
+"""The craft: one folder per step, in the order the data flows: ingest, completion, voting, evaluation, export."""

@@ -1,0 +1,1 @@
+"""The town: a procedural world, driven through and scanned, with exact truth."""
