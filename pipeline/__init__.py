@@ -1,0 +1,1 @@
+"""The chain: recipe, plan, run, version; and what people do with versions."""

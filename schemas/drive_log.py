@@ -114,7 +114,7 @@ class VoxelTruth:
 
 @dataclass(frozen=True, slots=True)
 class PointTruth:
-    """Truth of a sweep's points: ``semantics`` uint8 [n] in class ids (UNKNOWN: not scored), ``instance`` uint16 [n]."""
+    """Truth of a sweep's points: ``semantics`` uint8 [n] class ids (UNKNOWN: not scored), ``instance`` uint16 [n]."""
 
     semantics: NDArray[np.uint8]
     instance: NDArray[np.uint16]

@@ -86,5 +86,7 @@ GRIDS = {"semantickitti": _semantickitti(), "occ3d": _occ3d()}
 def grid_preset(name: str) -> Grid:
     """The preset ``name``. Raises BadRecipe with the known names."""
     if name not in GRIDS:
-        raise BadRecipe(f"unknown grid preset {name!r}; known: {', '.join(GRIDS)}, or give origin, voxel_size, shape and frame")
+        raise BadRecipe(
+            f"unknown grid preset {name!r}; known: {', '.join(GRIDS)}, or give origin, voxel_size, shape and frame"
+        )
     return GRIDS[name]

@@ -112,6 +112,10 @@ class Stage(BaseModel, ABC):
         """Files whose content decides the output (weights). Raises OcclabelError when one is missing."""
         return ()
 
+    def fingerprint_extra(self, space: LabelSpace) -> str:
+        """What else decides the output and is neither an option nor the content of ``files``."""
+        return ""
+
     def refuse(self, space: LabelSpace) -> str | None:
         """Why this stage cannot work in ``space``, in a sentence, or None. Asked before any compute."""
         return None

@@ -1,0 +1,21 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a shipped recipe.")]
+LogsRoot = Annotated[Path, typer.Option("--logs", help="Root of the drive logs (a KITTI or nuScenes layout).")]
+LogIds = Annotated[list[str] | None, typer.Option("--log", help="Only this log; may be given again.")]
+StorePath = Annotated[str, typer.Option("--store", help="Where artifacts and versions live: a folder or an s3:// URL.")]
+ReaderName = Annotated[
+    str | None, typer.Option("--reader", help="kitti, kitti_raw or nuscenes; recognised when not given.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Changes an option of the recipe.")
+]
+Skips = Annotated[list[str] | None, typer.Option("--skip", metavar="SLOT", help="Leaves a slot out, e.g. voting.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]

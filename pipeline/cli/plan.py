@@ -1,0 +1,81 @@
+"""``occlabel plan``: what a run would do, and what would stop it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan
+    from workers.store import Store
+
+
+def plan(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    store: StorePath,
+    log: LogIds = None,
+    set_: Overrides = None,
+    skip: Skips = None,
+    reader: ReaderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is done, what is left and what cannot work, without computing anything."""
+    from stages.ingest.recognise import open_logs
+
+    from pipeline.plan import make_plan
+    from pipeline.recipe import load_recipe
+    from workers.store import Store
+
+    target = Store(store)
+    result = make_plan(load_recipe(recipe, set_, skip), open_logs(logs, reader), target, log)
+    if as_json:
+        typer.echo(json.dumps(plan_facts(result, target), indent=1))
+    else:
+        print_plan(result, target)
+
+
+def plan_facts(result: Plan, store: Store) -> dict[str, object]:
+    """The plan as plain values: what ``--json`` prints."""
+    from pipeline.history import seconds_per_frame
+
+    rates = seconds_per_frame(store)
+    rows = result.counts()
+    for row in rows:
+        rate = rates.get(str(row["stage"]))
+        row["worker_seconds"] = None if rate is None else round(rate * int(row["frames"]), 1)  # type: ignore[assignment]
+    return {
+        "logs": len(result.logs),
+        "frames": sum(log.frames for log in result.logs),
+        "stages": rows,
+        "todo": len(result.todo),
+        "refused": result.refused,
+        "warnings": {log.id: list(log.warnings) for log in result.logs if log.warnings},
+    }
+
+
+def print_plan(result: Plan, store: Store) -> None:
+    """The plan as a table, then every refusal and warning."""
+    from rich.console import Console
+    from rich.table import Table
+
+    facts = plan_facts(result, store)
+    console = Console()
+    table = Table("stage", "kind", title=f"{facts['logs']} logs, {facts['frames']} frames", title_justify="left")
+    for name in ("clips", "done", "to do", "data", "estimate"):
+        table.add_column(name, justify="right")
+    for row in facts["stages"]:  # type: ignore[attr-defined]
+        seconds = row["worker_seconds"]
+        estimate = "-" if seconds is None else f"{seconds:.0f} worker s"
+        cells = [str(row[name]) for name in ("stage", "kind", "clips", "done", "todo")]
+        table.add_row(*cells, f"{row['bytes'] / 2**20:.0f} MiB", estimate)
+    console.print(table)
+    for log_id, reason in result.refused.items():
+        console.print(f"refused: {reason if log_id in reason else f'{log_id}: {reason}'}", style="red", highlight=False)
+    for log in result.logs[:20]:
+        for warning in log.warnings:
+            console.print(f"warning: log {log.id}: {warning}", style="yellow", highlight=False)

@@ -1,0 +1,56 @@
+"""``occlabel status``: what a store holds and what its runs did."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import AsJson
+from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from pipeline.history import RunState
+
+
+def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJson = False) -> None:
+    """Show runs (going on, ended, killed), committed clips, versions and quarantine of a store."""
+    from collections import Counter
+
+    from pipeline.history import run_states
+    from pipeline.versions import version_names
+    from workers.store import Store
+
+    target = Store(store)
+    if not target.exists():
+        raise StoreError(f"there is no store at {store}")
+    runs = run_states(target)
+    committed: Counter[str] = Counter()
+    for slot, fingerprint, log in target.artifacts():
+        committed[slot] += len(target.committed(slot, fingerprint, log))
+    quarantine = {run: target.names(f"quarantine/{run}")[1] for run in target.names("quarantine")[0]}
+    if as_json:
+        facts = {
+            "runs": [{**state.model_dump(), "silent": state.silent} for state in runs],
+            "committed_clips": dict(committed),
+            "versions": version_names(target),
+            "quarantine": quarantine,
+        }
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    for state in runs[-10:]:
+        typer.echo(_sentence(state))
+    typer.echo("committed clips: " + (", ".join(f"{slot} {n}" for slot, n in sorted(committed.items())) or "none"))
+    typer.echo("versions: " + (", ".join(version_names(target)) or "none"))
+    for run, entries in quarantine.items():
+        for entry in entries:
+            typer.echo(f"quarantine: {target.location}/quarantine/{run}/{entry}")
+
+
+def _sentence(state: RunState) -> str:
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(state.started))
+    stages = ", ".join(f"{s.slot} {s.done}/{s.total}" for s in state.stages)
+    what = "killed (it says it is running, and is silent)" if state.silent else state.state
+    return f"run {state.run} (started {started} UTC, version {state.version}): {what}; {stages}; {state.seconds:.0f} s"

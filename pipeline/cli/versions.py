@@ -1,0 +1,71 @@
+"""``occlabel versions``: list, show and verify label versions."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import AsJson
+from schemas.errors import StoreError
+
+app = typer.Typer(help="List, show and verify published label versions.", no_args_is_help=True)
+Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
+
+
+@app.command("list")
+def list_(spec: Spec, as_json: AsJson = False) -> None:
+    """List the versions of a store."""
+    from pipeline.versions import published, version_names
+    from workers.store import Store
+
+    store = Store(spec.rpartition("@")[0] if "@" in spec else spec)
+    if not store.exists():
+        raise StoreError(f"there is no store at {store.location}")
+    infos = [info for name in version_names(store) if (info := published(store, name)) is not None]
+    if as_json:
+        typer.echo(json.dumps([info.model_dump(exclude={"recipe"}) for info in infos], indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("version", "created", "logs", "frames", "missing", "content digest")
+    for info in sorted(infos, key=lambda info: info.created):
+        table.add_row(
+            info.name, info.created, str(len(info.logs)), str(info.frames), str(len(info.missing)), info.content_digest
+        )
+    Console().print(table if infos else "no version is published yet")
+
+
+@app.command()
+def show(spec: Spec, as_json: AsJson = False) -> None:
+    """Show what a version says about itself."""
+    from pipeline.versions import open_version
+
+    info = open_version(spec).info
+    if as_json:
+        typer.echo(info.model_dump_json(indent=1))
+        return
+    typer.echo(f"version         {info.name}\ncreated         {info.created} by occlabel {info.code}")
+    typer.echo(f"logs            {len(info.logs)}: {', '.join(info.logs[:10])}{' ...' if len(info.logs) > 10 else ''}")
+    typer.echo(f"frames          {info.frames}\ncontent digest  {info.content_digest}")
+    for gate in info.gates:
+        typer.echo(f"gate            {gate.gate}: {gate.found:.3f} (required {gate.required})")
+    for place, reason in info.missing.items():
+        typer.echo(f"missing         {place}: {reason}")
+    typer.echo("recipe\n  " + "\n  ".join(info.recipe.splitlines()))
+
+
+@app.command()
+def verify(spec: Spec, as_json: AsJson = False) -> None:
+    """Read every voxel of a version again and compare it with what was published. Exit code 1 when any differs."""
+    from pipeline.versions import open_version
+
+    version = open_version(spec)
+    problems = version.verify()
+    if as_json:
+        typer.echo(json.dumps({"version": version.name, "frames": version.info.frames, "problems": problems}, indent=1))
+    else:
+        typer.echo("\n".join(problems) or f"{version.info.frames} frames of {version.name} are as published")
+    raise typer.Exit(1 if problems else 0)

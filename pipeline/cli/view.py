@@ -1,0 +1,40 @@
+"""``occlabel view``: a bird's-eye picture of labels, alone or beside others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def view(
+    versions: Annotated[list[str], typer.Argument(metavar="STORE@VERSION ...", help="One or more label versions.")],
+    out: Annotated[Path, typer.Option("--out", help="The PNG to write.")],
+    log: Annotated[str | None, typer.Option("--log", help="The log; the first one when not given.")] = None,
+    frame: Annotated[
+        str | None, typer.Option("--frame", help="The frame's name; the middle one when not given.")
+    ] = None,
+) -> None:
+    """Draw labels from above, one panel per version: the car looks up."""
+    import numpy as np
+
+    from pipeline.report.birds_eye import birds_eye, panels
+    from pipeline.versions import open_version
+    from schemas.errors import StoreError
+
+    opened = [open_version(spec) for spec in versions]
+    log = log or opened[0].logs[0]
+    names = [published.name for published in opened[0].frames(log)]
+    frame = frame or names[len(names) // 2]
+    images = []
+    for version in opened:
+        found = next((published for published in version.frames(log) if published.name == frame), None)
+        if found is None:
+            raise StoreError(
+                f"version {version.name} has no frame {frame!r} in log {log}; it has e.g. {', '.join(names[:3])}"
+            )
+        images.append(birds_eye(found.load("semantics").astype(np.uint8), version.space.taxonomy))
+    titles = [f"{version.name}: {log} {frame}" for version in opened]
+    panels(images, titles, opened[0].space.taxonomy, out)
+    typer.echo(f"wrote {out}")

@@ -1,0 +1,162 @@
+"""The plan: which clips of which stages are missing, what they wait for, and what cannot work, before any compute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pipeline.fingerprint import fingerprints, sources, stage_digest
+from pipeline.recipe import Recipe
+from schemas.arrays import ARRAYS
+from schemas.drive_log import DriveLog, LogReader
+from schemas.errors import BadLog, OcclabelError, StoreError
+from schemas.stage import Clip, Stage
+from workers.store import Store, safe_name
+
+Key = tuple[int, Clip]
+"""A unit of work: index of the stage in the recipe, and the clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlan:
+    """What is known of one log: its fingerprints (one a stage), its clips, and what is already committed."""
+
+    id: str
+    digest: str
+    frames: int
+    fingerprints: tuple[str, ...]
+    committed: tuple[frozenset[str], ...]
+    """Per stage, the names of the clips that have receipts."""
+    warnings: tuple[str, ...] = ()
+
+    def clips(self, clip_frames: int) -> Iterator[Clip]:
+        for start in range(0, self.frames, clip_frames):
+            yield Clip(self.id, start, min(start + clip_frames, self.frames))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Work left for a recipe over logs. ``refused`` maps a log that cannot be labelled to the sentence why."""
+
+    recipe: Recipe
+    logs: tuple[LogPlan, ...]
+    refused: dict[str, str]
+    todo: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    """Missing work -> the missing work it waits for; in the order it should run, log by log."""
+
+    def counts(self) -> list[dict[str, int | str]]:
+        """Per stage: clips in all, done, to do; frames and bytes (uncompressed) to do."""
+        rows: list[dict[str, int | str]] = []
+        for index, stage in enumerate(self.recipe.stages()):
+            clips = sum(-(-log.frames // self.recipe.clip_frames) for log in self.logs)
+            left = [clip for stage_index, clip in self.todo if stage_index == index]
+            frames = sum(clip.frames for clip in left)
+            voxel_bytes = sum(ARRAYS[name].dtype.itemsize for name in stage.writes) * self.recipe.grid.voxels
+            rows.append(
+                {
+                    "stage": stage.slot,
+                    "kind": stage.kind,
+                    "clips": clips,
+                    "done": clips - len(left),
+                    "todo": len(left),
+                    "frames": frames,
+                    "bytes": frames * voxel_bytes,
+                }
+            )
+        return rows
+
+
+def make_plan(recipe: Recipe, reader: LogReader, store: Store, log_ids: list[str] | None = None) -> Plan:
+    """The plan for the logs (all of the reader's by default).
+
+    One log that cannot be read or lacks what a stage needs is refused and the others go on.
+    Raises OcclabelError when the recipe itself cannot work, BadLog when a named log does not exist.
+    """
+    stages = recipe.stages()
+    for stage in stages:
+        _check_stage(stage, recipe)
+    digests = tuple(stage_digest(stage, recipe.space, recipe.clip_frames) for stage in stages)
+    known = reader.log_ids()
+    if unknown := sorted(set(log_ids or []) - set(known)):
+        raise BadLog(f"{reader.root} has no log {', '.join(unknown)}; it has {', '.join(known[:20]) or 'none'}")
+    logs: list[LogPlan] = []
+    refused: dict[str, str] = {}
+    for log_id in sorted(set(log_ids)) if log_ids else known:
+        try:
+            log = next(iter(reader.logs([log_id])))
+            _check_log(log, recipe)
+        except (BadLog, StoreError) as error:
+            refused[log_id] = str(error)
+            continue
+        prints = fingerprints(recipe, digests, log.digest)
+        pairs = zip(stages, prints, strict=True)
+        committed = tuple(frozenset(store.committed(stage.slot, print_, log.id)) for stage, print_ in pairs)
+        logs.append(LogPlan(log.id, log.digest, len(log.frames), prints, committed, log.warnings))
+    plan = Plan(recipe, tuple(logs), refused)
+    for log_plan in logs:
+        plan.todo.update(_todo(recipe, log_plan))
+    return plan
+
+
+def _todo(recipe: Recipe, log: LogPlan) -> dict[Key, tuple[Key, ...]]:
+    """Missing work of one log. Only what a published clip needs: a committed clip needs nothing."""
+    stages = recipe.stages()
+    clips = list(log.clips(recipe.clip_frames))
+    wanted = {(len(stages) - 1, clip) for clip in clips}
+    result: dict[Key, tuple[Key, ...]] = {}
+    for index in reversed(range(len(stages))):
+        readers = set(sources(stages, index).values())
+        for clip in clips:
+            if (index, clip) not in wanted or clip.name in log.committed[index]:
+                continue
+            halo = stages[index].halo
+            touched = [c for c in clips if c.start < clip.stop + halo and c.stop > clip.start - halo]
+            needs = [(source, c) for source in readers for c in touched]
+            wanted.update(needs)
+            result[index, clip] = tuple(key for key in needs if key[1].name not in log.committed[key[0]])
+    return dict(sorted(result.items(), key=lambda item: (item[0][1].stop + stages[item[0][0]].halo, item[0][0])))
+
+
+def _check_stage(stage: Stage, recipe: Recipe) -> None:
+    """Raises OcclabelError when the stage cannot work anywhere with this recipe."""
+    if (reason := stage.refuse(recipe.space)) is not None:
+        raise OcclabelError(f"stage {stage.slot} ({stage.kind}): {reason}")
+    for path in stage.files(recipe.space):
+        if not path.is_file():
+            raise OcclabelError(f"stage {stage.slot} ({stage.kind}): the file {path} does not exist")
+    need, have = stage.resources(recipe.space).memory, machine_memory()
+    if need > have:
+        raise OcclabelError(
+            f"stage {stage.slot} ({stage.kind}) needs {need / 2**30:.1f} GiB for a clip of {recipe.clip_frames} frames "
+            f"and this machine has {have / 2**30:.1f}; set a smaller clip_frames, window or grid"
+        )
+
+
+def _check_log(log: DriveLog, recipe: Recipe) -> None:
+    """Raises BadLog when the log lacks what a stage needs, StoreError when its id cannot be a path."""
+    safe_name(log.id, "log id")
+    if not log.frames:
+        raise BadLog(f"log {log.id} has no frames")
+    for stage in recipe.stages():
+        lacks = None
+        if "points" in stage.senses and all(frame.sweep is None for frame in log.frames):
+            lacks = "LiDAR scans"
+        elif "images" in stage.senses and not any(frame.cameras for frame in log.frames):
+            lacks = "cameras"
+        elif "poses" in stage.senses and all(frame.world_from_ego is None for frame in log.frames):
+            lacks = "poses"
+        if lacks:
+            raise BadLog(
+                f"log {log.id} has no {lacks}, which stage {stage.slot} ({stage.kind}) needs; "
+                f"leave the log out with --log, or use a recipe without that stage (--skip {stage.slot})"
+            )
+    if recipe.grid.frame == "lidar" and all(frame.sweep is None for frame in log.frames):
+        raise BadLog(
+            f"log {log.id} has no LiDAR, and the recipe's grid is fixed to the LiDAR; use a grid in the ego frame"
+        )
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,94 @@
+"""Label volumes seen from above: the car looks up, left is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from schemas.taxonomy import UNKNOWN, Taxonomy
+
+_BACKGROUND = (24, 26, 30)
+_UNKNOWN_COLOUR = (70, 74, 82)
+_LINE = 16
+
+
+def birds_eye(semantics: NDArray[np.uint8], taxonomy: Taxonomy, scored: NDArray[np.bool_] | None = None) -> Image.Image:
+    """The highest occupied voxel of each column in its class colour, brighter the higher it is.
+
+    ``semantics`` [x, y, z]; columns without any known voxel are grey. ``scored`` [x, y, z] limits what is drawn.
+    """
+    occupied = (semantics != taxonomy.free_id) & (semantics != UNKNOWN)
+    known = semantics != UNKNOWN
+    if scored is not None:
+        occupied, known = occupied & scored, known & scored
+    depth = semantics.shape[2]
+    top = depth - 1 - np.argmax(occupied[:, :, ::-1], axis=2)
+    label = np.take_along_axis(semantics, top[:, :, None], axis=2)[:, :, 0]
+    shade = 0.55 + 0.45 * top / (depth - 1)
+    image = taxonomy.colours[label] * shade[:, :, None]
+    image[~occupied.any(axis=2)] = _BACKGROUND
+    image[~known.any(axis=2)] = _UNKNOWN_COLOUR
+    return _from_above(image)
+
+
+def difference(
+    a: NDArray[np.uint8], truth: NDArray[np.uint8], scored: NDArray[np.bool_], taxonomy: Taxonomy
+) -> Image.Image:
+    """Where a label differs from the truth, per column: green right, orange wrong class, red missed, blue invented.
+
+    A column shows its most frequent kind of occupied voxel, over the scored voxels of both [x, y, z].
+    """
+    free = taxonomy.free_id
+    label_occupied, truth_occupied = (a != free) & (a != UNKNOWN), (truth != free) & (truth != UNKNOWN)
+    kinds = (
+        (label_occupied & truth_occupied & (a == truth), (60, 170, 75)),
+        (label_occupied & truth_occupied & (a != truth), (245, 150, 30)),
+        (~label_occupied & truth_occupied, (225, 45, 45)),
+        (label_occupied & ~truth_occupied & (truth != UNKNOWN), (70, 120, 245)),
+    )
+    counts = np.stack([(mask & scored).sum(axis=2) for mask, _ in kinds], axis=-1)
+    colours = np.array([colour for _, colour in kinds], np.uint8)
+    image = colours[counts.argmax(axis=-1)].astype(np.float64)
+    image[counts.sum(axis=-1) == 0] = _BACKGROUND
+    return _from_above(image)
+
+
+def panels(
+    images: Sequence[Image.Image],
+    titles: Sequence[str],
+    taxonomy: Taxonomy,
+    path: Path,
+    footer: str = "",
+    width: int = 420,
+) -> None:
+    """Writes the images side by side with their titles, and a legend of the classes."""
+    scaled = [
+        image.resize((width, round(image.height * width / image.width)), Image.Resampling.NEAREST) for image in images
+    ]
+    legend_rows = -(-len(taxonomy.occupied_ids) // (2 * len(images)))
+    height = max(image.height for image in scaled) + 30 + (legend_rows + (2 if footer else 1)) * _LINE
+    canvas = Image.new("RGB", (len(scaled) * (width + 10) + 10, height), (255, 255, 255))
+    draw = ImageDraw.Draw(canvas)
+    for index, (image, title) in enumerate(zip(scaled, titles, strict=True)):
+        x = 10 + index * (width + 10)
+        draw.text((x, 8), title, fill=(20, 20, 20))
+        canvas.paste(image, (x, 26))
+    y = max(image.height for image in scaled) + 34
+    column_width = (canvas.width - 10) // (2 * len(images))
+    for index, class_id in enumerate(taxonomy.occupied_ids):
+        x, row = 10 + (index // legend_rows) * column_width, y + (index % legend_rows) * _LINE
+        draw.rectangle((x, row + 1, x + 11, row + 12), fill=taxonomy.classes[class_id].colour, outline=(120, 120, 120))
+        draw.text((x + 16, row), taxonomy.names[class_id], fill=(20, 20, 20))
+    if footer:
+        draw.text((10, y + legend_rows * _LINE + 2), footer, fill=(20, 20, 20))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvas.save(path)
+
+
+def _from_above(image: NDArray[np.floating]) -> Image.Image:
+    """[x, y, 3] with x forward and y left, as a picture with x up."""
+    return Image.fromarray(image[::-1, ::-1].clip(0, 255).astype(np.uint8))

@@ -1,0 +1,65 @@
+"""The schedule: which unit of work is next, what waits, and what can never run because something before it failed."""
+
+from __future__ import annotations
+
+import heapq
+
+from pipeline.plan import Key
+
+
+class Schedule:
+    """Hands out the plan's work in the plan's order, each unit after what it waits for.
+
+    A failed unit takes everything that depends on it along. A unit can be put off until a moment (for a retry).
+    """
+
+    def __init__(self, todo: dict[Key, tuple[Key, ...]]) -> None:
+        self._rank = {key: rank for rank, key in enumerate(todo)}
+        self._keys = list(todo)
+        self._waits = {key: len(needs) for key, needs in todo.items()}
+        self._dependents: dict[Key, list[Key]] = {}
+        for key, needs in todo.items():
+            for need in needs:
+                self._dependents.setdefault(need, []).append(key)
+        self._ready = [self._rank[key] for key, waits in self._waits.items() if waits == 0]
+        heapq.heapify(self._ready)
+        self._later: list[tuple[float, int]] = []
+        self._dead: set[Key] = set()
+
+    def next(self, now: float) -> Key | None:
+        """The next unit that can run at time ``now``, None when all that is left waits."""
+        while self._later and self._later[0][0] <= now:
+            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
+        while self._ready:
+            key = self._keys[heapq.heappop(self._ready)]
+            if key not in self._dead:
+                return key
+        return None
+
+    @property
+    def postponed(self) -> bool:
+        """Whether something waits for a moment to come."""
+        return bool(self._later)
+
+    def done(self, key: Key) -> None:
+        """``key`` is committed; what waited for it alone becomes ready."""
+        for dependent in self._dependents.get(key, ()):
+            self._waits[dependent] -= 1
+            if self._waits[dependent] == 0:
+                heapq.heappush(self._ready, self._rank[dependent])
+
+    def postpone(self, key: Key, until: float) -> None:
+        """``key`` is handed out again, not before ``until``."""
+        heapq.heappush(self._later, (until, self._rank[key]))
+
+    def failed(self, key: Key) -> list[Key]:
+        """``key`` is given up; returns the units that depend on it, which will not run either."""
+        lost: list[Key] = []
+        front = [key]
+        while front:
+            for dependent in self._dependents.get(front.pop(), ()):
+                if dependent not in self._dead:
+                    self._dead.add(dependent)
+                    lost.append(dependent)
+                    front.append(dependent)
+        return sorted(lost, key=lambda k: self._rank[k])
