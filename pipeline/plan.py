@@ -100,22 +100,26 @@ def make_plan(recipe: Recipe, reader: LogReader, store: Store, log_ids: list[str
 
 
 def _todo(recipe: Recipe, log: LogPlan) -> dict[Key, tuple[Key, ...]]:
-    """Missing work of one log. Only what a published clip needs: a committed clip needs nothing."""
+    """Missing work of one log, in the order in which its frames become ready. A committed clip needs nothing."""
     stages = recipe.stages()
     clips = list(log.clips(recipe.clip_frames))
-    wanted = {(len(stages) - 1, clip) for clip in clips}
-    result: dict[Key, tuple[Key, ...]] = {}
-    for index in reversed(range(len(stages))):
+    needs: dict[Key, list[Key]] = {}
+    ready: dict[Key, int] = {}
+    for index, stage in enumerate(stages):
         readers = set(sources(stages, index).values())
         for clip in clips:
-            if (index, clip) not in wanted or clip.name in log.committed[index]:
-                continue
-            halo = stages[index].halo
-            touched = [c for c in clips if c.start < clip.stop + halo and c.stop > clip.start - halo]
-            needs = [(source, c) for source in readers for c in touched]
-            wanted.update(needs)
-            result[index, clip] = tuple(key for key in needs if key[1].name not in log.committed[key[0]])
-    return dict(sorted(result.items(), key=lambda item: (item[0][1].stop + stages[item[0][0]].halo, item[0][0])))
+            touched = [c for c in clips if c.start < clip.stop + stage.halo and c.stop > clip.start - stage.halo]
+            key = (index, clip)
+            needs[key] = [(source, c) for source in readers for c in touched]
+            ready[key] = max([clip.stop, *(ready[need] for need in needs[key])])
+    wanted = {(len(stages) - 1, clip) for clip in clips}
+    result: dict[Key, tuple[Key, ...]] = {}
+    for index, clip in reversed(needs):
+        if (index, clip) in wanted and clip.name not in log.committed[index]:
+            wanted.update(needs[index, clip])
+            missing = (key for key in needs[index, clip] if key[1].name not in log.committed[key[0]])
+            result[index, clip] = tuple(missing)
+    return dict(sorted(result.items(), key=lambda item: (ready[item[0]], item[0][0], item[0][1].start)))
 
 
 def _check_stage(stage: Stage, recipe: Recipe) -> None:

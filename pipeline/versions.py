@@ -126,20 +126,27 @@ def published(store: Store, name: str) -> VersionInfo | None:
 
 
 def collect(store: Store, plan: Plan) -> tuple[list[VersionFrame], list[float], dict[str, str]]:
-    """The committed frames of the plan's last stage, the known share of each, and the clips that have none."""
-    last = len(plan.recipe.stages()) - 1
-    slot = plan.recipe.stages()[last].slot
+    """The committed frames of the plan's last stage, the known share of each, and the clips that have none.
+
+    A frame is damaged when any stage on its way had to do without one of its sensor files.
+    """
+    slots = [stage.slot for stage in plan.recipe.stages()]
     rows: list[VersionFrame] = []
     known: list[float] = []
     missing = dict(plan.refused)
     for log in plan.logs:
         for clip in log.clips(plan.recipe.clip_frames):
-            receipt = store.receipt(slot, log.fingerprints[last], clip)
-            if receipt is None:
+            pairs = zip(slots, log.fingerprints, strict=True)
+            receipts = [store.receipt(slot, fingerprint, clip) for slot, fingerprint in pairs]
+            final = receipts[-1]
+            if final is None:
                 missing[f"{log.id} {clip.name}"] = "not labelled; see the quarantine"
                 continue
-            rows.extend(_rows(receipt))
-            known.extend(receipt.known)
+            damaged: dict[int, list[str]] = {}
+            for damage in (damage for receipt in receipts if receipt is not None for damage in receipt.damaged):
+                damaged.setdefault(damage.frame, []).append(f"{damage.sensor}: {damage.error}")
+            rows.extend(_rows(final, damaged))
+            known.extend(final.known)
     return rows, known, missing
 
 
@@ -180,10 +187,7 @@ def publish(store: Store, plan: Plan, name: str) -> VersionInfo:
     return taken
 
 
-def _rows(receipt: Receipt) -> Iterator[VersionFrame]:
-    damaged: dict[int, list[str]] = {}
-    for damage in receipt.damaged:
-        damaged.setdefault(damage.frame, []).append(f"{damage.sensor}: {damage.error}")
+def _rows(receipt: Receipt, damaged: dict[int, list[str]]) -> Iterator[VersionFrame]:
     for i, name in enumerate(receipt.frames):
         yield VersionFrame(
             log=receipt.log,

@@ -126,7 +126,9 @@ class LogReader(Protocol):
     Every method that opens a file raises DamagedFile (which file, what is wrong) when it cannot be read.
     """
 
-    root: Path
+    @property
+    def root(self) -> Path:
+        """Where the logs lie."""
 
     def log_ids(self) -> list[str]:
         """Ids of the logs under the root, sorted."""

@@ -1,0 +1,38 @@
+# `make demo` and `make test` need Debian (or a relative of it) with Python 3.11, and do all set-up themselves.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+APT := libusb-1.0-0 libgomp1
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format bench clean
+
+demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, draw
+	$(BIN)/occlabel demo --out demo
+
+test: $(READY)  ## the test suite
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## what orchestration costs
+	$(BIN)/python scripts/bench_orchestration.py
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "occlabel needs Python 3.11 ($(PYTHON) was not found; set PYTHON=...)"; exit 1; }
+	@./scripts/system_libraries.sh $(APT)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { ./scripts/system_libraries.sh --install $(notdir $(PYTHON))-venv && $(PYTHON) -m venv --clear $(VENV); }
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,62 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from chain import GRID
+
+from schemas.errors import StoreError
+from schemas.stage import Clip
+from workers.artifact import Artifact, frame_digests
+from workers.store import Store, safe_name
+
+
+def test_of_many_creators_one_wins(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert [store.create("a/b", content) for content in (b"1", b"2")] == [True, False]
+    assert store.get("a/b") == b"1"
+    assert store.get("a/c") is None
+
+
+def test_a_store_pickles_as_its_location(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put("x", b"1")
+    assert pickle.loads(pickle.dumps(store)).get("x") == b"1"
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a b", "é"])
+def test_names_that_could_leave_the_store_are_refused(name: str) -> None:
+    with pytest.raises(StoreError, match="cannot be a name"):
+        safe_name(name, "log id")
+
+
+def test_anybody_can_open_an_artifact_with_plain_zarr(tmp_path: Path) -> None:
+    artifact = Artifact(Store(tmp_path), "voting", "f00", "log")
+    artifact.create(("semantics",), frames=6, clip_frames=4, grid=GRID)
+    artifact.create(("semantics",), frames=6, clip_frames=4, grid=GRID)  # a second worker does the same
+    labels = np.random.default_rng(0).integers(0, 20, (2, *GRID.shape), np.uint8)
+    artifact.write(Clip("log", 4, 6), {"semantics": labels}, clip_frames=4)
+    group = zarr.open(str(tmp_path / "artifacts/voting/f00/log"), mode="r")
+    assert group.attrs["frames"] == 6
+    assert group["semantics"].chunks == (1, *GRID.shape)
+    np.testing.assert_array_equal(group["semantics"][4:6], labels)
+    assert (group["semantics"][:4] == 255).all()  # never written: unknown, not empty
+    assert len(list((tmp_path / "artifacts/voting/f00/log/semantics/c").rglob("0"))) > 0
+
+
+def test_verify_names_the_frame_that_differs(tmp_path: Path) -> None:
+    artifact = Artifact(Store(tmp_path), "voting", "f00", "log")
+    artifact.create(("semantics",), 4, 4, GRID)
+    labels = np.zeros((4, *GRID.shape), np.uint8)
+    clip = Clip("log", 0, 4)
+    artifact.write(clip, {"semantics": labels}, 4)
+    artifact.verify(clip, {"semantics": frame_digests(labels)})
+    labels[2, 0, 0, 0] = 1
+    with pytest.raises(StoreError, match=r"frames \[2\]"):
+        artifact.verify(clip, {"semantics": frame_digests(labels)})
+
+
+def test_reading_what_is_not_there_says_where(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="artifacts/voting/f00/log has no array 'semantics'"):
+        Artifact(Store(tmp_path), "voting", "f00", "log").read("semantics", 0, 1)
