@@ -30,6 +30,11 @@ def label(root: Path, store: str, executor: str = "ray", **changes: object):  # 
     return label_logs(small_recipe(**changes), reader, Store(root / store), "v1", executor=executor, quiet=True)
 
 
+@pytest.fixture(autouse=True)
+def _workers_find_the_test_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return label(tmp_path_factory.mktemp("undisturbed"), "store", "local").info.content_digest
