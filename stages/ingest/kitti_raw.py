@@ -40,7 +40,7 @@ CALIBRATION = ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt", "calib_imu_to_ve
 
 @dataclass(frozen=True, slots=True)
 class KittiRawReader:
-    """Reads the drives under ``root/<date>/``; a log's id is the name of its drive's folder. Raw drives have no truth."""
+    """Reads the drives under ``root/<date>/``; a log's id is the name of its drive. There is no truth."""
 
     root: Path
 

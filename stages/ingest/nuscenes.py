@@ -1,0 +1,120 @@
+"""nuScenes through its devkit, with lidarseg and Occ3D truth where they lie beside it.
+
+A log is a scene, its frames are the key frames (samples). The ego frame of a frame is the car at the time of its LiDAR
+turn; cameras fire some milliseconds apart, so each camera's extrinsics include the car's motion in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from schemas.errors import BadLog, DamagedFile
+from schemas.formats.occ3d import read_labels
+from schemas.taxonomy import UNKNOWN
+from stages.ingest.categories import OCC3D_CLASS
+from stages.ingest.images import check_image, read_image
+from stages.ingest.nuscenes_scene import read_scene
+from stages.ingest.scans import read_scan
+
+
+@dataclass(frozen=True, slots=True)
+class NuScenesReader:
+    """Reads the scenes of every version under ``root`` (the mini version only when it is alone). The devkit's database
+    is loaded once per process and is no part of the reader, so that a reader travels lightly."""
+
+    root: Path
+
+    def log_ids(self) -> list[str]:
+        return sorted(_scenes(self.root))
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        scenes = _scenes(self.root)
+        for log_id in sorted(scenes) if ids is None else ids:
+            if log_id not in scenes:
+                known = sorted(scenes)
+                raise BadLog(f"{self.root} has no scene {log_id!r}; it has {', '.join(known[:20]) or 'none'}")
+            version, token = scenes[log_id]
+            try:
+                yield read_scene(_database(self.root, version), self.root, token)
+            except (KeyError, ValueError, TypeError) as error:
+                raise BadLog(f"scene {log_id}: the tables of {version} do not fit together ({error!r})") from error
+
+    def points(self, sweep: Sweep) -> NDArray[np.float32]:
+        points = read_scan(sweep.path, columns=5)[:, :4]
+        return points / np.array([1, 1, 1, 255], np.float32)
+
+    def image(self, camera: Camera) -> NDArray[np.uint8]:
+        return read_image(camera)
+
+    def check_image(self, camera: Camera) -> None:
+        check_image(camera)
+
+    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
+        if frame.truth.voxels is None:
+            return None
+        arrays = read_labels(frame.truth.voxels)
+        if "mask_camera" not in arrays:
+            raise DamagedFile(f"{frame.truth.voxels} has no mask_camera, without which Occ3D truth cannot be scored")
+        return VoxelTruth(arrays["semantics"], arrays["mask_camera"].astype(bool))
+
+    def point_truth(self, frame: Frame) -> PointTruth | None:
+        """lidarseg as Occ3D classes; categories that the lidarseg challenge ignores are UNKNOWN. No instances."""
+        path = frame.truth.points
+        if path is None or frame.sweep is None:
+            return None
+        try:
+            index = np.fromfile(path, np.uint8)
+        except OSError as error:
+            raise DamagedFile(f"{path} cannot be read: {error.strerror}") from error
+        points = len(self.points(frame.sweep))
+        if len(index) != points:
+            raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
+        return PointTruth(_class_by_index(self.root, path.parent.name)[index], np.zeros(points, np.uint16))
+
+
+def versions(root: Path) -> list[str]:
+    """Versions whose tables lie under ``root``: ``v1.0-mini`` repeats scenes of ``v1.0-trainval``, so it counts only
+    when it is alone."""
+    found = sorted(path.parent.name for path in root.glob("v1.0-*/scene.json"))
+    return [version for version in found if version != "v1.0-mini"] or found
+
+
+@lru_cache(maxsize=4)
+def _database(root: Path, version: str) -> Any:
+    """The devkit's tables. Raises BadLog when they are incomplete."""
+    from nuscenes.nuscenes import NuScenes
+
+    try:
+        return NuScenes(version=version, dataroot=str(root), verbose=False)
+    except (AssertionError, KeyError, IndexError, OSError, ValueError, TypeError) as error:
+        raise BadLog(
+            f"{root}/{version} cannot be opened by the nuScenes devkit ({type(error).__name__}: {error}); it needs all "
+            "13 tables, the map images that map.json names, and every file that lidarseg.json names"
+        ) from error
+
+
+def _scenes(root: Path) -> dict[str, tuple[str, str]]:
+    """Scene name -> version and token."""
+    return {
+        scene["name"]: (version, scene["token"])
+        for version in versions(root)
+        for scene in _database(root, version).scene
+    }
+
+
+@lru_cache(maxsize=4)
+def _class_by_index(root: Path, version: str) -> NDArray[np.uint8]:
+    """Occ3D class by lidarseg index, [256]."""
+    table = np.full(256, UNKNOWN, np.uint8)
+    for category in json.loads((root / version / "category.json").read_text()):
+        table[category["index"]] = OCC3D_CLASS.get(category["name"], UNKNOWN)
+    return table
