@@ -1,0 +1,121 @@
+"""``occlabel logs``: what drive logs hold, before anything is computed from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.options import AsJson, LogIds, ReaderName
+from schemas.errors import BadLog
+
+if TYPE_CHECKING:
+    from schemas.drive_log import DriveLog, LogReader
+
+app = typer.Typer(help="Say what drive logs hold, and draw their LiDAR into their cameras.", no_args_is_help=True)
+Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout.")]
+
+
+@app.command("list")
+def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: AsJson = False) -> None:
+    """List the logs under DIR, one a line. A log that cannot be read is listed with the reason."""
+    from pipeline.report.log_facts import log_facts
+    from stages.ingest.recognise import open_logs
+
+    logs = open_logs(root, reader)
+    rows: list[dict[str, Any]] = []
+    for log_id in log or logs.log_ids():
+        try:
+            rows.append(log_facts(next(iter(logs.logs([log_id])))))
+        except BadLog as error:
+            rows.append({"id": log_id, "error": str(error)})
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{len(rows)} logs under {root}", title_justify="left")
+    table.add_column("log", no_wrap=True)
+    for name in ("frames", "s", "m", "scans", "cameras", "poses", "truth", "warnings"):
+        table.add_column(name, justify="right", no_wrap=name != "truth")
+    for row in rows:
+        table.add_row(*(["[red]" + row["id"], "-"] if "error" in row else _cells(row)))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if "error" in row:
+            console.print(f"cannot be read: {row['error']}", style="red", highlight=False)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    distance = "-" if row["distance"] is None else f"{row['distance']:.0f}"
+    truth = ", ".join(f"{kind} {count}" for kind, count in row["truth"].items() if count) or "-"
+    numbers = [row["frames"], f"{row['duration']:.1f}", distance, row["scans"], len(row["cameras"]), row["poses"]]
+    return [row["id"], *map(str, numbers), truth, str(len(row["warnings"]))]
+
+
+@app.command()
+def show(
+    root: Root,
+    log: Annotated[str | None, typer.Option("--log", help="The log; the first one when not given.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Draw LiDAR into the cameras, to this PNG.")] = None,
+    frame: Annotated[int, typer.Option("--frame", min=0, help="Which frame to draw, counted from 0.")] = 0,
+    reader: ReaderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what one log holds; with --out, draw a frame's LiDAR projected into its cameras, coloured by depth.
+
+    Points that sit on the edges of things in the picture mean that calibration and poses are understood.
+    """
+    from pipeline.report.log_facts import log_facts
+    from stages.ingest.recognise import open_logs
+
+    logs = open_logs(root, reader)
+    facts = log_facts(drive := _one(logs, log))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+    else:
+        _print(facts)
+    if out is not None:
+        from pipeline.report.overlay import draw_overlay
+
+        if frame >= len(drive.frames):
+            raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")
+        if not out.parent.is_dir():
+            raise BadLog(f"the folder {out.parent} of --out does not exist")
+        draw_overlay(logs, drive.frames[frame], out)
+        typer.echo(f"wrote {out}", err=as_json)
+
+
+def _one(logs: LogReader, log_id: str | None) -> DriveLog:
+    if log_id is None:
+        known = logs.log_ids()
+        if not known:
+            raise BadLog(f"{logs.root} holds no logs")
+        log_id = known[0]
+    return next(iter(logs.logs([log_id])))
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    distance = "unknown: no poses" if facts["distance"] is None else f"{facts['distance']:.1f} m"
+    table = Table(show_header=False, title=f"log {facts['id']}", title_justify="left")
+    table.add_row("frames", f"{facts['frames']} ({facts['first']} to {facts['last']})")
+    table.add_row("duration", f"{facts['duration']:.1f} s")
+    table.add_row("distance", distance)
+    table.add_row("LiDAR scans", str(facts["scans"]))
+    table.add_row("poses", str(facts["poses"]))
+    for camera in facts["cameras"]:
+        table.add_row(camera["name"], f"{camera['images']} images, {camera['width']}x{camera['height']}")
+    for kind, count in facts["truth"].items():
+        table.add_row(f"truth: {kind}", f"{count} frames" if count else "none")
+    table.add_row("digest", facts["digest"])
+    console = Console()
+    console.print(table)
+    for warning in facts["warnings"]:
+        console.print(f"warning: {warning}", style="yellow", highlight=False)
