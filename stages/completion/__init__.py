@@ -1,0 +1,1 @@
+"""The onboard model's slot: one sweep in, semantics and confidence of every voxel out. Kinds: ``stage.py``."""

@@ -1,0 +1,1 @@
+"""What learned steps share: losses, the trainer, weight files."""

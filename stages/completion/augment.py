@@ -1,0 +1,73 @@
+"""Random changes to a training scan, so that a network of one simulated town transfers to other cars and sensors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from schemas.geometry import Matrix, yaw_rotation
+from schemas.grid import Grid
+
+
+def random_placement(grid: Grid, draw: Generator) -> Matrix:
+    """``augmented_from_grid`` [4, 4]: how the car stands in the scene, and which way round the scene is.
+
+    Mirrored left to right; on a grid around the car also turned by quarter turns, which map voxels onto voxels. Then,
+    for half of the samples, a little yaw, tilt and scale; always another sensor height.
+    """
+    result = np.diag([1.0, draw.choice([-1.0, 1.0]), 1.0, 1.0])
+    if _is_around(grid):
+        result = yaw_rotation(np.pi / 2 * draw.integers(4)) @ result
+    if draw.random() < 0.5:
+        roll, pitch, yaw = draw.normal(0, np.deg2rad([0.6, 0.6, 2.5]))
+        result = yaw_rotation(yaw) @ _tilt(roll, pitch) @ np.diag([*draw.uniform(0.95, 1.05, 1).repeat(3), 1]) @ result
+    result[2, 3] = np.clip(draw.normal(0, 0.12), -0.3, 0.3)
+    return np.asarray(result, np.float64)
+
+
+def _is_around(grid: Grid) -> bool:
+    """Whether the grid is square and centred on the car."""
+    return np.allclose([grid.origin[0], grid.origin[1]], [-grid.upper[0], -grid.upper[1]]) and (
+        grid.shape[0] == grid.shape[1]
+    )
+
+
+def _tilt(roll: float, pitch: float) -> Matrix:
+    """Rotation by small angles about x, then y, as [4, 4]."""
+    result = np.eye(4)
+    result[1:3, 1:3] = [[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]]
+    about_y = np.eye(4)
+    about_y[:3, :3] = [[np.cos(pitch), 0, np.sin(pitch)], [0, 1, 0], [-np.sin(pitch), 0, np.cos(pitch)]]
+    return about_y @ result
+
+
+def another_sensor(points: NDArray[np.floating], sensor: NDArray[np.floating], draw: Generator) -> NDArray[np.floating]:
+    """``points`` [n, 3] as a worse sensor at ``sensor`` [3] would have measured them.
+
+    Some lose beams (bands of elevation), some points, some whole sectors to rain or dirt; all get range noise.
+    """
+    rays = points - sensor
+    distance = np.linalg.norm(rays, axis=1)
+    keep = np.ones(len(points), bool)
+    if draw.random() < 0.4:
+        band = np.floor(np.arcsin(np.clip(rays[:, 2] / np.maximum(distance, 1e-6), -1, 1)) / np.deg2rad(0.42))
+        lost = draw.random(512) < draw.uniform(0.05, 0.5)
+        keep &= ~lost[band.astype(np.int64) % 512]
+    if draw.random() < 0.5:
+        keep &= draw.random(len(points)) > draw.uniform(0, 0.4)
+    if draw.random() < 0.1:
+        azimuth = np.arctan2(rays[:, 1], rays[:, 0])
+        keep &= np.abs((azimuth - draw.uniform(-np.pi, np.pi) + np.pi) % (2 * np.pi) - np.pi) > draw.uniform(0, 0.2)
+    rays, distance = rays[keep], distance[keep]
+    noise = draw.normal(0, draw.uniform(0, 0.03), len(rays)) / np.maximum(distance, 1e-6)
+    return sensor + rays * (1 + noise)[:, None]
+
+
+def random_crop(grid: Grid, size: float, step: int, draw: Generator) -> Grid:
+    """A window of ``grid`` of ``size`` metres along x and y (or all of it), at a multiple of ``step`` voxels."""
+    wide = max(round(size / grid.voxel_size) // step, 1) * step
+    shape = (min(wide, grid.shape[0]), min(wide, grid.shape[1]), grid.shape[2])
+    first = [int(draw.integers((grid.shape[axis] - shape[axis]) // step + 1)) * step for axis in (0, 1)]
+    x, y = (grid.origin[axis] + first[axis] * grid.voxel_size for axis in (0, 1))
+    return grid.model_copy(update={"origin": (x, y, grid.origin[2]), "shape": shape})

@@ -1,0 +1,158 @@
+"""Training samples: augmented crops of scans with the truth of some of their columns; and whole frames, held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from schemas.drive_log import DriveLog, Frame, LogReader
+from schemas.errors import BadLog
+from schemas.geometry import Matrix, transform_points
+from schemas.grid import Grid
+from schemas.taxonomy import UNKNOWN
+from stages.completion.augment import another_sensor, random_crop, random_placement
+from stages.completion.lidar_features import lidar_volume
+from stages.completion.lmscnet import fold_of
+from stages.completion.slot import Scan, scan_in_grid
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Frames that have a sweep and voxel truth, with the reader that opens them."""
+
+    reader: LogReader
+    frames: tuple[Frame, ...]
+    grid: Grid
+
+    def scan(self, index: int) -> Scan:
+        frame = self.frames[index]
+        assert frame.sweep is not None
+        return scan_in_grid(frame, self.reader.points(frame.sweep), self.grid)
+
+    def truth(self, index: int) -> NDArray[np.uint8]:
+        """Class ids [X, Y, Z]; UNKNOWN where nothing is to be learned, because the place was never seen."""
+        truth = self.reader.voxel_truth(self.frames[index])
+        assert truth is not None
+        if truth.semantics.shape != self.grid.shape:
+            raise BadLog(
+                f"the truth of frame {self.frames[index].name} is {list(truth.semantics.shape)} voxels, the recipe's "
+                f"grid is {list(self.grid.shape)}; train on logs of the recipe's own data set"
+            )
+        return np.where(truth.scored, truth.semantics, np.uint8(UNKNOWN))
+
+
+def split_by_log(reader: LogReader, grid: Grid, every: int) -> tuple[Labelled, Labelled, list[DriveLog]]:
+    """Frames to learn from, frames held out, and the logs. Every ``every``-th log, in the order of ids, is held out.
+
+    Raises BadLog when fewer than two logs have frames with a sweep and voxel truth.
+    """
+    logs = [log for log in reader.logs() if _usable(log)]
+    if len(logs) < 2:
+        raise BadLog(
+            f"{reader.root} has {len(logs)} logs with LiDAR and voxel truth; training needs at least two, "
+            "one of them held out (occlabel simulate writes such logs)"
+        )
+    held_out = logs[every - 1 :: every] or logs[-1:]
+    learned = [log for log in logs if log not in held_out]
+    parts = (tuple(frame for log in part for frame in _usable(log)) for part in (learned, held_out))
+    first, second = (Labelled(reader, frames, grid) for frames in parts)
+    return first, second, logs
+
+
+def _usable(log: DriveLog) -> list[Frame]:
+    return [frame for frame in log.frames if frame.sweep is not None and frame.truth.voxels is not None]
+
+
+class Crops(Dataset[dict[str, Tensor]]):
+    """Sample n of a run, for every n: frame, placement, sensor, crop and columns are drawn from (seed, n) alone.
+
+    A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
+    (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order.
+    """
+
+    def __init__(self, labelled: Labelled, crop: float, columns: int, seed: int) -> None:
+        self.labelled = labelled
+        self.crop = crop
+        self.columns = columns
+        self.seed = seed
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        round_, place = divmod(number, len(self.labelled.frames))
+        index = int(np.random.default_rng([self.seed, 0, round_]).permutation(len(self.labelled.frames))[place])
+        draw = np.random.default_rng([self.seed, 1, number])
+        grid = self.labelled.grid
+        scan, truth = self.labelled.scan(index), self.labelled.truth(index)
+        placement = random_placement(grid, draw)
+        points = another_sensor(scan.points[:, :3], scan.sensor, draw)
+        sensor = transform_points(placement, scan.sensor[None])[0]
+        fold = fold_of(grid)
+        window = random_crop(grid, self.crop, fold, draw)
+        volume = lidar_volume(transform_points(placement, points), sensor, window)
+        cells = _learnable_cells(truth, placement, grid, window, fold, self.columns, draw)
+        target = _truth_of_cells(truth, placement, grid, window, fold, cells)
+        tensors = {"volume": volume, "cells": cells, "target": target}
+        return {name: torch.from_numpy(array) for name, array in tensors.items()}
+
+
+def _sources(
+    centres: NDArray[np.float64], placement: Matrix, grid: Grid
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Voxels [n, 3] of the unchanged grid that end up at ``centres`` [n, 3], and which lie inside it."""
+    return grid.cells(transform_points(np.linalg.inv(placement), centres))
+
+
+def _cell_corners(cells: NDArray[np.int64], window: Grid, fold: int) -> NDArray[np.int64]:
+    """First voxel [n, 2] of each cell."""
+    x, y = np.divmod(cells, window.shape[1] // fold)
+    return np.stack([x, y], axis=1) * fold
+
+
+def _learnable_cells(
+    truth: NDArray[np.uint8], placement: Matrix, grid: Grid, window: Grid, fold: int, wanted: int, draw: Generator
+) -> NDArray[np.int64]:
+    """``wanted`` random cells of the window, those under which something was seen first."""
+    cells = draw.permutation((window.shape[0] // fold) * (window.shape[1] // fold))
+    middle = (_cell_corners(cells, window, fold) + fold / 2) * grid.voxel_size + np.array(window.origin[:2])
+    height = np.full((len(cells), 1), (grid.origin[2] + grid.upper[2]) / 2)
+    source, _ = _sources(np.concatenate([middle, height], axis=1), placement, grid)
+    column = np.clip(source[:, :2], 0, np.array(grid.shape[:2]) - 1)
+    inside = (column == source[:, :2]).all(axis=1)
+    seen = (truth != UNKNOWN).any(axis=2)[column[:, 0], column[:, 1]] & inside
+    ordered = np.concatenate([cells[seen], cells[~seen]])
+    return np.resize(ordered, wanted) if len(ordered) < wanted else ordered[:wanted]
+
+
+def _truth_of_cells(
+    truth: NDArray[np.uint8], placement: Matrix, grid: Grid, window: Grid, fold: int, cells: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Truth [cells, fold * fold * heights] after the placement, by the nearest voxel; UNKNOWN from outside the grid."""
+    within = np.stack(np.meshgrid(np.arange(fold), np.arange(fold), np.arange(grid.shape[2]), indexing="ij"), axis=-1)
+    corners = np.pad(_cell_corners(cells, window, fold), ((0, 0), (0, 1)))
+    voxels = (corners[:, None, :] + within.reshape(1, -1, 3)).reshape(-1, 3)
+    source, inside = _sources((voxels + 0.5) * grid.voxel_size + np.array(window.origin), placement, grid)
+    x, y, z = np.clip(source, 0, np.array(grid.shape) - 1).T
+    return np.where(inside, truth[x, y, z], np.uint8(UNKNOWN)).reshape(len(cells), -1)
+
+
+class WholeFrames(Dataset[dict[str, Tensor]]):
+    """At most ``limit`` frames, evenly spread, unchanged: ``volume`` [channels, X, Y], ``truth`` uint8 [X, Y, Z]."""
+
+    def __init__(self, labelled: Labelled, limit: int) -> None:
+        self.labelled = labelled
+        count = min(limit, len(labelled.frames))
+        self.chosen = np.linspace(0, len(labelled.frames) - 1, count).astype(int).tolist()
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        index = self.chosen[number]
+        scan = self.labelled.scan(index)
+        volume = lidar_volume(scan.points, scan.sensor, self.labelled.grid)
+        return {"volume": torch.from_numpy(volume), "truth": torch.from_numpy(self.labelled.truth(index))}

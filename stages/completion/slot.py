@@ -1,0 +1,77 @@
+"""What every kind of completion has in common: what it senses, what it writes, and how frames become arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.arrays import CONFIDENCE, SEMANTICS
+from schemas.drive_log import Frame
+from schemas.geometry import inverse, transform_points
+from schemas.grid import Grid
+from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor, Stage
+
+
+class Completion(Stage):
+    """A kind of the slot: predicts semantics and confidence of each frame from that frame alone."""
+
+    slot: ClassVar[str] = "completion"
+    version: ClassVar[int] = 1
+    senses: ClassVar[tuple[Sensor, ...]] = ("points",)
+    writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One sweep in the frame of the grid."""
+
+    points: NDArray[np.float32]
+    """[n, 4]: x, y, z [m] in ``grid.frame`` and intensity 0..1."""
+    sensor: NDArray[np.float64]
+    """[3] where the LiDAR is, in ``grid.frame`` [m]."""
+
+
+Prediction = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Semantics and confidence, [X, Y, Z] each."""
+
+
+def scan_in_grid(frame: Frame, points: NDArray[np.float32], grid: Grid) -> Scan:
+    """The frame's ``points`` [n, 4], given in the LiDAR frame, moved into the frame of the grid."""
+    ego_from_lidar = frame.sweep.ego_from_lidar if frame.sweep else np.eye(4)
+    grid_from_lidar = inverse(frame.ego_from_grid(grid)) @ ego_from_lidar
+    moved = np.concatenate([transform_points(grid_from_lidar, points), points[:, 3:4]], axis=1)
+    return Scan(moved.astype(np.float32), grid_from_lidar[:3, 3])
+
+
+def blank(frames: int, space: LabelSpace) -> Arrays:
+    """The arrays of ``frames`` frames of which nothing is known."""
+    return {
+        spec.name: np.full(spec.shape(frames, space.grid), spec.fill, spec.dtype) for spec in (SEMANTICS, CONFIDENCE)
+    }
+
+
+def from_scans(predict: Callable[[Sequence[Scan]], Sequence[Prediction]], space: LabelSpace, batch: int = 1) -> Process:
+    """The process of a model that predicts up to ``batch`` scans at once; frames without a scan stay blank."""
+
+    def process(clip: Clip, inputs: Inputs) -> Arrays:
+        own = range(*inputs.target(clip).indices(len(inputs.frames)))
+        result = blank(clip.frames, space)
+        scanned = [(i, p) for i in own if (p := inputs.points[i]) is not None]
+        for start in range(0, len(scanned), batch):
+            part = scanned[start : start + batch]
+            scans = [scan_in_grid(inputs.frames[i], points, space.grid) for i, points in part]
+            for (i, _), (semantics, confidence) in zip(part, predict(scans), strict=True):
+                result["semantics"][i - own.start] = semantics
+                result["confidence"][i - own.start] = confidence
+        return result
+
+    return process
+
+
+def as_byte(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Confidence 0..1 as the arrays hold it, 0..255."""
+    return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)

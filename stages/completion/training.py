@@ -1,0 +1,166 @@
+"""Training of the built-in network: what a step is, how held-out frames are scored, and what goes into the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from schemas.drive_log import LogReader
+from schemas.stage import LabelSpace
+from schemas.taxonomy import UNKNOWN
+from stages.completion.lmscnet import NETWORK, LMSCNet
+from stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
+from stages.completion.trained import grid_fact
+from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from stages.learning.trainer import Schedule, fit
+from stages.learning.weights import save_weights
+
+_LOVASZ_STRIDE = 7
+"""One voxel in so many enters the Lovász loss, whose sort per class would else cost more than the network; coprime
+with the heights, so that every height takes part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train. The defaults made the shipped weights."""
+
+    seed: int = 0
+    steps: int = 4000
+    epoch_steps: int = 200
+    batch: int = 4
+    crop: float = 38.4
+    """Edge of the crops [m]."""
+    columns: int = 1024
+    """Columns of each crop that enter the loss."""
+    rate: float = 2e-3
+    """Highest learning rate."""
+    held_out_every: int = 10
+    held_out_frames: int = 24
+
+
+class CompletionTask(lightning.LightningModule):
+    """Cross entropy with mild class weights plus Lovász-softmax, AdamW, a one-cycle cosine."""
+
+    def __init__(self, network: LMSCNet, weights: Tensor, free_id: int, rate: float, steps: int) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.weights = weights
+        self.free_id = free_id
+        self.rate = rate
+        self.steps = steps
+        self.confusion = torch.zeros(network.classes, network.classes, dtype=torch.int64)
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        columns = self.network.columns(batch["volume"].contiguous(memory_format=torch.channels_last))
+        picked = batch["cells"][:, None, :].expand(-1, columns.shape[1], -1)
+        columns = columns.flatten(2).gather(2, picked).transpose(1, 2).flatten(0, 1)
+        scores = self.network.scores(columns).float().flatten(0, 1)
+        target = batch["target"].flatten()
+        entropy = weighted_cross_entropy(scores, target, self.weights.to(scores.device))
+        sparse = scores[::_LOVASZ_STRIDE].softmax(dim=1)
+        lovasz = lovasz_softmax(sparse, target[::_LOVASZ_STRIDE])
+        self.log_dict({"entropy": entropy.detach(), "lovasz": lovasz.detach()}, prog_bar=True)
+        return entropy + lovasz
+
+    def on_validation_epoch_start(self) -> None:
+        self.confusion.zero_()
+
+    def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
+        predicted = self.network(batch["volume"].contiguous(memory_format=torch.channels_last)).argmax(dim=-1)
+        scored = batch["truth"] != UNKNOWN
+        pairs = batch["truth"][scored].long() * self.network.classes + predicted[scored]
+        self.confusion += torch.bincount(pairs, minlength=self.confusion.numel()).reshape_as(self.confusion).cpu()
+
+    def on_validation_epoch_end(self) -> None:
+        iou, miou = scores_of(self.confusion, self.free_id)
+        self.log_dict({"val_iou": iou, "val_miou": miou}, prog_bar=True)
+
+    def configure_optimizers(self) -> dict[str, object]:
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=0.02)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.rate, total_steps=self.steps + 1, pct_start=0.1)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def scores_of(confusion: Tensor, free_id: int) -> tuple[float, float]:
+    """IoU of occupied against free, and mean IoU over the occupied classes that the truth holds; 0 without any.
+
+    ``confusion`` [truth, predicted] in voxels.
+    """
+    hits = confusion.diag().double()
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    occupied = torch.arange(len(confusion)) != free_id
+    present = occupied & (confusion.sum(1) > 0)
+    either = confusion.sum() - confusion[free_id, free_id]
+    both = confusion[occupied][:, occupied].sum()
+    miou = (hits[present] / union[present]).mean() if bool(present.any()) else torch.tensor(0.0)
+    return float(both / either.clamp(min=1)), float(miou)
+
+
+def train_completion(
+    space: LabelSpace, reader: LogReader, out: Path, options: Options, device: str, resume: bool, command: str
+) -> dict[str, str]:
+    """Trains a network for ``space`` on the reader's logs and writes it to ``out``; returns the facts in the file.
+
+    Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``. Raises BadLog when the logs hold
+    too little truth.
+    """
+    learned, held_out, logs = split_by_log(reader, space.grid, options.held_out_every)
+    schedule = Schedule(options.steps, options.epoch_steps, options.batch)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = LMSCNet(space.grid, len(space.taxonomy.classes))
+    weights = class_weights(_counts(learned, network.classes))
+    total = schedule.epochs * schedule.epoch_steps
+    task = CompletionTask(network, weights, space.taxonomy.free_id, options.rate, total)
+    samples = Crops(learned, options.crop, options.columns, options.seed)
+    frames = WholeFrames(held_out, options.held_out_frames)
+    fit(task, samples, frames, schedule, out.with_suffix(".training"), device, resume)
+    network.cpu().eval()
+    facts = {
+        "network": NETWORK,
+        "grid": grid_fact(space.grid),
+        "classes": json.dumps(space.taxonomy.names),
+        "temperature": f"{fit_temperature(network, frames):.4f}",
+        "seed": str(options.seed),
+        "command": command,
+        "logs": _provenance(log.digest for log in logs),
+    }
+    tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
+    save_weights(out, tensors, facts)
+    return facts
+
+
+def _counts(labelled: Labelled, classes: int) -> Tensor:
+    """Voxels of each class over at most 100 frames, evenly spread."""
+    chosen = np.linspace(0, len(labelled.frames) - 1, min(100, len(labelled.frames))).astype(int)
+    counts = sum(np.bincount(labelled.truth(int(i)).ravel(), minlength=256)[:classes] for i in chosen)
+    return torch.from_numpy(np.asarray(counts) * (len(labelled.frames) / len(chosen)))
+
+
+def fit_temperature(network: LMSCNet, frames: WholeFrames) -> float:
+    """The temperature that makes the softmax of held-out frames fit best: least cross entropy (Guo et al. 2017)."""
+    scores, targets = [], []
+    with torch.inference_mode():
+        for number in range(len(frames)):
+            sample = frames[number]
+            truth = sample["truth"].flatten()
+            picked = torch.nonzero(truth != UNKNOWN)[::97, 0]
+            scores.append(network(sample["volume"][None]).flatten(0, 3)[picked])
+            targets.append(truth[picked])
+    score, target = torch.cat(scores).double(), torch.cat(targets)
+    candidates = np.exp(np.linspace(np.log(0.25), np.log(4), 65))
+    losses = [float(weighted_cross_entropy(score / t, target)) for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def _provenance(digests: Iterable[str]) -> str:
+    digests = list(digests)
+    return f"{len(digests)} logs, digest {hashlib.blake2b(chr(10).join(digests).encode(), digest_size=12).hexdigest()}"

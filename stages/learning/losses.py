@@ -1,0 +1,61 @@
+"""Losses of semantic occupancy. ``target`` holds class ids, 255 where the truth is silent and nothing is learned."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from schemas.taxonomy import UNKNOWN
+
+_FEWEST = 1000
+"""Counts below it weigh like it: 1 / ln(count) grows without bound towards a count of one."""
+
+
+def class_weights(counts: Tensor) -> Tensor:
+    """Weight per class, 1 / ln(count + 0.001) scaled to a mean of 1 over the classes that occur (MonoScene's weights).
+
+    ``counts`` [classes] voxels of each class. Mild on purpose: a class a thousand times rarer weighs about twice as
+    much. A class without voxels weighs 0.
+    """
+    counts = counts.double()
+    weights = torch.where(counts > 0, 1 / torch.log(counts.clamp(min=_FEWEST) + 0.001), 0.0)
+    present = (counts > 0).sum().clamp(min=1)
+    return (weights * present / weights.sum().clamp(min=1e-12)).float()
+
+
+def weighted_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Cross entropy of ``logits`` [n, classes] against ``target`` [n], averaged by weight; 0 if none is scored."""
+    if not bool((target != UNKNOWN).any()):
+        return logits.sum() * 0
+    return functional.cross_entropy(logits, target.long(), weight=weights, ignore_index=UNKNOWN)
+
+
+def lovasz_softmax(probabilities: Tensor, target: Tensor) -> Tensor:
+    """The Lovász extension of the Jaccard loss, mean over the classes in ``target`` (Berman et al. 2018, eq. 9).
+
+    ``probabilities`` [n, classes], ``target`` [n]. 0 when nothing is scored.
+    """
+    scored = target != UNKNOWN
+    probabilities, target = probabilities[scored], target[scored]
+    losses = []
+    for class_id in torch.unique(target).tolist():
+        truth = target == class_id
+        p = probabilities[:, class_id]
+        losses.append(_lovasz_of_class(torch.where(truth, 1 - p, p), truth))
+    return torch.stack(losses).mean() if losses else probabilities.sum() * 0
+
+
+def _lovasz_of_class(errors: Tensor, truth: Tensor) -> Tensor:
+    """The extension of one class: errors [n] in descending order, each weighed by what it adds to the Jaccard loss."""
+    errors, order = torch.sort(errors, descending=True)
+    return torch.dot(errors, _jaccard_increments(truth[order]).to(errors.dtype))
+
+
+def _jaccard_increments(truth: Tensor) -> Tensor:
+    """What voxel k, wrong as well as all before it in this order, adds to the Jaccard loss. [n], sums to 1."""
+    truth = truth.double()
+    size = truth.sum()
+    intersection = size - truth.cumsum(0)
+    union = size + (1 - truth).cumsum(0)
+    return torch.diff(1 - intersection / union, prepend=truth.new_zeros(1))

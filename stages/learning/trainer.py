@@ -1,0 +1,108 @@
+"""Training with Lightning: a fixed number of steps, averaged weights, curves as CSV, and resume after a kill.
+
+An epoch is a fixed number of steps, not a pass over the data: sample number n of a run is the same whether the run was
+interrupted or not, and a checkpoint lies at the end of each epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from schemas.errors import OcclabelError
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and in what portions to train."""
+
+    steps: int
+    """Optimizer steps in all; rounded up to whole epochs."""
+    epoch_steps: int
+    """Steps between two validations and checkpoints."""
+    batch: int
+
+    @property
+    def epochs(self) -> int:
+        return -(-self.steps // self.epoch_steps)
+
+
+class NumberedSamples(Sampler[int]):
+    """Numbers of the samples of an epoch: epoch e has [e * n, (e + 1) * n). Lightning calls ``set_epoch``."""
+
+    def __init__(self, per_epoch: int) -> None:
+        self.per_epoch = per_epoch
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.epoch * self.per_epoch, (self.epoch + 1) * self.per_epoch))
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+
+class _Average(EMAWeightAveraging):
+    """Exponential mean of weights and of normalisation statistics; the horizon is a twentieth of the run."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        horizon = max(schedule.epochs * schedule.epoch_steps / 20, 2)
+        super().__init__(decay=1 - 1 / horizon, use_buffers=True)
+
+
+def fit(
+    module: lightning.LightningModule,
+    samples: Dataset[Any],
+    held_out: Dataset[Any],
+    schedule: Schedule,
+    folder: Path,
+    device: str,
+    resume: bool,
+) -> None:
+    """Trains ``module`` in place and leaves the averaged weights in it.
+
+    ``samples[n]`` is sample number n, for every n >= 0. Checkpoints and ``curves/metrics.csv`` go to ``folder``; with
+    ``resume`` the run goes on from the last checkpoint there, or starts when there is none. Mixed bfloat16 throughout.
+    Raises OcclabelError when the folder holds another run and ``resume`` is not asked for.
+    """
+    last = folder / "last.ckpt"
+    if last.exists() and not resume:
+        raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
+    trainer = lightning.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices=1,
+        precision="bf16-mixed",
+        max_epochs=schedule.epochs,
+        deterministic=device == "cpu",
+        num_sanity_val_steps=0,
+        gradient_clip_val=1.0,
+        log_every_n_steps=10,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        logger=CSVLogger(folder, name="", version="curves"),
+        callbacks=[
+            _Average(schedule),
+            ModelCheckpoint(folder, filename="last", every_n_epochs=1, save_top_k=1, enable_version_counter=False),
+            TQDMProgressBar(refresh_rate=20),
+        ],
+    )
+    numbers = NumberedSamples(schedule.epoch_steps * schedule.batch)
+    trainer.fit(
+        module,
+        DataLoader(samples, schedule.batch, sampler=numbers),
+        DataLoader(held_out, batch_size=1),
+        ckpt_path=last if resume and last.exists() else None,
+        weights_only=True,
+    )
