@@ -38,10 +38,9 @@ class RayExecutor:
         import ray
 
         self._ray = ray
-        if address is None:
-            ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
-        else:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
+        embedded = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        where = embedded if address is None else {"address": address}
+        ray.init(**where, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
         total = ray.cluster_resources()
         self.slots = max(1, int(total.get("CPU", 1)) // cpus)
         self._has_gpu = total.get("GPU", 0) > 0
@@ -74,6 +73,9 @@ class RayExecutor:
         ticket, hand = self._running.pop(reference)
         try:
             outcome: Outcome = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:  # the worker lives, the order never reached its code
+            self._idle.append(hand)
+            return ticket, Failure("data", f"the order cannot be read by a worker: {error}".strip())
         except self._ray.exceptions.RayError as error:
             self._idle.append(self._new_hand())
             return ticket, Failure("crash", f"the worker died: {type(error).__name__}: {error}".strip())
