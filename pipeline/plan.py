@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pipeline.catalogue import Catalogue, LogFacts
 from pipeline.fingerprint import fingerprints, sources, stage_digest
 from pipeline.recipe import Recipe
 from schemas.arrays import ARRAYS
-from schemas.drive_log import DriveLog, LogReader
+from schemas.drive_log import LogReader
 from schemas.errors import BadLog, OcclabelError, StoreError
 from schemas.stage import Clip, Stage
 from workers.store import Store, safe_name
@@ -77,14 +78,15 @@ def make_plan(recipe: Recipe, reader: LogReader, store: Store, log_ids: list[str
     for stage in stages:
         _check_stage(stage, recipe)
     digests = tuple(stage_digest(stage, recipe.space, recipe.clip_frames) for stage in stages)
-    known = reader.log_ids()
+    catalogue = Catalogue(reader, store)
+    known = catalogue.log_ids()
     if unknown := sorted(set(log_ids or []) - set(known)):
         raise BadLog(f"{reader.root} has no log {', '.join(unknown)}; it has {', '.join(known[:20]) or 'none'}")
     logs: list[LogPlan] = []
     refused: dict[str, str] = {}
     for log_id in sorted(set(log_ids)) if log_ids else known:
         try:
-            log = next(iter(reader.logs([log_id])))
+            log = catalogue.facts(log_id)
             _check_log(log, recipe)
         except (BadLog, StoreError) as error:
             refused[log_id] = str(error)
@@ -92,7 +94,8 @@ def make_plan(recipe: Recipe, reader: LogReader, store: Store, log_ids: list[str
         prints = fingerprints(recipe, digests, log.digest)
         pairs = zip(stages, prints, strict=True)
         committed = tuple(frozenset(store.committed(stage.slot, print_, log.id)) for stage, print_ in pairs)
-        logs.append(LogPlan(log.id, log.digest, len(log.frames), prints, committed, log.warnings))
+        logs.append(LogPlan(log.id, log.digest, log.frames, prints, committed, log.warnings))
+    catalogue.remember()
     plan = Plan(recipe, tuple(logs), refused)
     for log_plan in logs:
         plan.todo.update(_todo(recipe, log_plan))
@@ -137,28 +140,22 @@ def _check_stage(stage: Stage, recipe: Recipe) -> None:
         )
 
 
-def _check_log(log: DriveLog, recipe: Recipe) -> None:
+def _check_log(log: LogFacts, recipe: Recipe) -> None:
     """Raises BadLog when the log lacks what a stage needs, StoreError when its id cannot be a path."""
     safe_name(log.id, "log id")
     if not log.frames:
         raise BadLog(f"log {log.id} has no frames")
+    has = {"points": log.scans, "images": log.cameras, "poses": log.poses}
+    names = {"points": "LiDAR scans", "images": "cameras", "poses": "poses"}
     for stage in recipe.stages():
-        lacks = None
-        if "points" in stage.senses and all(frame.sweep is None for frame in log.frames):
-            lacks = "LiDAR scans"
-        elif "images" in stage.senses and not any(frame.cameras for frame in log.frames):
-            lacks = "cameras"
-        elif "poses" in stage.senses and all(frame.world_from_ego is None for frame in log.frames):
-            lacks = "poses"
-        if lacks:
-            raise BadLog(
-                f"log {log.id} has no {lacks}, which stage {stage.slot} ({stage.kind}) needs; "
-                f"leave the log out with --log, or use a recipe without that stage (--skip {stage.slot})"
-            )
-    if recipe.grid.frame == "lidar" and all(frame.sweep is None for frame in log.frames):
-        raise BadLog(
-            f"log {log.id} has no LiDAR, and the recipe's grid is fixed to the LiDAR; use a grid in the ego frame"
-        )
+        for sense in stage.senses:
+            if not has[sense]:
+                raise BadLog(
+                    f"log {log.id} has no {names[sense]}, which stage {stage.slot} ({stage.kind}) needs; leave the log "
+                    f"out with --log, or use a recipe without that stage"
+                )
+    if recipe.grid.frame == "lidar" and not log.scans:
+        raise BadLog(f"log {log.id} has no LiDAR, and the recipe's grid is fixed to it; use a grid in the ego frame")
 
 
 def machine_memory() -> int:

@@ -136,6 +136,9 @@ class LogReader(Protocol):
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
         """The logs, one at a time. Raises BadLog for an id that is not there."""
 
+    def stamp(self) -> str | None:
+        """Changes whenever the digest of any log may have changed; None when reading the logs is as quick."""
+
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         """Points [n, 4]: x, y, z [m] in the LiDAR frame, and intensity 0..1."""
 

@@ -47,6 +47,9 @@ class MadeUpReader:
         sweep = None if log_id in self.blind else Sweep(Path(f"{log_id}/{index:06d}"), np.eye(4), index / 10)
         return Frame(f"{index:06d}", index / 10, None if log_id in self.poseless else pose, (), sweep)
 
+    def stamp(self) -> str | None:
+        return None
+
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         if str(sweep.path) in self.damaged:
             raise DamagedFile(f"{sweep.path} is truncated")

@@ -3,6 +3,7 @@
     artifacts/<slot>/<fingerprint>/<log>/             zarr v3 group; chunk = one frame, shard = one clip
     receipts/<slot>/<fingerprint>/<log>/<clip>.json
     versions/<name>.parquet, versions/latest
+    catalogue/<root>.json                             what plans remember of logs that are slow to read
     quarantine/<run>/<slot>-<log>-<clip>.json
     runs/<run>/recipe.yaml, state.json
 

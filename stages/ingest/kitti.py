@@ -64,6 +64,9 @@ class KittiReader:
                 )
             yield _drive_log(self.root, log_id)
 
+    def stamp(self) -> None:
+        return None
+
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         return read_scan(sweep.path, columns=4)
 

@@ -55,6 +55,9 @@ class KittiRawReader:
                 raise BadLog(f"{self.root} has no drive {log_id!r}; it has {', '.join(self.log_ids()[:20]) or 'none'}")
             yield _drive_log(self.root / match[1], log_id)
 
+    def stamp(self) -> None:
+        return None
+
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         return read_scan(sweep.path, columns=4)
 

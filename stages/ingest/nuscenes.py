@@ -7,6 +7,7 @@ turn; cameras fire some milliseconds apart, so each camera's extrinsics include 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ from schemas.errors import BadLog, DamagedFile
 from schemas.formats.occ3d import read_labels
 from schemas.taxonomy import UNKNOWN
 from stages.ingest.categories import OCC3D_CLASS
+from stages.ingest.digest import LogDigest
 from stages.ingest.images import check_image, read_image
 from stages.ingest.nuscenes_scene import read_scene
 from stages.ingest.scans import read_scan
@@ -47,6 +49,17 @@ class NuScenesReader:
                 yield read_scene(_database(self.root, version), self.root, token)
             except (KeyError, ValueError, TypeError) as error:
                 raise BadLog(f"scene {log_id}: the tables of {version} do not fit together ({error!r})") from error
+
+    def stamp(self) -> str:
+        """Of all tables and key-frame files, by name, size and time of change: the devkit takes seconds to load."""
+        digest = LogDigest()
+        folders = [self.root / version for version in versions(self.root)]
+        folders += sorted(path for path in (self.root / "samples").glob("*") if path.is_dir())
+        for folder in folders:
+            with os.scandir(folder) as entries:
+                files = sorted((entry.name, entry.stat()) for entry in entries if entry.is_file())
+            digest.files(str(folder.relative_to(self.root)), files)
+        return digest.hexdigest()
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         points = read_scan(sweep.path, columns=5)[:, :4]

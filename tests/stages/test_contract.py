@@ -10,14 +10,14 @@ from schemas.drive_log import Camera, Frame, Sweep
 from schemas.grid import GRIDS
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Stage
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.completion.stage import LMSCNet
+from stages.completion.trained import Trained
 from stages.voting.stage import Registration
 
 FRAMES = 5
 SPACES = {name: LabelSpace(GRIDS[name], TAXONOMIES[name]) for name in GRIDS}
 CASES = [
-    pytest.param(LMSCNet(kind="lmscnet"), "semantickitti", id="lmscnet-semantickitti"),
-    pytest.param(LMSCNet(kind="lmscnet"), "occ3d", id="lmscnet-occ3d"),
+    pytest.param(Trained(), "semantickitti", id="lmscnet-semantickitti"),
+    pytest.param(Trained(), "occ3d", id="lmscnet-occ3d"),
     pytest.param(Registration(kind="registration", radius=2, sensor="lidar"), "occ3d", id="registration-lidar"),
     pytest.param(Registration(kind="registration", radius=2, sensor="camera"), "occ3d", id="registration-camera"),
 ]
