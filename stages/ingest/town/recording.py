@@ -42,6 +42,8 @@ class Rig:
     cameras: tuple[CameraModel, ...]
     grid: Grid
     rate: float
+    ego_height: float = 0.0
+    """Height of the ego frame's origin above the ground [m]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,131 @@
+"""Cameras: one ray a pixel, shaded by sun and sky, with exact depth and kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from schemas.geometry import Matrix
+from stages.ingest.town.ground import CELL, Ground
+from stages.ingest.town.kinds import KIND_ID
+from stages.ingest.town.mesh import Material
+from stages.ingest.town.recording import CameraModel, TownImage
+from stages.ingest.town.scene import Scene
+
+_SUN = np.array([0.45, 0.35, 0.82]) / np.linalg.norm([0.45, 0.35, 0.82])
+
+
+def pixel_rays(camera: CameraModel, world_from_camera: Matrix) -> NDArray[np.float32]:
+    """Rays [h * w, 6] through the pixel centres, in the world."""
+    k = camera.intrinsics
+    u, v = np.meshgrid(np.arange(camera.size[0]) + 0.5, np.arange(camera.size[1]) + 0.5)
+    local = np.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], np.ones_like(u)], axis=-1).reshape(-1, 3)
+    local /= np.linalg.norm(local, axis=1, keepdims=True)
+    rays = np.empty((len(local), 6), np.float32)
+    rays[:, :3] = world_from_camera[:3, 3]
+    rays[:, 3:] = local @ world_from_camera[:3, :3].T
+    return rays
+
+
+def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Matrix) -> TownImage:
+    """The image at one moment (a global shutter)."""
+    pose = world_from_ego @ camera.ego_from_camera
+    rays = pixel_rays(camera, pose)
+    hits = scene.cast(rays)
+    width, height = camera.size
+    mesh = scene.mesh
+    points = rays[:, :3] + rays[:, 3:] * np.where(hits.face >= 0, hits.distance, 0)[:, None]
+    lit = _sunlit(scene, points, hits.normals, hits.face)
+    pixels = _shade(
+        rays, hits.distance, hits.face, hits.normals, lit, mesh.colours, mesh.materials, mesh.kinds, ground.mark,
+        ground.origin, _SUN.astype(np.float32),
+    )  # fmt: skip
+    ahead = rays[:, 3:] @ pose[:3, 2].astype(np.float32)
+    kinds = np.where(hits.face >= 0, mesh.kinds[hits.face], 0).astype(np.uint8)
+    return TownImage(
+        pixels.reshape(height, width, 3), (hits.distance * ahead).reshape(height, width), kinds.reshape(height, width)
+    )
+
+
+def _sunlit(
+    scene: Scene, points: NDArray[np.float32], normals: NDArray[np.float32], face: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which points the sun reaches."""
+    rays = np.empty((len(points), 6), np.float32)
+    rays[:, :3] = points + _SUN.astype(np.float32) * 0.05
+    rays[:, 3:] = _SUN
+    lit = np.zeros(len(points), np.bool_)
+    on_surface = face >= 0
+    lit[on_surface] = scene.cast(rays[on_surface]).face < 0
+    return lit
+
+
+_ROAD, _GRASS, _BRICK, _GLASS = KIND_ID["road"], int(Material.GRASS), int(Material.BRICK), int(Material.GLASS)
+_PAVING, _ASPHALT, _SHINY = int(Material.PAVING), int(Material.ASPHALT), int(Material.PAINTWORK)
+
+
+@njit(cache=True)
+def _speckle(x: float, y: float, z: float) -> float:
+    """A number in -1..1 that is the same for the same place."""
+    value = np.sin(np.floor(x) * 12.9898 + np.floor(y) * 78.233 + np.floor(z) * 37.719) * 43758.5453
+    return 2.0 * (value - np.floor(value)) - 1.0
+
+
+@njit(cache=True)
+def _texture(material: int, x: float, y: float, z: float) -> float:
+    """Brightness of the surface at a place, about 1."""
+    if material == _GRASS:
+        return 1.0 + 0.14 * _speckle(x * 9, y * 9, 0) + 0.10 * _speckle(x * 1.3, y * 1.3, 0)
+    if material == _ASPHALT:
+        return 1.0 + 0.05 * _speckle(x * 25, y * 25, 0) + 0.04 * _speckle(x * 0.7, y * 0.7, 0)
+    if material == _PAVING:
+        seam = (x * 2.0) % 1.0 < 0.05 or (y * 2.0) % 1.0 < 0.05
+        return (0.85 if seam else 1.0) + 0.05 * _speckle(x * 2, y * 2, 0)
+    if material == _BRICK:
+        seam = (z * 12.0) % 1.0 < 0.12
+        return (0.88 if seam else 1.0) + 0.09 * _speckle((x + y) * 4, 0, z * 12)
+    return 1.0
+
+
+@njit(cache=True)
+def _shade(
+    rays: NDArray[np.float32], distance: NDArray[np.float32], face: NDArray[np.int64], normals: NDArray[np.float32],
+    lit: NDArray[np.bool_], colours: NDArray[np.float32], materials: NDArray[np.uint8], kinds: NDArray[np.uint8],
+    mark: NDArray[np.uint8], origin: NDArray[np.float64], sun: NDArray[np.float32],
+) -> NDArray[np.uint8]:  # fmt: skip
+    pixels = np.empty((len(rays), 3), np.uint8)
+    sky, zenith, light = (0.80, 0.87, 0.95), (0.35, 0.55, 0.85), (1.05, 1.0, 0.9)
+    for n in range(len(rays)):
+        up = rays[n, 5]
+        f = face[n]
+        if f < 0:
+            share = min(max(up * 2.2, 0.0), 1.0)
+            for c in range(3):
+                pixels[n, c] = np.uint8(255 * (sky[c] * (1 - share) + zenith[c] * share))
+            continue
+        d = distance[n]
+        x, y, z = rays[n, 0] + rays[n, 3] * d, rays[n, 1] + rays[n, 4] * d, rays[n, 2] + up * d
+        facing = -1.0 if rays[n, 3] * normals[n, 0] + rays[n, 4] * normals[n, 1] + up * normals[n, 2] > 0 else 1.0
+        nx, ny, nz = normals[n, 0] * facing, normals[n, 1] * facing, normals[n, 2] * facing
+        direct = max(nx * sun[0] + ny * sun[1] + nz * sun[2], 0.0) * 0.75 if lit[n] else 0.0
+        ambient = 0.42 + 0.16 * nz
+        texture = _texture(materials[f], x, y, z)
+        white = False
+        if kinds[f] == _ROAD:
+            i, j = int((x - origin[0]) / CELL), int((y - origin[1]) / CELL)
+            white = 0 <= i < mark.shape[0] and 0 <= j < mark.shape[1] and mark[i, j] != 0
+        haze = 1.0 - np.exp(-d / 350.0)
+        cosine = abs(rays[n, 3] * nx + rays[n, 4] * ny + up * nz)
+        mirror = 0.0
+        if materials[f] == _GLASS:
+            mirror = 0.25 + 0.5 * (1 - cosine) ** 3
+        elif materials[f] == _SHINY:
+            mirror = 0.06 + 0.35 * (1 - cosine) ** 4
+        for c in range(3):
+            base = 0.85 if white else colours[f, c] * texture
+            value = base * (direct * light[c] + ambient * (0.92 + 0.08 * c))
+            value = value * (1 - mirror) + sky[c] * mirror
+            value = value * (1 - haze) + sky[c] * haze
+            pixels[n, c] = np.uint8(255 * min(max(value, 0.0), 1.0) ** 0.85)
+    return pixels
