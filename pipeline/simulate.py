@@ -1,0 +1,104 @@
+"""Simulated logs on disk: many drives, one or several at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import OcclabelError
+from stages.ingest.town.root import Layout, TownDrive, TownRoot
+from stages.ingest.town.town import Split
+
+RATES: dict[Layout, float] = {"kitti": 10.0, "nuscenes": 2.0}
+"""Frames per second of the data sets themselves."""
+
+
+def simulate_logs(
+    layout: Layout,
+    out: Path,
+    *,
+    logs: int,
+    frames: int,
+    seed: int,
+    split: Split = "test",
+    rate: float | None = None,
+    image_scale: float | None = 0.25,
+    jobs: int = 1,
+    frame_done: Callable[[], None] = lambda: None,
+    log_done: Callable[[str, TownDrive], None] = lambda log_id, drive: None,
+) -> dict[str, TownDrive]:
+    """Writes the towns ``seed`` .. ``seed + logs - 1`` of ``split`` under ``out`` and returns the logs it wrote.
+
+    Logs that ``out`` already holds are kept; each log appears whole or not at all. ``image_scale`` None: no cameras.
+    Raises OcclabelError when ``out`` holds anything else.
+    """
+    root = TownRoot(out, layout)
+    drives = [TownDrive(seed + i, split, frames, rate or RATES[layout], image_scale) for i in range(logs)]
+    missing = root.assign(drives)
+    root.clear_partial()
+    for log_id in _record_all(root, missing, jobs, frame_done):
+        root.publish()
+        log_done(log_id, missing[log_id])
+    if not missing:
+        root.publish()
+    return missing
+
+
+def _record_all(
+    root: TownRoot, drives: dict[str, TownDrive], jobs: int, frame_done: Callable[[], None]
+) -> Iterator[str]:
+    """Records the drives, ``jobs`` at a time, and yields each log's id when it is on disk."""
+    if min(jobs, len(drives)) <= 1:
+        for log_id, drive in drives.items():
+            root.record(log_id, drive, frame_done)
+            yield log_id
+        return
+    context = multiprocessing.get_context("spawn")  # Open3D's threads do not survive a fork
+    ticks = context.Queue()
+    with ProcessPoolExecutor(min(jobs, len(drives)), context, _start_worker, (ticks,)) as pool:
+        pending: dict[Future[None], str] = {
+            pool.submit(_record_one, root, log_id, drive): log_id for log_id, drive in drives.items()
+        }
+        try:
+            while pending:
+                done, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                _drain(ticks, frame_done)
+                for future in done:
+                    log_id = pending.pop(future)
+                    future.result()
+                    yield log_id
+        except BrokenProcessPool as error:
+            raise OcclabelError(
+                "a simulating process was killed (out of memory?); the finished logs are kept, run the same command "
+                "again to make the others, with fewer --jobs"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+        _drain(ticks, frame_done)
+
+
+def _drain(ticks: Any, frame_done: Callable[[], None]) -> None:
+    while True:
+        try:
+            ticks.get_nowait()
+        except queue.Empty:
+            return
+        frame_done()
+
+
+_ticks: Any = None
+"""In a worker process: the queue that takes one entry a frame."""
+
+
+def _start_worker(ticks: Any) -> None:
+    global _ticks
+    _ticks = ticks
+
+
+def _record_one(root: TownRoot, log_id: str, drive: TownDrive) -> None:
+    root.record(log_id, drive, lambda: _ticks.put(1))
