@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -42,7 +44,9 @@ def _tilt(roll: float, pitch: float) -> Matrix:
     return about_y @ result
 
 
-def another_sensor(points: NDArray[np.floating], sensor: NDArray[np.floating], draw: Generator) -> NDArray[np.floating]:
+def another_sensor(
+    points: NDArray[np.floating[Any]], sensor: NDArray[np.floating[Any]], draw: Generator
+) -> NDArray[np.floating[Any]]:
     """``points`` [n, 3] as a worse sensor at ``sensor`` [3] would have measured them.
 
     Some lose beams (bands of elevation), some points, some whole sectors to rain or dirt; all get range noise.

@@ -6,6 +6,8 @@ sensor that sits 15 cm higher than the one of the training data must not change 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +28,9 @@ def channels(grid: Grid) -> int:
     return grid.shape[2] + PILLAR_FEATURES
 
 
-def lidar_volume(points: NDArray[np.floating], sensor: NDArray[np.floating], grid: Grid) -> NDArray[np.float32]:
+def lidar_volume(
+    points: NDArray[np.floating[Any]], sensor: NDArray[np.floating[Any]], grid: Grid
+) -> NDArray[np.float32]:
     """The input volume, float32 [channels, X, Y].
 
     ``points`` [n, 3 or more] in metres in ``grid.frame``, ``sensor`` [3] the place of the LiDAR in the same frame.
@@ -47,7 +51,7 @@ def lidar_volume(points: NDArray[np.floating], sensor: NDArray[np.floating], gri
 
 
 def _pillars(
-    xyz: NDArray[np.float32], pillar: NDArray[np.int64], sensor: NDArray[np.floating], grid: Grid
+    xyz: NDArray[np.float32], pillar: NDArray[np.int64], sensor: NDArray[np.floating[Any]], grid: Grid
 ) -> NDArray[np.float32]:
     """[PILLAR_FEATURES, X, Y], each about -1..1 and 0 in pillars without points, except the last three:
 

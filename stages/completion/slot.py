@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,6 @@ def from_scans(predict: Callable[[Sequence[Scan]], Sequence[Prediction]], space:
     return process
 
 
-def as_byte(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
+def as_byte(probability: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Confidence 0..1 as the arrays hold it, 0..255."""
     return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)

@@ -14,7 +14,7 @@ from schemas.errors import BadPredictions
 from schemas.formats import occ3d, semantickitti
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor
 from schemas.taxonomy import UNKNOWN, Taxonomy
-from stages.completion.slot import Completion, as_byte, blank
+from stages.completion.slot import Completion, blank
 
 
 class Stored(Completion):
@@ -49,7 +49,7 @@ class Stored(Completion):
         return digest.hexdigest()
 
     def setup(self, space: LabelSpace, device: str) -> Process:
-        confidence = as_byte(np.float64(self.confidence))
+        confidence = round(self.confidence * 255)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             result = blank(clip.frames, space)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.errors import BadWeights
@@ -44,8 +45,8 @@ class Trained(Completion):
         if self.weights is None and shipped_weights(space) is None:
             return (
                 f"there are no built-in weights for voxels of {space.grid.voxel_size} m in the {space.grid.frame} "
-                f"frame and the taxonomy {space.taxonomy.name}; train some with occlabel train completion and name them in "
-                "completion.weights"
+                f"frame and the taxonomy {space.taxonomy.name}; train some with occlabel train completion and name "
+                "them in completion.weights"
             )
         return None
 
@@ -126,7 +127,7 @@ def _decide(network: LMSCNet, columns: object, temperature: float) -> Prediction
         confidence.append(as_byte((1 / ((scores - best) / temperature).exp().sum(dim=0)).cpu().numpy()))
     fold, heights = network.fold, network.heights
 
-    def volume(parts: list[np.ndarray]) -> np.ndarray:
+    def volume(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         cells = np.concatenate(parts).reshape(x, y, fold, fold, heights)
         return cells.swapaxes(1, 2).reshape(x * fold, y * fold, heights)
 
