@@ -52,7 +52,7 @@ def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: As
 
 def _cells(row: dict[str, Any]) -> list[str]:
     distance = "-" if row["distance"] is None else f"{row['distance']:.0f}"
-    truth = ", ".join(f"{kind} {count}" for kind, count in row["truth"].items() if count) or "-"
+    truth = " ".join(kind for kind, count in row["truth"].items() if count) or "-"
     numbers = [row["frames"], f"{row['duration']:.1f}", distance, row["scans"], len(row["cameras"]), row["poses"]]
     return [row["id"], *map(str, numbers), truth, str(len(row["warnings"]))]
 

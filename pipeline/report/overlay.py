@@ -12,8 +12,8 @@ from schemas.drive_log import Camera, Frame, LogReader
 from schemas.errors import BadLog, DamagedFile
 from schemas.geometry import inverse, project, transform_points
 
-PANEL_WIDTH = 800
-"""Widest panel [px] of a picture of several cameras."""
+PANEL_WIDTHS = (600, 800)
+"""A panel [px] is made at least this wide, and at most where there are several cameras."""
 
 ORDER = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_RIGHT", "CAM_BACK", "CAM_BACK_LEFT")
 """A surround rig as one looks around; cameras of other names follow as they come."""
@@ -52,7 +52,8 @@ def _panel(reader: LogReader, camera: Camera, points_ego: NDArray[np.float64], c
     except DamagedFile:
         pixels = np.zeros((camera.size[1], camera.size[0], 3), np.uint8)
         title += " (image cannot be read)"
-    scale = min(1.0, PANEL_WIDTH / camera.size[0]) if cameras > 1 else 1.0
+    least, most = (width / camera.size[0] for width in PANEL_WIDTHS)
+    scale = max(least, min(1.0, most) if cameras > 1 else 1.0)
     size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
     canvas = np.asarray(Image.fromarray(pixels).resize(size)).copy()
     intrinsics = np.diag([scale, scale, 1.0]) @ camera.intrinsics

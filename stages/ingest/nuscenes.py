@@ -101,9 +101,13 @@ def versions(root: Path) -> list[str]:
     return [version for version in found if version != "v1.0-mini"] or found
 
 
-@lru_cache(maxsize=4)
 def _database(root: Path, version: str) -> Any:
-    """The devkit's tables. Raises BadLog when they are incomplete."""
+    """The devkit's tables, loaded again when they were rewritten. Raises BadLog when they are incomplete."""
+    return _loaded(root, version, (root / version / "scene.json").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _loaded(root: Path, version: str, changed: int) -> Any:
     from nuscenes.nuscenes import NuScenes
 
     try:
