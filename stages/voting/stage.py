@@ -1,0 +1,136 @@
+"""Global voting as a stage: +-radius frames around each frame vote on its voxels."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from schemas.drive_log import Frame
+from schemas.geometry import Matrix, rigid
+from schemas.grid import Grid
+from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from schemas.taxonomy import UNKNOWN
+from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights
+from stages.voting.window import sources
+
+
+class Registration(Stage):
+    """The sensor-weighted registration of OccFiner (section III-C), empty votes included.
+
+    A frame whose scan was damaged (all UNKNOWN) is filled by its neighbours; a frame without a pose keeps its own
+    labels. Semantics is UNKNOWN where no frame voted; confidence is the vote margin; support counts the frames.
+    """
+
+    slot: ClassVar[str] = "voting"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
+    senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
+    writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence", "support")
+
+    kind: Literal["registration"] = "registration"
+    radius: int = Field(default=25, ge=0)
+    """Frames that vote before and after the target."""
+    stride: int = Field(default=1, ge=1)
+    """Every how manyth frame votes; the window spans radius * stride frames each way."""
+    min_overlap: float = Field(default=0.0, ge=0, le=1)
+    """Share of the target that a frame must cover, seen from above, to vote."""
+    sensor: SensorModel = "lidar"
+    """What a voxel's weight depends on: nothing, the cameras' images, or the distance from the LiDAR."""
+    lidar_range: float | None = Field(default=None, gt=0)
+    """Distance [m] at which the LiDAR weight reaches its least; the grid's reach along x when not given."""
+    near_box: tuple[float, float, float] = (25.6, 25.6, 6.4)
+    """Size [m] of the box in which a voxel seen by a camera has the highest weight; it lies in front of the car in a
+    grid that does, around it otherwise."""
+    weigh_confidence: bool = False
+    """Whether a frame's vote also counts with the frame's own confidence in it."""
+
+    @property
+    def halo(self) -> int:
+        return self.radius * self.stride
+
+    def resources(self, space: LabelSpace) -> Resources:
+        """Two input bytes a voxel over the window and a clip, four output bytes, and the libraries."""
+        frames = 2 * self.halo + 32
+        return Resources(memory=(500 << 20) + 2 * frames * space.grid.voxels + 4 * 32 * space.grid.voxels)
+
+    def setup(self, space: LabelSpace, device: str) -> Process:
+        volumes = _Volumes(self, space.grid)
+        return lambda clip, inputs: self._process(clip, inputs, space, volumes)
+
+    def _process(self, clip: Clip, inputs: Inputs, space: LabelSpace, volumes: _Volumes) -> Arrays:
+        shape = (clip.frames, *space.grid.shape)
+        result: Arrays = {
+            "semantics": np.full(shape, UNKNOWN, np.uint8),
+            "confidence": np.zeros(shape, np.uint8),
+            "support": np.zeros(shape, np.uint16),
+        }
+        poses = [_world_from_grid(clip.log, frame, space.grid) for frame in inputs.frames]
+        for row in range(clip.frames):
+            target = clip.start - inputs.first + row
+            voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
+            self._vote_frame(row, voters, inputs, space, volumes, result)
+        return result
+
+    def _vote_frame(
+        self,
+        row: int,
+        voters: list[tuple[int, Matrix]],
+        inputs: Inputs,
+        space: LabelSpace,
+        volumes: _Volumes,
+        result: Arrays,
+    ) -> None:
+        from stages.voting.vote import Voters, cell_from_voxel, vote
+
+        grid = space.grid
+        rigs, weights = volumes.of([inputs.frames[frame] for frame, _ in voters])
+        matrices = [
+            cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
+            for _, target_from_source in voters
+        ]
+        outcome = vote(
+            inputs.arrays["semantics"].astype(np.uint8, copy=False),
+            weights,
+            Voters(np.array([frame for frame, _ in voters]), rigs, np.stack(matrices)),
+            grid.shape,
+            len(space.taxonomy.classes),
+            inputs.arrays["confidence"].astype(np.uint8, copy=False) if self.weigh_confidence else None,
+        )
+        result["semantics"][row] = np.where(outcome.support > 0, outcome.winner, UNKNOWN)
+        result["confidence"][row] = outcome.margin
+        result["support"][row] = outcome.support
+
+
+class _Volumes:
+    """The weight volumes of the rigs that occur in a log, computed once each."""
+
+    def __init__(self, stage: Registration, grid: Grid) -> None:
+        self._sensor = stage.sensor
+        self._reach = stage.lidar_range or default_reach(grid)
+        self._near_box: Box = default_near_box(grid, stage.near_box)
+        self._grid = grid
+        self._keys: list[bytes] = []
+        self._stack: NDArray[np.uint16] = np.empty((0, *grid.shape), np.uint16)
+
+    def of(self, frames: list[Frame]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """The rig of each frame [n], as rows of the weight volumes [rig, X, Y, Z]."""
+        wanted = [frame_weights(frame, self._grid, self._sensor, self._reach, self._near_box) for frame in frames]
+        keys = list(dict.fromkeys(key for key, _ in wanted))
+        if not set(keys) <= set(self._keys):
+            compute = dict(wanted)
+            kept = {key: self._stack[n] for n, key in enumerate(self._keys)}
+            self._stack = np.stack([kept[key] if key in kept else compute[key]() for key in keys])
+            self._keys = keys
+        return np.array([self._keys.index(key) for key, _ in wanted]), self._stack
+
+
+def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:
+    pose = frame.world_from_grid(grid)
+    return None if pose is None else rigid(pose, f"log {log}, frame {frame.name}: pose")
+
+
+VotingStage = Registration
+"""The kinds of the voting slot."""

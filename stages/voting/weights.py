@@ -1,0 +1,87 @@
+"""Weight volumes: how much the vote of a voxel counts, by where it lies before its sensor (OccFiner, eq. 10 to 12).
+
+A volume is uint16 over the source grid [X, Y, Z]: the paper's weights as exact integers, so that sums are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.drive_log import Camera, Frame
+from schemas.errors import BadLog
+from schemas.geometry import Matrix, inverse, project, transform_points
+from schemas.grid import Grid
+
+SensorModel = Literal["uniform", "camera", "lidar"]
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Lower and upper corner [m]."""
+
+CAMERA_HIGH, CAMERA_MEDIUM, CAMERA_LOW = 100, 10, 1  # the paper's 1, 0.1 and 0.01
+LIDAR_UNIT = 1000  # 10 becomes 10,000: steps of 0.001
+_LIDAR_MAX, _LIDAR_MIN = 10.0, 0.1
+
+
+def camera_weights(
+    centres: NDArray[np.float64], cameras: tuple[Camera, ...], ego_from_grid: Matrix, near_box: Box
+) -> NDArray[np.uint16]:
+    """Weights of voxel ``centres`` [..., 3] (metres, grid frame): high in a camera's image and in ``near_box`` (grid
+    frame, upper corner excluded), medium in a camera's image only, low elsewhere (eq. 10 and 11)."""
+    points = centres.reshape(-1, 3)
+    seen = np.zeros(len(points), bool)
+    for camera in cameras:
+        pixels, depth = project(
+            transform_points(inverse(camera.ego_from_camera) @ ego_from_grid, points), camera.intrinsics
+        )
+        seen |= (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < np.array(camera.size)).all(axis=1)
+    near = (points >= np.array(near_box[0])).all(axis=1) & (points < np.array(near_box[1])).all(axis=1)
+    weights = np.where(seen, np.where(near, CAMERA_HIGH, CAMERA_MEDIUM), CAMERA_LOW)
+    return weights.astype(np.uint16).reshape(centres.shape[:-1])
+
+
+def lidar_weights(centres: NDArray[np.float64], sensor: NDArray[np.float64], reach: float) -> NDArray[np.uint16]:
+    """Weights of voxel ``centres`` [..., 3], falling with the distance r from ``sensor`` [3] (both metres, grid frame):
+    clip(10 - 9.9 r / ``reach``, 0.1, 10) in steps of 0.001 (eq. 12; the clip keeps the grid's corners positive)."""
+    distance = np.linalg.norm(centres - sensor, axis=-1)
+    weights = np.clip(_LIDAR_MAX - (_LIDAR_MAX - _LIDAR_MIN) * distance / reach, _LIDAR_MIN, _LIDAR_MAX)
+    return np.rint(weights * LIDAR_UNIT).astype(np.uint16)
+
+
+def default_near_box(grid: Grid, size: tuple[float, float, float]) -> Box:
+    """A box of ``size`` [m] around the origin of the grid's frame, pushed into the grid: in front of the car when the
+    grid is, around it when the grid is."""
+    lower = [
+        float(np.clip(-extent / 2, low, max(low, high - extent)))
+        for extent, low, high in zip(size, grid.origin, grid.upper, strict=True)
+    ]
+    upper = [low + extent for low, extent in zip(lower, size, strict=True)]
+    return (lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2])
+
+
+def default_reach(grid: Grid) -> float:
+    """The farthest that the grid extends along x from the origin of its frame [m]: 51.2 for SemanticKITTI."""
+    return max(abs(grid.origin[0]), abs(grid.upper[0]))
+
+
+def frame_weights(
+    frame: Frame, grid: Grid, sensor: SensorModel, reach: float, near_box: Box
+) -> tuple[bytes, Callable[[], NDArray[np.uint16]]]:
+    """What tells the rig of ``frame`` from others, and how to compute its weight volume.
+
+    Raises BadLog when the cameras are asked for and the frame has none.
+    """
+    ego_from_grid = frame.ego_from_grid(grid)
+    if sensor == "camera":
+        if not frame.cameras:
+            raise BadLog(f"frame {frame.name} has no camera, so it has no camera weights; set voting.sensor to lidar")
+        parts = [part for camera in frame.cameras for part in (camera.intrinsics, camera.ego_from_camera, camera.size)]
+        key = b"".join(np.asarray(part, np.float64).tobytes() for part in (ego_from_grid, *parts))
+        return key, lambda: camera_weights(grid.centres(), frame.cameras, ego_from_grid, near_box)
+    if sensor == "lidar":
+        sweep = frame.sweep
+        position = np.zeros(3) if sweep is None else (inverse(ego_from_grid) @ sweep.ego_from_lidar)[:3, 3]
+        return position.tobytes(), lambda: lidar_weights(grid.centres(), position, reach)
+    return b"", lambda: np.ones(grid.shape, np.uint16)

@@ -1,0 +1,51 @@
+"""Which frames vote on a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schemas.geometry import Matrix, inverse, transform_points
+from schemas.grid import Grid
+
+_SAMPLES = 32  # along x and y: overlap in steps of a thousandth
+
+
+def window(target: int, frames: int, radius: int, stride: int) -> list[int]:
+    """Frames ``target`` - radius * stride, ..., target, ..., target + radius * stride that lie in [0, ``frames``)."""
+    return [
+        frame for frame in range(target - radius * stride, target + radius * stride + 1, stride) if 0 <= frame < frames
+    ]
+
+
+def overlap(target_from_source: Matrix, grid: Grid) -> float:
+    """Share of the target grid, seen from above, that the source grid covers."""
+    lower, upper = np.array(grid.origin[:2]), np.array(grid.upper[:2])
+    steps = (np.indices((_SAMPLES, _SAMPLES)).reshape(2, -1).T + 0.5) / _SAMPLES
+    points = np.zeros((len(steps), 3))
+    points[:, :2] = lower + steps * (upper - lower)
+    seen = transform_points(inverse(target_from_source), points)[:, :2]
+    return float(((seen >= lower) & (seen < upper)).all(axis=1).mean())
+
+
+def sources(
+    target: int, world_from_grid: Sequence[Matrix | None], grid: Grid, radius: int, stride: int, min_overlap: float
+) -> list[tuple[int, Matrix]]:
+    """The frames that vote on ``target``, each with ``target_from_source``; the target itself always votes.
+
+    A frame without a pose votes on itself alone; one that covers less than ``min_overlap`` of the target is left out.
+    """
+    own = world_from_grid[target]
+    if own is None:
+        return [(target, np.eye(4))]
+    result = []
+    for frame in window(target, len(world_from_grid), radius, stride):
+        pose = world_from_grid[frame]
+        if frame == target:
+            result.append((frame, np.eye(4)))
+        elif pose is not None:
+            target_from_source = inverse(own) @ pose
+            if min_overlap == 0 or overlap(target_from_source, grid) >= min_overlap:
+                result.append((frame, target_from_source))
+    return result

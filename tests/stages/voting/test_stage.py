@@ -1,0 +1,105 @@
+"""The stage on a small log: clips, frames without labels or poses, and what it says where nobody voted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.drive_log import Frame, Sweep
+from schemas.errors import BadLog
+from schemas.grid import Grid
+from schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from schemas.taxonomy import TAXONOMIES, UNKNOWN
+from stages.voting.stage import Registration
+
+GRID = Grid(origin=(0.0, -3.2, -1.0), voxel_size=0.4, shape=(20, 16, 5), frame="lidar")
+SPACE = LabelSpace(GRID, TAXONOMIES["semantickitti"])
+FRAMES = 32
+PLAIN = {"kind": "registration", "sensor": "uniform"}
+
+
+def log(step: float = 0.55) -> tuple[tuple[Frame, ...], Arrays]:
+    """A drive past random boxes of classes 1 to 19; a tenth of the voxels is wrong in each frame."""
+    generator = np.random.default_rng(11)
+    world = np.where(generator.random((80, 16, 5)) < 0.3, generator.integers(1, 20, (80, 16, 5)), 0).astype(np.uint8)
+    frames, volumes = [], []
+    for index in range(FRAMES):
+        pose = np.eye(4)
+        pose[0, 3] = step * index
+        frames.append(Frame(f"{index:06d}", 0.1 * index, pose, (), Sweep(Path(), np.eye(4), 0.1 * index)))
+        first = int(np.floor(step * index / 0.4 + 0.5))
+        noise = generator.random(GRID.shape) < 0.1
+        volumes.append(
+            np.where(noise, generator.integers(0, 20, GRID.shape), world[first : first + 20]).astype(np.uint8)
+        )
+    semantics = np.stack(volumes)
+    return tuple(frames), {"semantics": semantics, "confidence": np.full_like(semantics, 100)}
+
+
+def run(stage: Registration, clip: Clip, frames: tuple[Frame, ...], arrays: Arrays) -> Arrays:
+    first, stop = max(0, clip.start - stage.halo), min(len(frames), clip.stop + stage.halo)
+    cut = {name: array[first:stop] for name, array in arrays.items()}
+    return stage.setup(SPACE, "cpu")(clip, Inputs(first, frames[first:stop], cut))
+
+
+def test_clip_borders_change_nothing() -> None:
+    frames, arrays = log()
+    stage = Registration(**{**PLAIN, "sensor": "lidar", "radius": 3, "stride": 2, "min_overlap": 0.2})
+    whole = run(stage, Clip("a", 0, FRAMES), frames, arrays)
+    halves = [run(stage, Clip("a", start, start + 16), frames, arrays) for start in (0, 16)]
+    for name, array in whole.items():
+        np.testing.assert_array_equal(array, np.concatenate([half[name] for half in halves]))
+    assert whole["support"].max() == 7
+
+
+def test_neighbours_correct_noise() -> None:
+    frames, arrays = log(step=0.4)
+    clean = {**arrays}
+    result = run(Registration(**PLAIN, radius=5), Clip("a", 10, 20), frames, arrays)
+    reference = run(Registration(**PLAIN, radius=25), Clip("a", 10, 20), frames, clean)["semantics"]
+    before = (arrays["semantics"][10:20] == reference).mean()
+    assert (result["semantics"] == reference).mean() > 0.99 > 0.92 > before
+
+
+def test_a_frame_without_labels_is_filled_by_its_neighbours() -> None:
+    frames, arrays = log()
+    arrays["semantics"][12] = UNKNOWN
+    result = run(Registration(**PLAIN, radius=3), Clip("a", 12, 13), frames, arrays)
+    assert (result["semantics"] != UNKNOWN).mean() > 0.95
+    assert result["support"].max() <= 6
+
+
+def test_a_frame_without_a_pose_keeps_its_own_labels_and_votes_on_no_other() -> None:
+    frames, arrays = log()
+    lost = (*frames[:12], replace(frames[12], world_from_ego=None), *frames[13:])
+    arrays["semantics"][12, 0, 0, 0] = UNKNOWN
+    stage = Registration(**PLAIN, radius=3)
+    result = run(stage, Clip("a", 12, 13), lost, arrays)
+    np.testing.assert_array_equal(result["semantics"][0], arrays["semantics"][12])
+    known = arrays["semantics"][12] != UNKNOWN
+    np.testing.assert_array_equal(result["support"][0], known)
+    np.testing.assert_array_equal(result["confidence"][0], np.where(known, 255, 0))
+
+    blank = {**arrays, "semantics": arrays["semantics"].copy()}
+    blank["semantics"][12] = UNKNOWN
+    np.testing.assert_array_equal(
+        run(stage, Clip("a", 13, 14), lost, arrays)["semantics"],
+        run(stage, Clip("a", 13, 14), lost, blank)["semantics"],
+    )
+
+
+def test_unknown_where_nobody_voted() -> None:
+    frames, arrays = log()
+    arrays["semantics"][:] = UNKNOWN
+    result = run(Registration(**PLAIN, radius=3), Clip("a", 4, 6), frames, arrays)
+    assert (result["semantics"] == UNKNOWN).all()
+    assert not result["support"].any()
+    assert not result["confidence"].any()
+
+
+def test_a_pose_that_is_not_rigid_is_named() -> None:
+    frames, arrays = log()
+    bent = (*frames[:5], replace(frames[5], world_from_ego=np.diag([2.0, 1, 1, 1])), *frames[6:])
+    with pytest.raises(BadLog, match="log a, frame 000005: pose is not a rigid transform"):
+        run(Registration(**PLAIN, radius=3), Clip("a", 4, 6), bent, arrays)
