@@ -50,23 +50,20 @@ class Report:
     def print(self) -> None:
         from rich.console import Console
 
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for reason in self.plan.refused.values():
             console.print(f"refused: {reason}", style="yellow")
         for entry in self.entries:
             place = f"{entry.slot} {entry.log} frames {entry.start}-{entry.stop - 1}"
             console.print(f"quarantine ({entry.cause}): {place}: {entry.error}", style="yellow")
-            console.print(
-                f"  replay: {entry.replay}" + (f"; skipped with it: {len(entry.skipped)}" if entry.skipped else "")
-            )
+            skipped = f"; skipped with it: {len(entry.skipped)} clips" if entry.skipped else ""
+            console.print(f"  replay: {entry.replay}{skipped}")
         if self.run is None:
             console.print("nothing to do: everything is committed")
         if self.info is not None:
-            damaged = f", {self.damaged} of them with damaged sensor files" if self.damaged else ""
-            console.print(
-                f"published {self.store.location}@{self.info.name}: {self.info.frames} frames{damaged}", style="bold"
-            )
-        console.print(f"{self.state}{': ' + self.message if self.message else ''}")
+            damaged = f", {self.damaged} with damaged sensor files" if self.damaged else ""
+            console.print(f"published {self.store.location}@{self.info.name}: {self.info.frames} frames{damaged}")
+        console.print(f"{self.state}{': ' + self.message if self.message else ''}", style="bold")
 
 
 def label_logs(

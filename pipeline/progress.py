@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.table import Table
+
 from pipeline.history import RunState
 
 _LINE_EVERY = 15.0
@@ -31,11 +33,11 @@ def progress(state: RunState, quiet: bool) -> Iterator[Callable[[RunState], None
     def line(current: RunState) -> None:
         if time.monotonic() - last[0] >= _LINE_EVERY:
             last[0] = time.monotonic()
-            console.print(_line(current))
+            console.print(_line(current), soft_wrap=True)
 
-    console.print(_line(state))
+    console.print(_line(state), soft_wrap=True)
     yield line
-    console.print(_line(state))
+    console.print(_line(state), soft_wrap=True)
 
 
 def _rows(state: RunState) -> Iterator[tuple[str, int, int, int, int, float, str]]:
@@ -55,9 +57,7 @@ def _line(state: RunState) -> str:
     return f"{time.strftime('%H:%M:%S')} " + "; ".join(parts)
 
 
-def _table(state: RunState) -> object:
-    from rich.table import Table
-
+def _table(state: RunState) -> Table:
     table = Table("stage", title=f"run {state.run}: {state.workers} workers", title_justify="left")
     for name in ("done", "total", "failed", "skipped", "frames/s", "left"):
         table.add_column(name, justify="right")

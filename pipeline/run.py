@@ -75,8 +75,9 @@ class Run:
         last_end = last_beat = time.monotonic()
         write_state(self._store, self.state)
         while self._submit() or self._running or self._schedule.postponed:
-            ended = self._executor.wait(_PATIENCE) if self._running else time.sleep(_PATIENCE / 10) or []
-            for ticket, outcome in ended:
+            if not self._running:  # only retries are left, and their time has not come
+                time.sleep(_PATIENCE / 10)
+            for ticket, outcome in self._executor.wait(_PATIENCE) if self._running else ():
                 running = self._running.pop(ticket)
                 self._settle(running, outcome)
                 last_end = time.monotonic()

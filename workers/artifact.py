@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import zarr
@@ -81,7 +82,7 @@ class Artifact:
                     "the shard was altered or torn, delete the clip's receipt and run again"
                 )
 
-    def _open(self, name: str) -> zarr.Array:
+    def _open(self, name: str) -> zarr.Array[Any]:
         try:
             return zarr.open_array(self.store.zarr, path=f"{self.path}/{name}", mode="r+")
         except FileNotFoundError as error:

@@ -6,6 +6,7 @@ can starve another of its CPUs. Actors die with the driver; what they had commit
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from typing import Any
@@ -35,20 +36,18 @@ class RayExecutor:
 
     def __init__(self, address: str | None, cpus: int, gpus: float) -> None:
         os.environ.update(_ENVIRONMENT)
-        import ray
-
-        self._ray = ray
+        self._ray: Any = importlib.import_module("ray")  # takes seconds: only where it is used
         embedded = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         where = embedded if address is None else {"address": address}
-        ray.init(**where, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
-        total = ray.cluster_resources()
+        self._ray.init(**where, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
+        total = self._ray.cluster_resources()
         self.slots = max(1, int(total.get("CPU", 1)) // cpus)
         self._has_gpu = total.get("GPU", 0) > 0
         options: dict[str, Any] = {"num_cpus": cpus, "max_restarts": 0}
         if gpus and self._has_gpu:
             options["num_gpus"] = gpus
             self.slots = max(1, min(self.slots, int(total["GPU"] / gpus)))
-        self._new_hand = lambda: ray.remote(_Hand).options(**options).remote(cpus)
+        self._new_hand = lambda: self._ray.remote(_Hand).options(**options).remote(cpus)
         self._idle = [self._new_hand() for _ in range(self.slots)]
         self._running: dict[Any, tuple[int, Any]] = {}
         self._tickets = 0

@@ -6,7 +6,9 @@ import sys
 
 import typer
 
-from pipeline.cli import logs, train, versions
+import pipeline.cli.logs
+import pipeline.cli.train
+import pipeline.cli.versions
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.export import export
@@ -26,15 +28,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(logs.app, name="logs")
+app.add_typer(pipeline.cli.logs.app, name="logs")
 app.command()(simulate)
 app.command()(plan)
 app.command()(run)
 app.command()(status)
-app.add_typer(versions.app, name="versions")
+app.add_typer(pipeline.cli.versions.app, name="versions")
 app.command()(evaluate)
 app.command()(export)
-app.add_typer(train.app, name="train")
+app.add_typer(pipeline.cli.train.app, name="train")
 app.command()(view)
 app.command()(replay)
 app.command()(demo)

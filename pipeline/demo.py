@@ -1,0 +1,92 @@
+"""The demo: simulate, label with and without voting, publish, evaluate, draw."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.evaluate import evaluate_version
+from pipeline.label import Report, label_logs
+from pipeline.recipe import load_recipe
+from pipeline.report.birds_eye import birds_eye, difference, panels
+from pipeline.simulate import simulate_logs
+from pipeline.versions import PublishedVersion, open_version
+from schemas.errors import OcclabelError
+from stages.ingest.recognise import open_logs
+from workers.store import Store
+
+RECIPE = "semantickitti_lidar"
+SEED = 0
+"""Of the towns of the test split that the demo drives through; the built-in network never saw this split."""
+
+
+def run_demo(out: Path, logs: int, frames: int) -> None:
+    """Runs the demo in ``out``; what is there from an earlier one is used. Raises OcclabelError."""
+    console = Console(highlight=False)
+    started = time.monotonic()
+    roads = out / "logs"
+    console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
+    simulate_logs("kitti", roads, logs=logs, frames=frames, seed=SEED, jobs=min(logs, 2))
+    console.print(f"[bold]2 label[/]     recipe {RECIPE}, without voting -> {out}@single-frame, with it -> {out}@v1")
+    single = _label(out, roads, "single-frame", skip=["voting"])
+    refined = _label(out, roads, "v1")
+    console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
+    console.print(
+        _table({name: evaluate_version(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)})
+    )
+    console.print(f"[bold]4 draw[/]      {', '.join(str(path) for path in _draw(out, roads, single, refined))}")
+    console.print(f"done in {time.monotonic() - started:.0f} s; now try: occlabel versions show {out}@v1")
+
+
+NAMES = ("single frame", "voted (v1)")
+
+
+def _label(out: Path, roads: Path, version: str, skip: list[str] | None = None) -> PublishedVersion:
+    report: Report = label_logs(load_recipe(RECIPE, skip=skip), open_logs(roads), Store(out), version)
+    if report.info is None or report.state != "complete":
+        raise OcclabelError(f"the demo could not publish {version}: {report.message or report.state}")
+    return open_version(f"{out}@{version}")
+
+
+def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
+    """Rows of IoU and mIoU, columns of range, each as version one -> version two."""
+    table = Table("range", title_justify="left")
+    names = list(scores)
+    for measure in ("IoU", "mIoU"):
+        for name in names:
+            table.add_column(f"{measure} {name}", justify="right")
+        table.add_column("gain", justify="right")
+    for range_ in scores[names[0]]:
+        cells = []
+        for measure in ("iou", "miou"):
+            before, after = (scores[name][range_][measure] for name in names)
+            cells += [f"{100 * before:.1f}", f"{100 * after:.1f}", f"{100 * (after / before - 1):+.1f}%"]
+        table.add_row(f"{range_} m", *cells)
+    return table
+
+
+def _draw(out: Path, roads: Path, single: PublishedVersion, refined: PublishedVersion) -> list[Path]:
+    """One picture per log, of its middle frame: prediction, refined, truth, difference."""
+    paths = []
+    reader, taxonomy = open_logs(roads), refined.space.taxonomy
+    for log in reader.logs():
+        frame = log.frames[len(log.frames) // 2]
+        truth = reader.voxel_truth(frame)
+        labels = [
+            next(f for f in version.frames(log.id) if f.name == frame.name).load("semantics").astype(np.uint8)
+            for version in (single, refined)
+        ]
+        assert truth is not None  # simulated logs have truth on every frame
+        images = [birds_eye(label, taxonomy, truth.scored) for label in labels]
+        images.append(birds_eye(truth.semantics, taxonomy, truth.scored))
+        images += [difference(label, truth.semantics, truth.scored, taxonomy) for label in labels]
+        titles = [*NAMES, "truth", f"{NAMES[0]} against truth", f"{NAMES[1]} against truth"]
+        path = out / "pictures" / f"{log.id}-{frame.name}.png"
+        footer = "Differences: green right, orange wrong class, red missed, blue invented; scored voxels only."
+        panels(images, titles, taxonomy, path, footer, width=300)
+        paths.append(path)
+    return paths
