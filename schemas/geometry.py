@@ -5,6 +5,8 @@ Transforms are float64 [4, 4] and named ``target_from_source``: ``p_target = tar
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,7 @@ def inverse(transform: Matrix) -> Matrix:
     return result
 
 
-def transform_points(target_from_source: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
+def transform_points(target_from_source: Matrix, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """``points`` [n, 3] metres in the source frame, moved into the target frame."""
     return np.asarray(points[:, :3] @ target_from_source[:3, :3].T + target_from_source[:3, 3], dtype=np.float64)
 
@@ -67,7 +69,7 @@ def rotation_from_quaternion(wxyz: object) -> NDArray[np.float64]:
     )
 
 
-def project(points: NDArray[np.floating], intrinsics: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def project(points: NDArray[np.floating[Any]], intrinsics: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pinhole projection of ``points`` [n, 3] in the camera frame (x right, y down, z forward).
 
     Returns pixels [n, 2] (u, v) and depth [n] in metres; a pixel is only meaningful where depth > 0.

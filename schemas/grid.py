@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,10 @@ class Grid(BaseModel):
     def centres(self) -> NDArray[np.float64]:
         """Voxel centres [X, Y, Z, 3] in metres, in ``frame``."""
         index = np.moveaxis(np.indices(self.shape), 0, -1)
-        return (index + 0.5) * self.voxel_size + np.array(self.origin)
+        centres: NDArray[np.float64] = (index + 0.5) * self.voxel_size + np.array(self.origin)
+        return centres
 
-    def cells(self, points: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def cells(self, points: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Voxel indices [n, 3] of ``points`` [n, 3] (metres, in ``frame``), and which lie inside the grid."""
         cells = np.floor((points[:, :3] - np.array(self.origin)) / self.voxel_size).astype(np.int64)
         inside = ((cells >= 0) & (cells < np.array(self.shape))).all(axis=1)

@@ -47,10 +47,14 @@ class RayExecutor:
         if gpus and self._has_gpu:
             options["num_gpus"] = gpus
             self.slots = max(1, min(self.slots, int(total["GPU"] / gpus)))
-        self._new_hand = lambda: self._ray.remote(_Hand).options(**options).remote(cpus)
+        self._hand_class = self._ray.remote(_Hand).options(**options)
+        self._threads = cpus
         self._idle = [self._new_hand() for _ in range(self.slots)]
         self._running: dict[Any, tuple[int, Any]] = {}
         self._tickets = 0
+
+    def _new_hand(self) -> Any:
+        return self._hand_class.remote(self._threads)
 
     @property
     def device(self) -> str:

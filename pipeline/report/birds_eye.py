@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,6 @@ def panels(
     canvas.save(path)
 
 
-def _from_above(image: NDArray[np.floating]) -> Image.Image:
+def _from_above(image: NDArray[np.floating[Any]]) -> Image.Image:
     """[x, y, 3] with x forward and y left, as a picture with x up."""
     return Image.fromarray(image[::-1, ::-1].clip(0, 255).astype(np.uint8))
