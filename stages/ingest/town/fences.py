@@ -9,7 +9,16 @@ from stages.ingest.town.mesh import Material, Mesh, Paint, box, join, quads
 from stages.ingest.town.site import Site
 from stages.ingest.town.vegetation import hedge, hedge_colour
 
-FENCES = ("slats", "boards", "mesh", "bars", "wall", "low-wall", "hedge", "wall-hedge", "picket", "rails")
+_SHARES = {
+    "slats": 2, "boards": 2, "mesh": 1.5, "bars": 1.5, "wall": 2, "low-wall": 1.5, "hedge": 5, "wall-hedge": 2,
+    "picket": 1, "rails": 0.5,
+}  # fmt: skip
+
+
+def draw_fence(rng: np.random.Generator) -> str:
+    """A type of fence as gardens have them."""
+    weights = np.array(list(_SHARES.values()))
+    return str(rng.choice(list(_SHARES), p=weights / weights.sum()))
 
 
 def _sheets(x: NDArray[np.float64], width: float, low: float, high: float, y: float, paint: Paint) -> Mesh:

@@ -52,9 +52,9 @@ class Street:
 
 
 def _draw_street(rng: np.random.Generator, style: Style, points: NDArray[np.float64], main: bool) -> Street:
-    lanes = int(rng.integers(style.lanes[0], style.lanes[1] + 1)) if main else 1
+    lanes = int(style.lanes[1] if rng.random() < 0.35 else style.lanes[0]) if main else 1
     lane_width = float(rng.uniform(*style.lane_width)) * (1.0 if main else 0.92)
-    extra = float(rng.choice([0.0, 0.3, 1.0, 2.0], p=[0.4, 0.3, 0.2, 0.1]))
+    extra = float(rng.choice([0.0, 0.3, 0.8, 1.8], p=[0.5, 0.3, 0.15, 0.05]))
     (left, left_parking), (right, right_parking) = draw_bands(rng, style), draw_bands(rng, style)
     if rng.random() < 0.5:
         right, right_parking = left, left_parking

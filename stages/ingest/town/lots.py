@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.ingest.town import buildings, vegetation
-from stages.ingest.town.fences import FENCES, Fence, run_fence
+from stages.ingest.town.fences import Fence, draw_fence, run_fence
 from stages.ingest.town.mesh import Mesh
 from stages.ingest.town.people import person
 from stages.ingest.town.site import Site
@@ -37,20 +37,18 @@ class Lot:
         x, y = self.world(a, b)
         self.site.ground.pave(kind, step, x, y, self.yaw, width, depth)
 
-    def build(self, mesh: Mesh, a: float, b: float) -> bool:
-        """Stands a building centred on (a, b) if its footprint is free; its floor is level with the highest ground."""
-        low, high = buildings.footprint(mesh)
-        size, centre = high - low, (low + high) / 2
-        x, y = self.world(a + float(centre[0]), b + float(centre[1]))
+    def build(self, mesh: Mesh, a: float, b: float, width: float, depth: float) -> bool:
+        """Stands a building of ``width`` by ``depth`` (eaves, steps and awnings may reach farther) centred on (a, b), if
+        the land is free; its floor is about level with the ground around it."""
         ground = self.site.ground
-        if not ground.inside(x, y, 8.0) or ground.blocked(ground.street, x, y, self.yaw, *size) > 0.0:
+        x, y = self.world(a, b)
+        if not ground.inside(x, y, 8.0) or ground.blocked(ground.street, x, y, self.yaw, width, depth) > 0.02:
             return False
-        if not ground.is_free(x, y, self.yaw, float(size[0]), float(size[1])):
+        if ground.blocked(ground.taken, x, y, self.yaw, width, depth) > 0.01:
             return False
-        ground.take(x, y, self.yaw, float(size[0]), float(size[1]))
-        corners = np.array([self.world(a + p, b + q) for p in (low[0], high[0]) for q in (low[1], high[1])])
-        at_x, at_y = self.world(a, b)
-        self.site.add(mesh, at_x, at_y, self.yaw, z=float(np.percentile(ground.height(corners), 60)) + 0.1)
+        ground.take(x, y, self.yaw, width, depth)
+        corners = np.array([self.world(a + p * width / 2, b + q * depth / 2) for p in (-1, 1) for q in (-1, 1)])
+        self.site.add(mesh, x, y, self.yaw, z=float(np.percentile(ground.height(corners), 60)) + 0.1)
         return True
 
     def stand(self, mesh: Mesh, a: float, b: float, reach: float, yaw: float = 0.0) -> bool:
@@ -86,13 +84,13 @@ class Lot:
     def frontage(self, gap: float = 0.2) -> None:
         """Fence, wall, hedge or nothing along the street."""
         rng = self.site.rng
-        if rng.random() < 0.75:
-            self.fence(Fence(rng, str(rng.choice(FENCES))), (-self.width / 2, 0.25), (self.width / 2, 0.25), gap)
+        if rng.random() < 0.9:
+            self.fence(Fence(rng, draw_fence(rng)), (-self.width / 2, 0.25), (self.width / 2, 0.25), gap)
 
     def sides(self, start: float) -> None:
         """A fence along one side and the back."""
         rng = self.site.rng
-        fence = Fence(rng, str(rng.choice(FENCES)))
+        fence = Fence(rng, draw_fence(rng))
         if rng.random() < 0.7:
             self.fence(fence, (self.width / 2, start), (self.width / 2, self.depth))
         if rng.random() < 0.6:
@@ -101,7 +99,7 @@ class Lot:
 
 def _house(lot: Lot) -> None:
     rng, style = lot.site.rng, lot.site.style
-    front = float(rng.uniform(1.5, 8.0))
+    front = float(rng.uniform(0.8, 5.5))
     width = float(min(rng.uniform(7, 13), lot.width - 3.0))
     depth = float(min(rng.uniform(7, 11), lot.depth - front - 1.0))
     if width < 5 or depth < 5:
@@ -111,21 +109,23 @@ def _house(lot: Lot) -> None:
     lane = 3.0
     a = -side * (lot.width - width) / 2 * float(rng.uniform(0.2, 1.0)) if drive else 0.0
     _yard(lot, front)
-    lot.build(buildings.house(rng, width, depth), a, front + depth / 2)
+    lot.build(buildings.house(rng, width, depth), a, front + depth / 2, width, depth)
     if drive:
         surface = str(rng.choice(["sidewalk", "parking", "parking", "other-ground", "road"]))
         lane_a = side * (lot.width / 2 - lane / 2 - 0.2)
         reach = front + float(rng.uniform(2, depth))
         lot.pave(surface, 0.05, lane_a, reach / 2, lane, reach)
         if rng.random() < 0.5:
-            lot.build(buildings.garage(rng), lane_a, reach + 3.1)
+            lot.build(buildings.garage(rng), lane_a, reach + 3.1, 3.2, 6.0)
         if rng.random() < 0.25 + 0.35 * style.parked[1] and reach > 5.5:
             x, y = lot.world(lane_a, 0.5 + float(rng.uniform(2.3, reach - 2.3)))
             lot.site.try_thing(car(rng), x, y, lot.yaw + float(rng.choice([-1, 1])) * np.pi / 2 + rng.normal(0, 0.04))
     lot.frontage(gap=0.3)
     lot.sides(front * 0.5)
-    lot.plant((-lot.width / 2, lot.width / 2, 0.8, front), 0.9, 4.0)
-    lot.plant((-lot.width / 2, lot.width / 2, front + depth, lot.depth), 1.2, 2.0)
+    lot.plant((-lot.width / 2, lot.width / 2, 0.8, front), 1.5, 16.0)
+    lot.plant((-lot.width / 2, -width / 2, front, front + depth), 1.0, 10.0)
+    lot.plant((width / 2, lot.width / 2, front, front + depth), 1.0, 10.0)
+    lot.plant((-lot.width / 2, lot.width / 2, front + depth, lot.depth), 1.6, 4.0)
     if rng.random() < 0.3:
         lot.stand(bin_or_box(rng), side * lot.width * 0.3, 0.8, 0.8)
 
@@ -134,7 +134,7 @@ def _yard(lot: Lot, front: float) -> None:
     """The surface before and around a house: lawn at some level, paving or gravel."""
     rng = lot.site.rng
     choice, step = rng.random(), float(rng.choice([0.0, 0.05, 0.1, 0.15, 0.3]))
-    if choice < 0.75:
+    if choice < 0.68:
         lot.pave("terrain", step, 0, lot.depth / 2, lot.width, lot.depth)
         if rng.random() < 0.6:
             lot.pave("sidewalk", step + 0.02, rng.uniform(-0.3, 0.3) * lot.width, front / 2, rng.uniform(1.0, 1.8), front)
@@ -152,10 +152,11 @@ def _terrace(lot: Lot) -> None:
     lot.pave("sidewalk" if front < 1 else "terrain", 0.1, 0, front / 2, lot.width, front + 0.6)
     for k in range(count):
         offset = float(rng.choice([0.0, 0.0, 0.0, 0.5]))
-        lot.build(buildings.terraced(rng, each - 0.45, depth), (k - (count - 1) / 2) * each, front + offset + depth / 2)
+        row = buildings.terraced(rng, each - 0.05, depth)
+        lot.build(row, (k - (count - 1) / 2) * each, front + offset + depth / 2, each - 0.5, depth)
     if front > 1.5:
         lot.frontage(0.25)
-        lot.plant((-lot.width / 2, lot.width / 2, 0.6, front), 0.5, 6.0)
+        lot.plant((-lot.width / 2, lot.width / 2, 0.6, front), 1.0, 16.0)
     lot.plant((-lot.width / 2, lot.width / 2, front + depth + 1, lot.depth), 1.0, 1.0)
 
 
@@ -164,7 +165,8 @@ def _shop(lot: Lot) -> None:
     front = float(rng.uniform(0.1, 3.0))
     lot.pave("sidewalk", 0.1, 0, lot.depth / 2, lot.width, lot.depth)
     depth = min(float(rng.uniform(9, 16)), lot.depth - front - 0.5)
-    lot.build(buildings.tower(rng, lot.width - 0.4, depth, int(rng.integers(1, 6)), shop=True), 0, front + depth / 2)
+    shop = buildings.tower(rng, lot.width - 0.2, depth, int(rng.integers(1, 6)), shop=True)
+    lot.build(shop, 0, front + depth / 2, lot.width - 0.4, depth)
     for _ in range(int(rng.integers(0, 3))):
         lot.stand(bin_or_box(rng), rng.uniform(-0.5, 0.5) * lot.width, rng.uniform(0.2, max(front, 0.6)), 0.9)
 
@@ -175,26 +177,29 @@ def _tower(lot: Lot) -> None:
     lot.pave("sidewalk" if rng.random() < 0.6 else "other-ground", 0.12, 0, lot.depth / 2, lot.width, lot.depth)
     depth = min(float(rng.uniform(12, 22)), lot.depth - front - 0.5)
     floors = int(rng.integers(4, 16))
-    lot.build(buildings.tower(rng, lot.width - 1.0, depth, floors, bool(rng.random() < 0.4)), 0, front + depth / 2)
+    tower = buildings.tower(rng, lot.width - 1.0, depth, floors, bool(rng.random() < 0.4))
+    lot.build(tower, 0, front + depth / 2, lot.width - 1.0, depth)
     if front > 3:
-        lot.plant((-lot.width / 2, lot.width / 2, 0.8, front), 1.5, 3.0)
+        lot.plant((-lot.width / 2, lot.width / 2, 0.8, front), 1.8, 5.0)
         for _ in range(int(rng.integers(0, 3))):
             lot.stand(bench(rng), rng.uniform(-0.5, 0.5) * lot.width, rng.uniform(0.5, front), 1.8)
 
 
 def _block(lot: Lot) -> None:
     rng = lot.site.rng
-    front = float(rng.uniform(3, 12))
+    front = float(rng.uniform(2, 11))
     depth = min(float(rng.uniform(9, 14)), lot.depth - front - 0.5)
     lot.pave("terrain", float(rng.choice([0.0, 0.1])), 0, lot.depth / 2, lot.width, lot.depth)
     if front > 7 and rng.random() < 0.5:
         lot.pave("parking", 0.0, 0, 3.0, lot.width - 1, 5.4)
         _park_row(lot, 3.0, 2.6, float(rng.uniform(*lot.site.style.parked)))
     else:
-        lot.plant((-lot.width / 2, lot.width / 2, 0.8, front - 1), 1.5, 3.0)
+        lot.plant((-lot.width / 2, lot.width / 2, 0.8, front - 1), 2.0, 7.0)
         lot.frontage(0.3)
     lot.pave("sidewalk", 0.1, 0, front - 0.8, lot.width, 1.6)
-    lot.build(buildings.tower(rng, lot.width * float(rng.uniform(0.6, 0.98)), depth, int(rng.integers(3, 9)), False), 0, front + depth / 2)
+    width = lot.width * float(rng.uniform(0.7, 0.99))
+    block = buildings.tower(rng, width, depth, int(rng.integers(3, 9)), False)
+    lot.build(block, 0, front + depth / 2, width, depth)
 
 
 def _park_row(lot: Lot, b: float, pitch: float, share: float) -> None:
@@ -227,7 +232,8 @@ def _hall(lot: Lot) -> None:
     depth = min(float(rng.uniform(12, 25)), lot.depth - front - 0.5)
     lot.pave(str(rng.choice(["parking", "other-ground", "terrain"])), 0.02, 0, lot.depth / 2, lot.width, lot.depth)
     if depth > 6:
-        lot.build(buildings.hall(rng, lot.width * float(rng.uniform(0.6, 0.95)), depth), 0, front + depth / 2)
+        width = lot.width * float(rng.uniform(0.6, 0.95))
+        lot.build(buildings.hall(rng, width, depth), 0, front + depth / 2, width, depth)
     for _ in range(int(rng.integers(0, 4))):
         kind = str(rng.choice(["truck", "trailer", "car", "construction-vehicle"], p=[0.4, 0.25, 0.25, 0.1]))
         x, y = lot.world(rng.uniform(-0.4, 0.4) * lot.width, rng.uniform(2.5, max(front - 2, 3)))
@@ -239,13 +245,13 @@ def _hall(lot: Lot) -> None:
 def _wood(lot: Lot) -> None:
     rng = lot.site.rng
     lot.pave("terrain", float(rng.choice([0.0, 0.05])), 0, lot.depth / 2, lot.width, lot.depth)
-    edge = float(rng.uniform(0.5, 4.0))
+    edge = float(rng.uniform(0.2, 3.0))
     deep = min(lot.depth, 26.0)
-    if rng.random() < 0.75:
+    if rng.random() < 0.85:
         lot.thicket(0, edge + 1.2, lot.width, float(rng.uniform(1.5, 3.5)), float(rng.uniform(0.8, 3.5)))
     for _ in range(int(rng.integers(0, 3))):
         lot.thicket(rng.uniform(-0.3, 0.3) * lot.width, rng.uniform(edge + 2, deep), lot.width * 0.5, 2.5, rng.uniform(0.5, 2.5))
-    lot.plant((-lot.width / 2, lot.width / 2, edge, deep), rng.uniform(1.5, 4.0), rng.uniform(0.5, 3.0))
+    lot.plant((-lot.width / 2, lot.width / 2, edge, deep), rng.uniform(2.0, 5.0), rng.uniform(1.0, 5.0))
     if rng.random() < 0.2:
         lot.frontage(0.0)
 
@@ -267,7 +273,7 @@ def _garden(lot: Lot) -> None:
     lot.frontage(0.15)
     lot.sides(0.5)
     if rng.random() < 0.6:
-        lot.build(buildings.garage(rng, 3.0, 4.0), rng.uniform(-0.25, 0.25) * lot.width, rng.uniform(5, 10))
+        lot.build(buildings.garage(rng, 3.0, 4.0), rng.uniform(-0.25, 0.25) * lot.width, rng.uniform(5, 10), 3.0, 4.0)
     lot.plant((-lot.width / 2, lot.width / 2, 1, lot.depth), 1.5, 5.0)
 
 
@@ -278,13 +284,15 @@ def _lawn(lot: Lot) -> None:
     if rng.random() < 0.6:
         b = float(rng.uniform(3, lot.depth))
         lot.pave("sidewalk" if rng.random() < 0.7 else "other-ground", 0.05, 0, b, lot.width, rng.uniform(1.5, 3.0))
-    lot.plant((-lot.width / 2, lot.width / 2, 0.8, lot.depth), 1.0, 0.8)
+    lot.plant((-lot.width / 2, lot.width / 2, 0.8, lot.depth), 1.8, 1.5)
+    if rng.random() < 0.4:
+        lot.thicket(0, rng.uniform(1.0, 4.0), lot.width * rng.uniform(0.4, 1.0), rng.uniform(1, 2.5), rng.uniform(0.5, 1.8))
     for _ in range(int(rng.poisson(1.0))):
         lot.stand(bench(rng), rng.uniform(-0.45, 0.45) * lot.width, rng.uniform(1, lot.depth), 1.8, rng.uniform(0, 6))
     for _ in range(int(rng.poisson(lot.site.style.people))):
         x, y = lot.world(rng.uniform(-0.5, 0.5) * lot.width, rng.uniform(1, lot.depth))
         lot.site.try_thing(person(rng, walking=False), x, y, rng.uniform(0, 6))
-    if rng.random() < 0.35:
+    if rng.random() < 0.6:
         lot.frontage(0.2)
 
 
@@ -312,7 +320,7 @@ def _garages(lot: Lot) -> None:
     lot.pave("parking", 0.03, 0, lot.depth / 2, lot.width, lot.depth)
     front = float(rng.uniform(1, 8))
     for a in np.arange(-lot.width / 2 + 1.7, lot.width / 2 - 1.5, 3.3):
-        lot.build(buildings.garage(rng, 2.9), a, front + 3.0)
+        lot.build(buildings.garage(rng, 2.9), a, front + 3.0, 2.9, 6.0)
     if front > 5 and rng.random() < 0.5:
         _park_row(lot, 2.7, 3.3, 0.2)
 
@@ -330,7 +338,7 @@ def _site(lot: Lot) -> None:
         x, y = lot.world(rng.uniform(-0.5, 0.5) * lot.width, rng.uniform(0, 6))
         lot.site.try_thing(barrier(rng) if rng.random() < 0.5 else cone(rng), x, y, lot.yaw + rng.normal(0, 0.3))
     if rng.random() < 0.5:
-        lot.build(buildings.hall(rng, lot.width * 0.4, 10.0), rng.uniform(-0.2, 0.2) * lot.width, 18.0)
+        lot.build(buildings.hall(rng, lot.width * 0.4, 10.0), rng.uniform(-0.2, 0.2) * lot.width, 18.0, lot.width * 0.4, 10.0)
     lot.stand(billboard(rng), rng.uniform(-0.4, 0.4) * lot.width, 1.5, 1.0)
 
 

@@ -84,6 +84,13 @@ class Mesh:
     def shifted(self, x: float, y: float, z: float) -> Mesh:
         return replace(self, vertices=self.vertices + np.array([x, y, z]))
 
+    def only(self, kept: NDArray[np.bool_]) -> Mesh:
+        """The triangles that are ``kept`` [m]."""
+        return Mesh(
+            self.vertices, self.faces[kept], self.kinds[kept], self.colours[kept], self.materials[kept],
+            self.objects[kept],
+        )  # fmt: skip
+
     def of_object(self, object_id: int) -> Mesh:
         return replace(self, objects=np.full(len(self.faces), object_id, np.uint16))
 

@@ -6,8 +6,11 @@ import numpy as np
 
 from stages.ingest.town import street_furniture as furniture
 from stages.ingest.town import vegetation
+from stages.ingest.town.ground import CELL
+from stages.ingest.town.kinds import KIND_ID
 from stages.ingest.town.layout import Street
 from stages.ingest.town.lots import LOTS, Lot
+from stages.ingest.town.mesh import Mesh
 from stages.ingest.town.people import person
 from stages.ingest.town.site import Site
 from stages.ingest.town.vehicles import bus, car, trailer, truck, two_wheeler
@@ -18,6 +21,28 @@ def outward(street: Street, side: int, station: float, beyond: float) -> tuple[f
     sign = 1.0 if side == 0 else -1.0
     x, y, heading = street.at(station, sign * (street.half + beyond))
     return x, y, heading if side == 0 else heading + np.pi
+
+
+def keep_lanes_free(site: Site, streets: list[Street]) -> None:
+    """Nothing may be parked or put up where vehicles drive."""
+    for street in streets:
+        for lane in range(street.lanes):
+            for sign in (-1, 1):
+                for station in np.arange(1.0, street.length, 2.0):
+                    x, y, heading = street.at(station, sign * (lane + 0.5) * street.lane_width)
+                    site.ground.take(x, y, heading, 2.4, 2.3)
+
+
+def trim(site: Site, mesh: Mesh) -> Mesh:
+    """``mesh`` without the leaves that hang lower than 3 m over a carriageway."""
+    leaves = np.flatnonzero(mesh.kinds == KIND_ID["vegetation"])
+    centre = mesh.vertices[mesh.faces[leaves]].mean(axis=1)
+    ground = site.ground
+    cells = np.clip(((centre[:, :2] - ground.origin) / CELL).astype(int), 0, np.array(ground.kind.shape) - 1)
+    low = centre[:, 2] - ground.height(centre[:, :2]) < 3.0
+    kept = np.ones(len(mesh.faces), np.bool_)
+    kept[leaves[low & (ground.edge[cells[:, 0], cells[:, 1]] < -0.2)]] = False
+    return mesh.only(kept)
 
 
 def fill_lots(site: Site, street: Street) -> None:
@@ -36,18 +61,32 @@ def fill_lots(site: Site, street: Street) -> None:
             if _try_lot(site, street, side, station, setback, width, depth, build):
                 station += width + float(rng.choice([0.2, 0.2, 1.0, 3.0]))
             else:
+                _fill_gap(site, street, side, station + 1.5, setback)
                 station += 3.0
+
+
+def _fill_gap(site: Site, street: Street, side: int, station: float, setback: float) -> None:
+    """A bush, a tree or nothing where no lot fits."""
+    rng = site.rng
+    roll = rng.random()
+    if roll < 0.5:
+        plant = vegetation.bush(rng, 2.4, float(rng.uniform(0.8, 2.2)))
+    elif roll < 0.75:
+        plant = vegetation.tree(rng, 7.0, float(rng.uniform(3, 5)))
+    else:
+        return
+    _stand(site, street, side, station, setback + float(rng.uniform(0.8, 2.0)), plant, 0.8, 0.0)
 
 
 def _try_lot(site, street, side, station, setback, width, depth, build) -> bool:  # type: ignore[no-untyped-def]
     """Builds a lot if its land is free, a narrower or shallower one failing that."""
-    for shrink in (1.0, 0.7, 0.45):
-        w, d = max(width * shrink, 8.0), max(depth * shrink, 10.0)
+    for narrower, shallower in ((1.0, 1.0), (1.0, 0.6), (0.6, 0.8), (0.5, 0.4)):
+        w, d = max(width * narrower, 7.0), max(depth * shallower, 8.0)
         x, y, yaw = outward(street, side, station + w / 2, setback + 0.1)
         c, s = np.cos(yaw), np.sin(yaw)
         ground = site.ground
         middle = (float(x - s * d / 2), float(y + c * d / 2))
-        if ground.blocked(~ground.lot, *middle, yaw, w, d) < 0.03:
+        if ground.blocked(~ground.lot, *middle, yaw, w, d) < 0.07:
             ground.build_on(*middle, yaw, w, d)
             build(Lot(site, x, y, yaw, w, d))
             return True
@@ -66,6 +105,7 @@ def park_cars(site: Site, street: Street) -> None:
         pitch = 2.6 if mode == "angled" else 5.6
         station = float(rng.uniform(3, 10))
         together = True
+        beds = mode != "kerb" and rng.random() < 0.3 * site.style.greenery
         while station < street.length - 4:
             if rng.random() < 0.3:
                 together = bool(rng.random() < share)
@@ -83,7 +123,35 @@ def park_cars(site: Site, street: Street) -> None:
                     x, y, yaw = outward(street, side, station, beyond + 0.15)
                 site.try_thing(model, x, y, yaw + turn + flip + rng.normal(0, 0.03), 0.1)
                 station += max((model.size[0] - 5) / 2, 0)
+            elif beds and rng.random() < 0.4 and _parkable(site, x, y, mode):
+                _planted_bed(site, x, y, yaw, 5.0 if mode == "angled" else 2.2)
             station += pitch * float(rng.uniform(0.95, 1.15))
+
+
+def _planted_bed(site: Site, x: float, y: float, yaw: float, depth: float) -> None:
+    """An island with bushes, perhaps a tree, between parking places."""
+    rng, ground = site.rng, site.ground
+    length = float(rng.uniform(2.0, 4.5))
+    if not ground.is_free(x, y, yaw, length, depth):
+        return
+    ground.pave("terrain", 0.12, x, y, yaw, length, depth, lots=False)
+    if rng.random() < 0.6:
+        site.try_stand(vegetation.tree(rng, float(rng.uniform(5, 11)), float(rng.uniform(3, 7))), x, y, 0.0, 0.6)
+    spots = vegetation.shrubbery(rng, length, depth, float(rng.uniform(0.3, 1.2)))
+    site.add(vegetation.leaves(rng, spots, 0.2, vegetation.hedge_colour(rng)), x, y, yaw)
+    ground.take(x, y, yaw, length, depth)
+
+
+def _plant_verge(site: Site, street: Street, side: int, start: float, width: float) -> None:
+    """Bushes or a low hedge along a green strip beside the carriageway, with gaps."""
+    rng = site.rng
+    height, thickness = float(rng.uniform(0.3, 1.4)), min(width * 0.8, 2.0)
+    colour = vegetation.hedge_colour(rng)
+    for station in np.arange(rng.uniform(0, 6), street.length - 4, 4.0):
+        if rng.random() < 0.65:
+            spots = vegetation.shrubbery(rng, 4.2, thickness, height)
+            mesh = vegetation.leaves(rng, spots, 0.22, colour)
+            _stand(site, street, side, station, start + width / 2, mesh, 0.5, 0.0)
 
 
 def _parkable(site: Site, x: float, y: float, mode: str) -> bool:
@@ -109,11 +177,16 @@ def furnish(site: Site, street: Street, junctions: list[float]) -> None:
                 break
             walk_start += band
         _lamps(site, street, side, offsets["lamp"])
-        if rng.random() < 0.35 * style.greenery:
+        if rng.random() < 0.5 * style.greenery:
             _tree_row(site, street, side, offsets["tree"])
-        for _ in range(int(rng.poisson(street.length / 30))):
+        start = 0.0
+        for kind, band, _ in bands:
+            if kind == "terrain" and rng.random() < 0.4 * style.greenery:
+                _plant_verge(site, street, side, start, band)
+            start += band
+        for _ in range(int(rng.poisson(street.length / 60))):
             _stand(site, street, side, rng.uniform(0, street.length), offsets["sign"], furniture.sign(rng), 0.4, np.pi / 2)
-        for _ in range(int(rng.poisson(street.length / 220))):
+        for _ in range(int(rng.poisson(street.length / 400))):
             _stand(site, street, side, rng.uniform(0, street.length), offsets["small"], furniture.big_sign(rng), 0.8, np.pi / 2)
         for _ in range(int(rng.poisson(street.length / 45 * max(style.people, 0.3)))):
             thing = furniture.bin_or_box(rng) if rng.random() < 0.75 else furniture.bench(rng)
@@ -167,7 +240,7 @@ def _loiterers(site: Site, street: Street, side: int, width: float) -> None:
     rng = site.rng
     if width < 1.2:
         return
-    for _ in range(int(rng.poisson(street.length / 40 * site.style.people))):
+    for _ in range(int(rng.poisson(street.length / 110 * site.style.people))):
         x, y, yaw = outward(street, side, rng.uniform(0, street.length), rng.uniform(0.5, width))
         for _ in range(int(rng.choice([1, 1, 2, 3]))):
             site.try_thing(person(rng, walking=False), x + rng.normal(0, 0.6), y + rng.normal(0, 0.6), rng.uniform(0, 6))
@@ -195,17 +268,19 @@ def roadworks(site: Site, street: Street) -> None:
             site.try_thing(model(rng), x, y, yaw + rng.normal(0, 0.05), 0.05)
 
 
-def fill_back(site: Site, count: int) -> None:
-    """Trees, bushes and sheds on the land that no lot took."""
+def fill_back(site: Site, streets: list[Street], density: float) -> None:
+    """Trees and bushes on the land near the streets that no lot took, ``density`` per square metre."""
     rng, ground = site.rng, site.ground
     size = np.array(ground.kind.shape) * 0.2
-    for _ in range(count):
-        x, y = rng.uniform(0, 1, 2) * size + ground.origin
-        i, j = ((np.array([x, y]) - ground.origin) / 0.2).astype(int)
-        if ground.lot[i, j]:
-            if rng.random() < 0.55:
-                height = float(rng.uniform(4, 14))
-                site.try_stand(vegetation.tree(rng, height, height * rng.uniform(0.4, 0.8)), x, y, rng.uniform(0, 6), 0.6)
-            else:
-                width = float(rng.uniform(0.8, 3))
-                site.try_stand(vegetation.bush(rng, width, width * rng.uniform(0.5, 1.1)), x, y, 0.0, width * 0.6)
+    spots = rng.uniform(0, 1, (int(size[0] * size[1] * density), 2)) * size + ground.origin
+    lines = np.concatenate([street.points[::8] for street in streets])
+    near = np.linalg.norm(spots[:, None] - lines[None], axis=2).min(axis=1) < 42.0
+    cells = ((spots - ground.origin) / 0.2).astype(int)
+    for x, y in spots[near & ground.lot[cells[:, 0], cells[:, 1]]].tolist():
+        if rng.random() < 0.5:
+            height = float(rng.uniform(4, 14))
+            tree = vegetation.tree(rng, height, height * float(rng.uniform(0.4, 0.8)))
+            site.try_stand(tree, x, y, float(rng.uniform(0, 6)), 0.6)
+        else:
+            width = float(rng.uniform(0.8, 3))
+            site.try_stand(vegetation.bush(rng, width, width * float(rng.uniform(0.5, 1.1))), x, y, 0.0, width * 0.6)

@@ -34,25 +34,25 @@ class Style:
 
 
 STYLES = (
-    Style("residential", (4, 11), (1, 1), (2.6, 3.6), (35, 90), 0.9, (0.05, 0.6), 0.05, 1.2, 0.6, 0.5,
-          {"house": 8, "terrace": 2, "garden": 1, "wood": 0.8, "lawn": 0.7, "walled": 0.5, "block": 0.5, "garages": 0.5}),
-    Style("suburb", (5, 13), (1, 1), (2.8, 3.8), (50, 120), 0.7, (0.02, 0.3), 0.07, 1.6, 0.4, 0.4,
-          {"house": 7, "garden": 2, "wood": 2, "lawn": 2, "walled": 0.6, "parking": 0.4, "field": 0.5}),
-    Style("old-town", (3, 9), (1, 1), (2.4, 3.2), (25, 60), 0.95, (0.1, 0.7), 0.05, 0.6, 1.4, 0.6,
+    Style("residential", (4, 11), (1, 1), (2.2, 3.3), (35, 90), 0.9, (0.05, 0.6), 0.05, 1.6, 0.6, 0.5,
+          {"house": 9, "terrace": 4, "garden": 0.8, "wood": 0.5, "lawn": 0.5, "walled": 0.7, "block": 1, "garages": 0.6}),
+    Style("suburb", (5, 13), (1, 1), (2.3, 3.4), (50, 120), 0.7, (0.02, 0.3), 0.07, 2.0, 0.4, 0.4,
+          {"house": 9, "garden": 1.5, "wood": 1.2, "lawn": 1, "walled": 0.8, "parking": 0.4, "field": 0.4, "block": 0.6}),
+    Style("old-town", (3, 9), (1, 1), (2.0, 3.0), (25, 60), 0.95, (0.1, 0.7), 0.05, 0.9, 1.2, 0.6,
           {"terrace": 8, "shop": 3, "walled": 1.5, "house": 1, "lawn": 0.4, "parking": 0.5, "garden": 0.6}),
-    Style("city", (3, 13), (1, 3), (3.0, 3.6), (50, 110), 1.0, (0.1, 0.8), 0.03, 0.8, 1.6, 1.2,
+    Style("city", (3, 13), (1, 2), (2.7, 3.5), (50, 110), 1.0, (0.1, 0.8), 0.03, 1.0, 1.6, 1.1,
           {"tower": 4, "shop": 4, "block": 3, "parking": 1, "lawn": 0.8, "site": 0.5, "terrace": 1, "wood": 0.3}),
-    Style("blocks", (4, 13), (1, 2), (2.9, 3.6), (50, 120), 0.95, (0.1, 0.7), 0.04, 1.4, 0.9, 0.8,
+    Style("blocks", (4, 13), (1, 2), (2.6, 3.5), (50, 120), 0.95, (0.1, 0.7), 0.04, 1.7, 0.9, 0.8,
           {"block": 5, "lawn": 2.5, "parking": 1.5, "garden": 1, "tower": 0.6, "wood": 1, "site": 0.3, "garages": 1}),
-    Style("industrial", (5, 14), (1, 2), (3.2, 4.2), (60, 140), 0.6, (0.1, 0.6), 0.03, 0.7, 0.3, 0.8,
+    Style("industrial", (5, 14), (1, 1), (2.8, 4.0), (60, 140), 0.6, (0.1, 0.6), 0.03, 1.0, 0.3, 0.7,
           {"hall": 6, "parking": 2.5, "field": 1, "wood": 0.8, "site": 0.8, "walled": 0.6, "lawn": 1, "block": 0.6}),
-    Style("rural", (7, 17), (1, 1), (2.8, 3.8), (80, 200), 0.15, (0.0, 0.2), 0.10, 1.6, 0.15, 0.4,
+    Style("rural", (7, 17), (1, 1), (2.3, 3.6), (80, 200), 0.15, (0.0, 0.2), 0.10, 1.9, 0.15, 0.4,
           {"field": 5, "wood": 5, "house": 1.5, "garden": 1.5, "lawn": 1, "walled": 0.3}),
-    Style("arterial", (8, 19), (2, 3), (3.2, 3.8), (90, 220), 0.4, (0.0, 0.1), 0.04, 1.1, 0.25, 1.5,
+    Style("arterial", (8, 19), (2, 3), (3.2, 3.8), (90, 220), 0.4, (0.0, 0.1), 0.04, 1.5, 0.25, 1.4,
           {"field": 2, "wood": 4, "hall": 1.5, "block": 1.5, "lawn": 2, "parking": 1, "barrier-wall": 2}),
 )  # fmt: skip
 
-_WEIGHTS = np.array([3.0, 2.5, 2.0, 2.5, 2.0, 1.5, 1.5, 1.0])
+_WEIGHTS = np.array([4.0, 3.0, 2.2, 2.0, 2.0, 1.2, 1.5, 1.0])
 
 
 def draw_style(rng: np.random.Generator) -> Style:
@@ -65,7 +65,7 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
     Parking is ``none``, ``parallel``, ``angled`` (cars across, in the first band) or ``kerb`` (half on the sidewalk).
     """
     kerb = float(rng.choice([0.0, 0.03, 0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20]))
-    walk = ("sidewalk", float(rng.uniform(1.3, 4.5 if style.people > 1 else 2.8)), kerb)
+    walk = ("sidewalk", float(rng.uniform(1.4, 4.5 if style.people > 1 else 3.4)), kerb)
     verge = ("terrain", float(rng.uniform(0.8, 3.5)), max(kerb - 0.02, 0.0) + float(rng.uniform(0, 0.05)))
     if rng.random() > style.sidewalk:
         edge = ("other-ground", float(rng.uniform(0.4, 1.5)), 0.0)
@@ -79,6 +79,6 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
         return ((parking_surface, float(rng.uniform(2.0, 2.6)), level), walk), "parallel"
     if choice < 0.70:
         return ((parking_surface, float(rng.uniform(4.6, 5.4)), level), walk), "angled"
-    if choice < 0.90:
+    if choice < 0.88:
         return (verge, walk), "none"
     return (walk, verge), "none"

@@ -65,6 +65,7 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     lay_streets(ground, streets, float(rng.uniform(3.0, 9.0)))
     raise_banks(ground, rng)
     site = Site(rng, ground, style)
+    roadside.keep_lanes_free(site, streets)
     for street in streets:
         roadside.park_cars(site, street)
     for index, street in enumerate(streets):
@@ -72,14 +73,15 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     roadside.roadworks(site, streets[0])
     for street in streets:
         roadside.fill_lots(site, street)
-    roadside.fill_back(site, int(ground.kind.size * 0.04 / 60))
+    roadside.fill_back(site, streets, 0.022)
     side = 1.0 if rng.random() < 0.15 else -1.0
     lane = int(rng.integers(streets[0].lanes))
     path = EgoPath(streets[0], side * (lane + 0.5) * streets[0].lane_width, motion, ground, rig.ego_height)
     agents = draw_traffic(site, streets, path, side)
     moving = np.zeros(1 << 16, np.bool_)
     moving[[a.object_id for a in agents if a.follows is not None or abs(a.speed) > 1e-6]] = True
-    return Town(site, join([ground.mesh(rng), *site.meshes]), agents, path, moving)
+    standing = roadside.trim(site, join([ground.mesh(rng), *site.meshes]))
+    return Town(site, standing, agents, path, moving)
 
 
 def drive(

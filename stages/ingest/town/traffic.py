@@ -53,9 +53,9 @@ class Agent:
 
 def _vehicle(rng: np.random.Generator) -> Model:
     roll = rng.random()
-    if roll < 0.72:
+    if roll < 0.77:
         return car(rng)
-    if roll < 0.82:
+    if roll < 0.84:
         return truck(rng)
     if roll < 0.88:
         return bus(rng)
@@ -130,7 +130,7 @@ def _walkers(site: Site, street: Street, which: int) -> list[Agent]:
         beyond += width
     else:
         beyond, width = 0.2, 0.8
-    for _ in range(int(rng.poisson(street.length / 30 * site.style.people))):
+    for _ in range(int(rng.poisson(street.length / 80 * site.style.people))):
         start, direction = float(rng.uniform(0, street.length)), float(rng.choice([-1, 1]))
         cycling = rng.random() < 0.1
         speed = float(rng.uniform(2.5, 5.0) if cycling else rng.uniform(0.6, 1.8))

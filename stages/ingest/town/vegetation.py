@@ -36,23 +36,27 @@ def tree(rng: Rng, height: float, spread: float) -> Mesh:
     """A tree with a trunk, some boughs and a crown ``spread`` metres wide."""
     colour = _leaf_colour(rng)
     bark = Paint("trunk", tuple(np.array((0.33, 0.26, 0.20)) * rng.uniform(0.7, 1.3)), Material.MATT)
-    shape = str(rng.choice(["round", "cone", "column", "clumps", "bare", "low"], p=[0.35, 0.12, 0.1, 0.28, 0.07, 0.08]))
-    clear = {"cone": 0.1, "column": 0.12, "low": 0.08}.get(shape, float(rng.uniform(0.22, 0.42))) * height
-    radius = float(np.clip(0.014 * height * rng.uniform(0.8, 1.6), 0.06, 0.45))
+    shape = str(rng.choice(["round", "cone", "column", "clumps", "bare", "low"], p=[0.34, 0.12, 0.10, 0.28, 0.05, 0.11]))
+    share = {"cone": 0.1, "column": 0.1, "low": 0.06}.get(shape, float(rng.uniform(0.15, 0.36)))
+    clear = min(share * height, float(rng.uniform(1.2, 3.2)))
+    radius = float(np.clip(0.011 * height * rng.uniform(0.7, 1.7), 0.05, 0.4))
     lean = rng.normal(0, 0.025, 2) * height
     top = (lean[0], lean[1], clear + 0.55 * (height - clear))
-    parts = [tube((0, 0, -0.3), top, (radius * 1.15, radius * 0.5), bark, 6)]
+    fork = np.array((lean[0], lean[1], 0.0)) * (clear + 0.4) / top[2] + (0, 0, clear + 0.4)
+    wood = Paint("vegetation", bark.colour)  # within the crown annotators do not tell wood from leaves
+    parts = [tube((0, 0, -0.3), fork, (radius * 1.15, radius * 0.8), bark, 6)]
+    parts.append(tube(fork, top, (radius * 0.8, radius * 0.4), wood, 5))
     for _ in range(int(rng.integers(2, 6)) + (9 if shape == "bare" else 0)):
         angle, low = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.2) * clear
         reach = rng.uniform(0.25, 0.45) * spread
         share = min(low / top[2], 0.95)
         start = (lean[0] * share, lean[1] * share, low)
         end = (np.cos(angle) * reach, np.sin(angle) * reach, low + rng.uniform(0.3, 0.6) * (height - clear))
-        parts.append(tube(start, end, (radius * 0.45, radius * 0.15), bark, 4))
+        parts.append(tube(start, end, (radius * 0.45, radius * 0.15), wood, 4))
     crown = np.array((lean[0], lean[1], 0.0))
     area = np.pi / 4 * spread * (height - clear)
-    count = int(np.clip(area * rng.uniform(12, 30), 60, 1400))
-    leaf = float(rng.uniform(0.26, 0.5))
+    count = int(np.clip(area * rng.uniform(18, 40), 80, 1800))
+    leaf = float(rng.uniform(0.24, 0.48))
     if shape in ("cone", "low"):
         level = rng.uniform(0, 1, count) if shape == "low" else 1 - np.sqrt(rng.uniform(0, 1, count))
         profile = (1 - level) if shape == "cone" else np.sqrt(np.clip(1 - level**2, 0, 1))
