@@ -1,0 +1,1 @@
+"""Scoring labels against truth, by the rules of the benchmarks."""

@@ -1,0 +1,82 @@
+"""``occlabel evaluate``: scores of labels against truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipeline.cli.options import LogIds
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stages.evaluation.scores import Scores
+
+
+def evaluate(
+    labels: Annotated[str, typer.Argument(metavar="STORE@VERSION|DIR", help="A version, or a folder of predictions.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="Root of the truth: a SemanticKITTI root, an Occ3D gts folder.")
+    ],
+    format: Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")],
+    at: Annotated[
+        Literal["voxels", "points"],
+        typer.Option("--at", help="Score at voxels, or at labelled LiDAR points (truth: a KITTI or nuScenes root)."),
+    ] = "voxels",
+    log: LogIds = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="With --at points: print two trivial baselines beside the labels.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")] = None,
+) -> None:
+    """Score labels against truth, as the official evaluators do: IoU, mIoU, precision, recall, per class and range.
+
+    Folders of predictions: sequences/XX/predictions/NNNNNN.label (semantickitti); TOKEN.npz or
+    SCENE/TOKEN/labels.npz (occ3d).
+    """
+    from rich.console import Console
+
+    from pipeline.evaluate import evaluate_labels
+
+    evaluation = evaluate_labels(labels, truth, format, at, log)
+    columns = {name if at == "points" or name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
+    if at == "points":
+        columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
+    console = Console()
+    console.print(_table(columns))
+    console.print(
+        f"{evaluation.frames} frames scored at {at}" + (f"; {evaluation.note()}" if evaluation.note() else "")
+    )
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(evaluation.facts(), indent=1) + "\n")
+
+
+_MEASURES = {
+    "iou": "IoU", "miou": "mIoU", "miou_present": "mIoU, classes in the truth", "precision": "precision",
+    "recall": "recall", "accuracy": "accuracy",
+}  # fmt: skip
+
+
+def _table(columns: dict[str, Scores]) -> Table:
+    """Percent; one column per range or baseline, the measures first, then the classes."""
+    from rich.table import Table
+
+    table = Table("", *columns)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    facts = [scores.facts() for scores in columns.values()]
+    for measure, title in _MEASURES.items():
+        if measure in facts[0]:
+            table.add_row(title, *(_percent(fact[measure]) for fact in facts), end_section=False)
+    table.add_section()
+    for name in facts[0]["per_class"]:
+        table.add_row(name, *(_percent(fact["per_class"][name]) for fact in facts))
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
