@@ -47,25 +47,20 @@ def check_image(camera: Camera) -> None:
         raise DamagedFile(f"{path} is neither a PNG nor a JPEG image")
     if not tail.rstrip(b"\x00").endswith(end):
         raise DamagedFile(f"{path} is truncated: its {length} bytes do not end as an image does; copy it again")
-    _check_size(camera, image_size(path))
+    size = image_size(path)
+    if size != camera.size:
+        raise DamagedFile(
+            f"{path} is {size[0]}x{size[1]}, but the images of {camera.name} are "
+            f"{camera.size[0]}x{camera.size[1]}: its calibration does not hold"
+        )
 
 
 def read_image(camera: Camera) -> NDArray[np.uint8]:
-    """The camera's pixels [h, w, 3], RGB. Raises DamagedFile when they cannot be decoded in full."""
+    """The camera's pixels [h, w, 3], RGB. Raises DamagedFile as ``check_image`` does, and when they do not decode in
+    full; decoders themselves forgive a missing end."""
+    check_image(camera)
     try:
         with Image.open(camera.path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except FileNotFoundError as error:
-        raise DamagedFile(f"{camera.path} cannot be read: {error.strerror}") from error
+            return np.asarray(image.convert("RGB"))
     except Exception as error:  # as in image_size
         raise DamagedFile(f"{camera.path} does not decode: {error}") from error
-    _check_size(camera, (pixels.shape[1], pixels.shape[0]))
-    return pixels
-
-
-def _check_size(camera: Camera, size: tuple[int, int]) -> None:
-    if size != camera.size:
-        raise DamagedFile(
-            f"{camera.path} is {size[0]}x{size[1]}, but the images of {camera.name} are "
-            f"{camera.size[0]}x{camera.size[1]}: its calibration does not hold"
-        )

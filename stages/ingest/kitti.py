@@ -57,7 +57,7 @@ class KittiReader:
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
         for log_id in self.log_ids() if ids is None else ids:
             # Not looked up in log_ids(): asked for one by one, ten thousand logs would be listed ten thousand times.
-            plain = log_id == Path(log_id).name and not log_id.startswith(".")
+            plain = log_id == Path(log_id).name and log_id[:1] not in ("", ".")
             if not plain or not (self.root / "sequences" / log_id).is_dir():
                 raise BadLog(
                     f"{self.root} has no sequence {log_id!r}; it has {', '.join(self.log_ids()[:20]) or 'none'}"

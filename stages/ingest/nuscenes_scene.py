@@ -48,6 +48,7 @@ class _SceneReading:
     def __init__(self, tables: Any, root: Path, scene: str) -> None:
         self._tables, self._root, self._scene = tables, root, scene
         self.digest = LogDigest()
+        self._recorded: set[str] = set()
         self._absent: defaultdict[str, list[int]] = defaultdict(list)
         self._poseless: list[int] = []
 
@@ -75,6 +76,7 @@ class _SceneReading:
             try:
                 if row is None:
                     raise FileNotFoundError
+                self._recorded.add(channel)
                 stat = (self._root / row["filename"]).stat()
             except FileNotFoundError:
                 self._absent[channel].append(index)
@@ -124,8 +126,7 @@ class _SceneReading:
 
     def warnings(self, frames: tuple[Frame, ...]) -> Iterator[str]:
         for channel, indices in self._absent.items():
-            # A log without any camera was recorded so; there is nothing to warn about.
-            if channel == LIDAR or len(indices) < len(frames) or any(frame.cameras for frame in frames):
+            if channel in self._recorded:
                 yield f"{len(indices)} of {len(frames)} frames have no file of {channel}: frame {_some(indices)}"
         if self._poseless:
             yield f"the pose of frame {_some(self._poseless)} is NaN or not rigid; it is used without a pose"

@@ -1,0 +1,262 @@
+"""KITTI odometry and SemanticKITTI: files belong to frames by name, and damage costs as little as it can."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import made_up_town as town
+import numpy as np
+import pytest
+
+from schemas.errors import BadLog, DamagedFile
+from schemas.formats.semantickitti import read_flags, write_point_labels
+from schemas.geometry import inverse, transform_points
+from schemas.grid import GRIDS
+from schemas.taxonomy import UNKNOWN
+from stages.ingest.kitti import KittiReader
+from stages.ingest.town.write_kitti import write_kitti
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rig = town.rig("kitti", ("image_2",))
+    write_kitti("00", town.frames(rig, 6, truth=False), rig, tmp_path)
+    return tmp_path
+
+
+def only(root: Path):
+    return next(iter(KittiReader(root).logs(["00"])))
+
+
+def test_a_missing_scan_is_reported_and_shifts_nothing(root: Path) -> None:
+    whole = only(root)
+    (root / "sequences/00/velodyne/000002.bin").unlink()
+    log = only(root)
+    assert [frame.name for frame in log.frames] == [frame.name for frame in whole.frames]
+    assert log.frames[2].sweep is None
+    assert log.frames[2].cameras
+    for frame, before in zip(log.frames, whole.frames, strict=True):
+        assert frame.time == before.time
+        np.testing.assert_array_equal(frame.world_from_ego, before.world_from_ego)
+        if frame.sweep is not None:
+            assert frame.sweep.path.stem == frame.name
+    assert log.warnings == ("1 of 6 frames have no scan: 000002",)
+    assert log.digest != whole.digest
+
+
+def test_a_frame_that_no_sensor_has_is_a_gap_in_the_names(root: Path) -> None:
+    for name in ("velodyne/000003.bin", "image_2/000003.png", "velodyne/000004.bin", "image_2/000004.png"):
+        (root / "sequences/00" / name).unlink()
+    log = only(root)
+    assert [frame.name for frame in log.frames] == ["000000", "000001", "000002", "000005"]
+    assert log.frames[3].time == pytest.approx(2.5)
+    assert log.warnings == ("no sensor has frame 000003-000004",)
+
+
+def test_other_files_are_no_frames(root: Path) -> None:
+    for name in ("._000001.bin", "backup.bin", "000009.bin.part", "000009.txt"):
+        (root / "sequences/00/velodyne" / name).write_bytes(b"x")
+    assert len(only(root).frames) == 6
+
+
+def test_one_bad_pose_costs_one_pose(root: Path) -> None:
+    path = root / "sequences/00/poses.txt"
+    rows = path.read_text().splitlines()
+    rows[1] = rows[1].replace(rows[1].split()[0], "nan")
+    rows[3] = " ".join(["2", *rows[3].split()[1:]])
+    rows[4] = "half a line 0.5"
+    whole = only(root)
+    path.write_text("\n".join(rows))
+    log = only(root)
+    assert [frame.world_from_ego is None for frame in log.frames] == [False, True, False, True, True, False]
+    np.testing.assert_array_equal(log.frames[5].world_from_ego, whole.frames[5].world_from_ego)
+    assert "000001, 000003-000004" in log.warnings[0]
+
+
+def test_short_poses_and_backward_times_are_warnings(root: Path) -> None:
+    folder = root / "sequences/00"
+    (folder / "poses.txt").write_text("\n".join((folder / "poses.txt").read_text().splitlines()[:4]))
+    (folder / "times.txt").write_text("0\n0.1\n0.3\n0.2\n0.4\n0.5\n")
+    log = only(root)
+    assert [frame.world_from_ego is None for frame in log.frames] == [False] * 4 + [True] * 2
+    assert any("time does not run forwards at frame 000003" in sentence for sentence in log.warnings)
+
+
+def test_a_log_without_poses_times_or_calibration_is_valid(root: Path) -> None:
+    folder = root / "sequences/00"
+    (folder / "poses.txt").unlink()
+    (folder / "times.txt").unlink()
+    log = only(root)
+    assert all(frame.world_from_ego is None and frame.cameras for frame in log.frames)
+    assert log.frames[5].time == pytest.approx(0.5)
+    (folder / "calib.txt").unlink()
+    assert not any(frame.cameras for frame in only(root).frames)
+    assert len(only(root).warnings) == 3
+
+
+def test_poses_may_lie_in_the_odometry_folder(root: Path) -> None:
+    whole = only(root)
+    (root / "poses").mkdir()
+    (root / "sequences/00/poses.txt").rename(root / "poses/00.txt")
+    np.testing.assert_array_equal(only(root).frames[4].world_from_ego, whole.frames[4].world_from_ego)
+
+
+def test_a_calibration_that_is_not_rigid_is_refused(root: Path) -> None:
+    path = root / "sequences/00/calib.txt"
+    lines = path.read_text().splitlines()
+    lines[-1] = "Tr: " + " ".join(str(2 * float(value)) for value in lines[-1].split()[1:])
+    path.write_text("\n".join(lines))
+    with pytest.raises(BadLog, match=r"sequence 00: Tr .* not a rigid transform"):
+        only(root)
+    path.write_text("no colon here\n")
+    with pytest.raises(BadLog, match="NAME: numbers"):
+        only(root)
+
+
+def test_a_sequence_without_frames_or_of_another_name_is_refused(root: Path) -> None:
+    (root / "sequences/01/velodyne").mkdir(parents=True)
+    with pytest.raises(BadLog, match="sequence 01 has no frames"):
+        next(iter(KittiReader(root).logs(["01"])))
+    for name in ("02", "", ".", "../sequences/00", "00/velodyne"):
+        with pytest.raises(BadLog, match="has no sequence"):
+            next(iter(KittiReader(root).logs([name])))
+
+
+def test_a_test_sequence_has_scans_only(root: Path) -> None:
+    for folder in ("labels", "image_2"):
+        shutil.rmtree(root / "sequences/00" / folder)
+    log = only(root)
+    assert log.warnings == ()
+    assert KittiReader(root).voxel_truth(log.frames[0]) is None
+    assert KittiReader(root).point_truth(log.frames[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\0" * 1000, "truncated"),
+        (np.full(8, np.nan, "<f4").tobytes(), "NaN"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_damaged_scan_says_what_is_wrong(root: Path, content: bytes | None, reason: str) -> None:
+    log = only(root)
+    path = root / "sequences/00/velodyne/000001.bin"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=rf"000001\.bin.*{reason}"):
+        KittiReader(root).points(log.frames[1].sweep)
+
+
+def test_the_digest_changes_with_what_a_stage_reads_and_only_then(root: Path) -> None:
+    digest = only(root).digest
+    assert only(root).digest == digest
+    (root / "sequences/00/labels/000000.label").write_bytes(b"other truth")
+    assert only(root).digest == digest
+    os.utime(root / "sequences/00/velodyne/000000.bin", ns=(1, 1))
+    touched = only(root).digest
+    assert touched != digest
+    (root / "sequences/00/times.txt").write_text("0\n1\n2\n3\n4\n5\n")
+    assert only(root).digest not in (touched, digest)
+
+
+def test_point_labels_that_mean_nothing_are_not_scored(root: Path) -> None:
+    log = only(root)
+    raw = np.zeros(50, np.uint16)
+    raw[:6] = [0, 1, 52, 99, 40, 255]
+    write_point_labels(root / "sequences/00/labels/000000.label", raw, np.arange(50, dtype=np.uint16))
+    truth = KittiReader(root).point_truth(log.frames[0])
+    assert truth.semantics[:6].tolist() == [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, 9, 8]
+    assert truth.instance.tolist() == list(range(50))
+    (root / "sequences/00/labels/000000.label").write_bytes(b"\0" * 40)
+    with pytest.raises(DamagedFile, match="truncated"):
+        KittiReader(root).point_truth(log.frames[0])
+
+
+def test_the_reader_travels_and_needs_no_heavy_library(root: Path) -> None:
+    assert pickle.loads(pickle.dumps(KittiReader(root))) == KittiReader(root)
+    code = (
+        "import sys; from pathlib import Path; from stages.ingest.recognise import open_logs\n"
+        f"list(open_logs(Path({str(root)!r})).logs())\n"
+        "print(sorted({'torch', 'open3d', 'nuscenes', 'numba', 'ray', 'matplotlib'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
+
+
+@pytest.fixture(scope="session")
+def real(shared: Path) -> Path:
+    return shared / "data/kitti"
+
+
+def test_real_scans_fill_the_voxels_of_the_benchmark(real: Path) -> None:
+    log = only(real)
+    reader = KittiReader(real)
+    # The published voxels of this release start at -2.2 m, not at the documented -2.0.
+    grid = GRIDS["semantickitti"].model_copy(update={"origin": (0.0, -25.6, -2.2)})
+    for index in (0, 5):
+        cells, inside = grid.cells(reader.points(log.frames[index].sweep).astype(np.float64))
+        voxels = np.zeros(grid.shape, bool)
+        voxels[tuple(cells[inside].T)] = True
+        published = read_flags(real / f"sequences/00/voxels/{index:06d}.bin")
+        assert (voxels & published).sum() / (voxels | published).sum() > 0.95
+
+
+def test_real_poses_move_the_car_forward_and_lay_scans_on_each_other(real: Path) -> None:
+    log = only(real)
+    reader = KittiReader(real)
+    steps = [inverse(a.world_from_ego) @ b.world_from_ego for a, b in zip(log.frames, log.frames[1:], strict=False)]
+    for step in steps:
+        assert 0.6 < step[0, 3] < 1.0
+        assert abs(step[1, 3]) < 0.05
+        assert abs(step[2, 3]) < 0.05
+    first, last = (log.frames[i] for i in (0, 9))
+    moved = transform_points(inverse(first.world_from_ego) @ last.world_from_ego, reader.points(last.sweep))
+    assert shared_voxels(reader.points(first.sweep), moved) > 1.4 * shared_voxels(
+        reader.points(first.sweep), reader.points(last.sweep)
+    )
+
+
+def shared_voxels(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of the occupied 0.2 m voxels of ``b`` within 25 m, ground left out, that ``a`` occupies too."""
+
+    def voxels(points: np.ndarray) -> set[tuple[int, ...]]:
+        near = points[(np.abs(points[:, :2]) < 25).all(axis=1) & (points[:, 2] > -1.2), :3]
+        return set(map(tuple, np.floor(near / 0.2).astype(int).tolist()))
+
+    return len(voxels(a) & voxels(b)) / len(voxels(b))
+
+
+def test_a_real_scan_that_is_missing_shifts_nothing(real: Path, tmp_path: Path) -> None:
+    source, target = real / "sequences/00", tmp_path / "sequences/00"
+    for index in (0, 1, 3, 4):
+        (target / "velodyne").mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / f"velodyne/{index:06d}.bin", target / "velodyne")
+    for name in ("calib.txt", "times.txt", "poses.txt"):
+        shutil.copy(source / name, target)
+    whole, log = only(real), only(tmp_path)
+    assert log.warnings == ("no sensor has frame 000002",)
+    for frame in log.frames:
+        expected = whole.frames[int(frame.name)]
+        assert frame.time == expected.time
+        np.testing.assert_array_equal(frame.world_from_ego, expected.world_from_ego)
+        assert frame.sweep.path.name == expected.sweep.path.name
+
+
+def test_real_cars_are_labelled_where_cars_are(real: Path) -> None:
+    log = only(real)
+    reader = KittiReader(real)
+    truth, points = reader.point_truth(log.frames[0]), reader.points(log.frames[0].sweep)
+    assert len(truth.semantics) == len(points)
+    road = points[truth.semantics == 9]
+    assert abs(np.median(road[:, 2]) + 1.73) < 0.15
+    nearest = points[(truth.semantics == 1) & (np.abs(points[:, 1]) < 6) & (points[:, 0] > 3)]
+    assert -1.8 < np.median(nearest[:, 2]) < 0
+    assert len(np.unique(truth.instance[truth.semantics == 1])) > 3

@@ -1,0 +1,105 @@
+"""KITTI raw: poses from GPS, calibration from three files, everything by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from schemas.errors import BadLog
+from schemas.geometry import transform_points
+from stages.ingest.kitti_raw import KittiRawReader
+
+DRIVE = "2011_09_26_drive_0005_sync"
+LATITUDE = 49.0
+EARTH = 6378137.0
+VELO_FROM_IMU = "R: 1 0 0 0 1 0 0 0 1\nT: -0.8 0.3 -0.8\n"
+CAMERA_FROM_VELO = "calib_time: 15-Mar-2012\nR: 0 -1 0 0 0 -1 1 0 0\nT: 0 -0.08 -0.27\n"
+RECTIFIED = """calib_time: 09-Jan-2012
+R_rect_00: 1 0 0 0 1 0 0 0 1
+P_rect_02: 700 0 600 42 0 700 180 0 0 0 1 0
+P_rect_03: 700 0 600 -336 0 700 180 0 0 0 1 0
+"""
+
+
+def oxts(east: float, yaw: float) -> str:
+    """A measurement ``east`` metres from the first one, heading ``yaw`` (0 is east)."""
+    longitude = 8.0 + np.degrees(east / (EARTH * np.cos(np.radians(LATITUDE))))
+    return " ".join(map(str, [LATITUDE, longitude, 110.0, 0.0, 0.0, yaw] + [0.0] * 19 + [4, 10, 5, 5, 5]))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    date = tmp_path / "2011_09_26"
+    folders = {name: date / DRIVE / name / "data" for name in ("velodyne_points", "image_02", "image_03", "oxts")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    for index in range(4):
+        name = f"{index:010d}"
+        np.full((5, 4), index, "<f4").tofile(folders["velodyne_points"] / f"{name}.bin")
+        for camera in ("image_02", "image_03"):
+            Image.new("RGB", (1200, 360), (index, 0, 0)).save(folders[camera] / f"{name}.png")
+        (folders["oxts"] / f"{name}.txt").write_text(oxts(3.0 * index, np.pi / 2))
+    stamps = [f"2011-09-26 13:02:{25 + index / 10:012.9f}" for index in range(4)]
+    (date / DRIVE / "velodyne_points/timestamps.txt").write_text("\n".join(stamps) + "\n")
+    (date / "calib_imu_to_velo.txt").write_text(VELO_FROM_IMU)
+    (date / "calib_velo_to_cam.txt").write_text(CAMERA_FROM_VELO)
+    (date / "calib_cam_to_cam.txt").write_text(RECTIFIED)
+    return tmp_path
+
+
+def only(root: Path):
+    return next(KittiRawReader(root).logs())
+
+
+def test_poses_are_east_north_up_of_the_lidar(root: Path) -> None:
+    log = only(root)
+    assert (log.id, log.warnings) == (DRIVE, ())
+    # Heading north (yaw 90 degrees): the LiDAR, 0.8 m ahead of the IMU and 0.3 m to its right, is north and east of it.
+    for index, frame in enumerate(log.frames):
+        np.testing.assert_allclose(frame.world_from_ego[:3, 3], [3.0 * index + 0.3, 0.8, 0.8], atol=1e-5)
+        np.testing.assert_allclose(frame.world_from_ego[:3, 0], [0, 1, 0], atol=1e-9)
+    assert np.diff([frame.time for frame in log.frames]) == pytest.approx([0.1, 0.1, 0.1], abs=1e-6)
+
+
+def test_cameras_are_the_rectified_ones(root: Path) -> None:
+    left, right = only(root).frames[0].cameras
+    assert (left.name, left.size, right.name) == ("image_02", (1200, 360), "image_03")
+    # The origin of camera 2 is t = K^-1 p4 = 0.06 m left of camera 0, which looks along the LiDAR's x axis.
+    np.testing.assert_allclose(left.ego_from_camera[:3, 3], [0.27, 0.06, -0.08], atol=1e-9)
+    np.testing.assert_allclose(right.ego_from_camera[:3, 3], [0.27, -0.48, -0.08], atol=1e-9)
+    ahead = transform_points(left.ego_from_camera, np.array([[0.0, 0, 5]]))
+    np.testing.assert_allclose(ahead, [[5.27, 0.06, -0.08]], atol=1e-9)
+
+
+def test_what_is_missing_shifts_nothing(root: Path) -> None:
+    whole = only(root)
+    data = root / "2011_09_26" / DRIVE
+    (data / "velodyne_points/data/0000000001.bin").unlink()
+    (data / "oxts/data/0000000000.txt").write_text("not a measurement")
+    log = only(root)
+    assert [frame.sweep is None for frame in log.frames] == [False, True, False, False]
+    assert KittiRawReader(root).points(log.frames[2].sweep)[0, 0] == 2
+    assert log.frames[0].world_from_ego is None
+    step = log.frames[3].world_from_ego[:3, 3] - log.frames[2].world_from_ego[:3, 3]
+    np.testing.assert_allclose(step, [3, 0, 0], atol=1e-5)
+    assert [frame.time for frame in log.frames] == [frame.time for frame in whole.frames]
+    assert len(log.warnings) == 2
+
+
+def test_a_drive_without_calibration_has_scans_only(root: Path) -> None:
+    for path in (root / "2011_09_26").glob("calib_*.txt"):
+        path.unlink()
+    log = only(root)
+    assert len(log.warnings) == 3
+    assert all(frame.sweep and not frame.cameras and frame.world_from_ego is None for frame in log.frames)
+
+
+def test_a_calibration_with_half_a_matrix_is_refused(root: Path) -> None:
+    (root / "2011_09_26/calib_velo_to_cam.txt").write_text("R: 1 0 0\nT: 0 0 0\n")
+    with pytest.raises(BadLog, match="calib_velo_to_cam"):
+        only(root)
+    with pytest.raises(BadLog, match="has no drive"):
+        next(KittiRawReader(root).logs(["2011_09_26_drive_0006_sync"]))
