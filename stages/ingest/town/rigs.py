@@ -37,9 +37,10 @@ def _camera(name: str, size: tuple[int, int], k: tuple[float, float, float], pos
 
 def kitti_rig(image_scale: float = 1.0, rate: float = 10.0) -> Rig:
     """HDL-64E over camera 2 of KITTI's odometry 00; the ego frame is the LiDAR frame, 1.73 m above the ground."""
-    upper = np.linspace(2.0, -8.33, 32)
-    lower = np.linspace(-8.83, -24.8, 32)
-    columns = 2000
+    # Two blocks of 32 beams, one third and one half of a degree apart: +2.5 to -7.8 and -8.4 to -23.8 degrees as the
+    # calibrated scans show them (the data sheet says +2 to -24.8).
+    upper, lower = np.linspace(2.5, -7.76, 32), np.linspace(-8.4, -23.8, 32)
+    columns = 2080
     azimuths = np.pi - (np.arange(columns) + 0.5) * (2 * np.pi / columns)
     lidar = LidarModel(np.eye(4), np.radians(np.concatenate([upper, lower])), azimuths, 80.0, 0.012, 0.03)
     camera = _camera("image_2", (1241, 376), (718.856, 607.1928, 185.2157), _pose(0.27, 0.06, -0.08, _looking(0.0)), image_scale)
@@ -75,7 +76,7 @@ def jittered(rig: Rig, rng: np.random.Generator) -> Rig:
     tilt = np.eye(4)
     tilt[:3, :3] = [[1, -yaw, pitch], [yaw, 1, -roll], [-pitch, roll, 1]]
     tilt[:3, :3] = np.linalg.qr(tilt[:3, :3])[0] * np.sign(np.diag(np.linalg.qr(tilt[:3, :3])[1]))
-    lift = float(rng.normal(0, 0.07))
+    lift = float(rng.normal(0.03, 0.10))
     elevations = lidar.elevations + np.radians(rng.normal(0, 0.15))
     if rng.random() < 0.1:
         elevations = elevations[::2]
