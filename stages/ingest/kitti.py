@@ -181,19 +181,18 @@ def camera_of(projection: Matrix, lidar_from_camera0: Matrix, what: str) -> tupl
 
 def _times(folder: Path, names: list[str], digest: LogDigest, warnings: list[str]) -> NDArray[np.float64]:
     """Seconds of each frame; 10 Hz when ``times.txt`` does not say it for every frame."""
-    index = np.array([int(name) for name in names])
     path = folder / "times.txt"
     if path.is_file():
         content = path.read_bytes()
         digest.text("times", content)
-        times = _rows(content, 1)[:, 0]
-        if index[-1] < len(times) and np.isfinite(times[index]).all():
-            warnings += backward_times(names, times[index])
-            return times[index]
+        times = _rows(content, 1, names)[:, 0]
+        if np.isfinite(times).all():
+            warnings += backward_times(names, times)
+            return times
         warnings.append("times.txt lacks a number for some frames; times are taken as 10 Hz")
     else:
         warnings.append("there is no times.txt; times are taken as 10 Hz")
-    return index * FRAME_PERIOD
+    return np.array([int(name) * FRAME_PERIOD for name in names])
 
 
 def _poses(
@@ -209,22 +208,19 @@ def _poses(
     digest.text("poses", content)
     if calibration is None:
         return [None] * len(names)
-    rows = _rows(content, 12)
-    index = np.array([int(name) for name in names])
     world_from_camera0 = np.tile(np.eye(4), (len(names), 1, 1))
-    world_from_camera0[:, :3] = np.nan
-    listed = index < len(rows)
-    world_from_camera0[listed, :3] = rows[index[listed]].reshape(-1, 3, 4)
+    world_from_camera0[:, :3] = _rows(content, 12, names).reshape(-1, 3, 4)
     camera0_from_lidar = calibration.camera0_from_lidar
     poses, sentences = usable_poses(inverse(camera0_from_lidar) @ world_from_camera0 @ camera0_from_lidar, names)
     warnings += sentences
     return poses
 
 
-def _rows(content: bytes, columns: int) -> NDArray[np.float64]:
-    """Numbers [n, columns], one row a line; a line that is no ``columns`` numbers is a row of NaN, shifting nothing."""
-    lines = content.decode("utf-8", "replace").rstrip().split("\n")
-    fields = [line.split() for line in lines]
+def _rows(content: bytes, columns: int, names: list[str]) -> NDArray[np.float64]:
+    """Numbers [frames, columns] of the lines that the frame names count. A line that is missing or not ``columns``
+    numbers is NaN, and shifts nothing."""
+    lines = content.decode("utf-8", "replace").split("\n")
+    fields = [lines[int(name)].split() if int(name) < len(lines) else [] for name in names]
     try:
         if all(len(row) == columns for row in fields):
             return np.array(fields, dtype=np.float64)
