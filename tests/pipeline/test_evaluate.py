@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline.benchmark import BENCHMARKS
 from pipeline.cli import app
-from pipeline.evaluate import at_labelled_points, at_voxels, evaluate_version
+from pipeline.evaluate import at_labelled_points, at_voxels, evaluate_labels, evaluate_version
 from pipeline.predictions import Version, open_predictions
 from schemas.drive_log import DriveLog, Frame, PointTruth, Sweep, Truth
 from schemas.errors import BadLog, BadPredictions, DamagedFile
@@ -18,6 +18,8 @@ from schemas.formats.occ3d import write_labels
 from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
+from stages.export.semantickitti import write_frame
+from stages.ingest.recognise import open_logs
 
 KITTI, OCC3D = BENCHMARKS["semantickitti"], BENCHMARKS["occ3d"]
 
@@ -229,3 +231,21 @@ def test_points_are_looked_up_in_the_frame_of_the_grid(
     assert (scores["points"], scores["accuracy"]) == (3, pytest.approx(2 / 3))
     assert scores["per_class"][taxonomy.names[road]] == pytest.approx(2 / 3)
     assert evaluation.baselines["height rule"].facts()["accuracy"] == 1.0
+
+
+def test_human_labels_voxelised_score_high_at_the_points_they_came_from(shared: Path, tmp_path: Path) -> None:
+    root = shared / "data/kitti"
+    reader = open_logs(root)
+    [log] = reader.logs(["00"])
+    for frame in log.frames[:2]:
+        truth, points = reader.point_truth(frame), reader.points(frame.sweep)  # type: ignore[arg-type]
+        cells, inside = KITTI.grid.cells(points)
+        inside &= truth.semantics != UNKNOWN  # type: ignore[union-attr]
+        votes = np.zeros((*KITTI.grid.shape, 20), np.int32)
+        np.add.at(votes, (*cells[inside].T, truth.semantics[inside]), 1)  # type: ignore[union-attr]
+        write_frame(tmp_path, "00", frame.name, votes.argmax(axis=-1).astype(np.uint8))
+    evaluation = evaluate_labels(str(tmp_path), root, "semantickitti", at="points")
+    assert (evaluation.frames, evaluation.missing) == (2, {"00": len(log.frames) - 2})
+    found = evaluation.scores["full"].facts()
+    assert found["accuracy"] > 0.97  # what is left is two classes in one voxel
+    assert evaluation.baselines["height rule"].facts()["accuracy"] < 0.6
