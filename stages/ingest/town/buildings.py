@@ -61,7 +61,9 @@ def _entrance(rng: Rng, width: float, depth: float) -> list[Mesh]:
     if choice < 0.35:
         return [box((1.6, 0.4 * k, 0.17), (x, -depth / 2 - 0.2 * k, 0.17 * (2 - k)), stone) for k in (1, 2)]
     if choice < 0.6:
-        posts = [tube((x + s, -depth / 2 - 1.5, -0.2), (x + s, -depth / 2 - 1.5, 2.4), (0.07, 0.07), stone) for s in (-1, 1)]
+        posts = [
+            tube((x + s, -depth / 2 - 1.5, -0.2), (x + s, -depth / 2 - 1.5, 2.4), (0.07, 0.07), stone) for s in (-1, 1)
+        ]
         return [*posts, box((2.6, 1.8, 0.2), (x, -depth / 2 - 0.9, 2.4), stone)]
     if choice < 0.75:
         return [box((2.4, 0.9, 2.9), (x, -depth / 2 - 0.45, -0.3), stone)]
@@ -77,7 +79,10 @@ def house(rng: Rng, width: float, depth: float) -> Mesh:
     choice = rng.random()
     rise = depth / 2 * float(rng.uniform(0.4, 1.1))
     if choice < 0.1:
-        parts += [_flat(width, depth, eaves, roof), box((width + 0.3, 0.3, 0.4), (0, -depth / 2, eaves - 0.1), look.wall)]
+        parts += [
+            _flat(width, depth, eaves, roof),
+            box((width + 0.3, 0.3, 0.4), (0, -depth / 2, eaves - 0.1), look.wall),
+        ]
     elif choice < 0.55:
         parts += _gable(width, depth, eaves, rise, 0.0, roof, look.wall)
     elif choice < 0.75:
@@ -119,7 +124,9 @@ def tower(rng: Rng, width: float, depth: float, floors: int, shop: bool) -> Mesh
         parts.append(box((width * 0.9, 1.4, 0.12), (0, -depth / 2 - 0.7, look.floor - 0.4), cloth))
     if rng.random() < 0.3:
         for x in np.arange(-width / 2 + 1, width / 2, 4.0):
-            parts.append(tube((x, -depth / 2 - 2.2, -0.3), (x, -depth / 2 - 2.2, look.floor), (0.25, 0.25), look.wall, 8))
+            parts.append(
+                tube((x, -depth / 2 - 2.2, -0.3), (x, -depth / 2 - 2.2, look.floor), (0.25, 0.25), look.wall, 8)
+            )
         parts.append(box((width, 2.5, 0.4), (0, -depth / 2 - 1.25, look.floor), look.wall))
     elif not shop:
         parts += _entrance(rng, width, depth)

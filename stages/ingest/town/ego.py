@@ -8,8 +8,8 @@ import numpy as np
 
 from schemas.geometry import Matrix
 from stages.ingest.town.ground import Ground
-from stages.ingest.town.layout import MARGIN, Street
 from stages.ingest.town.site import on_slope
+from stages.ingest.town.streets import MARGIN, Street
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,9 @@ def _rectangle(x0: NDArray[np.float64], x1: NDArray[np.float64], z0: NDArray[np.
     return corners
 
 
-def wall(rng: np.random.Generator, look: Facade, width: float, floors: int, low: float = -1.5, top: float = 0.0) -> Mesh:
+def wall(
+    rng: np.random.Generator, look: Facade, width: float, floors: int, low: float = -1.5, top: float = 0.0
+) -> Mesh:
     """A wall in the plane y = 0 facing -y, from x = -width/2 to width/2, from ``low`` to its floors plus ``top``."""
     height = floors * look.floor
     columns = int(width // look.column)
@@ -105,7 +107,9 @@ def wall(rng: np.random.Generator, look: Facade, width: float, floors: int, low:
     closed = door | (rng.random(len(x0)) < 0.3)  # shutters, curtains, doors: they return the laser
     glass = quads(panes[~closed], Paint("building", (0.22, 0.27, 0.32), Material.GLASS))
     shut = quads(panes[closed], Paint("building", tuple(rng.uniform(0.25, 0.8, 3)), Material.MATT))
-    glass = recoloured(glass, np.clip(glass.colours * np.repeat(rng.uniform(0.6, 1.5, (len(glass.faces) // 2, 1)), 2, 0), 0, 1))
+    glass = recoloured(
+        glass, np.clip(glass.colours * np.repeat(rng.uniform(0.6, 1.5, (len(glass.faces) // 2, 1)), 2, 0), 0, 1)
+    )
     parts = [quads(stone, look.wall), quads(reveal.reshape(-1, 4, 3), look.wall), glass, shut]
     for n in np.flatnonzero((floor > 0) & (rng.random(len(floor)) < look.balconies)):
         parts += _balcony((x0[n] + x1[n]) / 2, bottom[n], pitch * 0.9, float(look.wall.colour[0]))

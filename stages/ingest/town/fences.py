@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, box, join, quads
 from stages.ingest.town.site import Site
-from stages.ingest.town.vegetation import hedge, hedge_colour
+from stages.ingest.town.vegetation import hedge, leaf_colour
 
 _SHARES = {
     "slats": 2, "boards": 2, "mesh": 1.5, "bars": 1.5, "wall": 2, "low-wall": 1.5, "hedge": 5, "wall-hedge": 2,
@@ -56,10 +56,12 @@ class Fence:
         }[kind]  # fmt: skip
         self.height = float(rng.uniform(*tall))
         self.thickness = float(rng.uniform(0.4, 1.0)) if "hedge" in kind else float(rng.uniform(0.12, 0.35))
-        self.paint = Paint("fence", _palette(rng), Material.METAL if kind in ("mesh", "bars", "guard") else Material.MATT)
+        self.paint = Paint(
+            "fence", _palette(rng), Material.METAL if kind in ("mesh", "bars", "guard") else Material.MATT
+        )
         stone = ((0.62, 0.60, 0.56), (0.50, 0.33, 0.27), (0.72, 0.68, 0.60))[int(rng.integers(3))]
         self.stone = Paint("wall", stone, Material.BRICK)
-        self.green = hedge_colour(rng)
+        self.green = leaf_colour(rng)
         self.pitch = float(rng.uniform(0.11, 0.22))
         self.cover = float(rng.uniform(0.45, 0.9))
         self.foot = float(rng.choice([0.0, 0.0, 0.3, 0.5]))
@@ -87,7 +89,9 @@ class Fence:
             wires = np.arange(-length / 2, length / 2, 0.13 if self.kind == "bars" else 0.25)
             sheets = _sheets(wires, 0.022 if self.kind == "bars" else 0.012, self.foot, h, 0, paint)
             heights = (0.2, 0.97) if self.kind == "bars" else (0.1, 0.3, 0.5, 0.7, 0.98)
-            return join([*posts, sheets, *(_rail(length, self.foot + z * (h - self.foot), 0.025, paint) for z in heights)])
+            return join(
+                [*posts, sheets, *(_rail(length, self.foot + z * (h - self.foot), 0.025, paint) for z in heights)]
+            )
         width = self.pitch * (0.98 if self.kind == "boards" else self.cover)
         rails = [_rail(length, z * h, 0.05, paint) for z in (0.25, 0.8)]
         return join([*posts, *rails, _sheets(x, width, max(self.foot, 0.06), h, 0.04, paint)])

@@ -99,9 +99,7 @@ def _measure(
             continue
         f = face[n]
         reflectivity, lost, scatter = properties[materials[f]]
-        cosine = abs(
-            rays[n, 3] * normals[n, 0] + rays[n, 4] * normals[n, 1] + rays[n, 5] * normals[n, 2]
-        )
+        cosine = abs(rays[n, 3] * normals[n, 0] + rays[n, 4] * normals[n, 1] + rays[n, 5] * normals[n, 2])
         albedo = reflectivity * (0.35 + 1.3 * brightness[f])
         if kinds[f] == _ROAD:
             i = int((rays[n, 0] + rays[n, 3] * d - origin[0]) / CELL)

@@ -155,7 +155,9 @@ def box(size: Sequence[float], base: Sequence[float], paint: Paint, taper: float
     return solid(corners + np.asarray(base), _BOX_FACES, paint)
 
 
-def tube(start: Sequence[float], end: Sequence[float], radii: tuple[float, float], paint: Paint, sides: int = 6) -> Mesh:
+def tube(
+    start: Sequence[float], end: Sequence[float], radii: tuple[float, float], paint: Paint, sides: int = 6
+) -> Mesh:
     """A round bar from ``start`` to ``end`` with a radius at each, closed at the end."""
     a, b = np.asarray(start, np.float64), np.asarray(end, np.float64)
     axis = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)

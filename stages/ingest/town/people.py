@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, ball, box, join, of_kind, tube
 from stages.ingest.town.site import Model
-from stages.ingest.town.vehicles import two_wheeler
+from stages.ingest.town.two_wheelers import two_wheeler
 
 Rng = np.random.Generator
 _SKIN = ((0.85, 0.66, 0.54), (0.55, 0.38, 0.28), (0.35, 0.24, 0.18))
@@ -18,7 +18,9 @@ def _limb(points: list[tuple[float, float, float]], thick: float, thin: float, p
     return [tube(points[0], points[1], (thick, middle), paint, 6), tube(points[1], points[2], (middle, thin), paint, 6)]
 
 
-def _upper(rng: Rng, h: float, hip: np.ndarray, lean: float, reach: float | None, coat: Paint, skin: Paint) -> list[Mesh]:
+def _upper(
+    rng: Rng, h: float, hip: np.ndarray, lean: float, reach: float | None, coat: Paint, skin: Paint
+) -> list[Mesh]:
     """Torso, arms and head above ``hip``; ``reach`` puts the hands that far ahead, None lets the arms swing."""
     broad = h * rng.uniform(0.105, 0.14)
     up = np.array([np.sin(lean), 0, np.cos(lean)])
@@ -57,7 +59,9 @@ def person(rng: Rng, walking: bool) -> Model:
         knee = top + np.array([np.sin(angle) * 0.25, 0, -np.cos(angle) * 0.25]) * h
         foot = knee + np.array([np.sin(min(angle, 0) - 0.1) * 0.25, 0, -0.25]) * h
         parts += _limb([tuple(top), tuple(knee), tuple(foot)], 0.055 * h, 0.032 * h, cloth)
-        parts.append(box((0.15 * h, 0.055 * h, 0.045 * h), (foot[0] + 0.03 * h, foot[1], max(foot[2] - 0.02 * h, 0)), cloth))
+        parts.append(
+            box((0.15 * h, 0.055 * h, 0.045 * h), (foot[0] + 0.03 * h, foot[1], max(foot[2] - 0.02 * h, 0)), cloth)
+        )
     choice = rng.random()
     if choice < 0.15:
         parts.append(box((0.16, 0.3, 0.4), (-0.14 * h, 0, 0.62 * h), cloth))

@@ -43,7 +43,9 @@ def kitti_rig(image_scale: float = 1.0, rate: float = 10.0) -> Rig:
     columns = 2080
     azimuths = np.pi - (np.arange(columns) + 0.5) * (2 * np.pi / columns)
     lidar = LidarModel(np.eye(4), np.radians(np.concatenate([upper, lower])), azimuths, 80.0, 0.012, 0.03)
-    camera = _camera("image_2", (1241, 376), (718.856, 607.1928, 185.2157), _pose(0.27, 0.06, -0.08, _looking(0.0)), image_scale)
+    camera = _camera(
+        "image_2", (1241, 376), (718.856, 607.1928, 185.2157), _pose(0.27, 0.06, -0.08, _looking(0.0)), image_scale
+    )
     return Rig(lidar, (camera,), GRIDS["semantickitti"], rate, _KITTI_HEIGHT)
 
 

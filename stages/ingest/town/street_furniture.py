@@ -36,7 +36,10 @@ def lamp_post(rng: Rng) -> Mesh:
 
 
 def _plate(kind: int, colour: tuple[float, float, float], size: float, z: float) -> list[Mesh]:
-    face, back = Paint("traffic-sign", colour, Material.RETROREFLECTOR), Paint("traffic-sign", (0.5, 0.5, 0.5), Material.METAL)
+    face, back = (
+        Paint("traffic-sign", colour, Material.RETROREFLECTOR),
+        Paint("traffic-sign", (0.5, 0.5, 0.5), Material.METAL),
+    )
     sides = (3, 4, 8, 12)[kind]
     turn = (np.pi / 2, np.pi / 4, np.pi / 8, 0.0)[kind]
     angle = np.arange(sides) * 2 * np.pi / sides + turn
@@ -64,8 +67,12 @@ def sign(rng: Rng) -> Mesh:
 def big_sign(rng: Rng) -> Mesh:
     """A direction board on two posts."""
     width, height, low = float(rng.uniform(1.5, 3.5)), float(rng.uniform(0.9, 2.0)), float(rng.uniform(1.0, 2.3))
-    plate = Paint("traffic-sign", (0.12, 0.28, 0.6) if rng.random() < 0.5 else (0.9, 0.88, 0.3), Material.RETROREFLECTOR)
-    posts = [tube((s * width * 0.35, 0, -0.3), (s * width * 0.35, 0, low + height), (0.06, 0.06), _STEEL) for s in (-1, 1)]
+    plate = Paint(
+        "traffic-sign", (0.12, 0.28, 0.6) if rng.random() < 0.5 else (0.9, 0.88, 0.3), Material.RETROREFLECTOR
+    )
+    posts = [
+        tube((s * width * 0.35, 0, -0.3), (s * width * 0.35, 0, low + height), (0.06, 0.06), _STEEL) for s in (-1, 1)
+    ]
     return join([*posts, box((width, 0.05, height), (0, -0.09, low), plate)])
 
 
@@ -73,9 +80,15 @@ def traffic_light(rng: Rng) -> Mesh:
     """A signal on a post, perhaps with an arm over the road (towards -y)."""
     height = float(rng.uniform(2.8, 3.6))
     head = _other((0.08, 0.1, 0.08))
-    parts = [tube((0, 0, -0.3), (0, 0, height), (0.07, 0.06), _STEEL, 8), box((0.3, 0.3, 0.9), (-0.22, 0, height - 1.0), head)]
+    parts = [
+        tube((0, 0, -0.3), (0, 0, height), (0.07, 0.06), _STEEL, 8),
+        box((0.3, 0.3, 0.9), (-0.22, 0, height - 1.0), head),
+    ]
     if rng.random() < 0.35:
-        parts += [tube((0, 0, height), (0, 0, 5.6), (0.08, 0.07), _STEEL, 8), tube((0, 0, 5.6), (0, -4.2, 5.9), (0.06, 0.05), _STEEL, 6)]
+        parts += [
+            tube((0, 0, height), (0, 0, 5.6), (0.08, 0.07), _STEEL, 8),
+            tube((0, 0, 5.6), (0, -4.2, 5.9), (0.06, 0.05), _STEEL, 6),
+        ]
         parts.append(box((0.3, 0.35, 1.0), (-0.1, -4.0, 5.0), head))
     return join(parts)
 
@@ -92,7 +105,9 @@ def bin_or_box(rng: Rng) -> Mesh:
         return tube((0, 0, -0.1), (0, 0, 0.95), (0.22, 0.25), _other(colour), 8)
     if choice < 0.55:
         count = int(rng.integers(1, 4))
-        return join([box((0.58, 0.72, 1.06), (0.68 * (k - (count - 1) / 2), 0, 0), _other(colour), 1.08) for k in range(count)])
+        return join(
+            [box((0.58, 0.72, 1.06), (0.68 * (k - (count - 1) / 2), 0, 0), _other(colour), 1.08) for k in range(count)]
+        )
     if choice < 0.8:
         return box((rng.uniform(0.6, 1.6), 0.4, rng.uniform(0.9, 1.5)), (0, 0, -0.05), _other((0.6, 0.62, 0.6)))
     if choice < 0.9:
@@ -113,7 +128,11 @@ def bus_stop(rng: Rng) -> Mesh:
     """A glazed shelter with a bench, open to -y."""
     width = float(rng.uniform(3, 5))
     steel, pane = _other((0.3, 0.32, 0.33), Material.METAL), _other((0.5, 0.6, 0.65), Material.GLASS)
-    parts = [tube((s * width / 2, y, -0.1), (s * width / 2, y, 2.4), (0.05, 0.05), steel) for s in (-1, 1) for y in (-0.7, 0.7)]
+    parts = [
+        tube((s * width / 2, y, -0.1), (s * width / 2, y, 2.4), (0.05, 0.05), steel)
+        for s in (-1, 1)
+        for y in (-0.7, 0.7)
+    ]
     parts += [box((width + 0.3, 1.8, 0.12), (0, 0, 2.4), steel), box((width, 0.03, 1.9), (0, 0.7, 0.25), pane)]
     parts.append(box((0.06, 1.2, 1.7), (width / 2, 0.05, 0.4), _other((0.8, 0.8, 0.75))))
     return join([*parts, bench(rng).shifted(0, 0.3, 0)])

@@ -9,18 +9,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.ingest.town import roadside
 from stages.ingest.town.camera import render
 from stages.ingest.town.ego import EgoPath, draw_motion
+from stages.ingest.town.frontage import fill_back, fill_lots, trim
 from stages.ingest.town.ground import Ground
+from stages.ingest.town.ground_mesh import ground_mesh
 from stages.ingest.town.kinds import KIND_ID
-from stages.ingest.town.layout import MARGIN, draw_streets, lay_streets
 from stages.ingest.town.lidar import TURN, scan
 from stages.ingest.town.mesh import Mesh, join
+from stages.ingest.town.parking import keep_lanes_free, park_cars
+from stages.ingest.town.paving import lay_streets
 from stages.ingest.town.recording import Rig, TownBox, TownFrame
 from stages.ingest.town.rigs import jittered
 from stages.ingest.town.scene import Scene
+from stages.ingest.town.sidewalks import furnish, roadworks
 from stages.ingest.town.site import Site
+from stages.ingest.town.streets import draw_streets
 from stages.ingest.town.style import draw_style
 from stages.ingest.town.terrain import raise_banks, raise_terrain
 from stages.ingest.town.traffic import Agent, draw_traffic
@@ -65,22 +69,22 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     lay_streets(ground, streets, float(rng.uniform(3.0, 9.0)))
     raise_banks(ground, rng)
     site = Site(rng, ground, style)
-    roadside.keep_lanes_free(site, streets)
+    keep_lanes_free(site, streets)
     for street in streets:
-        roadside.park_cars(site, street)
+        park_cars(site, street)
     for index, street in enumerate(streets):
-        roadside.furnish(site, street, junctions if index == 0 else [])
-    roadside.roadworks(site, streets[0])
+        furnish(site, street, junctions if index == 0 else [])
+    roadworks(site, streets[0])
     for street in streets:
-        roadside.fill_lots(site, street)
-    roadside.fill_back(site, streets, 0.022)
+        fill_lots(site, street)
+    fill_back(site, streets, 0.022)
     side = 1.0 if rng.random() < 0.15 else -1.0
     lane = int(rng.integers(streets[0].lanes))
     path = EgoPath(streets[0], side * (lane + 0.5) * streets[0].lane_width, motion, ground, rig.ego_height)
     agents = draw_traffic(site, streets, path, side)
     moving = np.zeros(1 << 16, np.bool_)
     moving[[a.object_id for a in agents if a.follows is not None or abs(a.speed) > 1e-6]] = True
-    standing = roadside.trim(site, join([ground.mesh(rng), *site.meshes]))
+    standing = trim(site, join([ground_mesh(ground, rng), *site.meshes]))
     return Town(site, standing, agents, path, moving)
 
 
@@ -130,7 +134,9 @@ def _frame(
     return TownFrame(time, poses[1], turn, pictures, boxes, exact)
 
 
-def _boxes(town: Town, world_from_ego: NDArray[np.float64], time: float, points: NDArray[np.int64]) -> tuple[TownBox, ...]:
+def _boxes(
+    town: Town, world_from_ego: NDArray[np.float64], time: float, points: NDArray[np.int64]
+) -> tuple[TownBox, ...]:
     placed = [(t.object_id, t.kind, t.world_from_thing, t.size, (0.0, 0.0)) for t in town.site.things]
     for agent in town.agents:
         pose = agent.pose(town.site, time)

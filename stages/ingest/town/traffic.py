@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.geometry import Matrix
+from stages.ingest.town.cars import car
 from stages.ingest.town.ego import EgoPath
-from stages.ingest.town.layout import Street
 from stages.ingest.town.people import person, rider
 from stages.ingest.town.site import Model, Site
-from stages.ingest.town.vehicles import bus, car, truck
+from stages.ingest.town.streets import Street
+from stages.ingest.town.trucks import bus, truck
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ def _own_lane(site: Site, path: EgoPath, lateral: float) -> list[Agent]:
     return agents
 
 
-def _lane(site: Site, street: Street, lateral: float, direction: int, traffic: float, first: float = 5.0) -> list[Agent]:
+def _lane(
+    site: Site, street: Street, lateral: float, direction: int, traffic: float, first: float = 5.0
+) -> list[Agent]:
     """One lane at one speed, so that nobody runs into another; now and then a standing queue."""
     rng = site.rng
     speed = 0.0 if rng.random() < 0.1 else float(rng.uniform(*site.style.speed))
@@ -108,8 +111,12 @@ def _lane(site: Site, street: Street, lateral: float, direction: int, traffic: f
     while station < street.length + 30:
         model = _vehicle(rng)
         spot = _edge_of_lane(model, lateral, street)
-        agents.append(Agent(site.next_id(), model, street, spot, station, direction * speed if speed else direction * 1e-9))
-        station += model.size[0] + (float(rng.uniform(6, 9)) if speed == 0 else 8 + float(rng.exponential(40 / max(traffic, 0.1))))
+        agents.append(
+            Agent(site.next_id(), model, street, spot, station, direction * speed if speed else direction * 1e-9)
+        )
+        station += model.size[0] + (
+            float(rng.uniform(6, 9)) if speed == 0 else 8 + float(rng.exponential(40 / max(traffic, 0.1)))
+        )
     return agents
 
 

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 @njit(cache=True)
 def mark_seen(
-    seen: NDArray[np.bool_], solid: NDArray[np.bool_], origin: NDArray[np.float64], ends: NDArray[np.float64], stop: bool
+    seen: NDArray[np.bool_],
+    solid: NDArray[np.bool_],
+    origin: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    stop: bool,
 ) -> None:
     """Sets ``seen`` [x, y, z] along rays from ``origin`` [3] to each of ``ends`` [n, 3], in voxels (voxel i covers
     [i, i + 1)). With ``stop`` a ray ends in the first voxel that is ``solid``, otherwise at its end."""

@@ -38,9 +38,7 @@ class View:
 def view(scene: Scene, lidar: LidarModel, world_from_ego: Matrix, station: float) -> View:
     """A standing, noiseless turn, thinned in azimuth."""
     pose = world_from_ego @ lidar.ego_from_lidar
-    thin = LidarModel(
-        lidar.ego_from_lidar, lidar.elevations, lidar.azimuths[::_COLUMN_STEP], lidar.max_range, 0.0, 0.0
-    )
+    thin = LidarModel(lidar.ego_from_lidar, lidar.elevations, lidar.azimuths[::_COLUMN_STEP], lidar.max_range, 0.0, 0.0)
     rays = turning_rays(thin, pose, pose)
     distance = scene.cast(rays).distance
     kept = distance < lidar.max_range

@@ -10,7 +10,7 @@ from stages.ingest.town.mesh import Colour, Material, Mesh, Paint, box, join, re
 Rng = np.random.Generator
 
 
-def _leaf_colour(rng: Rng) -> Colour:
+def leaf_colour(rng: Rng) -> Colour:
     r, g, b = ((0.20, 0.36, 0.12), (0.28, 0.40, 0.14), (0.15, 0.28, 0.12), (0.38, 0.40, 0.15))[int(rng.integers(4))]
     shade = rng.uniform(0.75, 1.2)
     return (r * shade, g * shade, b * shade)
@@ -34,9 +34,11 @@ def _blob(rng: Rng, count: int, radii: tuple[float, float, float], hollow: float
 
 def tree(rng: Rng, height: float, spread: float) -> Mesh:
     """A tree with a trunk, some boughs and a crown ``spread`` metres wide."""
-    colour = _leaf_colour(rng)
+    colour = leaf_colour(rng)
     bark = Paint("trunk", tuple(np.array((0.33, 0.26, 0.20)) * rng.uniform(0.7, 1.3)), Material.MATT)
-    shape = str(rng.choice(["round", "cone", "column", "clumps", "bare", "low"], p=[0.34, 0.12, 0.10, 0.28, 0.05, 0.11]))
+    shape = str(
+        rng.choice(["round", "cone", "column", "clumps", "bare", "low"], p=[0.34, 0.12, 0.10, 0.28, 0.05, 0.11])
+    )
     share = {"cone": 0.1, "column": 0.1, "low": 0.06}.get(shape, float(rng.uniform(0.15, 0.36)))
     clear = min(share * height, float(rng.uniform(1.2, 3.2)))
     radius = float(np.clip(0.011 * height * rng.uniform(0.7, 1.7), 0.05, 0.4))
@@ -76,7 +78,7 @@ def tree(rng: Rng, height: float, spread: float) -> Mesh:
 
 def bush(rng: Rng, width: float, height: float) -> Mesh:
     """A bush of one to four lumps that stands on the ground."""
-    colour, spots = _leaf_colour(rng), []
+    colour, spots = leaf_colour(rng), []
     for _ in range(int(rng.integers(1, 5))):
         radii = (width / 2 * rng.uniform(0.5, 1), width / 2 * rng.uniform(0.5, 1), height / 2 * rng.uniform(0.7, 1))
         count = int(np.clip(radii[0] * radii[2] * rng.uniform(60, 130), 25, 500))
@@ -97,17 +99,6 @@ def hedge(rng: Rng, length: float, thickness: float, height: float, colour: Colo
     up = np.where(on_top, height, np.where(face < height, face, face - height - thickness)) + rng.normal(0, 0.05, count)
     skin = leaves(rng, np.stack([along, across, np.maximum(up, 0.03)], axis=1), 0.2, colour)
     return join([box((length, thickness * 0.8, height * 0.93), (0, 0, -0.1), core), skin])
-
-
-def hedge_colour(rng: Rng) -> Colour:
-    return _leaf_colour(rng)
-
-
-def tall_grass(rng: Rng, count: int, length: float, width: float, height: float) -> NDArray[np.float64]:
-    """Centres [count, 3] of blades over a rectangle around the origin; z is above the ground."""
-    spots = rng.uniform(-0.5, 0.5, (count, 3)) * (length, width, 0)
-    spots[:, 2] = rng.uniform(0.05, 1.0, count) * height
-    return spots
 
 
 def shrubbery(rng: Rng, length: float, width: float, height: float) -> NDArray[np.float64]:
