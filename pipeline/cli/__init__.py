@@ -6,17 +6,17 @@ import sys
 
 import typer
 
-import pipeline.cli.logs
-import pipeline.cli.train
-import pipeline.cli.versions
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.export import export
+from pipeline.cli.logs import app as logs_app
 from pipeline.cli.plan import plan
 from pipeline.cli.replay import replay
 from pipeline.cli.run import run
 from pipeline.cli.simulate import simulate
 from pipeline.cli.status import status
+from pipeline.cli.train import app as train_app
+from pipeline.cli.versions import app as versions_app
 from pipeline.cli.view import view
 from schemas.errors import OcclabelError
 
@@ -28,15 +28,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(pipeline.cli.logs.app, name="logs")
+app.add_typer(logs_app, name="logs")
 app.command()(simulate)
 app.command()(plan)
 app.command()(run)
 app.command()(status)
-app.add_typer(pipeline.cli.versions.app, name="versions")
+app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
 app.command()(export)
-app.add_typer(pipeline.cli.train.app, name="train")
+app.add_typer(train_app, name="train")
 app.command()(view)
 app.command()(replay)
 app.command()(demo)
