@@ -19,7 +19,8 @@ def house(lot: Lot) -> None:
     width = float(min(rng.uniform(7, 13), lot.width - 3.0))
     depth = float(min(rng.uniform(7, 11), lot.depth - front - 1.0))
     if width < 5 or depth < 5:
-        return garden(lot)
+        garden(lot)
+        return
     drive = rng.random() < 0.75
     side = float(rng.choice([-1.0, 1.0]))
     lane = 3.0

@@ -11,7 +11,7 @@ from stages.ingest.town.ground import CELL, Ground
 from stages.ingest.town.kinds import KIND_ID
 from stages.ingest.town.mesh import Material
 from stages.ingest.town.recording import CameraModel, TownImage
-from stages.ingest.town.scene import Scene
+from stages.ingest.town.scene import Hits, Scene
 
 _SUN = np.array([0.45, 0.35, 0.82]) / np.linalg.norm([0.45, 0.35, 0.82])
 
@@ -35,8 +35,7 @@ def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Ma
     hits = scene.cast(rays)
     width, height = camera.size
     mesh = scene.mesh
-    points = rays[:, :3] + rays[:, 3:] * np.where(hits.face >= 0, hits.distance, 0)[:, None]
-    lit = _sunlit(scene, points, hits.normals, hits.face)
+    lit = _sunlit(scene, rays, hits)
     pixels = _shade(
         rays, hits.distance, hits.face, hits.normals, lit, mesh.colours, mesh.materials, mesh.kinds, ground.mark,
         ground.origin, _SUN.astype(np.float32),
@@ -48,16 +47,16 @@ def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Ma
     )
 
 
-def _sunlit(
-    scene: Scene, points: NDArray[np.float32], normals: NDArray[np.float32], face: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which points the sun reaches."""
-    rays = np.empty((len(points), 6), np.float32)
-    rays[:, :3] = points + _SUN.astype(np.float32) * 0.05
-    rays[:, 3:] = _SUN
-    lit = np.zeros(len(points), np.bool_)
-    on_surface = face >= 0
-    lit[on_surface] = scene.cast(rays[on_surface]).face < 0
+def _sunlit(scene: Scene, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.bool_]:
+    """Which rays end where the sun shines; surfaces that look away from it need no ray."""
+    sun = _SUN.astype(np.float32)
+    towards = (rays[:, 3:] * hits.normals).sum(axis=1)
+    candidates = np.flatnonzero((hits.face >= 0) & (-np.sign(towards) * (hits.normals @ sun) > 0.0))
+    shadow = np.empty((len(candidates), 6), np.float32)
+    shadow[:, :3] = rays[candidates, :3] + rays[candidates, 3:] * hits.distance[candidates, None] + sun * 0.05
+    shadow[:, 3:] = sun
+    lit = np.zeros(len(rays), np.bool_)
+    lit[candidates] = ~scene.occluded(shadow)
     return lit
 
 

@@ -52,8 +52,9 @@ def draw_facade(rng: np.random.Generator, shop: bool = False, modern: bool = Fal
     )
 
 
-def _rectangle(x0: NDArray[np.float64], x1: NDArray[np.float64], z0: NDArray[np.float64], z1: NDArray[np.float64],
-               y: float) -> NDArray[np.float64]:  # fmt: skip
+def _rectangle(
+    x0: NDArray[np.float64], x1: NDArray[np.float64], z0: NDArray[np.float64], z1: NDArray[np.float64], y: float
+) -> NDArray[np.float64]:
     """Upright rectangles [n, 4, 3] in the plane ``y``; they face -y."""
     corners = np.full((len(x0), 4, 3), y)
     corners[:, 0, 0], corners[:, 1, 0], corners[:, 2, 0], corners[:, 3, 0] = x0, x1, x1, x0
@@ -61,58 +62,84 @@ def _rectangle(x0: NDArray[np.float64], x1: NDArray[np.float64], z0: NDArray[np.
     return corners
 
 
-def wall(
-    rng: np.random.Generator, look: Facade, width: float, floors: int, low: float = -1.5, top: float = 0.0
-) -> Mesh:
-    """A wall in the plane y = 0 facing -y, from x = -width/2 to width/2, from ``low`` to its floors plus ``top``."""
-    height = floors * look.floor
-    columns = int(width // look.column)
-    outline = _rectangle(np.array([-width / 2]), np.array([width / 2]), np.array([low]), np.array([height + top]), 0.0)
-    if columns < 1 or floors < 1:
-        return quads(outline, look.wall)
+def _plain(width: float, low: float, high: float) -> NDArray[np.float64]:
+    """One rectangle [1, 4, 3] across the wall."""
+    return _rectangle(np.array([-width / 2]), np.array([width / 2]), np.array([low]), np.array([high]), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Openings:
+    """Windows and doors of one wall, each in a cell of a regular pattern; fields [n], metres in the wall's plane."""
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    bottom: NDArray[np.float64]
+    top: NDArray[np.float64]
+    """Of the cell."""
+    x0: NDArray[np.float64]
+    x1: NDArray[np.float64]
+    z0: NDArray[np.float64]
+    z1: NDArray[np.float64]
+    """Of the opening in it."""
+    closed: NDArray[np.bool_]
+    """Doors, shutters, curtains: they return the laser, panes mostly do not."""
+
+
+def _openings(rng: np.random.Generator, look: Facade, width: float, floors: int, columns: int) -> _Openings:
     pitch = width / columns
     column, floor = (index.ravel() for index in np.meshgrid(np.arange(columns), np.arange(floors)))
     left, bottom = -width / 2 + column * pitch, floor * look.floor
-    tall = np.where((floor == 0) & look.shop, look.floor - 0.55, look.window[1])
-    wide = np.where((floor == 0) & look.shop, pitch - 0.4, min(look.window[0], pitch - 0.3))
-    sill = np.where((floor == 0) & look.shop, 0.35, look.sill)
+    shop = (floor == 0) & look.shop
+    tall = np.where(shop, look.floor - 0.55, look.window[1])
+    wide = np.where(shop, pitch - 0.4, min(look.window[0], pitch - 0.3))
+    sill = np.where(shop, 0.35, look.sill)
+    door = np.zeros(len(floor), np.bool_)
     if not look.shop:  # a door now and then
         door = (floor == 0) & (rng.random(len(floor)) < 0.18)
         sill, tall = np.where(door, 0.05, sill), np.where(door, 2.05, tall)
-    else:
-        door = np.zeros(len(floor), np.bool_)
     tall = np.minimum(tall, look.floor - sill - 0.15)
-    x0 = left + (pitch - wide) / 2
-    x1, z0 = x0 + wide, bottom + sill
-    z1 = z0 + tall
-    right, upper = left + pitch, bottom + look.floor
-    stone = np.concatenate(
-        [
-            _rectangle(left, x0, bottom, upper, 0.0), _rectangle(x1, right, bottom, upper, 0.0),
-            _rectangle(x0, x1, bottom, z0, 0.0), _rectangle(x0, x1, z1, upper, 0.0),
-            _rectangle(np.array([-width / 2]), np.array([width / 2]), np.array([low]), np.array([0.0]), 0.0),
-            *([_rectangle(np.array([-width / 2]), np.array([width / 2]), np.array([height]), np.array([height + top]), 0.0)]
-              if top > 0 else []),
-        ]
-    )  # fmt: skip
-    r = look.recess
-    reveal = np.empty((len(x0), 3, 4, 3))  # both jambs and the sill
-    for k, x in enumerate((x0, x1)):
+    x0, z0 = left + (pitch - wide) / 2, bottom + sill
+    closed = door | (rng.random(len(x0)) < 0.3)
+    return _Openings(left, left + pitch, bottom, bottom + look.floor, x0, x0 + wide, z0, z0 + tall, closed)
+
+
+def _reveals(o: _Openings, recess: float) -> NDArray[np.float64]:
+    """Both jambs and the sill of every opening, [3 n, 4, 3]."""
+    reveal = np.empty((len(o.x0), 3, 4, 3))
+    for k, x in enumerate((o.x0, o.x1)):
         reveal[:, k, :, 0] = x[:, None]
-        reveal[:, k, :, 1] = (0, r, r, 0)
-        reveal[:, k, :2, 2], reveal[:, k, 2:, 2] = z0[:, None], z1[:, None]
-    reveal[:, 2] = _rectangle(x0, x1, z0, z0, 0.0)
-    reveal[:, 2, 2:, 1] = r
-    panes = _rectangle(x0, x1, z0, z1, r)
-    closed = door | (rng.random(len(x0)) < 0.3)  # shutters, curtains, doors: they return the laser
-    glass = quads(panes[~closed], Paint("building", (0.22, 0.27, 0.32), Material.GLASS))
-    shut = quads(panes[closed], Paint("building", tuple(rng.uniform(0.25, 0.8, 3)), Material.MATT))
-    glass = recoloured(
-        glass, np.clip(glass.colours * np.repeat(rng.uniform(0.6, 1.5, (len(glass.faces) // 2, 1)), 2, 0), 0, 1)
-    )
-    parts = [quads(stone, look.wall), quads(reveal.reshape(-1, 4, 3), look.wall), glass, shut]
-    for n in np.flatnonzero((floor > 0) & (rng.random(len(floor)) < look.balconies)):
-        parts += _balcony((x0[n] + x1[n]) / 2, bottom[n], pitch * 0.9, float(look.wall.colour[0]))
+        reveal[:, k, :, 1] = (0, recess, recess, 0)
+        reveal[:, k, :2, 2], reveal[:, k, 2:, 2] = o.z0[:, None], o.z1[:, None]
+    reveal[:, 2] = _rectangle(o.x0, o.x1, o.z0, o.z0, 0.0)
+    reveal[:, 2, 2:, 1] = recess
+    return reveal.reshape(-1, 4, 3)
+
+
+def wall(rng: np.random.Generator, look: Facade, width: float, floors: int, top: float = 0.0) -> Mesh:
+    """A wall in the plane y = 0 facing -y, from x = -width/2 to width/2, from 1.5 m below the ground to its floors
+    plus a parapet of ``top`` metres."""
+    height, low = floors * look.floor, -1.5
+    columns = int(width // look.column)
+    if columns < 1 or floors < 1:
+        return quads(_plain(width, low, height + top), look.wall)
+    o = _openings(rng, look, width, floors, columns)
+    stone = [
+        _rectangle(o.left, o.x0, o.bottom, o.top, 0.0),
+        _rectangle(o.x1, o.right, o.bottom, o.top, 0.0),
+        _rectangle(o.x0, o.x1, o.bottom, o.z0, 0.0),
+        _rectangle(o.x0, o.x1, o.z1, o.top, 0.0),
+        _plain(width, low, 0.0),
+        *([_plain(width, height, height + top)] if top > 0 else []),
+    ]
+    panes = _rectangle(o.x0, o.x1, o.z0, o.z1, look.recess)
+    glass = quads(panes[~o.closed], Paint("building", (0.22, 0.27, 0.32), Material.GLASS))
+    shut = quads(panes[o.closed], Paint("building", tuple(rng.uniform(0.25, 0.8, 3)), Material.MATT))
+    tint = np.repeat(rng.uniform(0.6, 1.5, (len(glass.faces) // 2, 1)), 2, 0)
+    glass = recoloured(glass, np.clip(glass.colours * tint, 0, 1))
+    parts = [quads(np.concatenate(stone), look.wall), quads(_reveals(o, look.recess), look.wall), glass, shut]
+    upstairs = o.bottom > 0
+    for n in np.flatnonzero(upstairs & (rng.random(len(upstairs)) < look.balconies)):
+        parts += _balcony((o.x0[n] + o.x1[n]) / 2, o.bottom[n], width / columns * 0.9, float(look.wall.colour[0]))
     return join(parts)
 
 

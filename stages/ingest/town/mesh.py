@@ -14,6 +14,8 @@ from stages.ingest.town.kinds import KIND_ID
 
 Colour = tuple[float, float, float]
 """RGB, 0..1."""
+Point = Sequence[float] | NDArray[np.float64]
+"""x, y, z [m]."""
 
 
 class Material(IntEnum):
@@ -108,7 +110,7 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
-def solid(vertices: NDArray[np.float64], faces: NDArray[np.integer], paint: Paint) -> Mesh:
+def solid(vertices: NDArray[np.float64], faces: NDArray[np.int32] | NDArray[np.int64], paint: Paint) -> Mesh:
     """A mesh of one paint."""
     count = len(faces)
     return Mesh(
@@ -148,23 +150,24 @@ _BOX_QUADS = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7), (4, 5, 6, 
 _BOX_FACES = np.array([t for a, b, c, d in _BOX_QUADS for t in ((a, b, c), (a, c, d))], np.int32)
 
 
-def box(size: Sequence[float], base: Sequence[float], paint: Paint, taper: float = 1.0) -> Mesh:
+def box(size: Point, base: Point, paint: Paint, taper: float = 1.0) -> Mesh:
     """A box of ``size`` (x, y, z) that stands on ``base``; its top is ``taper`` times as wide as its bottom."""
     corners = _BOX_CORNERS * (size[0] / 2, size[1] / 2, size[2])
     corners[4:, :2] *= taper
     return solid(corners + np.asarray(base), _BOX_FACES, paint)
 
 
-def tube(
-    start: Sequence[float], end: Sequence[float], radii: tuple[float, float], paint: Paint, sides: int = 6
-) -> Mesh:
+def tube(start: Point, end: Point, radii: tuple[float, float], paint: Paint, sides: int = 6) -> Mesh:
     """A round bar from ``start`` to ``end`` with a radius at each, closed at the end."""
     a, b = np.asarray(start, np.float64), np.asarray(end, np.float64)
     axis = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
-    across = np.cross(axis, (0.0, 0.0, 1.0) if abs(axis[2]) < 0.9 else (1.0, 0.0, 0.0))
+    x, y, z = axis.tolist()
+    across = np.array([y, -x, 0.0]) if abs(z) < 0.9 else np.array([0.0, z, -y])
     across /= np.linalg.norm(across)
+    u, v, w = across.tolist()
+    upward = np.array([y * w - z * v, z * u - x * w, x * v - y * u])
     angle = np.arange(sides) * (2 * np.pi / sides)
-    ring = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * np.cross(axis, across)
+    ring = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * upward
     i = np.arange(sides)
     j = (i + 1) % sides
     wall = np.stack([i, j, j + sides, i, j + sides, i + sides], axis=1).reshape(-1, 3)
@@ -172,7 +175,7 @@ def tube(
     return solid(np.vstack([a + ring * radii[0], b + ring * radii[1], b]), np.vstack([wall, cap]), paint)
 
 
-def ball(centre: Sequence[float], radii: Sequence[float], paint: Paint) -> Mesh:
+def ball(centre: Point, radii: Point, paint: Paint) -> Mesh:
     """A coarse ellipsoid of 48 triangles."""
     rows, sides = 4, 8
     polar = np.linspace(0, np.pi, rows + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, ball, box, join, of_kind, tube
 from stages.ingest.town.site import Model
@@ -19,7 +20,7 @@ def _limb(points: list[tuple[float, float, float]], thick: float, thin: float, p
 
 
 def _upper(
-    rng: Rng, h: float, hip: np.ndarray, lean: float, reach: float | None, coat: Paint, skin: Paint
+    rng: Rng, h: float, hip: NDArray[np.float64], lean: float, reach: float | None, coat: Paint, skin: Paint
 ) -> list[Mesh]:
     """Torso, arms and head above ``hip``; ``reach`` puts the hands that far ahead, None lets the arms swing."""
     broad = h * rng.uniform(0.105, 0.14)

@@ -48,7 +48,8 @@ class Rig:
 
 @dataclass(frozen=True, slots=True)
 class TownBox:
-    """A thing near the car. ``object_id`` (1..65535) is constant over the log; ``size`` is length, width, height [m]."""
+    """A thing near the car. ``object_id`` (1..65535) is constant over the log; ``size`` is length, width, height
+    [m]."""
 
     object_id: int
     kind: int
@@ -100,7 +101,8 @@ class TownTruth:
     seen_now: NDArray[np.bool_]
     """Seen by this frame's LiDAR: a ray passed through the voxel or ended in it."""
     seen_ever: NDArray[np.bool_]
-    """Seen by the LiDAR of any frame of the log near enough (the SemanticKITTI rule; ``.invalid`` is its complement)."""
+    """Seen by the LiDAR of any frame of the log near enough (the SemanticKITTI rule; ``.invalid`` is the
+    complement)."""
     seen_by_cameras: NDArray[np.bool_]
     """In a camera's frustum and not behind the first occupied voxel along the ray (Occ3D ``mask_camera``)."""
     hit_now: NDArray[np.bool_]

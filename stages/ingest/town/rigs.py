@@ -92,7 +92,11 @@ def jittered(rig: Rig, rng: np.random.Generator) -> Rig:
     else:
         height = rig.ego_height + lift
     changed = replace(
-        lidar, ego_from_lidar=mount, elevations=elevations, azimuths=azimuths,
-        range_noise=lidar.range_noise * float(rng.uniform(0.5, 2.0)), dropout=lidar.dropout * float(rng.uniform(0.3, 3.0)),
-    )  # fmt: skip
+        lidar,
+        ego_from_lidar=mount,
+        elevations=elevations,
+        azimuths=azimuths,
+        range_noise=lidar.range_noise * float(rng.uniform(0.5, 2.0)),
+        dropout=lidar.dropout * float(rng.uniform(0.3, 3.0)),
+    )
     return replace(rig, lidar=changed, ego_height=height)

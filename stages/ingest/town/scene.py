@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import open3d as o3d
@@ -22,11 +23,12 @@ class Hits:
     """[n, 3] unit normals, not oriented."""
 
 
+_tensor: Any = o3d.core.Tensor  # its type stub does not know of plain arrays
+
+
 def _caster(mesh: Mesh) -> o3d.t.geometry.RaycastingScene:
     scene = o3d.t.geometry.RaycastingScene(nthreads=1)
-    scene.add_triangles(
-        o3d.core.Tensor(mesh.vertices.astype(np.float32)), o3d.core.Tensor(mesh.faces.astype(np.uint32))
-    )
+    scene.add_triangles(_tensor(mesh.vertices.astype(np.float32)), _tensor(mesh.faces.astype(np.uint32)))
     return scene
 
 
@@ -38,17 +40,15 @@ class Scene:
         self._static = _caster(standing)
         self._moving: o3d.t.geometry.RaycastingScene | None = None
         self.mesh = standing
-        self.moving_mesh: Mesh | None = None
 
     def pose(self, moving: list[Mesh]) -> None:
         """Replaces what moves by ``moving``, meshes in the world."""
-        self.moving_mesh = join(moving) if moving else None
-        self._moving = _caster(self.moving_mesh) if self.moving_mesh else None
-        self.mesh = join([self._standing, self.moving_mesh]) if self.moving_mesh else self._standing
+        self._moving = _caster(join(moving)) if moving else None
+        self.mesh = join([self._standing, *moving])
 
     def cast(self, rays: NDArray[np.float32]) -> Hits:
         """``rays`` [n, 6]: origin and unit direction in the world."""
-        tensor = o3d.core.Tensor(rays)
+        tensor = _tensor(rays)
         found = self._static.cast_rays(tensor, nthreads=1)
         distance = found["t_hit"].numpy()
         normals = found["primitive_normals"].numpy()
@@ -61,3 +61,11 @@ class Scene:
             normals = np.where(nearer[:, None], other["primitive_normals"].numpy(), normals)
         face[~np.isfinite(distance)] = -1
         return Hits(distance, face, normals)
+
+    def occluded(self, rays: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which ``rays`` [n, 6] meet anything at all; faster than ``cast``."""
+        tensor = _tensor(rays)
+        blocked = self._static.test_occlusions(tensor, nthreads=1).numpy()
+        if self._moving is not None:
+            blocked |= self._moving.test_occlusions(tensor, nthreads=1).numpy()
+        return np.asarray(blocked, np.bool_)

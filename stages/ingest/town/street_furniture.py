@@ -6,6 +6,7 @@ import numpy as np
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, box, join, of_kind, quads, tube
 from stages.ingest.town.site import Model
+from stages.ingest.town.vegetation import bush
 
 Rng = np.random.Generator
 _STEEL = Paint("pole", (0.45, 0.46, 0.47), Material.METAL)
@@ -112,8 +113,6 @@ def bin_or_box(rng: Rng) -> Mesh:
         return box((rng.uniform(0.6, 1.6), 0.4, rng.uniform(0.9, 1.5)), (0, 0, -0.05), _other((0.6, 0.62, 0.6)))
     if choice < 0.9:
         pot = box((1.4, 0.5, 0.55), (0, 0, -0.05), _other((0.5, 0.48, 0.45)))
-        from stages.ingest.town.vegetation import bush
-
         return join([pot, bush(rng, 1.1, 0.6).shifted(0, 0, 0.5)])
     return box((1.8, 1.1, 1.35), (0, 0, 0), _other(colour), 1.05)
 
@@ -148,8 +147,9 @@ def billboard(rng: Rng) -> Mesh:
 def cone(rng: Rng) -> Model:
     height = float(rng.uniform(0.5, 0.95))
     orange = Paint("traffic-cone", (0.95, 0.35, 0.1), Material.MATT)
-    return Model("traffic-cone", join([box((0.38, 0.38, 0.05), (0, 0, 0), orange),
-                                       tube((0, 0, 0.04), (0, 0, height), (0.15, 0.04), orange, 8)]), (0.38, 0.38, height))  # fmt: skip
+    foot = box((0.38, 0.38, 0.05), (0, 0, 0), orange)
+    body = tube((0, 0, 0.04), (0, 0, height), (0.15, 0.04), orange, 8)
+    return Model("traffic-cone", join([foot, body]), (0.38, 0.38, height))
 
 
 def barrier(rng: Rng) -> Model:

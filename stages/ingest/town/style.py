@@ -35,9 +35,11 @@ class Style:
 
 STYLES = (
     Style("residential", (4, 11), (1, 1), (2.2, 3.3), (35, 90), 0.9, (0.05, 0.6), 0.05, 1.6, 0.6, 0.5,
-          {"house": 9, "terrace": 4, "garden": 0.8, "wood": 0.5, "lawn": 0.5, "walled": 0.7, "block": 1, "garages": 0.6}),
+          {"house": 9, "terrace": 4, "garden": 0.8, "wood": 0.5, "lawn": 0.5, "walled": 0.7, "block": 1,
+           "garages": 0.6}),
     Style("suburb", (5, 13), (1, 1), (2.3, 3.4), (50, 120), 0.7, (0.02, 0.3), 0.07, 2.0, 0.4, 0.4,
-          {"house": 9, "garden": 1.5, "wood": 1.2, "lawn": 1, "walled": 0.8, "parking": 0.4, "field": 0.4, "block": 0.6}),
+          {"house": 9, "garden": 1.5, "wood": 1.2, "lawn": 1, "walled": 0.8, "parking": 0.4, "field": 0.4,
+           "block": 0.6}),
     Style("old-town", (3, 9), (1, 1), (2.0, 3.0), (25, 60), 0.95, (0.1, 0.7), 0.05, 0.9, 1.2, 0.6,
           {"terrace": 8, "shop": 3, "walled": 1.5, "house": 1, "lawn": 0.4, "parking": 0.5, "garden": 0.6}),
     Style("city", (3, 13), (1, 2), (2.7, 3.5), (50, 110), 1.0, (0.1, 0.8), 0.03, 1.0, 1.6, 1.1,

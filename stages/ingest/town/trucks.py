@@ -16,8 +16,9 @@ Rng = np.random.Generator
 def _cab(kind: str, x: float, length: float, width: float, height: float, colour: Colour) -> list[Mesh]:
     paint = Paint(kind, colour, Material.PAINTWORK)
     body = box((length, width, height - 0.5), (x, 0, 0.5), paint, 0.94)
-    pane = [(x + length / 2 * 0.985, -width * 0.42, height * 0.6), (x + length / 2 * 0.985, width * 0.42, height * 0.6),
-            (x + length / 2 * 0.95, width * 0.42, height * 0.93), (x + length / 2 * 0.95, -width * 0.42, height * 0.93)]  # fmt: skip
+    low, high = x + length / 2 * 0.985, x + length / 2 * 0.95
+    side, sill, rim = width * 0.42, height * 0.6, height * 0.93
+    pane = [(low, -side, sill), (low, side, sill), (high, side, rim), (high, -side, rim)]
     front = quads(np.array([pane], np.float64) + np.array([0.02, 0, 0]), Paint(kind, PANE, Material.GLASS))
     return [body, front]
 

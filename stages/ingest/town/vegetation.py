@@ -32,48 +32,62 @@ def _blob(rng: Rng, count: int, radii: tuple[float, float, float], hollow: float
     return direction * rng.uniform(hollow**3, 1.0, (count, 1)) ** (1 / 3) * np.array(radii)
 
 
+_CROWNS = ("round", "cone", "column", "clumps", "bare", "low")
+_CROWN_SHARES = (0.34, 0.12, 0.10, 0.28, 0.05, 0.11)
+
+
 def tree(rng: Rng, height: float, spread: float) -> Mesh:
     """A tree with a trunk, some boughs and a crown ``spread`` metres wide."""
     colour = leaf_colour(rng)
     bark = Paint("trunk", tuple(np.array((0.33, 0.26, 0.20)) * rng.uniform(0.7, 1.3)), Material.MATT)
-    shape = str(
-        rng.choice(["round", "cone", "column", "clumps", "bare", "low"], p=[0.34, 0.12, 0.10, 0.28, 0.05, 0.11])
-    )
+    shape = str(rng.choice(_CROWNS, p=_CROWN_SHARES))
     share = {"cone": 0.1, "column": 0.1, "low": 0.06}.get(shape, float(rng.uniform(0.15, 0.36)))
     clear = min(share * height, float(rng.uniform(1.2, 3.2)))
     radius = float(np.clip(0.011 * height * rng.uniform(0.7, 1.7), 0.05, 0.4))
     lean = rng.normal(0, 0.025, 2) * height
-    top = (lean[0], lean[1], clear + 0.55 * (height - clear))
-    fork = np.array((lean[0], lean[1], 0.0)) * (clear + 0.4) / top[2] + (0, 0, clear + 0.4)
+    boughs = _wood(rng, bark, radius, clear, height, spread, lean, bare=shape == "bare")
+    area = np.pi / 4 * spread * (height - clear)
+    count = int(np.clip(area * rng.uniform(18, 40), 80, 1800))
+    leaf = float(rng.uniform(0.24, 0.48))
+    spots = _crown(rng, shape, count, clear, height, spread)
+    return join([*boughs, leaves(rng, spots + np.array([*lean, 0.0]), leaf, colour)])
+
+
+def _wood(
+    rng: Rng, bark: Paint, radius: float, clear: float, height: float, spread: float, lean: NDArray[np.float64],
+    bare: bool,
+) -> list[Mesh]:  # fmt: skip
+    """The trunk up to the crown, and what of it and of its boughs is in the crown."""
+    top = np.array([*lean, clear + 0.55 * (height - clear)])
+    fork = np.array([*lean, 0.0]) * (clear + 0.4) / top[2] + (0, 0, clear + 0.4)
     wood = Paint("vegetation", bark.colour)  # within the crown annotators do not tell wood from leaves
     parts = [tube((0, 0, -0.3), fork, (radius * 1.15, radius * 0.8), bark, 6)]
     parts.append(tube(fork, top, (radius * 0.8, radius * 0.4), wood, 5))
-    for _ in range(int(rng.integers(2, 6)) + (9 if shape == "bare" else 0)):
+    for _ in range(int(rng.integers(2, 6)) + (9 if bare else 0)):
         angle, low = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.2) * clear
         reach = rng.uniform(0.25, 0.45) * spread
         share = min(low / top[2], 0.95)
         start = (lean[0] * share, lean[1] * share, low)
         end = (np.cos(angle) * reach, np.sin(angle) * reach, low + rng.uniform(0.3, 0.6) * (height - clear))
         parts.append(tube(start, end, (radius * 0.45, radius * 0.15), wood, 4))
-    crown = np.array((lean[0], lean[1], 0.0))
-    area = np.pi / 4 * spread * (height - clear)
-    count = int(np.clip(area * rng.uniform(18, 40), 80, 1800))
-    leaf = float(rng.uniform(0.24, 0.48))
+    return parts
+
+
+def _crown(rng: Rng, shape: str, count: int, clear: float, height: float, spread: float) -> NDArray[np.float64]:
+    """Leaf centres [n, 3] between the heights ``clear`` and ``height``; a bare tree has few."""
+    tall = height - clear
     if shape in ("cone", "low"):
         level = rng.uniform(0, 1, count) if shape == "low" else 1 - np.sqrt(rng.uniform(0, 1, count))
         profile = (1 - level) if shape == "cone" else np.sqrt(np.clip(1 - level**2, 0, 1))
         angle, out = rng.uniform(0, 2 * np.pi, count), profile * rng.uniform(0.4, 1.0, count) * spread / 2
-        spots = np.stack([np.cos(angle) * out, np.sin(angle) * out, clear + level * (height - clear)], axis=1)
-    elif shape == "clumps":
-        clumps = _blob(rng, int(rng.integers(5, 11)), (0.33 * spread, 0.33 * spread, 0.33 * (height - clear)))
-        share = rng.integers(0, len(clumps), count)
-        spots = clumps[share] + _blob(rng, count, (0.24 * spread, 0.24 * spread, 0.2 * (height - clear)))
-        spots[:, 2] += (height + clear) / 2
+        return np.stack([np.cos(angle) * out, np.sin(angle) * out, clear + level * tall], axis=1)
+    if shape == "clumps":
+        clumps = _blob(rng, int(rng.integers(5, 11)), (0.33 * spread, 0.33 * spread, 0.33 * tall))
+        chosen = clumps[rng.integers(0, len(clumps), count)]
+        spots = chosen + _blob(rng, count, (0.24 * spread, 0.24 * spread, 0.2 * tall))
     else:
-        count = count // 8 if shape == "bare" else count
-        spots = _blob(rng, count, (spread / 2, spread / 2, (height - clear) / 2))
-        spots[:, 2] += (height + clear) / 2
-    return join([*parts, leaves(rng, spots + crown, leaf, colour)])
+        spots = _blob(rng, count // 8 if shape == "bare" else count, (spread / 2, spread / 2, tall / 2))
+    return spots + np.array([0.0, 0.0, (height + clear) / 2])
 
 
 def bush(rng: Rng, width: float, height: float) -> Mesh:
