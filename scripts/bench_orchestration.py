@@ -28,7 +28,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        report = label_logs(load_recipe(arguments.recipe), open_logs(arguments.logs, None), Store(folder), "bench", quiet=True)
+        report = label_logs(
+            load_recipe(arguments.recipe), open_logs(arguments.logs, None), Store(folder), "bench", quiet=True
+        )
         wall = time.perf_counter() - start
         assert report.run is not None
         busy = sum(stage.seconds for stage in report.run.stages)

@@ -1,6 +1,6 @@
 """How long and how much memory planning takes: N logs of 40 frames in KITTI layout, made of empty files.
 
-    python scripts/bench_plan.py --logs 10000
+python scripts/bench_plan.py --logs 10000
 """
 
 from __future__ import annotations
@@ -55,7 +55,11 @@ def main() -> None:
         plan = make_plan(load_recipe("semantickitti_lidar"), reader, Store(root / "store"))
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"logs": len(plan.logs), "todo": len(plan.todo), "seconds": round(seconds, 1), "peak_mb": round(peak)}))
+        print(
+            json.dumps(
+                {"logs": len(plan.logs), "todo": len(plan.todo), "seconds": round(seconds, 1), "peak_mb": round(peak)}
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ class MadeUpReader:
         for log_id in ids or self.log_ids():
             if log_id not in self.frames:
                 raise BadLog(f"no log {log_id}")
-            yield DriveLog(log_id, f"digest of {log_id}", tuple(self._frame(log_id, i) for i in range(self.frames[log_id])))
+            yield DriveLog(
+                log_id, f"digest of {log_id}", tuple(self._frame(log_id, i) for i in range(self.frames[log_id]))
+            )
 
     def _frame(self, log_id: str, index: int) -> Frame:
         pose = np.eye(4)
@@ -162,7 +164,12 @@ class SmallRecipe(Recipe):
 
 
 def small_recipe(clip_frames: int = 4, **changes: object) -> SmallRecipe:
-    fields = {"grid": GRID, "taxonomy": TAXONOMIES["semantickitti"], "clip_frames": clip_frames, "completion": {"kind": "lmscnet"}}
+    fields = {
+        "grid": GRID,
+        "taxonomy": TAXONOMIES["semantickitti"],
+        "clip_frames": clip_frames,
+        "completion": {"kind": "lmscnet"},
+    }
     return SmallRecipe.model_validate({**fields, **changes})
 
 

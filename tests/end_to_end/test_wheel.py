@@ -10,7 +10,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("typer", "rich", "pydantic", "pyyaml", "numpy")
-COMMANDS = "logs simulate plan run status versions evaluate export train view replay demo".split()
+COMMANDS = [
+    "logs",
+    "simulate",
+    "plan",
+    "run",
+    "status",
+    "versions",
+    "evaluate",
+    "export",
+    "train",
+    "view",
+    "replay",
+    "demo",
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +57,11 @@ def test_help_runs_from_the_wheel_without_the_heavy_libraries(wheel: Path, tmp_p
         subprocess.run(command, check=True, capture_output=True)
     for arguments in ([], *([command] for command in COMMANDS)):
         result = subprocess.run(
-            [tmp_path / "clean/bin/occlabel", *arguments, "--help"], capture_output=True, text=True, cwd=tmp_path, check=False
+            [tmp_path / "clean/bin/occlabel", *arguments, "--help"],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
         )
         assert result.returncode == 0, result.stderr
         assert "Usage: occlabel" in result.stdout

@@ -25,7 +25,7 @@ label_logs(recipe, MadeUpReader(root, {"a": 10, "b": 6}), Store(root / "store"),
 """
 
 
-def label(root: Path, store: str, executor: str = "ray", **changes: object):  # noqa: ANN201
+def label(root: Path, store: str, executor: str = "ray", **changes: object):
     reader = MadeUpReader(root, {"a": 10, "b": 6})
     return label_logs(small_recipe(**changes), reader, Store(root / store), "v1", executor=executor, quiet=True)
 
@@ -42,7 +42,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_worker_that_dies_is_replaced_and_a_deadly_clip_is_quarantined(tmp_path: Path, undisturbed: str) -> None:
     faults = {"a/4": ("die",), "b/0": ("die", "die", "die")}
-    report = label(tmp_path, "store", first=Voxelise(notes=tmp_path / "notes", faults=faults), gates={"min_labelled": 0.1})
+    report = label(
+        tmp_path, "store", first=Voxelise(notes=tmp_path / "notes", faults=faults), gates={"min_labelled": 0.1}
+    )
     (entry,) = report.entries
     assert (entry.log, entry.start, entry.cause, entry.attempts) == ("b", 0, "crash", 2)
     assert report.info.frames == 10  # all of log a; every clip of b needs the one that kills

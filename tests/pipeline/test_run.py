@@ -19,9 +19,11 @@ def calls(notes: Path) -> int:
     return len(list(notes.glob("*"))) if notes.exists() else 0
 
 
-def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store", **options):  # noqa: ANN001, ANN003, ANN201
+def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store", **options):
     reader = reader or MadeUpReader(tmp_path, {"a": 10, "b": 6})
-    return label_logs(recipe or small_recipe(), reader, Store(tmp_path / store), version, executor="local", quiet=True, **options)
+    return label_logs(
+        recipe or small_recipe(), reader, Store(tmp_path / store), version, executor="local", quiet=True, **options
+    )
 
 
 def execute(tmp_path: Path, executor: ScriptedExecutor, **recipe: object) -> Run:
@@ -53,9 +55,7 @@ def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> No
 
 
 def test_clip_size_does_not_change_the_labels(tmp_path: Path) -> None:
-    digests = {
-        label(tmp_path, small_recipe(clip_frames=n), version=f"v{n}").info.content_digest for n in (1, 3, 4, 16)
-    }
+    digests = {label(tmp_path, small_recipe(clip_frames=n), version=f"v{n}").info.content_digest for n in (1, 3, 4, 16)}
     assert len(digests) == 1
 
 
@@ -113,9 +113,11 @@ def test_no_progress_aborts_with_the_clip_that_hangs(tmp_path: Path) -> None:
 
 
 def test_a_gate_keeps_a_version_from_being_published(tmp_path: Path) -> None:
-    report = label(tmp_path, small_recipe(gates={"min_known": 1.0, "min_labelled": 1.0}), reader=MadeUpReader(
-        tmp_path, {"a": 1}, damaged=("a/000000",)
-    ))
+    report = label(
+        tmp_path,
+        small_recipe(gates={"min_known": 1.0, "min_labelled": 1.0}),
+        reader=MadeUpReader(tmp_path, {"a": 1}, damaged=("a/000000",)),
+    )
     assert report.state == "gate failed"
     assert "min_known is 0.000" in report.message
     with pytest.raises(StoreError, match="no version 'v1'"):
@@ -134,7 +136,9 @@ def test_labels_do_not_depend_on_the_store_or_on_retries(tmp_path: Path) -> None
     reader = MadeUpReader(tmp_path, {"a": 10, "b": 6})
     plan = make_plan(small_recipe(), reader, other)
     script = {("voting", "a", 4): [Failure("store", "away")], ("completion", "a", 4): [Failure("crash", "died")]}
-    Run(plan, reader, "made-up", other, ScriptedExecutor(script=script), new_state(plan, "r", "v", 1), lambda _: None).execute()  # type: ignore[arg-type]
+    Run(
+        plan, reader, "made-up", other, ScriptedExecutor(script=script), new_state(plan, "r", "v", 1), lambda _: None
+    ).execute()  # type: ignore[arg-type]
     assert label(tmp_path, store="other").info.content_digest == undisturbed.content_digest
 
 
@@ -153,4 +157,7 @@ def test_the_history_says_how_a_run_ended(tmp_path: Path) -> None:
     label(tmp_path)
     (state,) = run_states(Store(tmp_path / "store"))
     assert state.state == "complete"
-    assert [(stage.slot, stage.done, stage.frames) for stage in state.stages] == [("completion", 5, 16), ("voting", 5, 16)]
+    assert [(stage.slot, stage.done, stage.frames) for stage in state.stages] == [
+        ("completion", 5, 16),
+        ("voting", 5, 16),
+    ]

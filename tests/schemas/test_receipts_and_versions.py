@@ -5,7 +5,9 @@ from schemas.version import VersionFrame, content_digest
 
 
 def frame(name: str, digest: str, slot: str = "voting", fingerprint: str = "f", log: str = "00") -> VersionFrame:
-    return VersionFrame(log=log, index=int(name), name=name, slot=slot, fingerprint=fingerprint, digests={"semantics": digest})
+    return VersionFrame(
+        log=log, index=int(name), name=name, slot=slot, fingerprint=fingerprint, digests={"semantics": digest}
+    )
 
 
 def test_content_digest_is_of_the_voxels_alone() -> None:
