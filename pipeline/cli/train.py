@@ -35,8 +35,8 @@ def completion(
 ) -> None:
     """Train the LiDAR completion network of a recipe's grid and taxonomy.
 
-    Every tenth log is held out and scored after each epoch. Checkpoints and curves/metrics.csv lie beside OUT, in the
-    folder of the same name with .training at its end.
+    Every tenth log is held out and scored after each epoch. Checkpoints and curves (CSV) lie in the folder beside OUT
+    whose name ends with .training.
     """
     from pipeline.recipe import load_recipe
     from stages.completion.training import Options, train_completion

@@ -15,13 +15,13 @@ from torch.nn import functional
 from schemas.grid import Grid
 from stages.completion.lidar_features import channels
 
-NETWORK = "lmscnet-1"
+NETWORK = "lmscnet-2"
 """Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
 
 _BODY_CELL = 0.4
 _WIDTHS = (48, 96, 160, 224)
-_COLUMN = 64
-_VOXEL = 12
+_COLUMN = 128
+_VOXEL = 16
 _STRIDE = 8
 """The body halves its input three times."""
 
@@ -44,7 +44,7 @@ class LMSCNet(nn.Module):
         self.down = nn.ModuleList(_pair(a, b) for a, b in pairwise(_WIDTHS))
         self.wide = _convolution(_WIDTHS[-1], _WIDTHS[-1], dilation=2)
         self.up = nn.ModuleList(_pair(a + b, a) for a, b in pairwise(_WIDTHS))
-        self.column = _convolution(2 * _WIDTHS[0], _COLUMN, size=1)
+        self.column = _convolution(2 * _WIDTHS[0] + self.fold**2 * channels(grid), _COLUMN, size=1)
         self.unfold = nn.Linear(_COLUMN, self.fold**2 * self.heights * _VOXEL)
         self.voxel = nn.Linear(_VOXEL, classes)
 
@@ -55,7 +55,8 @@ class LMSCNet(nn.Module):
         """
         x, y = volume.shape[2] // self.fold, volume.shape[3] // self.fold
         pad = (0, -y % _STRIDE * self.fold, 0, -x % _STRIDE * self.fold)
-        stem = self.stem(functional.pad(volume, pad) if any(pad) else volume)
+        volume = functional.pad(volume, pad) if any(pad) else volume
+        stem = self.stem(volume)
         levels = [self.enter(stem)]
         for down in self.down:
             levels.append(down(functional.max_pool2d(levels[-1], 2)))
@@ -64,7 +65,9 @@ class LMSCNet(nn.Module):
         for up in reversed(self.up):
             coarse = functional.interpolate(result, scale_factor=2.0, mode="nearest")
             result = up(torch.cat([levels.pop(), coarse], dim=1))
-        column: Tensor = self.column(torch.cat([result, stem], dim=1))
+        # The head sees the volume itself: the body's few channels cannot carry which voxels of a column are hit.
+        own = functional.pixel_unshuffle(volume, self.fold).to(result.dtype)
+        column: Tensor = self.column(torch.cat([result, stem, own], dim=1))
         return column[:, :, :x, :y]
 
     def scores(self, columns: Tensor) -> Tensor:

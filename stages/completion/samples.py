@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.utils.data import Dataset
 
 from schemas.drive_log import DriveLog, Frame, LogReader
 from schemas.errors import BadLog
+from schemas.formats import occ3d
 from schemas.geometry import Matrix, transform_points
 from schemas.grid import Grid
 from schemas.taxonomy import UNKNOWN
@@ -44,7 +46,16 @@ class Labelled:
                 f"the truth of frame {self.frames[index].name} is {list(truth.semantics.shape)} voxels, the recipe's "
                 f"grid is {list(self.grid.shape)}; train on logs of the recipe's own data set"
             )
-        return np.where(truth.scored, truth.semantics, np.uint8(UNKNOWN))
+        learned = truth.scored | _seen_by_lidar(self.frames[index].truth.voxels)
+        return np.where(learned, truth.semantics, np.uint8(UNKNOWN))
+
+
+def _seen_by_lidar(voxels: Path | None) -> NDArray[np.bool_] | np.bool_:
+    """Where Occ3D truth is sound although the cameras, by which it is scored, do not see it; False in other layouts."""
+    if voxels is None or voxels.suffix != ".npz":
+        return np.False_
+    arrays = occ3d.read_labels(voxels)
+    return arrays["mask_lidar"].astype(bool) if "mask_lidar" in arrays else np.False_
 
 
 def split_by_log(reader: LogReader, grid: Grid, every: int) -> tuple[Labelled, Labelled, list[DriveLog]]:

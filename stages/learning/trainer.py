@@ -6,6 +6,7 @@ interrupted or not, and a checkpoint lies at the end of each epoch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,9 @@ def fit(
 ) -> None:
     """Trains ``module`` in place and leaves the averaged weights in it.
 
-    ``samples[n]`` is sample number n, for every n >= 0. Checkpoints and ``curves/metrics.csv`` go to ``folder``; with
-    ``resume`` the run goes on from the last checkpoint there, or starts when there is none. Mixed bfloat16 throughout.
+    ``samples[n]`` is sample number n, for every n >= 0. The last checkpoint and ``curves/version_N/metrics.csv`` (N
+    counts the resumes) go to ``folder``; with ``resume`` the run goes on from the checkpoint there, or starts when
+    there is none. Mixed bfloat16 throughout.
     Raises OcclabelError when the folder holds another run and ``resume`` is not asked for.
     """
     last = folder / "last.ckpt"
@@ -80,6 +82,7 @@ def fit(
         raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
     if device == "cuda" and not torch.cuda.is_available():
         raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
@@ -91,7 +94,7 @@ def fit(
         log_every_n_steps=10,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        logger=CSVLogger(folder, name="", version="curves"),
+        logger=CSVLogger(folder, name="curves"),
         callbacks=[
             _Average(schedule),
             ModelCheckpoint(folder, filename="last", every_n_epochs=1, save_top_k=1, enable_version_counter=False),
@@ -106,3 +109,5 @@ def fit(
         ckpt_path=last if resume and last.exists() else None,
         weights_only=True,
     )
+    # A run that was complete before it was resumed does not swap the averages in.
+    module.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from schemas.errors import BadWeights
 
@@ -15,8 +16,17 @@ def save_weights(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, 
     """Writes the tensors and the ``facts`` about them, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, facts)
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, facts)
+    partial.write_bytes(_with_sorted_header(content))
     partial.replace(path)
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file with its header (8 bytes of length, then JSON) sorted: safetensors writes facts in random order."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
 def read_facts(path: Path) -> dict[str, str]:

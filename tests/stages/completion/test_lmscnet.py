@@ -1,0 +1,57 @@
+"""The network: any crop gives what the whole gives away from its borders, and frames do not see each other."""
+
+import pytest
+import torch
+
+from schemas.grid import GRIDS
+from stages.completion.lidar_features import channels
+from stages.completion.lmscnet import LMSCNet, fold_of
+
+# Cells of the body by which a result depends on its surroundings: convolutions at 1, 2, 4 and 8 cells, there and back.
+REACH = 88
+
+
+def network(name: str) -> LMSCNet:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return LMSCNet(GRIDS[name], 20).eval()
+
+
+def volume(name: str, x: int, y: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(1, channels(GRIDS[name]), x, y, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", sorted(GRIDS))
+@torch.inference_mode()
+def test_shapes_on_any_extent(name: str) -> None:
+    fold = fold_of(GRIDS[name])
+    scores = network(name)(volume(name, 10 * fold, 13 * fold))
+    assert scores.shape == (1, 10 * fold, 13 * fold, GRIDS[name].shape[2], 20)
+    assert torch.isfinite(scores).all()
+
+
+@torch.inference_mode()
+def test_crop_equals_whole_away_from_borders() -> None:
+    whole_in = volume("occ3d", 2 * REACH + 16, 2 * REACH + 24)
+    whole = network("occ3d").columns(whole_in)
+    crop = network("occ3d").columns(whole_in[:, :, 8:, 8:])
+    inner = (slice(None), slice(None), slice(REACH, REACH + 8), slice(REACH, REACH + 16))
+    torch.testing.assert_close(crop[inner], whole[:, :, 8:, 8:][inner], rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_frames_of_a_batch_do_not_mix() -> None:
+    net = network("semantickitti")
+    a, b = volume("semantickitti", 32, 32, 1), volume("semantickitti", 32, 32, 2)
+    together = net(torch.cat([a, b]))
+    torch.testing.assert_close(together, torch.cat([net(a), net(b)]), rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_head_puts_columns_where_they_were() -> None:
+    """A network whose head copies an input feature must give every voxel column its own feature back."""
+    net = network("semantickitti")
+    columns = net.columns(volume("semantickitti", 16, 32))
+    scores = net(volume("semantickitti", 16, 32))
+    one = net.scores(columns[0, :, 3, 5][None]).reshape(2, 2, 32, 20)
+    torch.testing.assert_close(scores[0, 6:8, 10:12], one, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,126 @@
+"""Training on tiny logs: reproducible, resumable, and its file says what it is for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from schemas.errors import BadLog, BadWeights, OcclabelError
+from schemas.grid import GRIDS
+from schemas.stage import LabelSpace
+from schemas.taxonomy import Taxonomy
+from stages.completion.samples import Crops, WholeFrames, split_by_log
+from stages.completion.trained import load_network
+from stages.completion.training import Options, scores_of, train_completion
+from stages.learning.weights import read_facts
+
+TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
+
+
+def tensors(path: Path, space: LabelSpace) -> dict[str, torch.Tensor]:
+    return load_network(path, space)[0].state_dict()
+
+
+def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
+    tmp_path: Path, space: LabelSpace, street_logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    train_completion(space, street_logs, whole, TWO_EPOCHS, "cpu", False, "command")
+
+    def killed_in_the_second_epoch(self: Crops, number: int) -> dict[str, torch.Tensor]:
+        if number >= 2:
+            raise KeyboardInterrupt
+        return original(self, number)
+
+    original = Crops.__getitem__
+    with monkeypatch.context() as patch:
+        patch.setattr(Crops, "__getitem__", killed_in_the_second_epoch)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", False, "command")
+    assert not parts.exists()
+    with pytest.raises(OcclabelError, match="--resume"):
+        train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", False, "command")
+    train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", True, "command")
+    assert whole.read_bytes() == parts.read_bytes()
+    train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", True, "command")
+    assert whole.read_bytes() == parts.read_bytes(), "a finished run is only written out again"
+
+    facts = read_facts(whole)
+    assert facts["seed"] == "3"
+    assert facts["logs"].startswith("3 logs, digest ")
+    assert json.loads(facts["classes"])[9] == "road"
+    curves = (tmp_path / "whole.training/curves/version_0/metrics.csv").read_text()
+    assert "val_miou" in curves.splitlines()[0]
+
+    occ3d = LabelSpace(GRIDS["occ3d"], space.taxonomy)
+    with pytest.raises(BadWeights, match="was made for the grid"):
+        load_network(whole, occ3d)
+    fields = space.taxonomy.model_dump()
+    shorter = Taxonomy.model_validate(fields | {"classes": fields["classes"][:-1]})
+    with pytest.raises(BadWeights, match="was made for the classes"):
+        load_network(whole, LabelSpace(space.grid, shorter))
+
+
+def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
+    out = tmp_path / "w.safetensors"
+    options = replace(TWO_EPOCHS, steps=40, epoch_steps=20, rate=5e-3)
+    train_completion(space, street_logs, out, options, "cpu", False, "command")
+    network, temperature = load_network(out, space)
+    _, held_out, _ = split_by_log(street_logs, space.grid, 10)
+    sample = WholeFrames(held_out, 1)[0]
+    with torch.inference_mode():
+        predicted = network(sample["volume"][None])[0].argmax(-1).numpy()
+    truth = sample["truth"].numpy()
+    scored = truth != 255
+    occupied = scored & (truth > 0)
+    assert 0.25 <= temperature <= 4
+    assert (predicted == truth)[occupied].mean() > 0.5
+    assert (predicted == truth)[scored].mean() > 0.9
+
+
+def test_samples_depend_on_seed_and_number_alone(space: LabelSpace, street_logs: Any) -> None:
+    learned, held_out, logs = split_by_log(street_logs, space.grid, 10)
+    assert (len(learned.frames), len(held_out.frames), len(logs)) == (6, 3, 3)
+    crops = Crops(learned, 6.4, 64, seed=1)
+    for number in (0, 5, 6, 17):
+        first, again = crops[number], Crops(learned, 6.4, 64, seed=1)[number]
+        assert all(torch.equal(first[name], again[name]) for name in first)
+    other = Crops(learned, 6.4, 64, seed=2)
+    assert not torch.equal(crops[0]["volume"], other[0]["volume"])
+
+
+def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> None:
+    """Whatever the augmentation, most voxels with points are occupied in the truth of the same sample."""
+    learned, _, _ = split_by_log(street_logs, space.grid, 10)
+    crops = Crops(learned, 12.8, 1024, seed=0)
+    agreements = []
+    for number in range(12):
+        sample = crops[number]
+        volume = sample["volume"][:32].reshape(32, 32, 2, 32, 2)
+        hits = volume.permute(1, 3, 2, 4, 0).reshape(1024, -1)[sample["cells"]] > 0
+        target = sample["target"]
+        scored = hits & (target != 255)
+        agreements.append(float((target[scored] > 0).float().mean()))
+        assert not set(np.unique(target)) - {0, 9, 13, 255}
+    assert np.mean(agreements) > 0.8
+
+
+def test_scores_of_a_known_confusion() -> None:
+    confusion = torch.tensor([[50, 0, 0], [10, 30, 0], [0, 0, 0]])
+    iou, miou = scores_of(confusion, 0)
+    assert iou == pytest.approx(30 / 40)
+    assert miou == pytest.approx(30 / 40), "a class that the truth does not hold does not count"
+
+
+def test_too_few_logs(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
+    with pytest.raises(BadLog, match="at least two"):
+        split_by_log(replace(street_logs, count=1), space.grid, 10)
+    with pytest.raises(BadLog, match="the recipe's grid is"):
+        train_completion(
+            LabelSpace(GRIDS["semantickitti"], space.taxonomy),
+            street_logs, tmp_path / "w.safetensors", TWO_EPOCHS, "cpu", False, "command",
+        )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Losses against published values and gradients, and against what they must be by definition."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+
+CASES = ("binary2", "no_ignored", "semkitti20")
+
+
+def rows(volume: torch.Tensor) -> torch.Tensor:
+    """[B, C, X, Y, Z] as [n, C]."""
+    return volume.movedim(1, -1).flatten(0, -2)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lovasz_equals_the_reference(shared: Path, name: str) -> None:
+    case = np.load(shared / f"golden/losses/case_{name}.npz")
+    logits = torch.from_numpy(case["logits"]).requires_grad_()
+    loss = lovasz_softmax(rows(logits.softmax(dim=1)), torch.from_numpy(case["target"]).flatten())
+    loss.backward()
+    assert loss.item() == pytest.approx(float(case["lovasz_present"]), rel=1e-10)
+    np.testing.assert_allclose(logits.grad, case["lovasz_present_grad_logits"], rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["lovasz_ties", "saturated_right", "saturated_wrong"])
+def test_lovasz_values_at_ties_and_certainty(shared: Path, name: str) -> None:
+    case = np.load(shared / f"golden/losses/case_{name}.npz")
+    probs = torch.from_numpy(case["probs"]) if "probs" in case else torch.from_numpy(case["logits"]).softmax(dim=1)
+    loss = lovasz_softmax(rows(probs), torch.from_numpy(case["target"]).flatten())
+    assert loss.item() == pytest.approx(float(case["lovasz_present"]), rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cross_entropy_equals_the_reference(shared: Path, name: str) -> None:
+    case = np.load(shared / f"golden/losses/case_{name}.npz")
+    if "ce_ssc" not in case:
+        pytest.skip("this case has no cross entropy")
+    logits = torch.from_numpy(case["logits"]).requires_grad_()
+    weights = torch.from_numpy(case["class_weights"])
+    loss = weighted_cross_entropy(rows(logits), torch.from_numpy(case["target"]).flatten(), weights)
+    loss.backward()
+    assert loss.item() == pytest.approx(float(case["ce_ssc"]), rel=1e-7)
+    np.testing.assert_allclose(logits.grad, case["ce_ssc_grad_logits"], rtol=1e-6, atol=1e-12)
+
+
+def test_nothing_scored_is_no_loss_and_no_gradient() -> None:
+    logits = torch.randn(10, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    target = torch.full((10,), 255, dtype=torch.uint8)
+    (weighted_cross_entropy(logits, target) + lovasz_softmax(logits.softmax(1), target)).backward()
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_a_perfect_prediction_costs_nothing_and_a_wrong_one_the_whole_jaccard() -> None:
+    target = torch.tensor([0, 0, 1, 2], dtype=torch.uint8)
+    right = torch.nn.functional.one_hot(target.long(), 3).double()
+    assert lovasz_softmax(right, target).item() == pytest.approx(0)
+    assert lovasz_softmax(right.roll(1, dims=1), target).item() == pytest.approx(1)
+
+
+def test_class_weights_are_mild_and_skip_absent_classes() -> None:
+    weights = class_weights(torch.tensor([10_000_000, 10_000, 0, 1]))
+    assert weights[2] == 0
+    assert weights[[0, 1, 3]].mean() == pytest.approx(1)
+    assert 1 < weights[1] / weights[0] < 2
+    assert weights[3] / weights[0] < 3
