@@ -79,14 +79,20 @@ def shipped_weights(space: LabelSpace) -> Path | None:
     return None
 
 
+def weight_facts(space: LabelSpace) -> dict[str, str]:
+    """What the header of a weight file must say to serve ``space``: network, grid and classes."""
+    from stages.completion.lmscnet import NETWORK
+
+    return {"network": NETWORK, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
+
+
 def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
     """The network in evaluation mode, and the temperature of its confidence. Raises BadWeights."""
-    from stages.completion.lmscnet import NETWORK, LMSCNet
+    from stages.completion.lmscnet import LMSCNet
     from stages.learning.weights import load_weights, read_facts
 
     facts = read_facts(path)
-    wanted = {"network": NETWORK, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
-    for name, value in wanted.items():
+    for name, value in weight_facts(space).items():
         if facts.get(name) != value:
             raise BadWeights(f"{path} was made for the {name} {facts.get(name)}, the recipe needs {value}")
     network = LMSCNet(space.grid, len(space.taxonomy.classes))

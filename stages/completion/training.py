@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from torch import Tensor
 from schemas.drive_log import LogReader
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
-from stages.completion.lmscnet import NETWORK, LMSCNet
+from stages.completion.lmscnet import LMSCNet
 from stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
-from stages.completion.trained import grid_fact
+from stages.completion.trained import weight_facts
 from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
@@ -132,10 +131,7 @@ def train_completion(
     frames = WholeFrames(held_out, options.held_out_frames)
     fit(task, samples, frames, schedule, out.with_suffix(".training"), device, resume)
     network.cpu().eval()
-    facts = {
-        "network": NETWORK,
-        "grid": grid_fact(space.grid),
-        "classes": json.dumps(space.taxonomy.names),
+    facts = weight_facts(space) | {
         "temperature": f"{fit_temperature(network, frames):.4f}",
         "seed": str(options.seed),
         "command": command,

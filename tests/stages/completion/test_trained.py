@@ -1,0 +1,107 @@
+"""The built-in model as a stage: missing scans, batches, moved sensors, and weights that do not fit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from schemas.drive_log import Frame, Sweep
+from schemas.errors import BadWeights
+from schemas.geometry import inverse, transform_points, yaw_rotation
+from schemas.grid import GRIDS, Grid
+from schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from schemas.taxonomy import TAXONOMIES, UNKNOWN
+from stages.completion.lmscnet import LMSCNet
+from stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
+from stages.learning.weights import save_weights
+
+AROUND = Grid(origin=(-12.8, -12.8, -1.0), voxel_size=0.4, shape=(64, 64, 16), frame="ego")
+SPACE = LabelSpace(AROUND, TAXONOMIES["occ3d"])
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained network: its output is arbitrary, but all of it is a function of the points."""
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = LMSCNet(AROUND, 18)
+    save_weights(path, network.state_dict(), weight_facts(SPACE) | {"temperature": "0.5"})
+    return path
+
+
+def cloud(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform([-14, -14, -1.5, 0], [14, 14, 6, 1], (4000, 4)).astype(np.float32)
+
+
+def run(stage: Trained, points: list[np.ndarray | None], ego_from_lidar: np.ndarray | None = None) -> Arrays:
+    mount = np.eye(4) if ego_from_lidar is None else ego_from_lidar
+    frames = tuple(Frame(str(i), 0.0, np.eye(4), (), Sweep(Path(str(i)), mount, 0.0)) for i in range(len(points)))
+    clip = Clip("log", 0, len(points))
+    return stage.setup(SPACE, "cpu")(clip, Inputs(0, frames, {}, tuple(points)))
+
+
+def test_missing_scans_are_unknown_and_batches_change_nothing(weights: Path) -> None:
+    points = [cloud(0), None, cloud(1), cloud(2), None]
+    alone = run(Trained(weights=weights), points)
+    for index, scan in enumerate(points):
+        assert (alone["semantics"][index] == UNKNOWN).all() == (scan is None)
+        assert alone["confidence"][index].any() == (scan is not None)
+    together = run(Trained(weights=weights, batch=3), points)
+    assert (alone["semantics"] == together["semantics"]).mean() > 0.9999
+    difference = alone["confidence"].astype(int) - together["confidence"].astype(int)
+    assert np.abs(difference).max() <= 1
+
+
+def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
+    result = run(Trained(weights=weights), [cloud(3)])
+    network, temperature = load_network(weights, SPACE)
+    assert temperature == 0.5
+    from stages.completion.lidar_features import lidar_volume
+
+    with torch.inference_mode():
+        scores = network(torch.from_numpy(lidar_volume(cloud(3), np.zeros(3), AROUND))[None])[0]
+    best, class_id = (scores / temperature).softmax(dim=-1).max(dim=-1)
+    assert (result["semantics"][0] == class_id.numpy()).mean() > 0.9999
+    assert np.abs(result["confidence"][0] - best.numpy() * 255).max() < 1.5
+
+
+def test_points_are_moved_from_the_lidar_into_the_frame_of_the_grid(weights: Path) -> None:
+    mount = yaw_rotation(-np.pi / 2)
+    mount[:3, 3] = 0.9, 0.0, 1.8
+    level = np.eye(4)
+    level[:3, 3] = mount[:3, 3]
+    scan = cloud(4)
+    turned = scan.copy()
+    turned[:, :3] = transform_points(inverse(mount) @ level, scan)
+    stage = Trained(weights=weights)
+    expected, found, elsewhere = (
+        run(stage, [points], pose)["confidence"].astype(int)
+        for points, pose in ((scan, level), (turned, mount), (scan, None))
+    )
+    assert (np.abs(expected - found) <= 1).mean() > 0.999
+    assert (np.abs(expected - elsewhere) <= 1).mean() < 0.9
+
+
+def test_weights_of_another_space_or_damaged_are_refused(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadWeights, match="was made for the classes"):
+        Trained(weights=weights).setup(LabelSpace(AROUND, TAXONOMIES["semantickitti"]), "cpu")
+    with pytest.raises(BadWeights, match="was made for the grid"):
+        coarser = AROUND.model_copy(update={"voxel_size": 0.5})
+        Trained(weights=weights).setup(LabelSpace(coarser, TAXONOMIES["occ3d"]), "cpu")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(BadWeights, match="not a readable weight file"):
+        Trained(weights=broken).setup(SPACE, "cpu")
+    other = tmp_path / "other.safetensors"
+    save_weights(other, {"a": torch.zeros(1)}, weight_facts(SPACE) | {"network": "something else"})
+    with pytest.raises(BadWeights, match="was made for the network something else"):
+        Trained(weights=other).setup(SPACE, "cpu")
+
+
+def test_a_space_without_built_in_weights_is_refused_in_a_sentence() -> None:
+    odd = LabelSpace(AROUND.model_copy(update={"voxel_size": 0.3}), TAXONOMIES["occ3d"])
+    assert "no built-in weights for voxels of 0.3 m" in (Trained().refuse(odd) or "")
+    mixed = LabelSpace(GRIDS["occ3d"], TAXONOMIES["semantickitti"])
+    assert shipped_weights(mixed) is None
