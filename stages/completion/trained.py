@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stages.completion.lmscnet import LMSCNet
 
 _SHIPPED = Path(__file__).parent / "weights"
-_SLAB = 2048
-"""Columns scored at once: scores of a whole 0.2 m grid would fill 170 MB."""
+_SLAB = 256
+"""Columns scored at once, so that their scores stay in the cache of one core; those of a whole grid fill 170 MB."""
 
 
 class Trained(Completion):

@@ -22,7 +22,7 @@ from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
 
-_LOVASZ_STRIDE = 7
+_LOVASZ_STRIDE = 5
 """One voxel in so many enters the Lovász loss, whose sort per class would else cost more than the network; coprime
 with the heights, so that every height takes part."""
 
@@ -40,7 +40,7 @@ class Options:
     batch: int = 4
     crop: float = 38.4
     """Edge of the crops [m]."""
-    voxels: int = 1 << 17
+    voxels: int = 96 * 1024
     """Voxels of each crop that enter the loss, in whole columns."""
     rate: float = 5e-3
     """Highest learning rate."""
