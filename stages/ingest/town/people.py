@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, ball, box, join, of_kind, tube
-from stages.ingest.town.site import Model
+from stages.ingest.town.site import Model, fitted
 from stages.ingest.town.two_wheelers import two_wheeler
 
 Rng = np.random.Generator
@@ -73,10 +73,7 @@ def person(rng: Rng, walking: bool) -> Model:
     if choice > 0.95:
         parts += [box((0.7, 0.45, 0.4), (0.75, 0, 0.45), coat), box((0.6, 0.4, 0.12), (0.75, 0, 0.02), cloth)]
         parts.append(tube((0.3, 0, 0.95), (0.6, 0, 0.6), (0.03, 0.03), cloth))
-    mesh = of_kind(join(parts), "person")
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    mesh = mesh.shifted(-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2])
-    return Model("person", mesh, (float(high[0] - low[0]), float(high[1] - low[1]), float(high[2] - low[2])))
+    return fitted("person", of_kind(join(parts), "person"))
 
 
 def rider(rng: Rng, kind: str) -> Model:

@@ -23,6 +23,8 @@ class Hits:
     """[n, 3] unit normals, not oriented."""
 
 
+_SHADE_REACH = 60.0
+"""Length [m] of the rays of ``Scene.occluded``."""
 _tensor: Any = o3d.core.Tensor  # its type stub does not know of plain arrays
 
 
@@ -63,9 +65,9 @@ class Scene:
         return Hits(distance, face, normals)
 
     def occluded(self, rays: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which ``rays`` [n, 6] meet anything at all; faster than ``cast``."""
+        """Which ``rays`` [n, 6] meet anything within 60 m; faster than ``cast``."""
         tensor = _tensor(rays)
-        blocked = self._static.test_occlusions(tensor, nthreads=1).numpy()
+        blocked = self._static.test_occlusions(tensor, 0.0, _SHADE_REACH, nthreads=1).numpy()
         if self._moving is not None:
-            blocked |= self._moving.test_occlusions(tensor, nthreads=1).numpy()
+            blocked |= self._moving.test_occlusions(tensor, 0.0, _SHADE_REACH, nthreads=1).numpy()
         return np.asarray(blocked, np.bool_)

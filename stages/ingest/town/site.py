@@ -21,6 +21,13 @@ class Model:
     size: tuple[float, float, float]
 
 
+def fitted(kind: str, mesh: Mesh) -> Model:
+    """The model of ``mesh``, moved so that its box stands centred on the origin."""
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    mesh = mesh.shifted(-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2])
+    return Model(kind, mesh, (float(high[0] - low[0]), float(high[1] - low[1]), float(high[2] - low[2])))
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
     """A placed thing that stands still."""

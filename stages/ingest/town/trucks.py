@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.ingest.town.cars import PANE, body_colour, car, wheels
 from stages.ingest.town.mesh import Colour, Material, Mesh, Paint, box, join, of_kind, quads, tube
-from stages.ingest.town.site import Model
+from stages.ingest.town.site import Model, fitted
 
 Rng = np.random.Generator
 
@@ -103,16 +103,12 @@ def construction_vehicle(rng: Rng) -> Model:
         )
         parts += [tube((0.6, 0, 1.8), elbow, (0.28, 0.2), paint), tube(elbow, tip, (0.18, 0.13), paint)]
         parts.append(box((0.9, 1.0, 0.8), (tip[0], 0, tip[2] - 0.7), dark, 0.6))
-        size = (7.0, 2.4, 3.6)
     else:
         parts = [box((3.0, 1.6, 1.0), (-1.2, 0, 0.9), paint), box((1.3, 1.5, 1.4), (0.1, 0, 1.8), paint, 0.85)]
         parts += [tube((0.6, s * 0.6, 1.2), (3.0, s * 0.6, 0.6), (0.15, 0.15), paint) for s in (-1, 1)]
         parts.append(box((0.9, 2.4, 0.9), (3.2, 0, 0.2), dark, 0.8))
         parts += wheels((-1.6, 1.2), 1.15, 0.7, 0.45)
-        size = (6.6, 2.4, 3.2)
-    mesh = of_kind(join(parts), "construction-vehicle")
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    return Model("construction-vehicle", mesh.shifted(-(low[0] + high[0]) / 2, 0, 0), size)
+    return fitted("construction-vehicle", of_kind(join(parts), "construction-vehicle"))
 
 
 VEHICLES: dict[str, Callable[[Rng], Model]] = {
