@@ -34,11 +34,12 @@ def fold_of(grid: Grid) -> int:
 class LMSCNet(nn.Module):
     """Scores of every voxel of a grid from the input volume of ``lidar_features``."""
 
-    def __init__(self, grid: Grid, classes: int) -> None:
+    def __init__(self, grid: Grid, classes: int, free_id: int) -> None:
         super().__init__()
         self.fold = fold_of(grid)
         self.heights = grid.shape[2]
         self.classes = classes
+        self.free_id = free_id
         self.stem = _convolution(channels(grid), _WIDTHS[0], size=self.fold + 2, stride=self.fold)
         self.enter = _pair(_WIDTHS[0], _WIDTHS[0])
         self.down = nn.ModuleList(_pair(a, b) for a, b in pairwise(_WIDTHS))
@@ -78,11 +79,23 @@ class LMSCNet(nn.Module):
         voxels = functional.relu(self.unfold(columns)).reshape(len(columns), -1, _VOXEL)
         return self.voxel(voxels)  # type: ignore[no-any-return]
 
+    def hits(self, volume: Tensor) -> Tensor:
+        """Which voxels hold a point, bool [columns, fold * fold * heights], in the order of ``scores``."""
+        batch, _, x, y = volume.shape
+        occupancy = volume[:, : self.heights].reshape(batch, -1, x // self.fold, self.fold, y // self.fold, self.fold)
+        return occupancy.permute(0, 2, 4, 3, 5, 1).reshape(-1, self.fold**2 * self.heights) > 0
+
+    def possible(self, columns: Tensor, hits: Tensor) -> Tensor:
+        """The scores of columns, minus infinity for free where a point lies: what returned the ray is not empty."""
+        scores = self.scores(columns)
+        scores[..., self.free_id].masked_fill_(hits, -torch.inf)
+        return scores
+
     def forward(self, volume: Tensor) -> Tensor:
-        """Class scores [batch, X, Y, Z, classes] of input volumes [batch, channels, X, Y]."""
+        """Class scores [batch, X, Y, Z, classes] of input volumes [batch, channels, X, Y]; see ``possible``."""
         columns = self.columns(volume)
         batch, features, x, y = columns.shape
-        scores = self.scores(columns.permute(0, 2, 3, 1).reshape(-1, features))
+        scores = self.possible(columns.permute(0, 2, 3, 1).reshape(-1, features), self.hits(volume))
         scores = scores.reshape(batch, x, y, self.fold, self.fold, self.heights, self.classes)
         return scores.transpose(2, 3).reshape(batch, x * self.fold, y * self.fold, self.heights, self.classes)
 

@@ -17,6 +17,8 @@ from schemas.stage import LabelSpace, Process, Resources
 from stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from stages.completion.lmscnet import LMSCNet
 
 _SHIPPED = Path(__file__).parent / "weights"
@@ -95,7 +97,7 @@ def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
     for name, value in weight_facts(space).items():
         if facts.get(name) != value:
             raise BadWeights(f"{path} was made for the {name} {facts.get(name)}, the recipe needs {value}")
-    network = LMSCNet(space.grid, len(space.taxonomy.classes))
+    network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     load_weights(network, path)
     return network.eval(), float(facts.get("temperature", "1"))
 
@@ -113,21 +115,21 @@ def predictor(
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
             columns = network.columns(volume).permute(0, 2, 3, 1)
-            return [_decide(network, frame, temperature) for frame in columns]
+            hits = network.hits(volume).unflatten(0, (len(scans), -1))
+            return [_decide(network, *frame, temperature) for frame in zip(columns, hits, strict=True)]
 
     return predict
 
 
-def _decide(network: LMSCNet, columns: object, temperature: float) -> Prediction:
+def _decide(network: LMSCNet, columns: Tensor, hits: Tensor, temperature: float) -> Prediction:
     """Semantics and confidence [X, Y, Z] of one frame's columns [x, y, features], scored slab by slab."""
     import torch
 
-    assert isinstance(columns, torch.Tensor)
     x, y, features = columns.shape
     semantics, confidence = [], []
-    for slab in columns.reshape(-1, features).split(_SLAB):
+    for slab, hit in zip(columns.reshape(-1, features).split(_SLAB), hits.split(_SLAB), strict=True):
         # Classes first: the maximum over 20 classes is then taken along contiguous memory.
-        scores = network.scores(slab).flatten(0, 1).T.contiguous()
+        scores = network.possible(slab, hit).flatten(0, 1).T.contiguous()
         best, class_id = scores.max(dim=0)
         semantics.append(class_id.to(torch.uint8).cpu().numpy())
         confidence.append(as_byte((1 / ((scores - best) / temperature).exp().sum(dim=0)).cpu().numpy()))

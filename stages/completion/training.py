@@ -35,8 +35,8 @@ class Options:
     """How to train. The defaults made the shipped weights."""
 
     seed: int = 0
-    steps: int = 4000
-    epoch_steps: int = 200
+    steps: int = 3000
+    epoch_steps: int = 300
     batch: int = 4
     crop: float = 38.4
     """Edge of the crops [m]."""
@@ -45,7 +45,7 @@ class Options:
     rate: float = 5e-3
     """Highest learning rate."""
     held_out_every: int = 10
-    held_out_frames: int = 24
+    held_out_frames: int = 16
 
 
 class CompletionTask(lightning.LightningModule):
@@ -118,7 +118,7 @@ def train_completion(
     schedule = Schedule(options.steps, options.epoch_steps, options.batch)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        network = LMSCNet(space.grid, len(space.taxonomy.classes))
+        network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     counts = _counts(learned, network.classes)
     weights = class_weights(counts)
     weights[space.taxonomy.free_id] *= _FREE_WEIGHT
@@ -160,6 +160,8 @@ def fit_temperature(network: LMSCNet, frames: WholeFrames) -> float:
             scores.append(network(sample["volume"][None]).flatten(0, 3)[picked])
             targets.append(truth[picked])
     score, target = torch.cat(scores).double(), torch.cat(targets)
+    possible = torch.isfinite(score.gather(1, target.long()[:, None]))[:, 0]
+    score, target = score[possible], target[possible]
     candidates = np.exp(np.linspace(np.log(0.25), np.log(4), 65))
     losses = [float(weighted_cross_entropy(score / t, target)) for t in candidates]
     return float(candidates[int(np.argmin(losses))])

@@ -14,7 +14,7 @@ REACH = 88
 def network(name: str) -> LMSCNet:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return LMSCNet(GRIDS[name], 20).eval()
+        return LMSCNet(GRIDS[name], 20, 0).eval()
 
 
 def volume(name: str, x: int, y: int, seed: int = 0) -> torch.Tensor:
@@ -27,7 +27,7 @@ def test_shapes_on_any_extent(name: str) -> None:
     fold = fold_of(GRIDS[name])
     scores = network(name)(volume(name, 10 * fold, 13 * fold))
     assert scores.shape == (1, 10 * fold, 13 * fold, GRIDS[name].shape[2], 20)
-    assert torch.isfinite(scores).all()
+    assert torch.isfinite(scores[..., 1:]).all()
 
 
 @torch.inference_mode()
@@ -53,5 +53,17 @@ def test_the_head_puts_columns_where_they_were() -> None:
     net = network("semantickitti")
     columns = net.columns(volume("semantickitti", 16, 32))
     scores = net(volume("semantickitti", 16, 32))
+    assert scores.shape == (1, 16, 32, 32, 20)
     one = net.scores(columns[0, :, 3, 5][None]).reshape(2, 2, 32, 20)
-    torch.testing.assert_close(scores[0, 6:8, 10:12], one, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(scores[0, 6:8, 10:12, :, 1:], one[..., 1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(GRIDS))
+@torch.inference_mode()
+def test_a_voxel_that_holds_a_point_is_never_free(name: str) -> None:
+    net = network(name)
+    net.voxel.bias[0] = 50
+    points = torch.zeros(1, channels(GRIDS[name]), 16, 24)
+    points[0, 3, 5, 7] = points[0, 9, 14, 20] = 1
+    occupied = torch.nonzero(net(points)[0].argmax(dim=-1)).tolist()
+    assert occupied == [[5, 7, 3], [14, 20, 9]]

@@ -26,7 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = LMSCNet(AROUND, 18)
+        network = LMSCNet(AROUND, 18, 17)
     save_weights(path, network.state_dict(), weight_facts(SPACE) | {"temperature": "0.5"})
     return path
 
