@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from schemas.geometry import Matrix
 from stages.ingest.town.ground import CELL, Ground
 from stages.ingest.town.kinds import KIND_ID
+from stages.ingest.town.lane_lines import interpolated, on_line
 from stages.ingest.town.mesh import Material
 from stages.ingest.town.recording import CameraModel, TownImage
 from stages.ingest.town.scene import Hits, Scene
@@ -37,8 +38,8 @@ def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Ma
     mesh = scene.mesh
     lit = _sunlit(scene, rays, hits)
     pixels = _shade(
-        rays, hits.distance, hits.face, hits.normals, lit, mesh.colours, mesh.materials, mesh.kinds, ground.mark,
-        ground.origin, _SUN.astype(np.float32),
+        rays, hits.distance, hits.face, hits.normals, lit, _painted(ground, mesh.kinds, rays, hits), mesh.colours,
+        mesh.materials, _SUN.astype(np.float32),
     )  # fmt: skip
     ahead = rays[:, 3:] @ pose[:3, 2].astype(np.float32)
     kinds = np.where(hits.face >= 0, mesh.kinds[hits.face], 0).astype(np.uint8)
@@ -60,7 +61,43 @@ def _sunlit(scene: Scene, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.b
     return lit
 
 
-_ROAD, _GRASS, _BRICK, _GLASS = KIND_ID["road"], int(Material.GRASS), int(Material.BRICK), int(Material.GLASS)
+def _painted(ground: Ground, kinds: NDArray[np.uint8], rays: NDArray[np.float32], hits: Hits) -> NDArray[np.bool_]:
+    """Which rays end on a painted line."""
+    road = np.flatnonzero(kinds[hits.face] == KIND_ID["road"])
+    road = road[hits.face[road] >= 0]
+    ends = rays[road, :2] + rays[road, 3:5] * hits.distance[road, None]
+    cells = (ends - ground.origin) / CELL
+    painted = np.zeros(len(rays), np.bool_)
+    lines = ground.lines
+    if lines is not None:
+        painted[road] = _white(
+            cells, ground.mark, lines.lateral, lines.station, lines.allowed, lines.half, lines.lane_width, lines.lanes,
+            lines.dashed,
+        )  # fmt: skip
+    return painted
+
+
+@njit(cache=True)
+def _white(
+    cells: NDArray[np.float64], mark: NDArray[np.uint8], lateral: NDArray[np.float32], station: NDArray[np.float32],
+    allowed: NDArray[np.bool_], half: float, lane_width: float, lanes: int, dashed: bool,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """The main street by its rule, all others by the raster ``mark``; ``cells`` [n, 2] in raster cells."""
+    result = np.zeros(len(cells), np.bool_)
+    for n in range(len(cells)):
+        u, v = cells[n]
+        i, j = int(u), int(v)
+        if i < 1 or j < 1 or i >= mark.shape[0] - 1 or j >= mark.shape[1] - 1:
+            continue
+        if allowed[i, j]:
+            left, along = interpolated(lateral, u, v), interpolated(station, u, v)
+            result[n] = on_line(left, along, half, lane_width, lanes, dashed, True)
+        else:
+            result[n] = mark[i, j] != 0
+    return result
+
+
+_GRASS, _BRICK, _GLASS = int(Material.GRASS), int(Material.BRICK), int(Material.GLASS)
 _PAVING, _ASPHALT, _SHINY = int(Material.PAVING), int(Material.ASPHALT), int(Material.PAINTWORK)
 
 
@@ -90,8 +127,8 @@ def _texture(material: int, x: float, y: float, z: float) -> float:
 @njit(cache=True)
 def _shade(
     rays: NDArray[np.float32], distance: NDArray[np.float32], face: NDArray[np.int64], normals: NDArray[np.float32],
-    lit: NDArray[np.bool_], colours: NDArray[np.float32], materials: NDArray[np.uint8], kinds: NDArray[np.uint8],
-    mark: NDArray[np.uint8], origin: NDArray[np.float64], sun: NDArray[np.float32],
+    lit: NDArray[np.bool_], white: NDArray[np.bool_], colours: NDArray[np.float32], materials: NDArray[np.uint8],
+    sun: NDArray[np.float32],
 ) -> NDArray[np.uint8]:  # fmt: skip
     pixels = np.empty((len(rays), 3), np.uint8)
     sky, zenith, light = (0.80, 0.87, 0.95), (0.35, 0.55, 0.85), (1.05, 1.0, 0.9)
@@ -110,10 +147,8 @@ def _shade(
         direct = max(nx * sun[0] + ny * sun[1] + nz * sun[2], 0.0) * 0.75 if lit[n] else 0.0
         ambient = 0.42 + 0.16 * nz
         texture = _texture(materials[f], x, y, z)
-        white = False
-        if kinds[f] == _ROAD:
-            i, j = int((x - origin[0]) / CELL), int((y - origin[1]) / CELL)
-            white = 0 <= i < mark.shape[0] and 0 <= j < mark.shape[1] and mark[i, j] != 0
+        grey = (colours[f, 0] + colours[f, 1] + colours[f, 2]) / 3
+        tint = 0.3 if materials[f] == _ASPHALT else 1.0  # asphalt is nearly grey
         haze = 1.0 - np.exp(-d / 350.0)
         cosine = abs(rays[n, 3] * nx + rays[n, 4] * ny + up * nz)
         mirror = 0.0
@@ -122,7 +157,7 @@ def _shade(
         elif materials[f] == _SHINY:
             mirror = 0.06 + 0.35 * (1 - cosine) ** 4
         for c in range(3):
-            base = 0.85 if white else colours[f, c] * texture
+            base = 0.85 if white[n] else (grey + tint * (colours[f, c] - grey)) * texture
             value = base * (direct * light[c] + ambient * (0.92 + 0.08 * c))
             value = value * (1 - mirror) + sky[c] * mirror
             value = value * (1 - haze) + sky[c] * haze

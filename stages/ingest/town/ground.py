@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from stages.ingest.town.kinds import KIND_ID
+from stages.ingest.town.lane_lines import LaneLines
 
 CELL = 0.2
 """Edge of a raster cell [m]."""
@@ -21,7 +22,7 @@ class Ground:
     ``street`` whether it belongs to a carriageway or the bands beside it, ``edge`` the signed distance [m] to the
     nearest carriageway (inside negative, 1000 far off), ``lot`` whether a cell is off the streets and not built on yet,
     ``taken`` whether something stands there or drives there.
-    ``base`` is the terrain height [m] at every eighth cell corner.
+    ``lines`` are the painted lines of the main street, ``base`` is the terrain height [m] at every eighth cell corner.
     """
 
     cell = CELL
@@ -37,6 +38,7 @@ class Ground:
         self.taken = np.zeros(shape, np.bool_)
         self.street = np.zeros(shape, np.bool_)
         self.edge = np.full(shape, 1e3, np.float32)
+        self.lines: LaneLines | None = None
         self.base = np.zeros((int(blocks[0]) + 1, int(blocks[1]) + 1), np.float64)
 
     def block_corners(self) -> NDArray[np.float64]:

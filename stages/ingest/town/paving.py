@@ -8,20 +8,37 @@ from numpy.typing import NDArray
 
 from stages.ingest.town.ground import CELL, Ground
 from stages.ingest.town.kinds import KIND_ID
+from stages.ingest.town.lane_lines import LaneLines, on_line
 from stages.ingest.town.streets import Street
 
 
 def lay_streets(ground: Ground, streets: list[Street], corner: float) -> None:
     """Paints carriageways, the bands beside them and lane lines; ``corner`` [m] rounds the corners of junctions."""
     shape = ground.kind.shape
-    edge = np.full(shape, 1e3, np.float32)
     nearest = np.full(shape, 1e3, np.float32)
     owner = np.full(shape, -1, np.int16)
+    fields = []
     for index, street in enumerate(streets):
         lateral, station = _offsets(street.points, ground.origin, shape[0], shape[1], street.half + 22.0)
-        _merge(edge, nearest, owner, lateral, street.half, index, corner)
+        _merge(ground.edge, nearest, owner, lateral, street.half, index, corner)
         dashed = street.lanes == 1 and index % 2 == 0
         _lines(ground.mark, lateral, station, street.half, street.lane_width, street.lanes, dashed, index == 0)
+        if index == 0:
+            fields = [lateral, station]
+    _surfaces(
+        ground.kind, ground.step, ground.mark, ground.street, ground.edge, nearest, owner, *_band_table(streets),
+        KIND_ID["road"],
+    )  # fmt: skip
+    ground.lot &= ~ground.street
+    main = streets[0]
+    allowed = ((owner >> 1) == 0) & (ground.edge < 0) & (nearest - ground.edge <= 0.02)
+    ground.lines = LaneLines(
+        fields[0], fields[1], allowed, main.half, main.lane_width, main.lanes, dashed=main.lanes == 1
+    )
+
+
+def _band_table(streets: list[Street]) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.int16]]:
+    """Widths, kinds and steps [cm] of the bands, each [2 * streets + side, band]; absent bands have no width."""
     widths = np.zeros((2 * len(streets), 4))
     kinds = np.zeros((2 * len(streets), 4), np.uint8)
     steps = np.zeros((2 * len(streets), 4), np.int16)
@@ -30,13 +47,7 @@ def lay_streets(ground: Ground, streets: list[Street], corner: float) -> None:
             for band, (kind, width, step) in enumerate(street.bands[side]):
                 row = 2 * index + side
                 widths[row, band], kinds[row, band], steps[row, band] = width, KIND_ID[kind], round(step * 100)
-    ground.street = np.zeros(shape, np.bool_)
-    ground.edge = edge
-    _surfaces(
-        ground.kind, ground.step, ground.mark, ground.street, edge, nearest, owner, widths, kinds, steps,
-        KIND_ID["road"],
-    )  # fmt: skip
-    ground.lot &= ~ground.street
+    return widths, kinds, steps
 
 
 @njit(cache=True)
@@ -119,11 +130,5 @@ def _lines(
 ) -> None:  # fmt: skip
     for i in range(mark.shape[0]):
         for j in range(mark.shape[1]):
-            offset = abs(lateral[i, j])
-            if offset > half:
-                continue
-            centre = offset < 0.1 and (not dashed or station[i, j] % 6.0 < 3.0)
-            lane = round(offset / lane_width)
-            between = 0 < lane < lanes and abs(offset - lane * lane_width) < 0.1 and station[i, j] % 9.0 < 3.0
-            if centre or between or (edges and abs(offset - half + 0.25) < 0.1):
+            if on_line(lateral[i, j], station[i, j], half, lane_width, lanes, dashed, edges):
                 mark[i, j] = 1
