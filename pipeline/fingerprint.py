@@ -38,8 +38,9 @@ def fingerprints(recipe: Recipe, stage_digests: tuple[str, ...], log_digest: str
     result: list[str] = []
     for index, (stage, digest) in enumerate(zip(recipe.stages(), stage_digests, strict=True)):
         reads = {name: result[source] for name, source in sources(recipe.stages(), index).items()}
-        senses = log_digest if stage.senses else None
-        result.append(_digest({"stage": digest, "reads": reads, "log": senses}))
+        # What a stage computes from arrays alone is the same whatever became of the log's files.
+        log = log_digest if stage.senses or not reads else None
+        result.append(_digest({"stage": digest, "reads": reads, "log": log}))
     return tuple(result)
 
 

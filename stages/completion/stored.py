@@ -21,8 +21,8 @@ class Stored(Completion):
     """Reads ``path/sequences/<log>/predictions/<frame>.label`` (SemanticKITTI raw ids), ``path/<frame>.npz`` or
     ``path/<log>/<frame>/labels.npz`` (Occ3D ids). A frame without a prediction stays unknown."""
 
-    # Reads no sensor: predictions of a camera model serve logs without LiDAR. Poses tie the artifact to the log.
-    senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
+    # Reads no sensor: predictions of a camera model serve logs without LiDAR.
+    senses: ClassVar[tuple[Sensor, ...]] = ()
 
     kind: Literal["stored"] = "stored"
     path: Path
