@@ -26,7 +26,7 @@ def completion(
     out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
     seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 3000,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 3900,
     epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 300,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 4,
     crop: Annotated[float, typer.Option(min=3.2, help="Edge of a crop in metres.")] = 38.4,

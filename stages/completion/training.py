@@ -35,7 +35,7 @@ class Options:
     """How to train. The defaults made the shipped weights."""
 
     seed: int = 0
-    steps: int = 3000
+    steps: int = 3900
     epoch_steps: int = 300
     batch: int = 4
     crop: float = 38.4
