@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stages.completion.lmscnet import LMSCNet
 
 _SHIPPED = Path(__file__).parent / "weights"
+_BOTTOM_SLACK = 0.3
+"""How much lower or higher than in training a grid may lie [m]: sensor heights vary as much between the samples."""
 _SLAB = 256
 """Columns scored at once, so that their scores stay in the cache of one core; those of a whole grid fill 170 MB."""
 
@@ -68,13 +70,22 @@ def grid_fact(grid: Grid) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
+def _fits(made_for: str, needed: str) -> bool:
+    """Whether weights made for one ``grid_fact`` serve another: the same, but for a bottom within ``_BOTTOM_SLACK``."""
+    try:
+        a, b = json.loads(made_for), json.loads(needed)
+        return abs(a.pop("bottom") - b.pop("bottom")) <= _BOTTOM_SLACK and a == b
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def shipped_weights(space: LabelSpace) -> Path | None:
     """The weight file that comes with occlabel for the grid and taxonomy, or None."""
     from schemas.grid import GRIDS
     from schemas.taxonomy import TAXONOMIES
 
     for name, grid in GRIDS.items():
-        fits = grid_fact(grid) == grid_fact(space.grid) and TAXONOMIES[name].names == space.taxonomy.names
+        fits = _fits(grid_fact(grid), grid_fact(space.grid)) and TAXONOMIES[name].names == space.taxonomy.names
         path = _SHIPPED / f"{name}_lidar.safetensors"
         if fits and path.is_file():
             return path
@@ -95,8 +106,9 @@ def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
 
     facts = read_facts(path)
     for name, value in weight_facts(space).items():
-        if facts.get(name) != value:
-            raise BadWeights(f"{path} was made for the {name} {facts.get(name)}, the recipe needs {value}")
+        found = facts.get(name, "")
+        if not (_fits(found, value) if name == "grid" else found == value):
+            raise BadWeights(f"{path} was made for the {name} {found or 'unknown'}, the recipe needs {value}")
     network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     load_weights(network, path)
     return network.eval(), float(facts.get("temperature", "1"))

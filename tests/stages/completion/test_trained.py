@@ -90,6 +90,9 @@ def test_weights_of_another_space_or_damaged_are_refused(weights: Path, tmp_path
     with pytest.raises(BadWeights, match="was made for the grid"):
         coarser = AROUND.model_copy(update={"voxel_size": 0.5})
         Trained(weights=weights).setup(LabelSpace(coarser, TAXONOMIES["occ3d"]), "cpu")
+    with pytest.raises(BadWeights, match="was made for the grid"):
+        lower = AROUND.model_copy(update={"origin": (-12.8, -12.8, -1.5)})
+        Trained(weights=weights).setup(LabelSpace(lower, TAXONOMIES["occ3d"]), "cpu")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(BadWeights, match="not a readable weight file"):
@@ -98,6 +101,16 @@ def test_weights_of_another_space_or_damaged_are_refused(weights: Path, tmp_path
     save_weights(other, {"a": torch.zeros(1)}, weight_facts(SPACE) | {"network": "something else"})
     with pytest.raises(BadWeights, match="was made for the network something else"):
         Trained(weights=other).setup(SPACE, "cpu")
+
+
+def test_a_grid_that_lies_a_voxel_lower_is_served(weights: Path) -> None:
+    """Some releases of a data set put the bottom of the grid 0.2 m lower."""
+    lower = AROUND.model_copy(update={"origin": (-12.8, -12.8, -1.2), "shape": (40, 80, 16)})
+    network, _ = load_network(weights, LabelSpace(lower, TAXONOMIES["occ3d"]))
+    assert network.heights == 16
+    coarse = LabelSpace(GRIDS["semantickitti"].model_copy(update={"origin": (0.0, -25.6, -2.2)}), SPACE.taxonomy)
+    with pytest.raises(BadWeights, match="was made for the grid"):
+        load_network(weights, coarse)
 
 
 def test_a_space_without_built_in_weights_is_refused_in_a_sentence() -> None:
