@@ -1,6 +1,6 @@
 """Your own model in the completion slot, in three ways.
 
-``torch_export`` (a file written by ``torch.export.save``; load only programs you trust) and ``onnx``: the model is
+``torch_export`` (a file written by ``torch.export.save``) and ``onnx``: the model is
 given one float32 tensor [1, X, Y, Z] over the recipe's grid, 1 where a voxel holds a LiDAR point and 0 elsewhere, and
 returns float32 scores [1, classes, X, Y, Z] before softmax, classes in the order of the taxonomy (free included).
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from schemas.errors import BadRecipe, BadWeights
 from schemas.grid import Grid
 from schemas.stage import LabelSpace, Process, Resources
+from stages.completion.program_archive import refuse_pickled_objects
 from stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
 
 GROUP = "occlabel.completion"
@@ -44,6 +45,7 @@ class TorchExport(Completion):
     def setup(self, space: LabelSpace, device: str) -> Process:
         import torch
 
+        refuse_pickled_objects(self.path)
         try:
             model = torch.export.load(self.path).module()
         except Exception as error:  # what torch raises for a damaged archive is of many types

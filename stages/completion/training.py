@@ -35,9 +35,9 @@ class Options:
     """How to train. The defaults made the shipped weights."""
 
     seed: int = 0
-    steps: int = 3900
+    steps: int = 3000
     epoch_steps: int = 300
-    batch: int = 4
+    batch: int = 3
     crop: float = 38.4
     """Edge of the crops [m]."""
     voxels: int = 96 * 1024

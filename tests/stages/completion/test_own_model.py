@@ -1,5 +1,7 @@
 """A model of one's own, by each of the three ways, does what its file says; what does not fit is refused."""
 
+import io
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -66,6 +68,28 @@ def test_torch_export_of_another_grid(tmp_path: Path, space: LabelSpace, points:
     path.write_bytes(b"no program")
     with pytest.raises(BadWeights, match=r"model\.pt2"):
         run(TorchExport(path=path), space, points)
+
+
+class Harmless:
+    """Stands for an object whose unpickling runs code."""
+
+
+def test_torch_export_with_pickled_objects_is_refused(tmp_path: Path, space: LabelSpace) -> None:
+    good, bad = tmp_path / "good.pt2", tmp_path / "bad.pt2"
+    torch.export.save(torch.export.export(MarksHits(), (torch.zeros(1, *space.grid.shape),)), good)
+    smuggled = io.BytesIO()
+    torch.save({"inputs": Harmless()}, smuggled)
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, smuggled.getvalue() if name.endswith(".pt") else source.read(name))
+    with pytest.raises(BadWeights, match="would run code"):
+        TorchExport(path=bad).setup(space, "cpu")
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+        target.writestr("good/data/constants/custom_obj_0", b"code")
+    with pytest.raises(BadWeights, match="custom_obj_0"):
+        TorchExport(path=bad).setup(space, "cpu")
 
 
 def test_onnx(tmp_path: Path, space: LabelSpace, points: np.ndarray) -> None:
