@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from stages.completion.stage import CompletionStage
-from stages.voting.stage import VotingStage
 
 from schemas.errors import BadRecipe
 from schemas.grid import Grid, grid_preset
 from schemas.stage import LabelSpace, Stage
 from schemas.taxonomy import Taxonomy, taxonomy_preset
+from stages.completion.stage import CompletionStage
+from stages.voting.stage import VotingStage
 
 SLOTS = ("priors", "completion", "propagation", "voting", "instances")
 """The slots of the chain, in the order the data flows."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from stages.ingest.recognise import open_logs
 
 from pipeline.orders import OrderDesk
 from pipeline.plan import make_plan
@@ -13,6 +12,7 @@ from pipeline.quarantine import QuarantineEntry, read_entry
 from pipeline.recipe import parse_recipe
 from schemas.errors import OcclabelError
 from schemas.stage import Clip
+from stages.ingest.recognise import open_logs
 from workers.work import Order
 
 

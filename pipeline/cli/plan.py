@@ -25,10 +25,9 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what is done, what is left and what cannot work, without computing anything."""
-    from stages.ingest.recognise import open_logs
-
     from pipeline.plan import make_plan
     from pipeline.recipe import load_recipe
+    from stages.ingest.recognise import open_logs
     from workers.store import Store
 
     target = Store(store)
