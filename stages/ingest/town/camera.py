@@ -20,13 +20,15 @@ _SUN = np.array([0.45, 0.35, 0.82]) / np.linalg.norm([0.45, 0.35, 0.82])
 def pixel_rays(camera: CameraModel, world_from_camera: Matrix) -> NDArray[np.float32]:
     """Rays [h * w, 6] through the pixel centres, in the world."""
     k = camera.intrinsics
-    u, v = np.meshgrid(np.arange(camera.size[0]) + 0.5, np.arange(camera.size[1]) + 0.5)
-    local = np.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], np.ones_like(u)], axis=-1).reshape(-1, 3)
-    local /= np.linalg.norm(local, axis=1, keepdims=True)
-    rays = np.empty((len(local), 6), np.float32)
-    rays[:, :3] = world_from_camera[:3, 3]
-    rays[:, 3:] = local @ world_from_camera[:3, :3].T
-    return rays
+    right = (np.arange(camera.size[0]) + 0.5 - k[0, 2]) / k[0, 0]
+    down = (np.arange(camera.size[1]) + 0.5 - k[1, 2]) / k[1, 1]
+    rays = np.empty((camera.size[1], camera.size[0], 6), np.float32)
+    rays[..., :3] = world_from_camera[:3, 3]
+    across, along, ahead = world_from_camera[:3, :3].T
+    length = np.sqrt(right[None, :] ** 2 + down[:, None] ** 2 + 1)
+    for axis in range(3):
+        rays[..., 3 + axis] = (right[None, :] * across[axis] + (down * along[axis] + ahead[axis])[:, None]) / length
+    return rays.reshape(-1, 6)
 
 
 def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Matrix) -> TownImage:
@@ -50,15 +52,35 @@ def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Ma
 
 def _sunlit(scene: Scene, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.bool_]:
     """Which rays end where the sun shines; surfaces that look away from it need no ray."""
-    sun = _SUN.astype(np.float32)
-    towards = (rays[:, 3:] * hits.normals).sum(axis=1)
-    candidates = np.flatnonzero((hits.face >= 0) & (-np.sign(towards) * (hits.normals @ sun) > 0.0))
-    shadow = np.empty((len(candidates), 6), np.float32)
-    shadow[:, :3] = rays[candidates, :3] + rays[candidates, 3:] * hits.distance[candidates, None] + sun * 0.05
-    shadow[:, 3:] = sun
+    candidates, shadow = _sun_rays(rays, hits.distance, hits.face, hits.normals, _SUN.astype(np.float32))
     lit = np.zeros(len(rays), np.bool_)
     lit[candidates] = ~scene.occluded(shadow)
     return lit
+
+
+@njit(cache=True)
+def _sun_rays(
+    rays: NDArray[np.float32], distance: NDArray[np.float32], face: NDArray[np.int64], normals: NDArray[np.float32],
+    sun: NDArray[np.float32],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:  # fmt: skip
+    """Indices [m] of the rays that end on a surface turned to the sun, and rays [m, 6] from there to it."""
+    index = np.empty(len(rays), np.int64)
+    shadow = np.empty((len(rays), 6), np.float32)
+    m = 0
+    for n in range(len(rays)):
+        if face[n] < 0:
+            continue
+        towards, lifted = np.float32(0), np.float32(0)
+        for k in range(3):
+            towards += rays[n, 3 + k] * normals[n, k]
+            lifted += sun[k] * normals[n, k]
+        if towards * lifted < 0:
+            for k in range(3):
+                shadow[m, k] = rays[n, k] + rays[n, 3 + k] * distance[n] + sun[k] * np.float32(0.05)
+                shadow[m, 3 + k] = sun[k]
+            index[m] = n
+            m += 1
+    return index[:m], shadow[:m]
 
 
 def _painted(ground: Ground, kinds: NDArray[np.uint8], rays: NDArray[np.float32], hits: Hits) -> NDArray[np.bool_]:

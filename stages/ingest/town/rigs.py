@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from schemas.geometry import Matrix, yaw_rotation
@@ -68,35 +66,3 @@ def nuscenes_rig(image_scale: float = 1.0, rate: float = 2.0) -> Rig:
         )
     )
     return Rig(lidar, cameras, GRIDS["occ3d"], rate)
-
-
-def jittered(rig: Rig, rng: np.random.Generator) -> Rig:
-    """The rig with its LiDAR mounted a little otherwise, for training on more than one car: height, tilt, yaw, noise,
-    losses, column count, and now and then half of the beams."""
-    lidar = rig.lidar
-    roll, pitch, yaw = rng.normal(0, [0.006, 0.008, 0.01])
-    tilt = np.eye(4)
-    tilt[:3, :3] = [[1, -yaw, pitch], [yaw, 1, -roll], [-pitch, roll, 1]]
-    tilt[:3, :3] = np.linalg.qr(tilt[:3, :3])[0] * np.sign(np.diag(np.linalg.qr(tilt[:3, :3])[1]))
-    lift = float(rng.normal(0.03, 0.10))
-    elevations = lidar.elevations + np.radians(rng.normal(0, 0.15))
-    if rng.random() < 0.1:
-        elevations = elevations[::2]
-    columns = len(lidar.azimuths) if rng.random() < 0.5 else int(len(lidar.azimuths) * rng.uniform(0.6, 1.0))
-    share = np.linspace(0, 1, columns, endpoint=False)
-    azimuths = lidar.azimuths[0] + (lidar.azimuths[-1] - lidar.azimuths[0]) * share
-    mount = lidar.ego_from_lidar @ tilt
-    if rig.grid.frame == "ego":
-        mount[2, 3] += lift
-        height = rig.ego_height
-    else:
-        height = rig.ego_height + lift
-    changed = replace(
-        lidar,
-        ego_from_lidar=mount,
-        elevations=elevations,
-        azimuths=azimuths,
-        range_noise=lidar.range_noise * float(rng.uniform(0.5, 2.0)),
-        dropout=lidar.dropout * float(rng.uniform(0.3, 3.0)),
-    )
-    return replace(rig, lidar=changed, ego_height=height)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from schemas.errors import OcclabelError
 from schemas.geometry import Matrix
 from stages.ingest.town.ground import Ground
 from stages.ingest.town.mesh import Mesh, placed
@@ -51,6 +52,9 @@ class Site:
     objects: int = 0
 
     def next_id(self) -> int:
+        """Raises OcclabelError when the ids of the formats are used up."""
+        if self.objects == 65535:
+            raise OcclabelError("the town holds more than 65535 things; simulate fewer frames a log")
         self.objects += 1
         return self.objects
 

@@ -68,7 +68,7 @@ def _curve(start: NDArray[np.float64], heading: float, curvature: NDArray[np.flo
 def _main_curvature(rng: np.random.Generator, length: int) -> NDArray[np.float64]:
     curvature = np.zeros(length)
     strength = float(rng.choice([0.0, 0.004, 0.012], p=[0.35, 0.4, 0.25]))
-    for _ in range(1 + length // 120):
+    for _ in range(min(1 + length // 120, 5)):
         wave = np.sin(np.arange(length) * 2 * np.pi / rng.uniform(80, 300) + rng.uniform(0, 2 * np.pi))
         curvature += strength * rng.uniform(0.3, 1.0) * wave
     if rng.random() < 0.35:  # a corner, taken as cars take it

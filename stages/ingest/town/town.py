@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.errors import OcclabelError
 from stages.ingest.town.camera import render
 from stages.ingest.town.ego import EgoPath, draw_motion
 from stages.ingest.town.frontage import fill_back, fill_lots, trim
@@ -20,7 +21,6 @@ from stages.ingest.town.mesh import Mesh, join
 from stages.ingest.town.parking import keep_lanes_free, park_cars
 from stages.ingest.town.paving import lay_streets
 from stages.ingest.town.recording import Rig, TownBox, TownFrame
-from stages.ingest.town.rigs import jittered
 from stages.ingest.town.scene import Scene
 from stages.ingest.town.sidewalks import furnish, roadworks
 from stages.ingest.town.site import Site
@@ -35,6 +35,8 @@ SPLIT_NUMBER: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 """Seeds every generator, so that no two splits share a town."""
 _VIEW_SPACING = 2.5
 """Metres between the poses from which ``seen_ever`` is found."""
+_LARGEST = 0.8e6
+"""Square metres of the largest town: up to 3 GB while it is built."""
 _BOX_RANGE = 80.0
 """Things farther than this from the car [m] have no box."""
 
@@ -63,8 +65,7 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     motion = draw_motion(rng, style.speed)
     driven = max(motion.station(duration), 1.0)
     streets, junctions = draw_streets(rng, style, driven)
-    keep = streets[0].points
-    ground = Ground(keep.min(axis=0) - 75.0, keep.max(axis=0) + 75.0)
+    ground = _land(streets[0].points, driven)
     raise_terrain(ground, rng, style.hills)
     lay_streets(ground, streets, float(rng.uniform(3.0, 9.0)))
     raise_banks(ground, rng)
@@ -88,15 +89,20 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     return Town(site, standing, agents, path, moving)
 
 
-def drive(
-    seed: int, split: Split, rig: Rig, frames: int, *, images: bool, truth: bool, jitter: bool = False
-) -> Iterator[TownFrame]:
-    """Drives ``frames`` frames at ``rig.rate`` through the town of (seed, split).
+def _land(points: NDArray[np.float64], driven: float) -> Ground:
+    """The ground around the main street. Raises OcclabelError when it would not fit in memory."""
+    low, high = points.min(axis=0) - 75.0, points.max(axis=0) + 75.0
+    if np.prod(high - low) > _LARGEST:
+        raise OcclabelError(
+            f"a drive of {driven:.0f} m needs a town of {np.prod(high - low) / 1e6:.1f} square kilometres, more than "
+            f"{_LARGEST / 1e6:.1f}; simulate fewer frames a log, or more frames per second"
+        )
+    return Ground(low, high)
 
-    ``jitter`` mounts the LiDAR a little otherwise in each town, for the diversity of training logs.
-    """
-    if jitter:
-        rig = jittered(rig, np.random.default_rng([SPLIT_NUMBER[split], seed, 1]))
+
+def drive(seed: int, split: Split, rig: Rig, frames: int, *, images: bool, truth: bool) -> Iterator[TownFrame]:
+    """Drives ``frames`` frames at ``rig.rate`` through the town of (seed, split); with ``images`` and ``truth`` or
+    without."""
     times = np.arange(frames) / rig.rate
     town = build(seed, split, rig, frames / rig.rate)
     scene = Scene(town.standing)
