@@ -31,9 +31,9 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     roads = out / "logs"
     console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
     simulate_logs("kitti", roads, logs=logs, frames=frames, seed=SEED, jobs=min(logs, 2))
-    console.print(f"[bold]2 label[/]     recipe {RECIPE}, without voting -> {out}@single-frame, with it -> {out}@v1")
-    single = _label(out, roads, "single-frame", skip=["voting"])
+    console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; the same without voting -> {out}@single-frame")
     refined = _label(out, roads, "v1")
+    single = _label(out, roads, "single-frame", skip=["voting"])  # committed on the way to v1: nothing is computed
     console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
     console.print(
         _table({name: evaluate_version(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)})
@@ -53,7 +53,7 @@ def _label(out: Path, roads: Path, version: str, skip: list[str] | None = None) 
 
 
 def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
-    """Rows of IoU and mIoU, columns of range, each as version one -> version two."""
+    """IoU and mIoU (over the classes that the truth holds) by range, of each version, and the gain."""
     table = Table("range", title_justify="left")
     names = list(scores)
     for measure in ("IoU", "mIoU"):
@@ -62,9 +62,13 @@ def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
         table.add_column("gain", justify="right")
     for range_ in scores[names[0]]:
         cells = []
-        for measure in ("iou", "miou"):
+        for measure in ("iou", "miou_present"):
             before, after = (scores[name][range_][measure] for name in names)
-            cells += [f"{100 * before:.1f}", f"{100 * after:.1f}", f"{100 * (after / before - 1):+.1f}%"]
+            cells += [
+                f"{100 * before:.1f}",
+                f"{100 * after:.1f}",
+                f"{100 * (after / before - 1):+.1f}%" if before else "-",
+            ]
         table.add_row(f"{range_} m", *cells)
     return table
 
