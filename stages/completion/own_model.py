@@ -45,6 +45,7 @@ class TorchExport(Completion):
     def setup(self, space: LabelSpace, device: str) -> Process:
         import torch
 
+        torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
         refuse_pickled_objects(self.path)
         try:
             model = torch.export.load(self.path).module()

@@ -58,6 +58,7 @@ class Trained(Completion):
         """Raises BadWeights when the file is damaged or made for another grid, taxonomy or network."""
         import torch
 
+        torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
         (path,) = self.files(space)
         network, temperature = load_network(path, space)
         network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
