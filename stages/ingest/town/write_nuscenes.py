@@ -89,9 +89,9 @@ class _Scene:
             where = f"gts/{self._name}/{sample}/labels.npz"
             (self._root / where).parent.mkdir(parents=True)
             truth = frame.truth
-            write_labels(
-                self._root / where, _OCC3D[truth.kinds], mask_lidar=truth.seen_now, mask_camera=truth.seen_by_cameras
-            )
+            # Seen in any scan of the log: Occ3D's truth accumulates scans too.
+            masks = {"mask_lidar": truth.seen_ever, "mask_camera": truth.seen_by_cameras}
+            write_labels(self._root / where, _OCC3D[truth.kinds], **masks)
             ego_pose = {name: pose[name] for name in ("translation", "rotation")}
             self.occ3d[sample] = {"timestamp": time, "camera_sensor": sensors, "ego_pose": ego_pose, "gt_path": where}
 
