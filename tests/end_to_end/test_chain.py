@@ -136,4 +136,8 @@ def test_wrong_input_gets_a_sentence(
 
 
 def test_a_slot_that_the_recipe_does_not_have_can_be_skipped(logs: Path, tmp_path: Path) -> None:
-    occlabel("plan", "semantickitti_lidar", "--logs", logs, "--store", tmp_path / "s", "--skip", "propagation")
+    store = tmp_path / "s"
+    planned = occlabel(
+        "plan", "semantickitti_lidar", "--logs", logs, "--store", store, "--skip", "propagation", "--json"
+    )
+    assert [stage["stage"] for stage in json.loads(planned.stdout)["stages"]] == ["completion", "voting"]
