@@ -45,8 +45,5 @@ class OrderDesk:
             device=self._device,
         )
 
-    def digest(self, log_id: str) -> str:
-        return self._log(log_id).digest
-
     def _read_log(self, log_id: str) -> DriveLog:
         return next(iter(self._reader.logs([log_id])))
