@@ -49,7 +49,8 @@ def another_sensor(
 ) -> NDArray[np.floating[Any]]:
     """``points`` [n, 3] as a worse sensor at ``sensor`` [3] would have measured them.
 
-    Some lose beams (bands of elevation), some points, some whole sectors to rain or dirt; all get range noise.
+    Some lose beams (bands of elevation), some points, some whole sectors to rain or dirt, some what lies in the shadow
+    of their own car; all get range noise.
     """
     rays = points - sensor
     distance = np.linalg.norm(rays, axis=1)
@@ -63,6 +64,8 @@ def another_sensor(
     if draw.random() < 0.1:
         azimuth = np.arctan2(rays[:, 1], rays[:, 0])
         keep &= np.abs((azimuth - draw.uniform(-np.pi, np.pi) + np.pi) % (2 * np.pi) - np.pi) > draw.uniform(0, 0.2)
+    if draw.random() < 0.5:
+        keep &= np.hypot(rays[:, 0], rays[:, 1]) > draw.uniform(2.5, 5)
     rays, distance = rays[keep], distance[keep]
     noise = draw.normal(0, draw.uniform(0, 0.03), len(rays)) / np.maximum(distance, 1e-6)
     return sensor + rays * (1 + noise)[:, None]

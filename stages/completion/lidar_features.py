@@ -1,4 +1,4 @@
-"""LiDAR points to the input volume of the network: occupancy per height, and what stands out of each pillar.
+"""LiDAR points to the input volume of the network: hits and crossings per voxel, and what stands out of each pillar.
 
 Nothing here depends on intensity or on the number of beams; heights are also given above the local ground, because a
 sensor that sits 15 cm higher than the one of the training data must not change the result.
@@ -12,26 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.grid import Grid
+from stages.completion.rays import crossings
 
 PILLAR_FEATURES = 10
-"""Channels after the occupancy: see ``_pillars``."""
+"""Channels after hits and crossings: see ``_pillars``."""
 
 OWN_CAR = 2.5
 """Points nearer to the sensor than this, seen from above [m], lie on the car itself."""
+
+_LOG2 = (np.log2(1 + np.arange(256)) / 8).astype(np.float32)
+"""By count of crossings: of ground that rays graze a few do, of open air many."""
 
 _BLOCK = 3.2
 """Edge of the cells in which the ground is looked for [m]."""
 
 
 def channels(grid: Grid) -> int:
-    """Channels of the volume: one per height of the grid, then the pillar features."""
-    return grid.shape[2] + PILLAR_FEATURES
+    """Channels of the volume: hits per height of the grid, crossings per height, then the pillar features."""
+    return 2 * grid.shape[2] + PILLAR_FEATURES
 
 
 def lidar_volume(
     points: NDArray[np.floating[Any]], sensor: NDArray[np.floating[Any]], grid: Grid
 ) -> NDArray[np.float32]:
-    """The input volume, float32 [channels, X, Y].
+    """The input volume, float32 [channels, X, Y]: 1 where a voxel was hit, log2(1 + rays that crossed it) / 8, pillars.
 
     ``points`` [n, 3 or more] in metres in ``grid.frame``, ``sensor`` [3] the place of the LiDAR in the same frame.
     Points that are not finite, lie on the own car or outside the grid seen from above are left out.
@@ -39,6 +43,7 @@ def lidar_volume(
     xyz = np.asarray(points[:, :3], np.float32)
     away = np.hypot(xyz[:, 0] - np.float32(sensor[0]), xyz[:, 1] - np.float32(sensor[1]))
     xyz = xyz[(away > OWN_CAR) & np.isfinite(xyz).all(axis=1)]
+    crossed = _LOG2[crossings(xyz, sensor, grid)]
     cells = np.floor((xyz - np.array(grid.origin, np.float32)) / np.float32(grid.voxel_size)).astype(np.int64)
     inside = ((cells[:, :2] >= 0) & (cells[:, :2] < grid.shape[:2])).all(axis=1)
     xyz, cells = xyz[inside], cells[inside]
@@ -46,7 +51,8 @@ def lidar_volume(
     volume = np.zeros((channels(grid), *grid.shape[:2]), np.float32)
     high = (cells[:, 2] >= 0) & (cells[:, 2] < heights)
     volume[cells[high, 2], cells[high, 0], cells[high, 1]] = 1
-    volume[heights:] = _pillars(xyz, cells[:, 0] * grid.shape[1] + cells[:, 1], sensor, grid)
+    volume[heights : 2 * heights] = crossed.transpose(2, 0, 1)
+    volume[2 * heights :] = _pillars(xyz, cells[:, 0] * grid.shape[1] + cells[:, 1], sensor, grid)
     return volume
 
 

@@ -1,7 +1,9 @@
 """The network: a 2D U-Net seen from above with height as channels, after LMSCNet (Roldao et al., 3DV 2020).
 
 The body runs at 0.4 m whatever the grid: where voxels are 0.2 m the first convolution takes 2 x 2 columns at once and
-the head gives them back, so both shipped grids cost the same. Fully convolutional along x and y: any crop will do.
+the head gives them back, so both shipped grids cost the same. The head adds to the body's word on a voxel a 3D
+convolution of the hits and crossings around it: what a voxel is comes from far, where its surface lies from next door.
+Fully convolutional along x and y: any crop will do.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from torch.nn import functional
 from schemas.grid import Grid
 from stages.completion.lidar_features import channels
 
-NETWORK = "lmscnet-2"
+NETWORK = "lmscnet-3"
 """Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
 
 _BODY_CELL = 0.4
 _WIDTHS = (48, 96, 160, 224)
 _COLUMN = 128
 _VOXEL = 16
+_HIDDEN = 32
 _STRIDE = 8
 """The body halves its input three times."""
 
@@ -45,9 +48,11 @@ class LMSCNet(nn.Module):
         self.down = nn.ModuleList(_pair(a, b) for a, b in pairwise(_WIDTHS))
         self.wide = _convolution(_WIDTHS[-1], _WIDTHS[-1], dilation=2)
         self.up = nn.ModuleList(_pair(a + b, a) for a, b in pairwise(_WIDTHS))
-        self.column = _convolution(2 * _WIDTHS[0] + self.fold**2 * channels(grid), _COLUMN, size=1)
+        self.column = _convolution(2 * _WIDTHS[0], _COLUMN, size=1)
         self.unfold = nn.Linear(_COLUMN, self.fold**2 * self.heights * _VOXEL)
-        self.voxel = nn.Linear(_VOXEL, classes)
+        self.local = nn.Conv3d(2, _VOXEL, 3, padding=(0, 0, 1))
+        self.mix = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(_VOXEL, _HIDDEN), nn.ReLU(inplace=True))
+        self.classify = nn.Linear(_HIDDEN, classes)
 
     def columns(self, volume: Tensor) -> Tensor:
         """Features of the body's cells, [batch, features, X / fold, Y / fold], of volumes [batch, channels, X, Y].
@@ -66,36 +71,55 @@ class LMSCNet(nn.Module):
         for up in reversed(self.up):
             coarse = functional.interpolate(result, scale_factor=2.0, mode="nearest")
             result = up(torch.cat([levels.pop(), coarse], dim=1))
-        # The head sees the volume itself: the body's few channels cannot carry which voxels of a column are hit.
-        own = functional.pixel_unshuffle(volume, self.fold).to(result.dtype)
-        column: Tensor = self.column(torch.cat([result, stem, own], dim=1))
+        column: Tensor = self.column(torch.cat([result, stem], dim=1))
         return column[:, :, :x, :y]
 
-    def scores(self, columns: Tensor) -> Tensor:
-        """Class scores (logits) [n, fold * fold * heights, classes] of columns [n, features].
+    def voxels(self, volume: Tensor) -> Tensor:
+        """Hits and crossings [batch, X + 2, Y + 2, 2 Z] of volumes; outside of them nothing is hit or crossed."""
+        return functional.pad(volume[:, : 2 * self.heights].permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+
+    def surroundings(self, voxels: Tensor, cells: Tensor) -> Tensor:
+        """What of ``voxels`` lies in and next to the columns of ``cells``, [n, fold + 2, fold + 2, 2 Z].
+
+        ``cells`` int64 [n] count through [batch, X / fold, Y / fold].
+        """
+        rows, columns = voxels.shape[1:3]
+        x, y = (rows - 2) // self.fold, (columns - 2) // self.fold
+        frame, place = cells // (x * y), cells % (x * y)
+        corner = (frame * rows + place // y * self.fold) * columns + place % y * self.fold
+        around = torch.arange(self.fold + 2, device=cells.device)
+        around = (around[:, None] * columns + around).flatten()
+        picked = voxels.flatten(0, 2).index_select(0, (corner[:, None] + around).flatten())
+        return picked.reshape(len(cells), self.fold + 2, self.fold + 2, 2 * self.heights)
+
+    def features(self, columns: Tensor, surroundings: Tensor) -> Tensor:
+        """Features of voxels [n, fold * fold * Z, _VOXEL] of columns [n, features] and their ``surroundings`` [n, ...].
 
         The voxels of a column are in the order [x in fold, y in fold, z].
         """
-        voxels = functional.relu(self.unfold(columns)).reshape(len(columns), -1, _VOXEL)
-        return self.voxel(voxels)  # type: ignore[no-any-return]
+        near = self.local(surroundings.unflatten(-1, (2, self.heights)).permute(0, 3, 1, 2, 4))
+        near = near.permute(0, 2, 3, 4, 1).flatten(1)
+        return (self.unfold(columns) + near).unflatten(1, (-1, _VOXEL))  # type: ignore[no-any-return]
 
-    def hits(self, volume: Tensor) -> Tensor:
-        """Which voxels hold a point, bool [columns, fold * fold * heights], in the order of ``scores``."""
-        batch, _, x, y = volume.shape
-        occupancy = volume[:, : self.heights].reshape(batch, -1, x // self.fold, self.fold, y // self.fold, self.fold)
-        return occupancy.permute(0, 2, 4, 3, 5, 1).reshape(-1, self.fold**2 * self.heights) > 0
+    def scores(self, columns: Tensor, surroundings: Tensor) -> Tensor:
+        """Class scores (logits) [n, fold * fold * Z, classes], minus infinity for free where a point lies.
 
-    def possible(self, columns: Tensor, hits: Tensor) -> Tensor:
-        """The scores of columns, minus infinity for free where a point lies: what returned the ray is not empty."""
-        scores = self.scores(columns)
-        scores[..., self.free_id].masked_fill_(hits, -torch.inf)
+        What returned a ray is not empty. Arguments and order as in ``features``.
+        """
+        scores: Tensor = self.classify(self.mix(self.features(columns, surroundings)))
+        scores[..., self.free_id].masked_fill_(self.hits(surroundings), -torch.inf)
         return scores
 
+    def hits(self, surroundings: Tensor) -> Tensor:
+        """Which voxels of columns hold a point, bool [n, fold * fold * Z], of their ``surroundings`` [n, ...]."""
+        return surroundings[:, 1:-1, 1:-1, : self.heights].flatten(1) > 0
+
     def forward(self, volume: Tensor) -> Tensor:
-        """Class scores [batch, X, Y, Z, classes] of input volumes [batch, channels, X, Y]; see ``possible``."""
-        columns = self.columns(volume)
-        batch, features, x, y = columns.shape
-        scores = self.possible(columns.permute(0, 2, 3, 1).reshape(-1, features), self.hits(volume))
+        """Class scores [batch, X, Y, Z, classes] of input volumes [batch, channels, X, Y]; see ``scores``."""
+        columns = self.columns(volume).permute(0, 2, 3, 1)
+        batch, x, y, _ = columns.shape
+        every = torch.arange(batch * x * y, device=volume.device)
+        scores = self.scores(columns.flatten(0, 2), self.surroundings(self.voxels(volume), every))
         scores = scores.reshape(batch, x, y, self.fold, self.fold, self.heights, self.classes)
         return scores.transpose(2, 3).reshape(batch, x * self.fold, y * self.fold, self.heights, self.classes)
 

@@ -84,13 +84,16 @@ class Crops(Dataset[dict[str, Tensor]]):
     """Sample n of a run, for every n: frame, placement, sensor, crop and columns are drawn from (seed, n) alone.
 
     A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
-    (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order.
+    (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order,
+    where of ``thinning`` free voxels all but one are UNKNOWN.
     """
 
-    def __init__(self, labelled: Labelled, crop: float, columns: int, seed: int) -> None:
+    def __init__(self, labelled: Labelled, crop: float, columns: int, free_id: int, thinning: int, seed: int) -> None:
         self.labelled = labelled
         self.crop = crop
         self.columns = columns
+        self.free_id = free_id
+        self.thinning = thinning
         self.seed = seed
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -107,6 +110,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         volume = lidar_volume(transform_points(placement, points), sensor, window)
         cells = _learnable_cells(truth, placement, grid, window, fold, self.columns, draw)
         target = _truth_of_cells(truth, placement, grid, window, fold, cells)
+        target[(target == self.free_id) & (draw.integers(self.thinning, size=target.shape) > 0)] = UNKNOWN
         tensors = {"volume": volume, "cells": cells, "target": target}
         return {name: torch.from_numpy(array) for name, array in tensors.items()}
 
@@ -143,12 +147,20 @@ def _truth_of_cells(
     truth: NDArray[np.uint8], placement: Matrix, grid: Grid, window: Grid, fold: int, cells: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
     """Truth [cells, fold * fold * heights] after the placement, by the nearest voxel; UNKNOWN from outside the grid."""
+    corners = np.pad(_cell_corners(cells, window, fold), ((0, 0), (0, 1))) * grid.voxel_size + np.array(window.origin)
     within = np.stack(np.meshgrid(np.arange(fold), np.arange(fold), np.arange(grid.shape[2]), indexing="ij"), axis=-1)
-    corners = np.pad(_cell_corners(cells, window, fold), ((0, 0), (0, 1)))
-    voxels = (corners[:, None, :] + within.reshape(1, -1, 3)).reshape(-1, 3)
-    source, inside = _sources((voxels + 0.5) * grid.voxel_size + np.array(window.origin), placement, grid)
-    x, y, z = np.clip(source, 0, np.array(grid.shape) - 1).T
-    return np.where(inside, truth[x, y, z], np.uint8(UNKNOWN)).reshape(len(cells), -1)
+    centres = (within.reshape(-1, 3) + 0.5) * grid.voxel_size
+    # The placement is affine: moving the corners and the voxels of one cell is moving every voxel.
+    back = np.linalg.inv(placement)
+    starts = (transform_points(back, corners) - np.array(grid.origin)) / grid.voxel_size
+    steps = centres @ back[:3, :3].T / grid.voxel_size
+    inside = np.True_
+    index = np.zeros((len(cells), len(steps)), np.int64)
+    for axis, size in enumerate(grid.shape):
+        source = np.floor(starts[:, axis, None] + steps[None, :, axis]).astype(np.int32)
+        inside = inside & (source >= 0) & (source < size)
+        index = index * size + np.clip(source, 0, size - 1)
+    return np.where(inside, truth.ravel()[index], np.uint8(UNKNOWN))
 
 
 class WholeFrames(Dataset[dict[str, Tensor]]):

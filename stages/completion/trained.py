@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).parent / "weights"
 _BOTTOM_SLACK = 0.3
 """How much lower or higher than in training a grid may lie [m]: sensor heights vary as much between the samples."""
-_SLAB = 256
-"""Columns scored at once, so that their scores stay in the cache of one core; those of a whole grid fill 170 MB."""
 
 
 class Trained(Completion):
@@ -61,7 +59,7 @@ class Trained(Completion):
         torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
         (path,) = self.files(space)
         network, temperature = load_network(path, space)
-        network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(torch.device(device))
         return from_scans(predictor(network, temperature, space, device), space, self.batch)
 
 
@@ -128,21 +126,24 @@ def predictor(
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
             columns = network.columns(volume).permute(0, 2, 3, 1)
-            hits = network.hits(volume).unflatten(0, (len(scans), -1))
-            return [_decide(network, *frame, temperature) for frame in zip(columns, hits, strict=True)]
+            voxels = network.voxels(volume).split(1)
+            return [_decide(network, *frame, temperature) for frame in zip(columns, voxels, strict=True)]
 
     return predict
 
 
-def _decide(network: LMSCNet, columns: Tensor, hits: Tensor, temperature: float) -> Prediction:
-    """Semantics and confidence [X, Y, Z] of one frame's columns [x, y, features], scored slab by slab."""
+def _decide(network: LMSCNet, columns: Tensor, voxels: Tensor, temperature: float) -> Prediction:
+    """Semantics and confidence [X, Y, Z] of one frame: columns [x, y, features], voxels [1, X + 2, Y + 2, 2 Z].
+
+    Scored row by row, so that the scores stay in the cache of one core: those of a whole grid fill 170 MB.
+    """
     import torch
 
-    x, y, features = columns.shape
+    x, y, _ = columns.shape
     semantics, confidence = [], []
-    for slab, hit in zip(columns.reshape(-1, features).split(_SLAB), hits.split(_SLAB), strict=True):
+    for row, cells in zip(columns, torch.arange(x * y, device=columns.device).split(y), strict=True):
         # Classes first: the maximum over 20 classes is then taken along contiguous memory.
-        scores = network.possible(slab, hit).flatten(0, 1).T.contiguous()
+        scores = network.scores(row, network.surroundings(voxels, cells)).flatten(0, 1).T.contiguous()
         best, class_id = scores.max(dim=0)
         semantics.append(class_id.to(torch.uint8).cpu().numpy())
         confidence.append(as_byte((1 / ((scores - best) / temperature).exp().sum(dim=0)).cpu().numpy()))

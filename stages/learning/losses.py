@@ -31,31 +31,38 @@ def weighted_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | Non
     return functional.cross_entropy(logits, target.long(), weight=weights, ignore_index=UNKNOWN)
 
 
-def lovasz_softmax(probabilities: Tensor, target: Tensor) -> Tensor:
+def lovasz_softmax(probabilities: Tensor, target: Tensor, stands_for: Tensor | None = None) -> Tensor:
     """The Lovász extension of the Jaccard loss, mean over the classes in ``target`` (Berman et al. 2018, eq. 9).
 
-    ``probabilities`` [n, classes], ``target`` [n]. 0 when nothing is scored.
+    ``probabilities`` [n, classes], ``target`` [n]. 0 when nothing is scored. Where the voxels are a sample that was
+    thinned by class, ``stands_for`` [classes] says how many voxels of each class one of the sample stands for.
     """
     scored = target != UNKNOWN
     probabilities, target = probabilities[scored], target[scored]
+    mass = None if stands_for is None else stands_for[target.long()]
     losses = []
     for class_id in torch.unique(target).tolist():
         truth = target == class_id
         p = probabilities[:, class_id]
-        losses.append(_lovasz_of_class(torch.where(truth, 1 - p, p), truth))
+        losses.append(_lovasz_of_class(torch.where(truth, 1 - p, p), truth, mass))
     return torch.stack(losses).mean() if losses else probabilities.sum() * 0
 
 
-def _lovasz_of_class(errors: Tensor, truth: Tensor) -> Tensor:
+def _lovasz_of_class(errors: Tensor, truth: Tensor, mass: Tensor | None) -> Tensor:
     """The extension of one class: errors [n] in descending order, each weighed by what it adds to the Jaccard loss."""
     errors, order = torch.sort(errors, descending=True)
-    return torch.dot(errors, _jaccard_increments(truth[order]).to(errors.dtype))
+    mass = torch.ones_like(truth, dtype=torch.float64) if mass is None else mass.double()
+    inside = torch.where(truth, mass, 0)[order]
+    outside = torch.where(truth, 0, mass)[order]
+    return torch.dot(errors, _jaccard_increments(inside, outside).to(errors.dtype))
 
 
-def _jaccard_increments(truth: Tensor) -> Tensor:
-    """What voxel k, wrong as well as all before it in this order, adds to the Jaccard loss. [n], sums to 1."""
-    truth = truth.double()
-    size = truth.sum()
-    intersection = size - truth.cumsum(0)
-    union = size + (1 - truth).cumsum(0)
-    return torch.diff(1 - intersection / union, prepend=truth.new_zeros(1))
+def _jaccard_increments(inside: Tensor, outside: Tensor) -> Tensor:
+    """What voxel k, wrong as well as all before it, adds to the Jaccard loss. [n], sums to 1.
+
+    ``inside`` [n] what it weighs when it is of the class, else 0; ``outside`` [n] the other way round.
+    """
+    size = inside.sum()
+    intersection = size - inside.cumsum(0)
+    union = size + outside.cumsum(0)
+    return torch.diff(1 - intersection / union, prepend=inside.new_zeros(1))

@@ -28,7 +28,9 @@ def test_a_single_point(name: str) -> None:
     (cell,), _ = grid.cells(point)
     hits = np.argwhere(volume[: grid.shape[2]])
     np.testing.assert_array_equal(hits, [[cell[2], cell[0], cell[1]]])
-    assert volume[grid.shape[2]].sum() == 1
+    assert volume[2 * grid.shape[2]].sum() == 1
+    crossed = volume[grid.shape[2] : 2 * grid.shape[2]]
+    assert crossed[cell[2], cell[0], cell[1]] == 0 and crossed.max() == np.float32(1 / 8)
 
 
 def test_ground_is_found_on_a_slope_and_under_a_reflection() -> None:
@@ -54,7 +56,7 @@ def test_bad_points_and_the_own_car_are_left_out() -> None:
 
 
 def test_relative_heights_do_not_depend_on_the_sensor_height() -> None:
-    low, high = (lidar_volume(street(1, height), SENSOR, KITTI)[32:40] for height in (-1.73, -1.58))
+    low, high = (lidar_volume(street(1, height), SENSOR, KITTI)[64:72] for height in (-1.73, -1.58))
     np.testing.assert_allclose(low, high, atol=2e-3)
 
 

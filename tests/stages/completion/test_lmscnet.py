@@ -51,10 +51,13 @@ def test_frames_of_a_batch_do_not_mix() -> None:
 def test_the_head_puts_columns_where_they_were() -> None:
     """A network whose head copies an input feature must give every voxel column its own feature back."""
     net = network("semantickitti")
-    columns = net.columns(volume("semantickitti", 16, 32))
-    scores = net(volume("semantickitti", 16, 32))
+    whole = volume("semantickitti", 16, 32)
+    scores = net(whole)
     assert scores.shape == (1, 16, 32, 32, 20)
-    one = net.scores(columns[0, :, 3, 5][None]).reshape(2, 2, 32, 20)
+    one = net.scores(
+        net.columns(whole)[0, :, 3, 5][None], net.surroundings(net.voxels(whole), torch.tensor([3 * 16 + 5]))
+    )
+    one = one.reshape(2, 2, 32, 20)
     torch.testing.assert_close(scores[0, 6:8, 10:12, :, 1:], one[..., 1:], rtol=1e-4, atol=1e-5)
 
 
@@ -62,7 +65,7 @@ def test_the_head_puts_columns_where_they_were() -> None:
 @torch.inference_mode()
 def test_a_voxel_that_holds_a_point_is_never_free(name: str) -> None:
     net = network(name)
-    net.voxel.bias[0] = 50
+    net.classify.bias[0] = 50
     points = torch.zeros(1, channels(GRIDS[name]), 16, 24)
     points[0, 3, 5, 7] = points[0, 9, 14, 20] = 1
     occupied = torch.nonzero(net(points)[0].argmax(dim=-1)).tolist()

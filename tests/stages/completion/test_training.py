@@ -85,18 +85,18 @@ def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs
 def test_samples_depend_on_seed_and_number_alone(space: LabelSpace, street_logs: Any) -> None:
     learned, held_out, logs = split_by_log(street_logs, space.grid, 10)
     assert (len(learned.frames), len(held_out.frames), len(logs)) == (6, 3, 3)
-    crops = Crops(learned, 6.4, 64, seed=1)
+    crops = Crops(learned, 6.4, 64, free_id=0, thinning=4, seed=1)
     for number in (0, 5, 6, 17):
-        first, again = crops[number], Crops(learned, 6.4, 64, seed=1)[number]
+        first, again = crops[number], Crops(learned, 6.4, 64, free_id=0, thinning=4, seed=1)[number]
         assert all(torch.equal(first[name], again[name]) for name in first)
-    other = Crops(learned, 6.4, 64, seed=2)
+    other = Crops(learned, 6.4, 64, free_id=0, thinning=4, seed=2)
     assert not torch.equal(crops[0]["volume"], other[0]["volume"])
 
 
 def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> None:
     """Whatever the augmentation, most voxels with points are occupied in the truth of the same sample."""
     learned, _, _ = split_by_log(street_logs, space.grid, 10)
-    crops = Crops(learned, 12.8, 1024, seed=0)
+    crops = Crops(learned, 12.8, 1024, free_id=0, thinning=1, seed=0)
     agreements = []
     for number in range(12):
         sample = crops[number]
@@ -107,6 +107,13 @@ def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> Non
         agreements.append(float((target[scored] > 0).float().mean()))
         assert not set(np.unique(target)) - {0, 9, 13, 255}
     assert np.mean(agreements) > 0.8
+
+
+def test_thinning_takes_free_voxels_alone(space: LabelSpace, street_logs: Any) -> None:
+    learned, _, _ = split_by_log(street_logs, space.grid, 10)
+    every, thinned = (Crops(learned, 12.8, 1024, free_id=0, thinning=n, seed=0)[0]["target"].numpy() for n in (1, 4))
+    np.testing.assert_array_equal(every[every > 0], thinned[every > 0])
+    assert (thinned[every == 0] == 0).mean() == pytest.approx(0.25, abs=0.02)
 
 
 def test_scores_of_a_known_confusion() -> None:

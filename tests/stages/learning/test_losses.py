@@ -67,3 +67,14 @@ def test_class_weights_are_mild_and_skip_absent_classes() -> None:
     assert weights[[0, 1, 3]].mean() == pytest.approx(1)
     assert 1 < weights[1] / weights[0] < 2
     assert weights[3] / weights[0] < 3
+
+
+def test_a_thinned_class_counts_for_what_it_stands_for() -> None:
+    """One voxel that stands for three costs what the three cost."""
+    draw = torch.Generator().manual_seed(0)
+    scores = torch.randn(40, 4, generator=draw, dtype=torch.float64)
+    target = torch.randint(0, 4, (40,), generator=draw)
+    repeats = torch.where(target == 2, 3, 1)
+    every = lovasz_softmax(scores.repeat_interleave(repeats, 0).softmax(1), target.repeat_interleave(repeats))
+    thinned = lovasz_softmax(scores.softmax(1), target, torch.tensor([1.0, 1.0, 3.0, 1.0]))
+    assert thinned.item() == pytest.approx(every.item(), rel=1e-12)
