@@ -36,7 +36,7 @@ def _footprint(inverse, x0, y0, votes_shape, source_shape):  # type: ignore[no-u
 
 
 @numba.njit(cache=True, nogil=True)
-def cast(labels, weights, confidence, weigh, matrix, inverse, x0, y0, stamp, classes, votes):  # type: ignore[no-untyped-def]
+def cast(labels, weights, multipliers, matrix, inverse, x0, y0, stamp, classes, votes):  # type: ignore[no-untyped-def]
     """Adds the votes of one frame that fall into the tile ``votes`` [x, y, z, classes + 2] at cell (x0, y0, 0).
 
     The two last entries of a cell are the stamp of the frame that voted last, and how many frames voted.
@@ -59,14 +59,11 @@ def cast(labels, weights, confidence, weigh, matrix, inverse, x0, y0, stamp, cla
                 label = labels[i, j, k]
                 cx, cy, cz = x + dx * k, y + dy * k, z + dz * k
                 inside = x_low <= cx < x_high and y_low <= cy < y_high and 0.0 <= cz < z_high
-                if label >= classes or not inside:
+                if label >= classes or not inside or multipliers[label] == 0:
                     continue
                 # Unsigned: a signed index costs a test for counting from the end.
                 cell = votes[np.uint32(int(cx) - x0), np.uint32(int(cy) - y0), np.uint32(int(cz))]
-                weight = np.int32(weights[i, j, k])
-                if weigh:
-                    weight *= np.int32(max(confidence[i, j, k], 1))
-                cell[label] += weight
+                cell[label] += np.int32(weights[i, j, k]) * multipliers[label]
                 # Without a branch: it would be mispredicted too often, at four times the cost of the whole loop.
                 cell[classes + 1] += np.int32(cell[classes] != stamp)
                 cell[classes] = stamp
@@ -94,7 +91,7 @@ def _decide(votes, classes, winner, margin, support):  # type: ignore[no-untyped
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def vote_tiles(  # type: ignore[no-untyped-def]
-    labels, weights, confidence, weigh, frames, rigs, matrices, inverses, classes, threads, winner, margin, support
+    labels, weights, multipliers, frames, rigs, matrices, inverses, classes, threads, winner, margin, support
 ):
     """The whole target; thread ``t`` owns the tiles t, t + threads, t + 2 threads, ..."""
     tiles_x = (winner.shape[0] + _TILE - 1) // _TILE
@@ -107,9 +104,8 @@ def vote_tiles(  # type: ignore[no-untyped-def]
             votes = scratch[: x1 - x0, : y1 - y0]
             votes[:] = 0
             for n in range(len(frames)):
-                row = confidence[frames[n] if weigh else 0]
                 cast(
-                    labels[frames[n]], weights[rigs[n]], row, weigh, matrices[n], inverses[n],
+                    labels[frames[n]], weights[rigs[n]], multipliers[n], matrices[n], inverses[n],
                     x0, y0, n + 1, classes, votes,
                 )  # fmt: skip
             _decide(votes, classes, winner[x0:x1, y0:y1], margin[x0:x1, y0:y1], support[x0:x1, y0:y1])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,11 @@ from schemas.geometry import Matrix, rigid
 from schemas.grid import Grid
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
 from schemas.taxonomy import UNKNOWN
-from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights
+from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights, soft_weights
 from stages.voting.window import sources
+
+if TYPE_CHECKING:
+    from stages.voting.vote import Voters
 
 
 class Registration(Stage):
@@ -61,6 +65,8 @@ class Registration(Stage):
         return lambda clip, inputs: self._process(clip, inputs, space, volumes)
 
     def _process(self, clip: Clip, inputs: Inputs, space: LabelSpace, volumes: _Volumes) -> Arrays:
+        from stages.voting.vote import vote
+
         shape = (clip.frames, *space.grid.shape)
         result: Arrays = {
             "semantics": np.full(shape, UNKNOWN, np.uint8),
@@ -68,40 +74,35 @@ class Registration(Stage):
             "support": np.zeros(shape, np.uint16),
         }
         poses = [_world_from_grid(clip.log, frame, space.grid) for frame in inputs.frames]
+        labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
+        rigs, weights = volumes.of(inputs.frames)
+        if self.weigh_confidence:
+            weights = np.stack(
+                [soft_weights(weights[r], c) for r, c in zip(rigs, inputs.arrays["confidence"], strict=True)]
+            )
+            rigs = np.arange(len(inputs.frames))
         for row in range(clip.frames):
             target = clip.start - inputs.first + row
             voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
-            self._vote_frame(row, voters, inputs, space, volumes, result)
+            outcome = vote(labels, weights, self._voters(target, voters, rigs, space), space.grid.shape)
+            result["semantics"][row] = np.where(outcome.support > 0, outcome.winner, UNKNOWN)
+            result["confidence"][row] = outcome.margin
+            result["support"][row] = outcome.support
         return result
 
-    def _vote_frame(
-        self,
-        row: int,
-        voters: list[tuple[int, Matrix]],
-        inputs: Inputs,
-        space: LabelSpace,
-        volumes: _Volumes,
-        result: Arrays,
-    ) -> None:
-        from stages.voting.vote import Voters, cell_from_voxel, vote
+    def _voters(
+        self, target: int, voters: list[tuple[int, Matrix]], rigs: NDArray[np.int64], space: LabelSpace
+    ) -> Voters:
+        from stages.voting.vote import Voters, cell_from_voxel
 
         grid = space.grid
-        rigs, weights = volumes.of([inputs.frames[frame] for frame, _ in voters])
+        frames = np.array([frame for frame, _ in voters])
         matrices = [
             cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
             for _, target_from_source in voters
         ]
-        outcome = vote(
-            inputs.arrays["semantics"].astype(np.uint8, copy=False),
-            weights,
-            Voters(np.array([frame for frame, _ in voters]), rigs, np.stack(matrices)),
-            grid.shape,
-            len(space.taxonomy.classes),
-            inputs.arrays["confidence"].astype(np.uint8, copy=False) if self.weigh_confidence else None,
-        )
-        result["semantics"][row] = np.where(outcome.support > 0, outcome.winner, UNKNOWN)
-        result["confidence"][row] = outcome.margin
-        result["support"][row] = outcome.support
+        multipliers = np.ones((len(frames), len(space.taxonomy.classes)), np.int32)
+        return Voters(frames, rigs[frames], np.stack(matrices), multipliers)
 
 
 class _Volumes:
@@ -115,7 +116,7 @@ class _Volumes:
         self._keys: list[bytes] = []
         self._stack: NDArray[np.uint16] = np.empty((0, *grid.shape), np.uint16)
 
-    def of(self, frames: list[Frame]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    def of(self, frames: Sequence[Frame]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """The rig of each frame [n], as rows of the weight volumes [rig, X, Y, Z]."""
         wanted = [frame_weights(frame, self._grid, self._sensor, self._reach, self._near_box) for frame in frames]
         keys = list(dict.fromkeys(key for key, _ in wanted))

@@ -28,9 +28,11 @@ class Voters:
     frames: NDArray[np.int64]
     """Their rows [n] in the label array."""
     rigs: NDArray[np.int64]
-    """Their weight volumes [n], rows of the weight array."""
+    """Their weight volumes [n], rows of the weight array: one a rig, or one a frame."""
     cell_from_voxel: NDArray[np.float64]
     """[n, 3, 4]: target cell coordinates of a source voxel's centre, from its index (i, j, k, 1)."""
+    multipliers: NDArray[np.int32]
+    """[n, classes]: by how much a frame's votes for a class count more; of 0 the frame has no say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +68,30 @@ def cell_from_voxel(
 
 
 def vote(
-    labels: NDArray[np.uint8],
-    weights: NDArray[np.uint16],
-    voters: Voters,
-    shape: tuple[int, int, int],
-    classes: int,
-    confidence: NDArray[np.uint8] | None = None,
+    labels: NDArray[np.uint8], weights: NDArray[np.uint16], voters: Voters, shape: tuple[int, int, int]
 ) -> Outcome:
     """Lets ``voters`` decide each cell of a target grid of ``shape``.
 
-    labels: [frame, X, Y, Z] class ids; UNKNOWN and ids >= ``classes`` do not vote.
-    weights: [rig, X, Y, Z]. confidence: like labels; a vote then counts weight * max(confidence, 1).
+    labels: [frame, X, Y, Z] class ids; UNKNOWN and ids without a multiplier do not vote. weights: [rig, X, Y, Z].
     Raises BadRecipe when the votes of a cell could exceed 32 bits.
     """
-    _refuse_overflow(weights, voters, confidence)
+    _refuse_overflow(weights, voters)
     winner, margin = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
     support = np.empty(shape, np.uint16)
-    inputs = _kernel_inputs(labels, weights, voters, confidence)
     threads = use_threads(_worker_cpus())
-    vote_tiles(*inputs, classes, threads, winner, margin, support)
+    vote_tiles(*_kernel_inputs(labels, weights, voters), threads, winner, margin, support)
     return Outcome(winner, margin, support)
 
 
 def count_votes(
-    labels: NDArray[np.uint8],
-    weights: NDArray[np.uint16],
-    voters: Voters,
-    shape: tuple[int, int, int],
-    classes: int,
-    confidence: NDArray[np.uint8] | None = None,
+    labels: NDArray[np.uint8], weights: NDArray[np.uint16], voters: Voters, shape: tuple[int, int, int]
 ) -> NDArray[np.int32]:
     """The votes [X, Y, Z, class] that ``vote`` decides by; arguments as there."""
-    _refuse_overflow(weights, voters, confidence)
+    _refuse_overflow(weights, voters)
+    labels, weights, multipliers, frames, rigs, matrices, inverses, classes = _kernel_inputs(labels, weights, voters)
     votes = np.zeros((*shape, classes + 2), np.int32)
-    labels, weights, confidence, weigh, frames, rigs, matrices, inverses = _kernel_inputs(
-        labels, weights, voters, confidence
-    )
     for n, (frame, rig) in enumerate(zip(frames, rigs, strict=True)):
-        row = confidence[frame if weigh else 0]
-        cast(labels[frame], weights[rig], row, weigh, matrices[n], inverses[n], 0, 0, n + 1, classes, votes)
+        cast(labels[frame], weights[rig], multipliers[n], matrices[n], inverses[n], 0, 0, n + 1, classes, votes)
     return np.ascontiguousarray(votes[..., :classes])
 
 
@@ -121,38 +108,30 @@ def _worker_cpus() -> int:
     return int(told) if told.isdigit() else len(os.sched_getaffinity(0))
 
 
-def _refuse_overflow(weights: NDArray[np.uint16], voters: Voters, confidence: NDArray[np.uint8] | None) -> None:
-    heaviest = int(weights.max(initial=0)) * (1 if confidence is None else 255)
-    most = _VOTES_PER_CELL * heaviest * len(voters.frames)
+def _refuse_overflow(weights: NDArray[np.uint16], voters: Voters) -> None:
+    heaviest = int(weights.max(initial=0)) * int(voters.multipliers.max(axis=1, initial=0).sum())
     # A target cell coarser than the source voxels holds as many more of their centres.
     finer = max((1.0 / abs(np.linalg.det(matrix[:, :3])) for matrix in voters.cell_from_voxel), default=1.0)
-    if most * max(finer, 1.0) >= 2**31:
+    if _VOTES_PER_CELL * heaviest * max(finer, 1.0) >= 2**31:
         raise BadRecipe(
-            f"{len(voters.frames)} frames of weight {heaviest} could overflow the 32-bit votes of a voxel; "
-            "lower voting.radius"
+            f"the votes of {len(voters.frames)} frames, up to {heaviest} in all, could overflow the 32 bits of a "
+            "voxel; lower voting.radius"
         )
 
 
-def _kernel_inputs(
-    labels: NDArray[np.uint8],
-    weights: NDArray[np.uint16],
-    voters: Voters,
-    confidence: NDArray[np.uint8] | None,
-) -> tuple[Any, ...]:
+def _kernel_inputs(labels: NDArray[np.uint8], weights: NDArray[np.uint16], voters: Voters) -> tuple[Any, ...]:
     """The arguments of the kernel in the one type it is compiled for, with the inverse of each matrix."""
     inverses = np.empty_like(voters.cell_from_voxel)
     for matrix, inverse in zip(voters.cell_from_voxel, inverses, strict=True):
         inverse[:, :3] = np.linalg.inv(matrix[:, :3])
         inverse[:, 3] = -inverse[:, :3] @ matrix[:, 3]
-    weigh = confidence is not None
-    given = confidence if confidence is not None else np.empty((1, 1, 1, 1), np.uint8)
     return (
         np.ascontiguousarray(labels),
         np.ascontiguousarray(weights),
-        np.ascontiguousarray(given),
-        weigh,
+        np.ascontiguousarray(voters.multipliers, np.int32),
         voters.frames,
         voters.rigs,
         np.ascontiguousarray(voters.cell_from_voxel),
         inverses,
+        voters.multipliers.shape[1],
     )

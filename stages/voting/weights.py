@@ -50,6 +50,18 @@ def lidar_weights(centres: NDArray[np.float64], sensor: NDArray[np.float64], rea
     return np.rint(weights * LIDAR_UNIT).astype(np.uint16)
 
 
+def soft_weights(weights: NDArray[np.uint16], confidence: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """``weights`` times the frame's own ``confidence`` in each voxel (0..255), both [X, Y, Z]; at least 1.
+
+    Scaled by the power of two that just keeps the heaviest within 16 bits, the same for all frames of a rig.
+    """
+    shift = max((int(weights.max(initial=0)) * 255).bit_length() - 16, 0)
+    products = weights.astype(np.uint32)
+    products *= confidence
+    products >>= np.uint32(shift)
+    return np.maximum(products, 1).astype(np.uint16)
+
+
 def default_near_box(grid: Grid, size: tuple[float, float, float]) -> Box:
     """A box of ``size`` [m] around the origin of the grid's frame, pushed into the grid: in front of the car when the
     grid is, around it when the grid is."""

@@ -48,7 +48,14 @@ def voters_of(case: dict[str, np.ndarray]) -> Voters:
     move = [np.eye(4) if f == target else np.linalg.inv(poses[target]) @ poses[f] for f in frames]
     grids = (case["voxel_origin"], case["voxel_size"], case["target_origin"], case["target_voxel_size"])
     matrices = np.stack([cell_from_voxel(m, *grids) for m in move])
-    return Voters(frames, np.zeros(len(frames), np.int64), matrices)
+    once = np.ones((len(frames), int(case["n_classes"])), np.int32)
+    return Voters(frames, np.zeros(len(frames), np.int64), matrices, once)
+
+
+def some(voters: Voters, rows: slice | np.ndarray) -> Voters:
+    """Some of the voters, or all in another order."""
+    fields = (voters.frames, voters.rigs, voters.cell_from_voxel, voters.multipliers)
+    return Voters(*(field[rows].copy() for field in fields))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -57,24 +64,23 @@ def test_golden(shared: Path, name: str) -> None:
     weights, voters = weights_of(case), voters_of(case)
     if "weight_x100" in case:
         np.testing.assert_array_equal(weights, case["weight_x100"])
-    shape, classes = tuple(case["target_shape"].tolist()), int(case["n_classes"])
-    arguments = (case["labels"], weights[None], voters, shape, classes)
+    shape = tuple(case["target_shape"].tolist())
+    arguments = (case["labels"], weights[None], voters, shape)
     votes = count_votes(*arguments)
     if "R_max" in case:
         np.testing.assert_allclose(votes / LIDAR_UNIT, case["votes"], atol=0.0005 * case["vote_counts"].max())
     else:
         np.testing.assert_array_equal(votes, case["votes"])
     ones = np.ones((1, *weights.shape), np.uint16)
-    np.testing.assert_array_equal(count_votes(case["labels"], ones, voters, shape, classes), case["vote_counts"])
+    np.testing.assert_array_equal(count_votes(case["labels"], ones, voters, shape), case["vote_counts"])
 
     outcome = vote(*arguments)
     np.testing.assert_array_equal(outcome.winner, case["final_labels"])
     first, second = np.sort(votes, axis=-1)[..., :-3:-1].transpose(3, 0, 1, 2).astype(np.int64)
     total = votes.sum(axis=-1, dtype=np.int64)
     np.testing.assert_array_equal(outcome.margin, (first - second) * 255 // np.maximum(total, 1))
-    each = [Voters(*(field[n : n + 1] for field in (voters.frames, voters.rigs, voters.cell_from_voxel)))
-            for n in range(len(voters.frames))]  # fmt: skip
-    alone = [vote(case["labels"], weights[None], one, shape, classes).support for one in each]
+    each = [some(voters, slice(n, n + 1)) for n in range(len(voters.frames))]
+    alone = [vote(case["labels"], weights[None], one, shape).support for one in each]
     np.testing.assert_array_equal(outcome.support, sum(volume.astype(np.int64) for volume in alone))
     assert max(volume.max() for volume in alone) == 1
 
@@ -94,7 +100,8 @@ def scene(frames: int = 9, shape: tuple[int, int, int] = (40, 36, 10)) -> tuple[
         move = np.eye(4)
         move[:3, :3], move[:3, 3] = rotation, [1.7 * (n - 4), 0.3 * n, 0.05 * n]
         matrices.append(cell_from_voxel(move, (-8, -7, -1), 0.4, (-8, -7, -1), 0.4))
-    return labels, weights, Voters(np.arange(frames), np.arange(frames) % 2, np.stack(matrices))
+    multipliers = generator.integers(0, 4, (frames, 6)).astype(np.int32)
+    return labels, weights, Voters(np.arange(frames), np.arange(frames) % 2, np.stack(matrices), multipliers)
 
 
 def test_agrees_with_the_equations_written_out() -> None:
@@ -102,53 +109,42 @@ def test_agrees_with_the_equations_written_out() -> None:
     shape = labels.shape[1:]
     votes = np.zeros((*shape, 6), np.int64)
     index = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, labels[0].size))])
-    for frame, rig, matrix in zip(voters.frames, voters.rigs, voters.cell_from_voxel, strict=True):
+    support = np.zeros(shape, np.int64)
+    for n, (frame, rig, matrix) in enumerate(zip(voters.frames, voters.rigs, voters.cell_from_voxel, strict=True)):
         cell = np.floor(matrix @ index).astype(int)
-        keep = ((cell >= 0) & (cell < np.array(shape)[:, None])).all(axis=0) & (labels[frame].ravel() != UNKNOWN)
-        np.add.at(votes, (*cell[:, keep], labels[frame].ravel()[keep]), weights[rig].ravel()[keep])
-    np.testing.assert_array_equal(count_votes(labels, weights, voters, shape, 6), votes)
-    np.testing.assert_array_equal(vote(labels, weights, voters, shape, 6).winner, votes.argmax(axis=-1))
+        label = labels[frame].ravel()
+        factor = np.append(voters.multipliers[n], 0)[np.minimum(label, 6)]
+        keep = ((cell >= 0) & (cell < np.array(shape)[:, None])).all(axis=0) & (factor > 0)
+        np.add.at(votes, (*cell[:, keep], label[keep]), (weights[rig].ravel() * factor)[keep])
+        voted = np.zeros(shape, bool)
+        voted[tuple(cell[:, keep])] = True
+        support += voted
+    np.testing.assert_array_equal(count_votes(labels, weights, voters, shape), votes)
+    outcome = vote(labels, weights, voters, shape)
+    np.testing.assert_array_equal(outcome.winner, votes.argmax(axis=-1))
+    np.testing.assert_array_equal(outcome.support, support)
 
 
-@pytest.mark.parametrize("confident", [False, True])
-def test_order_of_frames_and_threads_change_nothing(confident: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_of_frames_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, weights, voters = scene()
-    confidence = np.random.default_rng(1).integers(0, 256, labels.shape).astype(np.uint8) if confident else None
-    back = Voters(voters.frames[::-1].copy(), voters.rigs[::-1].copy(), voters.cell_from_voxel[::-1].copy())
     outcomes = []
-    for threads, order in (("1", voters), ("2", voters), ("1", back)):
+    for threads, order in (("1", voters), ("2", voters), ("1", some(voters, slice(None, None, -1)))):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        outcomes.append(vote(labels, weights, order, labels.shape[1:], 6, confidence))
+        outcomes.append(vote(labels, weights, order, labels.shape[1:]))
     for other in outcomes[1:]:
         for field in ("winner", "margin", "support"):
             np.testing.assert_array_equal(getattr(other, field), getattr(outcomes[0], field))
 
 
-def test_confidence_scales_a_frames_votes_and_never_silences_it() -> None:
-    labels, weights, voters = scene()
-    confidence = np.random.default_rng(2).integers(0, 256, labels.shape).astype(np.uint8)
-    heavy = weights[voters.rigs].astype(np.int64) * np.maximum(confidence, 1)
-    as_weights = Voters(voters.frames, voters.frames, voters.cell_from_voxel)
-    expected = count_votes(labels, heavy.astype(np.uint16), as_weights, labels.shape[1:], 6)
-    np.testing.assert_array_equal(count_votes(labels, weights, voters, labels.shape[1:], 6, confidence), expected)
-    silent = np.zeros_like(labels)
-    np.testing.assert_array_equal(
-        vote(labels, weights, voters, labels.shape[1:], 6, silent).winner,
-        vote(labels, weights, voters, labels.shape[1:], 6).winner,
-    )
-
-
 def test_votes_that_could_overflow_are_refused() -> None:
     labels, weights, voters = scene()
     weights = np.full_like(weights, 65535)
-    confidence = np.full_like(labels, 255)
-    many = Voters(*(np.repeat(field, 10, axis=0) for field in (voters.frames, voters.rigs, voters.cell_from_voxel)))
     with pytest.raises(BadRecipe, match="radius"):
-        vote(labels, weights, many, labels.shape[1:], 6, confidence)
+        vote(labels, weights, some(voters, np.repeat(np.arange(9), 300)), labels.shape[1:])
 
 
 def test_the_threading_layer_survives_threads() -> None:
     labels, weights, voters = scene(2, (8, 8, 4))
-    vote(labels, weights, voters, labels.shape[1:], 6)
+    vote(labels, weights, voters, labels.shape[1:])
     assert numba.threading_layer() == "omp"
     assert use_threads(1) == 1
