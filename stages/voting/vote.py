@@ -75,10 +75,10 @@ def vote(
     labels: [frame, X, Y, Z] class ids; UNKNOWN and ids without a multiplier do not vote. weights: [rig, X, Y, Z].
     Raises BadRecipe when the votes of a cell could exceed 32 bits.
     """
-    _refuse_overflow(weights, voters)
+    refuse_overflow(weights, voters)
     winner, margin = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
     support = np.empty(shape, np.uint16)
-    threads = use_threads(_worker_cpus())
+    threads = use_threads(worker_cpus())
     vote_tiles(*_kernel_inputs(labels, weights, voters), threads, winner, margin, support)
     return Outcome(winner, margin, support)
 
@@ -87,7 +87,7 @@ def count_votes(
     labels: NDArray[np.uint8], weights: NDArray[np.uint16], voters: Voters, shape: tuple[int, int, int]
 ) -> NDArray[np.int32]:
     """The votes [X, Y, Z, class] that ``vote`` decides by; arguments as there."""
-    _refuse_overflow(weights, voters)
+    refuse_overflow(weights, voters)
     labels, weights, multipliers, frames, rigs, matrices, inverses, classes = _kernel_inputs(labels, weights, voters)
     votes = np.zeros((*shape, classes + 2), np.int32)
     for n, (frame, rig) in enumerate(zip(frames, rigs, strict=True)):
@@ -102,13 +102,14 @@ def use_threads(count: int) -> int:
     return count
 
 
-def _worker_cpus() -> int:
+def worker_cpus() -> int:
     """CPUs of this worker: Ray tells its actors in OMP_NUM_THREADS; otherwise whatever the process may run on."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return int(told) if told.isdigit() else len(os.sched_getaffinity(0))
 
 
-def _refuse_overflow(weights: NDArray[np.uint16], voters: Voters) -> None:
+def refuse_overflow(weights: NDArray[np.uint16], voters: Voters) -> None:
+    """Raises BadRecipe when the votes of a cell could exceed 32 bits."""
     heaviest = int(weights.max(initial=0)) * int(voters.multipliers.max(axis=1, initial=0).sum())
     # A target cell coarser than the source voxels holds as many more of their centres.
     finer = max((1.0 / abs(np.linalg.det(matrix[:, :3])) for matrix in voters.cell_from_voxel), default=1.0)
