@@ -71,8 +71,8 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
     empty = multipliers[free]
     says = np.uint16(empty > 0)
     uneven = False
-    for label in range(len(multipliers)):
-        uneven |= (multipliers[label] > 0) != (empty > 0)
+    for class_id in range(len(multipliers)):
+        uneven |= (multipliers[class_id] > 0) != (empty > 0)
     for c in range(totals.shape[0]):
         cx, cy = x + 0.5, y0 + c + 0.5
         sx = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] * 0.5 + matrix[0, 3]
