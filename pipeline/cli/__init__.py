@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from pipeline.cli.bench import app as bench_app
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.export import export
@@ -37,6 +38,7 @@ app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
 app.command()(export)
 app.add_typer(train_app, name="train")
+app.add_typer(bench_app, name="bench")
 app.command()(view)
 app.command()(replay)
 app.command()(demo)
