@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.voting.vote import Outcome, Voters, refuse_overflow, use_threads, worker_cpus
+from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
 
 # The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
 numba.config.THREADING_LAYER = "omp"
@@ -140,7 +140,7 @@ def _decide(votes, totals, covered, free, named, winner, margin, support):  # ty
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def gather_columns(  # type: ignore[no-untyped-def]
-    starts, entries, weights, multipliers, free, frames, rigs, matrices, threads, winner, margin, support
+    starts, entries, weights, volumes, multipliers, free, frames, matrices, threads, winner, margin, support
 ):
     """The whole target; thread ``t`` owns the rows t, t + threads, t + 2 threads, ...
 
@@ -157,7 +157,7 @@ def gather_columns(  # type: ignore[no-untyped-def]
                 for n in range(len(frames)):
                     f = frames[n]
                     _add_frame(
-                        starts[f], entries[f], weights[rigs[n]], multipliers[n], free, matrices[n],
+                        starts[f], entries[f], weights[volumes[f]], multipliers[n], free, matrices[n],
                         x, y0, votes[:columns], totals[:columns], covered[:columns], named[:columns],
                     )  # fmt: skip
                 for c in range(columns):
@@ -166,42 +166,40 @@ def gather_columns(  # type: ignore[no-untyped-def]
 
 
 class Gather:
-    """The votes of the frames of one window on any of its targets."""
+    """Votes of the ballots' frames on any of their targets. Grids of up to 256 heights and 255 classes."""
 
-    def __init__(
-        self, labels: NDArray[np.uint8], weights: NDArray[np.uint16], rigs: NDArray[np.int64], classes: int, free: int
-    ) -> None:
-        """labels: [frame, X, Y, Z] class ids; ids >= ``classes`` do not vote. weights: [rig, X, Y, Z], of which frame
-        n uses volume ``rigs[n]``. Heights up to 256."""
-        frames, x, y, _ = labels.shape
-        self._labels, self._weights, self._rigs = labels, np.ascontiguousarray(weights), rigs
-        self._classes, self._free = classes, free
-        most = max((int(np.count_nonzero(frame != free)) for frame in labels), default=0)
+    def __init__(self, ballots: Ballots) -> None:
+        frames, x, y, _ = ballots.labels.shape
+        self._ballots = ballots
+        self._labels, self._weights = np.ascontiguousarray(ballots.labels), np.ascontiguousarray(ballots.weights)
+        most = max((int(np.count_nonzero(frame != ballots.free_id)) for frame in self._labels), default=0)
         self._starts = np.empty((frames, x * y + 1), np.int32)
         self._entries = np.empty((frames, most), np.uint32)
         self._listed = np.zeros(frames, bool)
 
     def prepare(self, frame: int) -> None:
         """Lists what a frame names besides free. ``vote`` does it for the frames that it meets first."""
-        volume = self._weights[self._rigs[frame]]
-        list_columns(self._labels[frame], volume, self._free, self._classes, self._starts[frame], self._entries[frame])
+        ballots = self._ballots
+        list_columns(
+            self._labels[frame], self._weights[ballots.volumes[frame]], ballots.free_id, ballots.classes,
+            self._starts[frame], self._entries[frame],
+        )  # fmt: skip
         self._listed[frame] = True
 
     def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
-        """Lets ``voters`` decide each cell of a target grid of ``shape``; see ``vote.vote``."""
-        refuse_overflow(self._weights, voters)
+        ballots = self._ballots
+        refuse_overflow(ballots, voters)
         for frame in voters.frames[~self._listed[voters.frames]]:
             self.prepare(int(frame))
-        multipliers = np.zeros((len(voters.frames), self._classes + 1), np.int32)
-        multipliers[:, : self._classes] = voters.multipliers
-        winner, margin = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-        support = np.empty(shape, np.uint16)
-        threads = use_threads(worker_cpus())
+        multipliers = np.zeros((len(voters.frames), ballots.classes + 1), np.int32)
+        multipliers[:, : ballots.classes] = voters.multipliers
+        outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         gather_columns(
-            self._starts, self._entries, self._weights, multipliers, self._free, voters.frames, voters.rigs,
-            voxel_from_cell(voters.cell_from_voxel), threads, winner, margin, support,
+            self._starts, self._entries, self._weights, ballots.volumes, multipliers, ballots.free_id, voters.frames,
+            voxel_from_cell(voters.cell_from_voxel), use_threads(worker_cpus()),
+            outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
-        return Outcome(winner, margin, support)
+        return outcome
 
 
 def voxel_from_cell(cell_from_voxel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,13 +1,17 @@
-"""The kernel of the vote: casts the votes of source frames into tiles of the target and decides each cell.
+"""Forward registration: each voxel of each source frame moves to the target and votes where its centre falls.
 
-The target is cut into tiles that fit a core's cache, and a thread owns whole tiles: nothing is locked, and as votes
-are integers, neither the order of frames and tiles nor the number of threads can change a result.
+The paper's method, exactly (OccFiner, equations 7 to 9). The target is cut into tiles that fit a core's cache, and a
+thread owns whole tiles: nothing is locked, and as votes are integers, neither the order of frames and tiles nor the
+number of threads can change a result.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
 
 # The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
 numba.config.THREADING_LAYER = "omp"
@@ -91,7 +95,7 @@ def _decide(votes, classes, winner, margin, support):  # type: ignore[no-untyped
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def vote_tiles(  # type: ignore[no-untyped-def]
-    labels, weights, multipliers, frames, rigs, matrices, inverses, classes, threads, winner, margin, support
+    labels, weights, volumes, multipliers, frames, matrices, inverses, classes, threads, winner, margin, support
 ):
     """The whole target; thread ``t`` owns the tiles t, t + threads, t + 2 threads, ..."""
     tiles_x = (winner.shape[0] + _TILE - 1) // _TILE
@@ -105,7 +109,46 @@ def vote_tiles(  # type: ignore[no-untyped-def]
             votes[:] = 0
             for n in range(len(frames)):
                 cast(
-                    labels[frames[n]], weights[rigs[n]], multipliers[n], matrices[n], inverses[n],
+                    labels[frames[n]], weights[volumes[frames[n]]], multipliers[n], matrices[n], inverses[n],
                     x0, y0, n + 1, classes, votes,
                 )  # fmt: skip
             _decide(votes, classes, winner[x0:x1, y0:y1], margin[x0:x1, y0:y1], support[x0:x1, y0:y1])
+
+
+class Splat:
+    """Votes of the ballots' frames on any of their targets."""
+
+    def __init__(self, ballots: Ballots) -> None:
+        self._ballots = ballots
+        self._labels, self._weights = np.ascontiguousarray(ballots.labels), np.ascontiguousarray(ballots.weights)
+
+    def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
+        refuse_overflow(self._ballots, voters)
+        outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
+        vote_tiles(
+            self._labels, self._weights, self._ballots.volumes, np.ascontiguousarray(voters.multipliers, np.int32),
+            voters.frames, voters.cell_from_voxel, _inverses(voters), self._ballots.classes,
+            use_threads(worker_cpus()), outcome.winner, outcome.margin, outcome.support,
+        )  # fmt: skip
+        return outcome
+
+    def count(self, voters: Voters, shape: tuple[int, int, int]) -> NDArray[np.int32]:
+        """The votes [X, Y, Z, class] that ``vote`` decides by."""
+        refuse_overflow(self._ballots, voters)
+        classes = self._ballots.classes
+        votes = np.zeros((*shape, classes + 2), np.int32)
+        inverses = _inverses(voters)
+        for n, frame in enumerate(voters.frames):
+            weights = self._weights[self._ballots.volumes[frame]]
+            multipliers, matrix = np.ascontiguousarray(voters.multipliers[n], np.int32), voters.cell_from_voxel[n]
+            cast(self._labels[frame], weights, multipliers, matrix, inverses[n], 0, 0, n + 1, classes, votes)
+        return np.ascontiguousarray(votes[..., :classes])
+
+
+def _inverses(voters: Voters) -> NDArray[np.float64]:
+    """[n, 3, 4]: the inverse of each ``cell_from_voxel``."""
+    result = np.empty_like(voters.cell_from_voxel)
+    for matrix, inverse in zip(voters.cell_from_voxel, result, strict=True):
+        inverse[:, :3] = np.linalg.inv(matrix[:, :3])
+        inverse[:, 3] = -inverse[:, :3] @ matrix[:, 3]
+    return result

@@ -14,11 +14,11 @@ from schemas.geometry import Matrix, rigid
 from schemas.grid import Grid
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
 from schemas.taxonomy import UNKNOWN
-from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights, soft_weights
+from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights, soft_weights, weaken
 from stages.voting.window import sources
 
 if TYPE_CHECKING:
-    from stages.voting.vote import Voters
+    from stages.voting.vote import Ballots, Method, Voters
 
 
 class Registration(Stage):
@@ -29,7 +29,7 @@ class Registration(Stage):
     """
 
     slot: ClassVar[str] = "voting"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
     senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
     writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence", "support")
@@ -48,25 +48,33 @@ class Registration(Stage):
     near_box: tuple[float, float, float] = (25.6, 25.6, 6.4)
     """Size [m] of the box in which a voxel seen by a camera has the highest weight; it lies in front of the car in a
     grid that does, around it otherwise."""
-    weigh_confidence: bool = False
+    method: Literal["splat", "gather"] = "gather"
+    """How votes find their cell: the paper's forward registration, or looked up from the target, without its holes."""
+    weigh_confidence: bool = True
     """Whether a frame's vote also counts with the frame's own confidence in it."""
+    empty_weight: float = Field(default=1.0, gt=0, le=16)
+    """How much a vote for free counts against one for a class, in steps of a sixteenth."""
+    movable_boost: int = Field(default=40, ge=1, le=255)
+    """How much more a frame's own votes for movable classes count in its own voxels: what moves is where this frame
+    sees it, and elsewhere in the next. 1 treats movable classes like all others."""
+    movable_confidence: float = Field(default=0.7, ge=0, le=1)
+    """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
 
     @property
     def halo(self) -> int:
         return self.radius * self.stride
 
     def resources(self, space: LabelSpace) -> Resources:
-        """Two input bytes a voxel over the window and a clip, four output bytes, and the libraries."""
+        """Two input bytes, two of weight and a list of what is not free over the window and a clip; four output bytes a
+        voxel of a clip; and the libraries."""
         frames = 2 * self.halo + 32
-        return Resources(memory=(500 << 20) + 2 * frames * space.grid.voxels + 4 * 32 * space.grid.voxels)
+        return Resources(memory=(500 << 20) + 5 * frames * space.grid.voxels + 4 * 32 * space.grid.voxels)
 
     def setup(self, space: LabelSpace, device: str) -> Process:
         volumes = _Volumes(self, space.grid)
         return lambda clip, inputs: self._process(clip, inputs, space, volumes)
 
     def _process(self, clip: Clip, inputs: Inputs, space: LabelSpace, volumes: _Volumes) -> Arrays:
-        from stages.voting.vote import vote
-
         shape = (clip.frames, *space.grid.shape)
         result: Arrays = {
             "semantics": np.full(shape, UNKNOWN, np.uint8),
@@ -74,35 +82,72 @@ class Registration(Stage):
             "support": np.zeros(shape, np.uint16),
         }
         poses = [_world_from_grid(clip.log, frame, space.grid) for frame in inputs.frames]
-        labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
-        rigs, weights = volumes.of(inputs.frames)
-        if self.weigh_confidence:
-            weights = np.stack(
-                [soft_weights(weights[r], c) for r, c in zip(rigs, inputs.arrays["confidence"], strict=True)]
-            )
-            rigs = np.arange(len(inputs.frames))
+        method = _methods()[self.method](self._ballots(inputs, space, volumes))
         for row in range(clip.frames):
             target = clip.start - inputs.first + row
             voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
-            outcome = vote(labels, weights, self._voters(target, voters, rigs, space), space.grid.shape)
+            outcome = method.vote(self._voters(target, voters, space), space.grid.shape)
             result["semantics"][row] = np.where(outcome.support > 0, outcome.winner, UNKNOWN)
             result["confidence"][row] = outcome.margin
             result["support"][row] = outcome.support
         return result
 
-    def _voters(
-        self, target: int, voters: list[tuple[int, Matrix]], rigs: NDArray[np.int64], space: LabelSpace
-    ) -> Voters:
+    def _ballots(self, inputs: Inputs, space: LabelSpace, volumes: _Volumes) -> Ballots:
+        from stages.voting.vote import Ballots
+
+        labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
+        confidence = inputs.arrays["confidence"].astype(np.uint8, copy=False)
+        which, weights = volumes.of(inputs.frames)
+        if self.weigh_confidence or self.movable_boost > 1:
+            frames = zip(which, labels, confidence, strict=True)
+            weights = np.stack([self._weights(weights[n], label, sure, _movable(space)) for n, label, sure in frames])
+            which = np.arange(len(weights))
+        return Ballots(labels, weights, which, len(space.taxonomy.classes), space.taxonomy.free_id)
+
+    def _weights(
+        self,
+        rig: NDArray[np.uint16],
+        labels: NDArray[np.uint8],
+        confidence: NDArray[np.uint8],
+        movable: NDArray[np.bool_],
+    ) -> NDArray[np.uint16]:
+        """What the votes of one frame count, from its rig's weights; all [X, Y, Z]."""
+        weights = soft_weights(rig, confidence) if self.weigh_confidence else rig.copy()
+        if self.movable_boost > 1:
+            weaken(weights, labels, confidence, movable, self.movable_confidence, self.movable_boost)
+        return weights
+
+    def _voters(self, target: int, voters: list[tuple[int, Matrix]], space: LabelSpace) -> Voters:
         from stages.voting.vote import Voters, cell_from_voxel
 
-        grid = space.grid
+        grid, taxonomy = space.grid, space.taxonomy
         frames = np.array([frame for frame, _ in voters])
         matrices = [
             cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
             for _, target_from_source in voters
         ]
-        multipliers = np.ones((len(frames), len(space.taxonomy.classes)), np.int32)
-        return Voters(frames, rigs[frames], np.stack(matrices), multipliers)
+        multipliers = np.full((len(frames), len(taxonomy.classes)), _ONE, np.int32)
+        multipliers[:, taxonomy.free_id] = round(self.empty_weight * _ONE)
+        multipliers[np.ix_(frames == target, _movable(space)[: len(taxonomy.classes)])] *= self.movable_boost
+        return Voters(frames, np.stack(matrices), multipliers)
+
+
+_ONE = 16
+"""The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
+
+
+def _movable(space: LabelSpace) -> NDArray[np.bool_]:
+    """By class id [256], whether things of the class can move."""
+    result = np.zeros(256, bool)
+    result[: len(space.taxonomy.classes)] = [entry.movable for entry in space.taxonomy.classes]
+    return result
+
+
+def _methods() -> dict[str, type[Method]]:
+    from stages.voting.gather import Gather
+    from stages.voting.splat import Splat
+
+    return {"splat": Splat, "gather": Gather}
 
 
 class _Volumes:

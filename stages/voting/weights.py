@@ -21,6 +21,7 @@ Box = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Lower and upper corner [m]."""
 
 CAMERA_HIGH, CAMERA_MEDIUM, CAMERA_LOW = 100, 10, 1  # the paper's 1, 0.1 and 0.01
+UNIFORM = 100
 LIDAR_UNIT = 1000  # 10 becomes 10,000: steps of 0.001
 _LIDAR_MAX, _LIDAR_MIN = 10.0, 0.1
 
@@ -62,6 +63,22 @@ def soft_weights(weights: NDArray[np.uint16], confidence: NDArray[np.uint8]) -> 
     return np.maximum(products, 1).astype(np.uint16)
 
 
+def weaken(
+    weights: NDArray[np.uint16],
+    labels: NDArray[np.uint8],
+    confidence: NDArray[np.uint8],
+    classes: NDArray[np.bool_],
+    least: float,
+    by: int,
+) -> None:
+    """Divides, in place, the ``weights`` of votes for some ``classes`` by ``by`` where confidence / 255 < ``least``.
+
+    weights, labels and confidence [X, Y, Z]; classes [256], by class id; at least 1 is left.
+    """
+    weak = classes[labels] & (confidence < least * 255)
+    weights[weak] = np.maximum(weights[weak] // by, 1)
+
+
 def default_near_box(grid: Grid, size: tuple[float, float, float]) -> Box:
     """A box of ``size`` [m] around the origin of the grid's frame, pushed into the grid: in front of the car when the
     grid is, around it when the grid is."""
@@ -96,4 +113,4 @@ def frame_weights(
         sweep = frame.sweep
         position = np.zeros(3) if sweep is None else (inverse(ego_from_grid) @ sweep.ego_from_lidar)[:3, 3]
         return position.tobytes(), lambda: lidar_weights(grid.centres(), position, reach)
-    return b"", lambda: np.ones(grid.shape, np.uint16)
+    return b"", lambda: np.full(grid.shape, UNIFORM, np.uint16)

@@ -5,20 +5,20 @@ import pytest
 
 from schemas.taxonomy import UNKNOWN
 from stages.voting.gather import Gather, voxel_from_cell
-from stages.voting.vote import Outcome, Voters, cell_from_voxel, vote
+from stages.voting.splat import Splat
+from stages.voting.vote import Ballots, Outcome, Voters, cell_from_voxel
 
 SHAPE = (40, 36, 10)
 CLASSES = 6
 
 
-def scene(free: int, tilt: float = 0.05, frames: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray, Voters]:
+def scene(free: int, tilt: float = 0.05, frames: int = 9) -> tuple[Ballots, Voters]:
     """Random labels, mostly ``free``, two weight volumes, and poses that turn, pitch and roll."""
     draw = np.random.default_rng(7)
     labels = draw.integers(0, CLASSES, (frames, *SHAPE)).astype(np.uint8)
     labels[draw.random(labels.shape) < 0.6] = free
     labels[draw.random(labels.shape) < 0.05] = UNKNOWN
     weights = draw.integers(0, 50, (2, *SHAPE)).astype(np.uint16)
-    rigs = np.arange(frames) % 2
     matrices = []
     for n in range(frames):
         yaw, pitch = 0.2 * (n - 4), tilt * np.sin(n)
@@ -29,10 +29,11 @@ def scene(free: int, tilt: float = 0.05, frames: int = 9) -> tuple[np.ndarray, n
         move[:3, :3], move[:3, 3] = rotation, [1.7 * (n - 4), 0.3 * n, 0.05 * n]
         matrices.append(cell_from_voxel(move, (-8, -7, -1), 0.4, (-8, -7, -1), 0.4))
     multipliers = draw.integers(0, 4, (frames, CLASSES)).astype(np.int32)
-    return labels, weights, rigs, Voters(np.arange(frames), rigs, np.stack(matrices), multipliers)
+    ballots = Ballots(labels, weights, np.arange(frames) % 2, CLASSES, free)
+    return ballots, Voters(np.arange(frames), np.stack(matrices), multipliers)
 
 
-def written_out(labels: np.ndarray, weights: np.ndarray, voters: Voters) -> tuple[np.ndarray, np.ndarray]:
+def written_out(ballots: Ballots, voters: Voters) -> tuple[np.ndarray, np.ndarray]:
     """Votes [X, Y, Z, class] and support [X, Y, Z] by looking up each cell's centre in each frame."""
     votes, support = np.zeros((*SHAPE, CLASSES), np.int64), np.zeros(SHAPE, np.int64)
     centres = np.indices(SHAPE).reshape(3, -1) + 0.5
@@ -40,9 +41,10 @@ def written_out(labels: np.ndarray, weights: np.ndarray, voters: Voters) -> tupl
         source = np.floor(matrix[:, :3] @ centres + matrix[:, 3:]).astype(int)
         inside = np.flatnonzero(((source >= 0) & (source < np.array(SHAPE)[:, None])).all(axis=0))
         voxel = tuple(source[:, inside])
-        label = labels[voters.frames[n]][voxel]
+        frame = voters.frames[n]
+        label = ballots.labels[frame][voxel]
         factor = np.append(voters.multipliers[n], 0)[np.minimum(label, CLASSES)]
-        weight = weights[voters.rigs[n]][voxel] * factor
+        weight = ballots.weights[ballots.volumes[frame]][voxel] * factor
         cells = np.stack(np.unravel_index(inside, SHAPE))
         says = factor > 0
         votes[(*cells[:, says], label[says])] += weight[says]
@@ -53,9 +55,9 @@ def written_out(labels: np.ndarray, weights: np.ndarray, voters: Voters) -> tupl
 @pytest.mark.parametrize("free", [0, 5], ids=["free first", "free last"])
 @pytest.mark.parametrize("tilt", [0.0, 0.05, 1.2])
 def test_equals_its_definition(free: int, tilt: float) -> None:
-    labels, weights, rigs, voters = scene(free, tilt)
-    votes, support = written_out(labels, weights, voters)
-    outcome = Gather(labels, weights, rigs, CLASSES, free).vote(voters, SHAPE)
+    ballots, voters = scene(free, tilt)
+    votes, support = written_out(ballots, voters)
+    outcome = Gather(ballots).vote(voters, SHAPE)
     np.testing.assert_array_equal(outcome.winner, votes.argmax(axis=-1))
     np.testing.assert_array_equal(outcome.support, support)
     first, second = np.sort(votes, axis=-1)[..., :-3:-1].transpose(3, 0, 1, 2)
@@ -64,13 +66,11 @@ def test_equals_its_definition(free: int, tilt: float) -> None:
 
 
 def test_a_frame_votes_for_itself_as_in_the_splat() -> None:
-    labels, weights, rigs, voters = scene(0)
-    alone = Voters(
-        voters.frames[4:5], rigs[4:5], cell_from_voxel(np.eye(4), 0, 1, 0, 1)[None], np.ones((1, CLASSES), np.int32)
-    )
+    ballots, voters = scene(0)
+    alone = Voters(voters.frames[4:5], cell_from_voxel(np.eye(4), 0, 1, 0, 1)[None], np.ones((1, CLASSES), np.int32))
     gathered, splatted = (
-        Gather(labels, weights, rigs, CLASSES, 0).vote(alone, SHAPE),
-        vote(labels, weights, alone, SHAPE),
+        Gather(ballots).vote(alone, SHAPE),
+        Splat(ballots).vote(alone, SHAPE),
     )
     assert equal(gathered, splatted)
 
@@ -80,17 +80,17 @@ def equal(a: Outcome, b: Outcome) -> bool:
 
 
 def test_order_of_frames_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, weights, rigs, voters = scene(0)
-    fields = (voters.frames, voters.rigs, voters.cell_from_voxel, voters.multipliers)
+    ballots, voters = scene(0)
+    fields = (voters.frames, voters.cell_from_voxel, voters.multipliers)
     back = Voters(*(field[::-1].copy() for field in fields))
     outcomes = []
     for threads, order in (("1", voters), ("2", voters), ("1", back)):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        outcomes.append(Gather(labels, weights, rigs, CLASSES, 0).vote(order, SHAPE))
+        outcomes.append(Gather(ballots).vote(order, SHAPE))
     assert equal(outcomes[1], outcomes[0]) and equal(outcomes[2], outcomes[0])
 
 
 def test_a_second_target_finds_a_clean_slate() -> None:
-    labels, weights, rigs, voters = scene(0)
-    gather = Gather(labels, weights, rigs, CLASSES, 0)
+    ballots, voters = scene(0)
+    gather = Gather(ballots)
     assert equal(gather.vote(voters, SHAPE), gather.vote(voters, SHAPE))

@@ -16,7 +16,7 @@ from stages.voting.stage import Registration
 GRID = Grid(origin=(0.0, -3.2, -1.0), voxel_size=0.4, shape=(20, 16, 5), frame="lidar")
 SPACE = LabelSpace(GRID, TAXONOMIES["semantickitti"])
 FRAMES = 32
-PLAIN = {"kind": "registration", "sensor": "uniform"}
+PLAIN = {"kind": "registration", "sensor": "uniform", "movable_boost": 1}
 
 
 def log(step: float = 0.55) -> tuple[tuple[Frame, ...], Arrays]:
@@ -60,6 +60,46 @@ def test_neighbours_correct_noise() -> None:
     reference = run(Registration(**PLAIN, radius=25), Clip("a", 10, 20), frames, clean)["semantics"]
     before = (arrays["semantics"][10:20] == reference).mean()
     assert (result["semantics"] == reference).mean() > 0.99 > 0.92 > before
+
+
+def crossing() -> tuple[tuple[Frame, ...], Arrays]:
+    """A standing car watches road on which another, of 3 x 3 x 2 voxels, drives a voxel a frame along y."""
+    frames, _ = log(step=0.0)
+    semantics = np.zeros((FRAMES, *GRID.shape), np.uint8)
+    semantics[:, :, :, 0] = 9
+    for index in range(FRAMES):
+        semantics[index, 8:11, max(index // 2 - 3, 0) : index // 2, 1:3] = 1
+    return frames, {"semantics": semantics, "confidence": np.full_like(semantics, 230)}
+
+
+@pytest.mark.parametrize("method", ["splat", "gather"])
+def test_what_moves_stays_where_it_is_and_leaves_no_trail(method: str) -> None:
+    frames, arrays = crossing()
+    stage = Registration(kind="registration", radius=10, method=method)
+    result = run(stage, Clip("a", 10, 20), frames, arrays)
+    np.testing.assert_array_equal(result["semantics"], arrays["semantics"][10:20])
+    plain = run(stage.model_copy(update={"movable_boost": 1}), Clip("a", 10, 20), frames, arrays)
+    assert not np.array_equal(plain["semantics"], arrays["semantics"][10:20]), "the scene would prove nothing"
+
+
+def test_a_movable_thing_of_which_a_frame_is_not_sure_is_voted_away() -> None:
+    frames, arrays = crossing()
+    arrays["semantics"][14, 2:5, 2:5, 1:3] = 6
+    arrays["confidence"][14, 2:5, 2:5, 1:3] = 150
+    result = run(Registration(kind="registration", radius=10), Clip("a", 14, 15), frames, arrays)
+    assert not (result["semantics"] == 6).any()
+    arrays["confidence"][14, 2:5, 2:5, 1:3] = 190
+    sure = run(Registration(kind="registration", radius=10), Clip("a", 14, 15), frames, arrays)
+    assert (sure["semantics"] == 6).sum() == 18
+
+
+def test_empty_votes_have_a_weight_of_their_own() -> None:
+    frames, arrays = log(step=0.0)
+    arrays["semantics"][:] = 0
+    arrays["semantics"][:12, 5, 5, 2] = 15  # seen in 12 of 32 frames
+    for weight, expected in ((1.0, 0), (0.5, 15)):
+        stage = Registration(**PLAIN, radius=40, empty_weight=weight)
+        assert run(stage, Clip("a", 16, 17), frames, arrays)["semantics"][0, 5, 5, 2] == expected
 
 
 def test_a_frame_without_labels_is_filled_by_its_neighbours() -> None:

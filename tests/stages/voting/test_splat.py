@@ -9,7 +9,8 @@ import pytest
 from schemas.drive_log import Camera
 from schemas.errors import BadRecipe
 from schemas.taxonomy import UNKNOWN
-from stages.voting.vote import Voters, cell_from_voxel, count_votes, use_threads, vote
+from stages.voting.splat import Splat
+from stages.voting.vote import Ballots, Voters, cell_from_voxel, use_threads
 from stages.voting.weights import LIDAR_UNIT, camera_weights, lidar_weights
 
 CASES = [
@@ -49,12 +50,12 @@ def voters_of(case: dict[str, np.ndarray]) -> Voters:
     grids = (case["voxel_origin"], case["voxel_size"], case["target_origin"], case["target_voxel_size"])
     matrices = np.stack([cell_from_voxel(m, *grids) for m in move])
     once = np.ones((len(frames), int(case["n_classes"])), np.int32)
-    return Voters(frames, np.zeros(len(frames), np.int64), matrices, once)
+    return Voters(frames, matrices, once)
 
 
 def some(voters: Voters, rows: slice | np.ndarray) -> Voters:
     """Some of the voters, or all in another order."""
-    fields = (voters.frames, voters.rigs, voters.cell_from_voxel, voters.multipliers)
+    fields = (voters.frames, voters.cell_from_voxel, voters.multipliers)
     return Voters(*(field[rows].copy() for field in fields))
 
 
@@ -65,27 +66,30 @@ def test_golden(shared: Path, name: str) -> None:
     if "weight_x100" in case:
         np.testing.assert_array_equal(weights, case["weight_x100"])
     shape = tuple(case["target_shape"].tolist())
-    arguments = (case["labels"], weights[None], voters, shape)
-    votes = count_votes(*arguments)
+    classes = int(case["n_classes"])
+    every = np.zeros(len(case["labels"]), np.int64)
+    method = Splat(Ballots(case["labels"], weights[None], every, classes, 0))
+    votes = method.count(voters, shape)
     if "R_max" in case:
         np.testing.assert_allclose(votes / LIDAR_UNIT, case["votes"], atol=0.0005 * case["vote_counts"].max())
     else:
         np.testing.assert_array_equal(votes, case["votes"])
     ones = np.ones((1, *weights.shape), np.uint16)
-    np.testing.assert_array_equal(count_votes(case["labels"], ones, voters, shape), case["vote_counts"])
+    once = Splat(Ballots(case["labels"], ones, every, classes, 0))
+    np.testing.assert_array_equal(once.count(voters, shape), case["vote_counts"])
 
-    outcome = vote(*arguments)
+    outcome = method.vote(voters, shape)
     np.testing.assert_array_equal(outcome.winner, case["final_labels"])
     first, second = np.sort(votes, axis=-1)[..., :-3:-1].transpose(3, 0, 1, 2).astype(np.int64)
     total = votes.sum(axis=-1, dtype=np.int64)
     np.testing.assert_array_equal(outcome.margin, (first - second) * 255 // np.maximum(total, 1))
     each = [some(voters, slice(n, n + 1)) for n in range(len(voters.frames))]
-    alone = [vote(case["labels"], weights[None], one, shape).support for one in each]
+    alone = [method.vote(one, shape).support for one in each]
     np.testing.assert_array_equal(outcome.support, sum(volume.astype(np.int64) for volume in alone))
     assert max(volume.max() for volume in alone) == 1
 
 
-def scene(frames: int = 9, shape: tuple[int, int, int] = (40, 36, 10)) -> tuple[np.ndarray, np.ndarray, Voters]:
+def scene(frames: int = 9, shape: tuple[int, int, int] = (40, 36, 10)) -> tuple[Ballots, Voters]:
     """Random labels, weights and poses that turn, pitch and roll."""
     generator = np.random.default_rng(5)
     labels = generator.integers(0, 7, (frames, *shape)).astype(np.uint8)
@@ -101,50 +105,53 @@ def scene(frames: int = 9, shape: tuple[int, int, int] = (40, 36, 10)) -> tuple[
         move[:3, :3], move[:3, 3] = rotation, [1.7 * (n - 4), 0.3 * n, 0.05 * n]
         matrices.append(cell_from_voxel(move, (-8, -7, -1), 0.4, (-8, -7, -1), 0.4))
     multipliers = generator.integers(0, 4, (frames, 6)).astype(np.int32)
-    return labels, weights, Voters(np.arange(frames), np.arange(frames) % 2, np.stack(matrices), multipliers)
+    ballots = Ballots(labels, weights, np.arange(frames) % 2, 6, 0)
+    return ballots, Voters(np.arange(frames), np.stack(matrices), multipliers)
 
 
 def test_agrees_with_the_equations_written_out() -> None:
-    labels, weights, voters = scene()
-    shape = labels.shape[1:]
+    ballots, voters = scene()
+    shape = ballots.labels.shape[1:]
     votes = np.zeros((*shape, 6), np.int64)
-    index = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, labels[0].size))])
+    index = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, ballots.labels[0].size))])
     support = np.zeros(shape, np.int64)
-    for n, (frame, rig, matrix) in enumerate(zip(voters.frames, voters.rigs, voters.cell_from_voxel, strict=True)):
+    for n, (frame, matrix) in enumerate(zip(voters.frames, voters.cell_from_voxel, strict=True)):
         cell = np.floor(matrix @ index).astype(int)
-        label = labels[frame].ravel()
+        label = ballots.labels[frame].ravel()
         factor = np.append(voters.multipliers[n], 0)[np.minimum(label, 6)]
         keep = ((cell >= 0) & (cell < np.array(shape)[:, None])).all(axis=0) & (factor > 0)
-        np.add.at(votes, (*cell[:, keep], label[keep]), (weights[rig].ravel() * factor)[keep])
+        np.add.at(
+            votes, (*cell[:, keep], label[keep]), (ballots.weights[ballots.volumes[frame]].ravel() * factor)[keep]
+        )
         voted = np.zeros(shape, bool)
         voted[tuple(cell[:, keep])] = True
         support += voted
-    np.testing.assert_array_equal(count_votes(labels, weights, voters, shape), votes)
-    outcome = vote(labels, weights, voters, shape)
+    np.testing.assert_array_equal(Splat(ballots).count(voters, shape), votes)
+    outcome = Splat(ballots).vote(voters, shape)
     np.testing.assert_array_equal(outcome.winner, votes.argmax(axis=-1))
     np.testing.assert_array_equal(outcome.support, support)
 
 
 def test_order_of_frames_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, weights, voters = scene()
+    ballots, voters = scene()
     outcomes = []
     for threads, order in (("1", voters), ("2", voters), ("1", some(voters, slice(None, None, -1)))):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        outcomes.append(vote(labels, weights, order, labels.shape[1:]))
+        outcomes.append(Splat(ballots).vote(order, ballots.labels.shape[1:]))
     for other in outcomes[1:]:
         for field in ("winner", "margin", "support"):
             np.testing.assert_array_equal(getattr(other, field), getattr(outcomes[0], field))
 
 
 def test_votes_that_could_overflow_are_refused() -> None:
-    labels, weights, voters = scene()
-    weights = np.full_like(weights, 65535)
+    ballots, voters = scene()
+    ballots.weights[:] = 65535
     with pytest.raises(BadRecipe, match="radius"):
-        vote(labels, weights, some(voters, np.repeat(np.arange(9), 300)), labels.shape[1:])
+        Splat(ballots).vote(some(voters, np.repeat(np.arange(9), 300)), ballots.labels.shape[1:])
 
 
 def test_the_threading_layer_survives_threads() -> None:
-    labels, weights, voters = scene(2, (8, 8, 4))
-    vote(labels, weights, voters, labels.shape[1:])
+    ballots, voters = scene(2, (8, 8, 4))
+    Splat(ballots).vote(voters, (8, 8, 4))
     assert numba.threading_layer() == "omp"
     assert use_threads(1) == 1
