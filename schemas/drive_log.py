@@ -97,6 +97,8 @@ class DriveLog:
     digest: str
     frames: tuple[Frame, ...]
     warnings: tuple[str, ...] = ()
+    world: str | None = None
+    """Name of the frame that the poses are in, which logs of equal name share; None: a frame of this log alone."""
 
     def part(self, start: int, stop: int) -> DriveLog:
         """The same log with the frames [start, stop) only."""

@@ -31,7 +31,8 @@ def read_scene(tables: Any, root: Path, token: str) -> DriveLog:
         raise BadLog(f"scene {scene['name']} has no samples")
     reading = _SceneReading(tables, root, scene["name"])
     frames = tuple(reading.frame(index, sample) for index, sample in enumerate(samples))
-    return DriveLog(scene["name"], reading.digest.hexdigest(), frames, tuple(reading.warnings(frames)))
+    location = tables.get("log", scene["log_token"])["location"]
+    return DriveLog(scene["name"], reading.digest.hexdigest(), frames, tuple(reading.warnings(frames)), location)
 
 
 def _samples(tables: Any, scene: Row) -> Iterator[Row]:

@@ -165,7 +165,7 @@ class _Scene:
                 "logfile": logfile,
                 "vehicle": "town",
                 "date_captured": "2023-11-14",
-                "location": "town",
+                "location": logfile,
             }
         ]
         tables["scene"] = [

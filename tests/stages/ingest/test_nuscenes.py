@@ -39,6 +39,12 @@ def edit(root: Path, table: str, change) -> None:
     os.utime(scene, ns=(1, scene.stat().st_mtime_ns + 1))
 
 
+def test_scenes_of_one_place_share_a_world(root: Path) -> None:
+    assert only(root).world == "town-test-3"
+    edit(root, "log", lambda rows: rows[0].update(location="singapore-onenorth"))
+    assert only(root).world == "singapore-onenorth"
+
+
 def test_a_missing_scan_is_reported_and_shifts_nothing(root: Path) -> None:
     whole = only(root)
     whole.frames[1].sweep.path.unlink()
