@@ -11,6 +11,7 @@ from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.export import export
 from pipeline.cli.logs import app as logs_app
+from pipeline.cli.map import map_
 from pipeline.cli.plan import plan
 from pipeline.cli.replay import replay
 from pipeline.cli.run import run
@@ -37,6 +38,7 @@ app.command()(status)
 app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
 app.command()(export)
+app.command("map")(map_)
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
 app.command()(view)

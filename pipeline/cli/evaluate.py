@@ -46,7 +46,7 @@ def evaluate(
     if at == "points":
         columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
     console = Console()
-    console.print(_table(columns))
+    console.print(score_table(columns))
     console.print(
         f"{evaluation.frames} frames scored at {at}" + (f"; {evaluation.note()}" if evaluation.note() else "")
     )
@@ -61,7 +61,7 @@ _MEASURES = {
 }  # fmt: skip
 
 
-def _table(columns: dict[str, Scores]) -> Table:
+def score_table(columns: dict[str, Scores]) -> Table:
     """Percent; one column per range or baseline, the measures first, then the classes."""
     from rich.table import Table
 

@@ -1,0 +1,82 @@
+"""``occlabel map``: all logs of a version as one map of what stands still."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.evaluate import score_table
+from pipeline.cli.options import LogIds, LogsRoot, ReaderName
+
+if TYPE_CHECKING:
+    from schemas.city_map import Contribution
+
+
+def map_(
+    version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="The version to fuse.")],
+    logs: LogsRoot,
+    out: Annotated[str, typer.Option("--out", help="The map to make or to extend: a folder or an s3:// URL.")],
+    log: LogIds = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Logs to work on at the same time, each in about 2 GB.")] = 1,
+    world: Annotated[
+        str | None, typer.Option("--world", help="Of a map of several worlds, the one to write to files.")
+    ] = None,
+    ply: Annotated[Path | None, typer.Option("--ply", help="Also write the occupied voxels as a point cloud.")] = None,
+    picture: Annotated[Path | None, typer.Option("--picture", help="Also draw it from above, as a PNG.")] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="Also score it against the voxel truth of LOGS, static classes only.")
+    ] = False,
+    scores_out: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="With --score: also write the scores as JSON.")
+    ] = None,
+    reader: ReaderName = None,
+) -> None:
+    """Fuse the labels of a version into a map of the static classes, sparse and in tiles.
+
+    LOGS are the logs that the version was made from: they have the poses. Run it again with a version that has more or
+    other logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
+    """
+    from pipeline.city_map import make_map
+    from pipeline.map_files import draw_map, export_ply
+    from pipeline.map_score import score_map
+    from pipeline.versions import open_version
+    from schemas.errors import OcclabelError
+    from stages.ingest.recognise import open_logs
+    from workers.map_store import MapStore
+
+    if scores_out is not None and not score:
+        raise OcclabelError("--json writes the scores of --score; give both")
+    opened, root = open_version(version), open_logs(logs, reader)
+    target = MapStore(out)
+
+    def log_done(contribution: Contribution) -> None:
+        typer.echo(f"log {contribution.log}: {contribution.frames} frames in {len(contribution.tiles)} tiles")
+
+    report = make_map(opened, root, target, log, jobs, log_done)
+    for name in report.poseless:
+        typer.echo(f"log {name} has no poses and is not in the map", err=True)
+    index = report.index
+    kept = len(index.contributions) - len(report.computed), len(index.tiles) - report.tiles
+    voxels = sum(tile.occupied for tile in index.tiles)
+    typer.echo(
+        f"{target.location}: {voxels:,} static voxels in {len(index.tiles)} tiles of {len(index.contributions)} logs; "
+        f"{kept[0]} logs and {kept[1]} tiles were up to date"
+    )
+    if ply is not None:
+        typer.echo(f"wrote {export_ply(target, index, world, ply):,} voxels to {ply}")
+    if picture is not None:
+        draw_map(target, index, world, picture)
+        typer.echo(f"wrote {picture}")
+    if score:
+        from rich.console import Console
+
+        found = score_map(target, index, root)
+        console = Console()
+        console.print(score_table({"map": found.scores}))
+        console.print(f"scored against the truth of {found.frames} frames, static classes only")
+        if scores_out is not None:
+            scores_out.parent.mkdir(parents=True, exist_ok=True)
+            scores_out.write_text(json.dumps({"frames": found.frames, **found.scores.facts()}, indent=1) + "\n")

@@ -1,0 +1,125 @@
+"""A city map seen from above, as maps are: x to the right, y up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from schemas.taxonomy import Taxonomy
+from stages.mapping.ballot import ballot
+from stages.mapping.blocks import BLOCK, TILE, Tile
+from stages.mapping.decide import MapBlocks
+
+_BACKGROUND = (24, 26, 30)
+_INK = (20, 20, 20)
+_SIDE = TILE * BLOCK
+"""Cells along an edge of a tile."""
+_LARGEST = 8192
+"""Pixels along an edge of the picture that are not exceeded by more than a tile."""
+_SMALLEST = 640
+_TALL = 6.4
+"""Metres above the lowest voxel of a column at which its colour is brightest."""
+_LINE = 16
+
+
+def city_picture(
+    tiles: Iterable[tuple[Tile, MapBlocks]], places: list[Tile], voxel_size: float, taxonomy: Taxonomy, title: str
+) -> Image.Image:
+    """The highest occupied voxel of each column in its class colour, with a legend and a scale.
+
+    ``places`` are the tiles that the picture spans; ``tiles`` yields them one at a time. A voxel is brighter the
+    higher it stands above the lowest one of its column. A large city is drawn coarser, a small one enlarged.
+    """
+    low, high = np.min(places, axis=0), np.max(places, axis=0) + 1
+    step = 1
+    while (high - low).max() * _SIDE // step > _LARGEST and step < _SIDE:
+        step *= 2
+    size = (high - low) * _SIDE // step
+    canvas = np.full((*size, 3), _BACKGROUND, np.uint8)
+    seen: set[int] = set()
+    for place, blocks in tiles:
+        label, height, occupied = _columns(blocks, place, taxonomy)
+        label, height, occupied = _coarser(label, height, occupied, step)
+        shade = 0.6 + 0.4 * np.minimum(height * voxel_size / _TALL, 1.0)
+        x, y = (np.array(place) - low) * _SIDE // step
+        part = canvas[x : x + len(label), y : y + len(label)]
+        part[occupied] = (taxonomy.colours[label] * shade[..., None])[occupied].astype(np.uint8)
+        seen |= set(np.unique(label[occupied]).tolist())
+    drawn = (canvas != _BACKGROUND).any(axis=2)
+    xs, ys = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if len(xs):  # without the empty rim
+        canvas = canvas[xs[0] : xs[-1] + 1, ys[0] : ys[-1] + 1]
+    image = Image.fromarray(canvas.transpose(1, 0, 2)[::-1])
+    zoom = max(1, _SMALLEST // max(image.size))
+    image = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
+    return _framed(image, voxel_size * step / zoom, sorted(seen), taxonomy, title)
+
+
+def write_picture(image: Image.Image, path: Path) -> None:
+    """Writes the PNG, with the folder that it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, format="PNG")
+
+
+def _columns(
+    part: MapBlocks, place: Tile, taxonomy: Taxonomy
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
+    """Of each column of a tile [256, 256]: the class of its highest occupied voxel, how many cells it stands above the
+    lowest one, and whether there is any."""
+    block, x, y, z = np.nonzero(np.isin(part.semantics, ballot(taxonomy).label_of[1:]))
+    label = np.zeros((_SIDE, _SIDE), np.uint8)
+    top = np.full((_SIDE, _SIDE), np.iinfo(np.int64).min)
+    bottom = np.full((_SIDE, _SIDE), np.iinfo(np.int64).max)
+    index = part.blocks.astype(np.int64)
+    i, j = (index[block, axis] * BLOCK + cell - place[axis] * _SIDE for axis, cell in ((0, x), (1, y)))
+    height = index[block, 2] * BLOCK + z
+    np.maximum.at(top, (i, j), height)
+    np.minimum.at(bottom, (i, j), height)
+    highest = height == top[i, j]
+    label[i[highest], j[highest]] = part.semantics[block, x, y, z][highest]
+    occupied = bottom <= top
+    return label, np.where(occupied, top - np.minimum(bottom, top), 0), occupied
+
+
+def _coarser(
+    label: NDArray[np.uint8], height: NDArray[np.int64], occupied: NDArray[np.bool_], step: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
+    """One pixel for ``step`` x ``step`` columns: the one that stands highest."""
+    n = _SIDE // step
+
+    def groups(array: NDArray[np.generic]) -> NDArray[np.generic]:
+        return array.reshape(n, step, n, step).swapaxes(1, 2).reshape(n, n, step * step)
+
+    best = groups(np.where(occupied, height, -1)).argmax(axis=2)[..., None]
+    picked = [np.take_along_axis(groups(array), best, axis=2)[..., 0] for array in (label, height, occupied)]
+    return picked[0], picked[1], picked[2]  # type: ignore[return-value]
+
+
+def _framed(image: Image.Image, metres: float, classes: list[int], taxonomy: Taxonomy, title: str) -> Image.Image:
+    """The map with its title above, and a scale and the legend of ``classes`` below; ``metres`` is a pixel's edge."""
+    width = max(image.width, 480)
+    columns = max(1, width // 130)
+    rows = -(-len(classes) // columns)
+    framed = Image.new("RGB", (width + 20, image.height + 70 + rows * _LINE), (255, 255, 255))
+    draw = ImageDraw.Draw(framed)
+    draw.text((10, 8), title, fill=_INK)
+    framed.paste(image, (10, 26))
+    length = _round_length(width / 4 * metres)
+    y = image.height + 40
+    draw.line((10, y, 10 + length / metres, y), fill=_INK, width=3)
+    draw.text((18 + length / metres, y - 6), f"{length:g} m", fill=_INK)
+    for index, class_id in enumerate(classes):
+        x, row = 10 + index % columns * 130, y + 14 + index // columns * _LINE
+        draw.rectangle((x, row + 1, x + 11, row + 12), fill=taxonomy.classes[class_id].colour, outline=(120, 120, 120))
+        draw.text((x + 16, row), taxonomy.names[class_id], fill=_INK)
+    return framed
+
+
+def _round_length(metres: float) -> float:
+    """The largest of 1, 2, 5, 10, 20, 50, ... m that is not longer."""
+    power = 10.0 ** np.floor(np.log10(metres))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= metres))

@@ -1,0 +1,130 @@
+"""A city map on disk: a folder or an object-store URL.
+
+    index.json                                        what the map holds: contributions and tiles
+    contributions/<log>/<fingerprint>/<x>_<y>/        zarr v3 group: the votes of one log in one tile
+    contributions/<log>/<fingerprint>/receipt.json    all tiles of this contribution are written
+    tiles/<world>/<x>_<y>/<contributions>/            zarr v3 group: the map itself
+
+Nothing is changed in place: what is new lies beside what is old until the index names it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import obstore
+import zarr
+from numpy.typing import NDArray
+from obstore.exceptions import BaseError
+from pydantic import ValidationError
+from zarr.codecs import ZstdCodec
+from zarr.errors import ContainsGroupError
+
+from schemas.city_map import Contribution, MapIndex
+from schemas.errors import StoreError
+from schemas.stage import Arrays
+from workers.store import Store
+
+_CHUNK = 16 << 20  # bytes, uncompressed
+
+DIMENSIONS = {
+    "blocks": ("block", "axis"),
+    "planes": ("plane", "part"),
+    "votes": ("plane", "x", "y", "z"),
+    "seen": ("block", "part"),
+    "semantics": ("block", "x", "y", "z"),
+    "confidence": ("block", "x", "y", "z"),
+    "support": ("block", "x", "y", "z"),
+}
+"""Array name -> what its axes are."""
+
+MEANINGS = {
+    "blocks": "index (x, y, z) of each block of 8 x 8 x 8 voxels, counted from the origin of the world",
+    "planes": "(row in blocks, class id) of each plane of votes",
+    "votes": "votes for the class of the plane, 65535 or more are 65535",
+    "seen": "(x, y, z, votes) of blocks in which there are only votes for free space",
+    "semantics": "class id; the free id where free space won, 255 where nothing voted",
+    "confidence": "vote margin, 0..255 for 0..1",
+    "support": "votes, those for free space included",
+}
+
+
+class MapStore:
+    """One map, by path or URL."""
+
+    def __init__(self, location: str) -> None:
+        self._store = Store(location)
+
+    @property
+    def location(self) -> str:
+        return self._store.location
+
+    def index(self) -> MapIndex | None:
+        """What the map holds; None where nothing is. Raises StoreError when something else lies there."""
+        if not self._store.exists():
+            return None
+        content = self._store.get("index.json")
+        if content is None:
+            if next(iter(obstore.list(self._store.objects)), None):
+                raise StoreError(f"{self.location} holds something that is no city map; choose another folder")
+            return None
+        try:
+            return MapIndex.model_validate_json(content)
+        except ValidationError as error:
+            raise StoreError(f"{self.location}/index.json is not the index of a city map that is read here") from error
+
+    def put_index(self, index: MapIndex) -> None:
+        """Makes ``index`` the map. Raises StoreError when nothing can be written here."""
+        try:
+            self._store.put("index.json", index.model_dump_json(indent=1).encode())
+        except (BaseError, OSError) as error:
+            raise StoreError(f"{self.location} cannot be written: {error}") from error
+
+    def contribution(self, log: str, fingerprint: str) -> Contribution | None:
+        """The receipt of a contribution, None when it is not committed."""
+        content = self._store.get(f"contributions/{log}/{fingerprint}/receipt.json")
+        return None if content is None else Contribution.model_validate_json(content)
+
+    def commit(self, contribution: Contribution) -> None:
+        """Writes the receipt, after all tiles."""
+        path = f"contributions/{contribution.log}/{contribution.fingerprint}/receipt.json"
+        self._store.put(path, contribution.model_dump_json(indent=1).encode())
+
+    def write(self, path: str, arrays: Arrays) -> None:
+        """Writes the arrays as one group; a group of an interrupted command is replaced."""
+        with suppress(ContainsGroupError):
+            zarr.create_group(self._store.zarr, path=path)
+        for name, array in arrays.items():
+            rows = max(1, _CHUNK // max(1, array[:1].nbytes))
+            zarr.create_array(
+                self._store.zarr,
+                name=f"{path}/{name}",
+                shape=array.shape,
+                chunks=(max(1, min(rows, len(array))), *array.shape[1:]),
+                dtype=array.dtype,
+                compressors=ZstdCodec(level=1),
+                dimension_names=DIMENSIONS[name],
+                attributes={"meaning": MEANINGS[name]},
+                overwrite=True,
+            )[:] = array
+
+    def read(self, path: str, name: str) -> NDArray[np.generic]:
+        """One array of a group. Raises StoreError when it is not there."""
+        try:
+            return np.asarray(zarr.open_array(self._store.zarr, path=f"{path}/{name}", mode="r")[:])
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"{self.location}/{path} has no array {name!r}, which the index names; remove the map and make it again"
+            ) from error
+
+    def sweep(self, index: MapIndex) -> None:
+        """Removes what ``index`` does not name: contributions and tiles of other labels, logs or interrupted runs."""
+        kept = {f"contributions/{c.log}/{c.fingerprint}" for c in index.contributions}
+        kept |= {tile.path for tile in index.tiles}
+        for top, depth in (("contributions", 3), ("tiles", 4)):
+            for batch in obstore.list(self._store.objects, top):
+                paths = [meta["path"] for meta in batch]
+                stale = [path for path in paths if "/".join(path.split("/")[:depth]) not in kept]
+                if stale:
+                    obstore.delete(self._store.objects, stale)
