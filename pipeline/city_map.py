@@ -39,7 +39,7 @@ def make_map(
     jobs: int = 1,
     log_done: Callable[[Contribution], None] = lambda _: None,
 ) -> MapReport:
-    """Makes ``out`` the map of the version's ``logs``, all by default: its bytes depend on their labels and poses alone.
+    """Makes ``out`` the map of a version's ``logs``, all by default. Its bytes depend on labels and poses alone.
 
     Contributions and tiles that are there already are kept, those of other logs or labels are removed. ``jobs`` logs
     are worked on at a time, each in about 2 GB. Raises StoreError when ``out`` is no map, a map with other voxels or
