@@ -55,18 +55,18 @@ def make_map(
     rows = ballot(space.taxonomy)
     computed: list[str] = []
 
-    def contribute(log: PlacedLog) -> Contribution:
+    def committed(log: PlacedLog) -> Contribution:
         done = out.contribution(log.id, log.fingerprint)
         if done is None:
-            done = _contribute(log, space, rows, out)
+            done = contribute(log, space, rows, out)
             computed.append(log.id)
             log_done(done)
         return done
 
     with ThreadPoolExecutor(jobs) as pool:
-        contributions = list(pool.map(contribute, wanted))
+        contributions = list(pool.map(committed, wanted))
     there = {tile.path: tile for tile in before.tiles}
-    sums = _sums(contributions)
+    sums = tile_sums(contributions)
     added = {tile.path: add_up(out, tile, rows) for tile in sums if tile.path not in there}
     after = MapIndex(
         voxel_size=before.voxel_size,
@@ -80,7 +80,7 @@ def make_map(
     return MapReport(after, tuple(sorted(computed)), len(added), poseless)
 
 
-def _contribute(log: PlacedLog, space: LabelSpace, rows: Ballot, out: MapStore) -> Contribution:
+def contribute(log: PlacedLog, space: LabelSpace, rows: Ballot, out: MapStore) -> Contribution:
     """Computes and commits what one log has to say."""
     surveyed = survey_frames(log.frames, space.grid, rows)
     written = []
@@ -100,7 +100,7 @@ def _contribute(log: PlacedLog, space: LabelSpace, rows: Ballot, out: MapStore) 
     return contribution
 
 
-def _sums(contributions: list[Contribution]) -> list[TileSum]:
+def tile_sums(contributions: list[Contribution]) -> list[TileSum]:
     """The tiles of the map, in order."""
     logs: dict[tuple[str, int, int], list[tuple[str, str]]] = {}
     for contribution in contributions:

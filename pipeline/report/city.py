@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from schemas.taxonomy import Taxonomy
 from stages.mapping.ballot import ballot
@@ -20,7 +20,7 @@ _SIDE = TILE * BLOCK
 """Cells along an edge of a tile."""
 _LARGEST = 8192
 """Pixels along an edge of the picture that are not exceeded by more than a tile."""
-_SMALLEST = 640
+_SMALLEST = 1000
 _TALL = 6.4
 """Metres above the lowest voxel of a column at which its colour is brightest."""
 _LINE = 16
@@ -44,7 +44,7 @@ def city_picture(
     for place, blocks in tiles:
         label, height, occupied = _columns(blocks, place, taxonomy)
         label, height, occupied = _coarser(label, height, occupied, step)
-        shade = 0.6 + 0.4 * np.minimum(height * voxel_size / _TALL, 1.0)
+        shade = 0.7 + 0.3 * np.minimum(height * voxel_size / _TALL, 1.0)
         x, y = (np.array(place) - low) * _SIDE // step
         part = canvas[x : x + len(label), y : y + len(label)]
         part[occupied] = (taxonomy.colours[label] * shade[..., None])[occupied].astype(np.uint8)
@@ -102,20 +102,22 @@ def _coarser(
 def _framed(image: Image.Image, metres: float, classes: list[int], taxonomy: Taxonomy, title: str) -> Image.Image:
     """The map with its title above, and a scale and the legend of ``classes`` below; ``metres`` is a pixel's edge."""
     width = max(image.width, 480)
-    columns = max(1, width // 130)
+    unit = max(1.0, width / 1200)  # letters that can be read when all of a large picture is on a screen
+    columns = max(1, int(width / (130 * unit)))
     rows = -(-len(classes) // columns)
-    framed = Image.new("RGB", (width + 20, image.height + 70 + rows * _LINE), (255, 255, 255))
-    draw = ImageDraw.Draw(framed)
-    draw.text((10, 8), title, fill=_INK)
-    framed.paste(image, (10, 26))
+    framed = Image.new("RGB", (int(width + 20 * unit), int(image.height + (70 + rows * _LINE) * unit)), (255, 255, 255))
+    draw, font = ImageDraw.Draw(framed), ImageFont.load_default(11 * unit)
+    draw.text((10 * unit, 7 * unit), title, fill=_INK, font=font)
+    framed.paste(image, (int(10 * unit), int(26 * unit)))
     length = _round_length(width / 4 * metres)
-    y = image.height + 40
-    draw.line((10, y, 10 + length / metres, y), fill=_INK, width=3)
-    draw.text((18 + length / metres, y - 6), f"{length:g} m", fill=_INK)
+    y, end = image.height + 40 * unit, 10 * unit + length / metres
+    draw.line((10 * unit, y, end, y), fill=_INK, width=round(3 * unit))
+    draw.text((end + 8 * unit, y - 7 * unit), f"{length:g} m", fill=_INK, font=font)
     for index, class_id in enumerate(classes):
-        x, row = 10 + index % columns * 130, y + 14 + index // columns * _LINE
-        draw.rectangle((x, row + 1, x + 11, row + 12), fill=taxonomy.classes[class_id].colour, outline=(120, 120, 120))
-        draw.text((x + 16, row), taxonomy.names[class_id], fill=_INK)
+        x, row = (10 + index % columns * 130) * unit, y + (14 + index // columns * _LINE) * unit
+        box = (x, row + unit, x + 11 * unit, row + 12 * unit)
+        draw.rectangle(box, fill=taxonomy.classes[class_id].colour, outline=(120, 120, 120))
+        draw.text((x + 16 * unit, row), taxonomy.names[class_id], fill=_INK, font=font)
     return framed
 
 
