@@ -54,10 +54,10 @@ class Registration(Stage):
     """Whether a frame's vote also counts with the frame's own confidence in it."""
     empty_weight: float = Field(default=1.0, gt=0, le=16)
     """How much a vote for free counts against one for a class, in steps of a sixteenth."""
-    movable_boost: int = Field(default=40, ge=1, le=255)
+    movable_boost: int = Field(default=100, ge=1, le=255)
     """How much more a frame's own votes for movable classes count in its own voxels: what moves is where this frame
     sees it, and elsewhere in the next. 1 treats movable classes like all others."""
-    movable_confidence: float = Field(default=0.7, ge=0, le=1)
+    movable_confidence: float = Field(default=0.5, ge=0, le=1)
     """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
 
     @property

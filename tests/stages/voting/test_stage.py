@@ -85,10 +85,10 @@ def test_what_moves_stays_where_it_is_and_leaves_no_trail(method: str) -> None:
 def test_a_movable_thing_of_which_a_frame_is_not_sure_is_voted_away() -> None:
     frames, arrays = crossing()
     arrays["semantics"][14, 2:5, 2:5, 1:3] = 6
-    arrays["confidence"][14, 2:5, 2:5, 1:3] = 150
+    arrays["confidence"][14, 2:5, 2:5, 1:3] = 120
     result = run(Registration(kind="registration", radius=10), Clip("a", 14, 15), frames, arrays)
     assert not (result["semantics"] == 6).any()
-    arrays["confidence"][14, 2:5, 2:5, 1:3] = 190
+    arrays["confidence"][14, 2:5, 2:5, 1:3] = 130
     sure = run(Registration(kind="registration", radius=10), Clip("a", 14, 15), frames, arrays)
     assert (sure["semantics"] == 6).sum() == 18
 
