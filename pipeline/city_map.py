@@ -63,8 +63,7 @@ def make_map(
             log_done(done)
         return done
 
-    with ThreadPoolExecutor(jobs) as pool:
-        contributions = list(pool.map(committed, wanted))
+    contributions = _each(committed, wanted, jobs)
     there = {tile.path: tile for tile in before.tiles}
     sums = tile_sums(contributions)
     added = {tile.path: add_up(out, tile, rows) for tile in sums if tile.path not in there}
@@ -80,6 +79,17 @@ def make_map(
     return MapReport(after, tuple(sorted(computed)), len(added), poseless)
 
 
+def _each(work: Callable[[PlacedLog], Contribution], logs: list[PlacedLog], threads: int) -> list[Contribution]:
+    """``work`` on all logs. After an error no other log is begun."""
+    if threads == 1:  # in this thread, so that Ctrl-C need not wait for the end of a log
+        return [work(log) for log in logs]
+    pool = ThreadPoolExecutor(threads)
+    try:
+        return list(pool.map(work, logs))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def contribute(log: PlacedLog, space: LabelSpace, rows: Ballot, out: MapStore) -> Contribution:
     """Computes and commits what one log has to say."""
     surveyed = survey_frames(log.frames, space.grid, rows)
@@ -88,6 +98,7 @@ def contribute(log: PlacedLog, space: LabelSpace, rows: Ballot, out: MapStore) -
         for tile in tiles:
             write_votes(out, log.id, log.fingerprint, tile, votes.part(tile), rows)
         written += tiles
+        del votes  # or it would lie beside the next ones
     contribution = Contribution(
         log=log.id,
         world=log.world,

@@ -44,7 +44,9 @@ def _only(index: MapIndex, world: str | None) -> str:
         return str(world)
     if world is not None:
         raise OcclabelError(f"the map has no world {world!r}; it has {', '.join(index.worlds[:20])}")
-    if len(index.worlds) != 1:
+    if not index.worlds:
+        raise OcclabelError("the map is empty: no labelled voxel of its logs is known")
+    if len(index.worlds) > 1:
         raise OcclabelError(
             f"the map has {len(index.worlds)} worlds, and a file shows one: name it with --world "
             f"({', '.join(index.worlds[:20])})"

@@ -73,6 +73,7 @@ def _compare(
             labels[find(votes.keys, keys_of(found.blocks))] = found.semantics
         labels[labels == UNKNOWN] = rows.label_of[0]
         counts += confusion(labels, true, np.ones(true.shape, np.bool_), classes, "the map")
+        del votes  # or it would lie beside the next ones
     return counts
 
 

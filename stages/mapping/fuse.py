@@ -57,7 +57,7 @@ def cast_frames(
 ) -> Iterator[tuple[list[Tile], Votes]]:
     """The second pass: the votes on some tiles at a time, so many that their counts take up to ``budget`` bytes.
 
-    A frame is read once for each such part that it has votes in. Every tile comes once; neither the order of the
+    A frame is read once for each such part that it has votes in. Each tile comes once; neither the order of the
     frames nor the budget changes its votes.
     """
     for tiles, part in _parts(surveyed.survey, budget):
@@ -66,7 +66,9 @@ def cast_frames(
         for frame, touched in zip(frames, surveyed.tiles, strict=True):
             if len(votes.keys) and not touched.isdisjoint(tiles):
                 caster.cast(frame.labels(), window(grid, frame.world_from_grid))
+        del caster
         yield tiles, votes
+        del votes  # or it would lie beside the next ones
 
 
 def _tiles(keys: NDArray[np.int64]) -> list[Tile]:

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import boto3
 import made_up_town as town
 import numpy as np
+import obstore
 import pytest
 from chain import MadeUpReader, SmallRecipe, Voxelise, small_recipe
+from moto.server import ThreadedMotoServer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -70,10 +73,13 @@ class SmallVersion(PublishedVersion):
         return small_recipe()
 
 
+def small_version(store: Path, name: str) -> SmallVersion:
+    opened = open_version(f"{store}@{name}")
+    return SmallVersion(opened.store, opened.info, [frame.row for frame in opened.frames()])
+
+
 def fuse(store: Path, version: str, out: Path, reader: MadeUpReader | None = None, **options) -> MapReport:
-    opened = open_version(f"{store}@{version}")
-    small = SmallVersion(opened.store, opened.info, [frame.row for frame in opened.frames()])
-    return make_map(small, reader or OneWorld(store, LOGS), MapStore(str(out)), **options)
+    return make_map(small_version(store, version), reader or OneWorld(store, LOGS), MapStore(str(out)), **options)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -233,3 +239,22 @@ def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp
     assert len(body) == voxels * 29
     labels = np.concatenate([np.unique(load_tile(found, tile).semantics) for tile in found.index().tiles])
     assert set(labels.tolist()) <= {0, UNKNOWN, *range(9, 20)}
+
+
+def test_a_map_in_an_object_store_is_swept_and_equals_one_on_disk(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {"ENDPOINT_URL": f"http://{host}:{port}", "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}
+    for name, value in {**settings, "ALLOW_HTTP": "true", "DEFAULT_REGION": "us-east-1", "REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    boto3.client("s3", endpoint_url=settings["ENDPOINT_URL"]).create_bucket(Bucket="maps")
+    remote = Store("s3://maps/city")
+    for version in ("abc", "ab"):
+        make_map(small_version(store, version), OneWorld(store, LOGS), MapStore(remote.location))
+    fuse(store, "ab", tmp_path)
+    found = {meta["path"]: remote.get(meta["path"]) for batch in obstore.list(remote.objects) for meta in batch}
+    server.stop()
+    assert found == content(tmp_path)
