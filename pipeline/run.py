@@ -60,7 +60,7 @@ class Run:
         self._store = store
         self._executor = executor
         self._watch = watch
-        self._schedule = Schedule(plan.todo)
+        self._schedule = Schedule(plan.todo, executor.slots)
         self._desk = OrderDesk(plan.recipe, reader, store, plan.logs, getattr(executor, "device", "cpu"))
         self._running: dict[int, _Running] = {}
         self._failures: dict[Key, int] = {}

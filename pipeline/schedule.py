@@ -10,10 +10,13 @@ from pipeline.plan import Key
 class Schedule:
     """Hands out the plan's work in the plan's order, each unit after what it waits for.
 
-    A failed unit takes everything that depends on it along. A unit can be put off until a moment (for a retry).
+    The plan's order finishes one log after the other. When no more units are ready than there are hands, those of the
+    earliest stage go first: others wait for them, and the hands would soon wait too. A failed unit takes everything
+    that depends on it along. A unit can be put off until a moment (for a retry).
     """
 
-    def __init__(self, todo: dict[Key, tuple[Key, ...]]) -> None:
+    def __init__(self, todo: dict[Key, tuple[Key, ...]], hands: int = 1) -> None:
+        self._hands = hands
         self._rank = {key: rank for rank, key in enumerate(todo)}
         self._keys = list(todo)
         self._waits = {key: len(needs) for key, needs in todo.items()}
@@ -30,6 +33,11 @@ class Schedule:
         """The next unit that can run at time ``now``, None when all that is left waits."""
         while self._later and self._later[0][0] <= now:
             heapq.heappush(self._ready, heapq.heappop(self._later)[1])
+        if len(self._ready) <= self._hands:
+            # Sorted by stage first; a list that is sorted by rank again is a heap.
+            alive = sorted((self._keys[rank][0], rank) for rank in self._ready if self._keys[rank] not in self._dead)
+            self._ready = sorted(rank for _, rank in alive[1:])
+            return self._keys[alive[0][1]] if alive else None
         while self._ready:
             key = self._keys[heapq.heappop(self._ready)]
             if key not in self._dead:

@@ -11,7 +11,7 @@ import typer
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the demo; it becomes a store.")] = Path("demo"),
     logs: Annotated[int, typer.Option(min=1, help="Logs to simulate.")] = 2,
-    frames: Annotated[int, typer.Option(min=1, help="Frames per log.")] = 32,
+    frames: Annotated[int, typer.Option(min=1, help="Frames per log.")] = 48,
 ) -> None:
     """Simulate two drives, label them, publish demo@v1, score it against the truth and draw it.
 

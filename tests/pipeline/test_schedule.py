@@ -31,3 +31,12 @@ def test_a_postponed_unit_comes_back_when_its_time_has_come() -> None:
     assert schedule.postponed
     assert schedule.next(5) == A
     assert not schedule.postponed
+
+
+def test_when_work_gets_scarce_what_others_wait_for_goes_first() -> None:
+    """Two hands: the plan's order while more is ready than they can do, then completion before voting."""
+    votes = [(1, Clip("a", i, i + 1)) for i in range(2)]
+    schedule = Schedule({A: (), votes[0]: (A,), votes[1]: (A,), B: (), C: ()}, hands=2)
+    assert [schedule.next(0), schedule.next(0)] == [A, B]
+    schedule.done(A)
+    assert [schedule.next(0), schedule.next(0), schedule.next(0), schedule.next(0)] == [votes[0], C, votes[1], None]
