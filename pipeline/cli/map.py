@@ -39,9 +39,9 @@ def map_(
     LOGS are the logs that the version was made from: they have the poses. Run it again with a version that has more or
     other logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
     """
-    from pipeline.city_map import make_map
-    from pipeline.map_files import draw_map, export_ply
-    from pipeline.map_score import score_map
+    from pipeline.city_map.files import draw_map, export_ply
+    from pipeline.city_map.make import make_map
+    from pipeline.city_map.score import score_map
     from pipeline.versions import open_version
     from schemas.errors import OcclabelError
     from stages.ingest.recognise import open_logs

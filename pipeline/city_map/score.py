@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.map_tiles import load_tile
+from pipeline.city_map.tiles import load_tile
 from schemas.city_map import MapIndex, MapTile
 from schemas.drive_log import Frame, LogReader
 from schemas.errors import BadPredictions

@@ -5,7 +5,7 @@ import pytest
 from map_scenes import FREE, TAXONOMY, TREE, WALL
 from PIL import Image
 
-from pipeline.report import city
+from pipeline.city_map import picture
 from stages.mapping.decide import MapBlocks
 
 
@@ -30,7 +30,7 @@ def bright(label: int, share: float) -> tuple[int, int, int]:
 def test_the_highest_voxel_is_drawn_and_y_goes_up() -> None:
     column = {(-3, 5, 0): WALL, (-3, 5, 40): TREE, (-2, 4, 12): WALL}
     tile = blocks(column)
-    image = city.city_picture([((-1, 0), tile)], [(-1, 0)], 0.2, TAXONOMY, "two columns")
+    image = picture.city_picture([((-1, 0), tile)], [(-1, 0)], 0.2, TAXONOMY, "two columns")
     drawn = image.crop((10, 26, 1010, 1026))  # two by two columns, enlarged
     assert drawn.getpixel((10, 10)) == bright(TREE, 1.0)
     assert drawn.getpixel((990, 990)) == bright(WALL, 0.7)
@@ -38,13 +38,13 @@ def test_the_highest_voxel_is_drawn_and_y_goes_up() -> None:
 
 
 def test_a_large_city_is_drawn_coarser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(city, "_LARGEST", 64)
-    monkeypatch.setattr(city, "_SMALLEST", 1)
+    monkeypatch.setattr(picture, "_LARGEST", 64)
+    monkeypatch.setattr(picture, "_SMALLEST", 1)
     corners = [
         ((0, 0), blocks({(0, 0, 0): WALL, (1, 1, 0): WALL, (1, 1, 32): TREE})),
         ((1, 1), blocks({(511, 511, 0): WALL})),
     ]
-    image = city.city_picture(corners, [(0, 0), (1, 1)], 0.2, TAXONOMY, "512 cells on 64 pixels")
+    image = picture.city_picture(corners, [(0, 0), (1, 1)], 0.2, TAXONOMY, "512 cells on 64 pixels")
     drawn = image.crop((10, 26, 74, 90))
     assert drawn.getpixel((0, 63)) == bright(TREE, 1.0)
     assert drawn.getpixel((63, 0)) == bright(WALL, 0.7)

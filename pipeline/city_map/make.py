@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pipeline.map_tiles import add_up, write_votes
-from pipeline.placed_logs import PlacedLog, placed_logs
+from pipeline.city_map.placed_logs import PlacedLog, placed_logs
+from pipeline.city_map.tiles import add_up, write_votes
 from pipeline.versions import PublishedVersion
 from schemas.city_map import Contribution, MapIndex, TileSum
 from schemas.drive_log import LogReader

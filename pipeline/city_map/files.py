@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.map_tiles import load_tile
-from pipeline.report.city import city_picture, write_picture
+from pipeline.city_map.picture import city_picture, write_picture
+from pipeline.city_map.tiles import load_tile
 from schemas.city_map import MapIndex
 from schemas.errors import OcclabelError
 from stages.mapping.ply import write_ply

@@ -15,11 +15,11 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.city_map import MapReport, make_map
+from pipeline.city_map.files import draw_map, export_ply
+from pipeline.city_map.make import MapReport, make_map
+from pipeline.city_map.tiles import load_tile
 from pipeline.cli import app
 from pipeline.label import label_logs
-from pipeline.map_files import draw_map, export_ply
-from pipeline.map_tiles import load_tile
 from pipeline.versions import PublishedVersion, open_version
 from schemas.drive_log import DriveLog
 from schemas.errors import BadLog, OcclabelError, StoreError
