@@ -18,6 +18,7 @@ from schemas.errors import BadPredictions
 from schemas.geometry import inverse, transform_points
 from stages.evaluation import points as at_points
 from stages.evaluation.confusion import confusion, crop
+from stages.evaluation.reliability import Reliability
 from stages.evaluation.scores import Scores
 from stages.ingest.recognise import open_logs
 
@@ -36,6 +37,8 @@ class Evaluation:
     """Of each scored log: truth frames without a prediction, where there are any."""
     baselines: dict[str, Scores] = field(default_factory=dict)
     """Of trivial rules, at points only."""
+    reliability: Reliability | None = None
+    """Of the confidence at voxels, where the labels have one."""
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -43,6 +46,11 @@ class Evaluation:
             "scores": {name: scores.facts() for name, scores in self.scores.items()},
             "frames": self.frames,
             "missing": self.missing,
+            **(
+                {"calibration": {"error": self.reliability.error(), "curve": self.reliability.curve()}}
+                if self.reliability
+                else {}
+            ),
             **({"baselines": {k: v.facts() for k, v in self.baselines.items()}} if self.baselines else {}),
         }
 
@@ -80,15 +88,20 @@ def at_voxels(
     pairing = _Pairing(predictions, logs, set(files))
     classes = len(benchmark.taxonomy.classes)
     counts = {name: np.zeros((classes, classes), np.int64) for name in benchmark.grid.ranges}
+    reliability = None
     for log in pairing.logs:
         for name in pairing.predicted(log, list(files[log])):
             true, scored = benchmark.read_truth(files[log][name])
             labels, where = predictions.load(log, name), predictions.where(log, name)
             for range_, box in benchmark.grid.ranges.items():
                 counts[range_] += confusion(crop(labels, box), crop(true, box), crop(scored, box), classes, where)
+            confidence = predictions.confidence(log, name)
+            if confidence is not None:
+                reliability = reliability or Reliability()
+                reliability.add(confidence, labels == true, scored)
     pairing.refuse_nothing()
     scores = {name: benchmark.score(count, benchmark.taxonomy) for name, count in counts.items()}
-    return Evaluation(scores, pairing.frames, pairing.missing)
+    return Evaluation(scores, pairing.frames, pairing.missing, reliability=reliability)
 
 
 def at_labelled_points(

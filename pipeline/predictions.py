@@ -29,6 +29,9 @@ class Predictions(Protocol):
     def load(self, log: str, name: str) -> NDArray[np.uint8]:
         """Class ids [x, y, z]; an id that is no class stays one. Raises DamagedFile or StoreError."""
 
+    def confidence(self, log: str, name: str) -> NDArray[np.uint8] | None:
+        """How sure each label is, 0..255 [x, y, z]; None where nobody says."""
+
     def where(self, log: str, name: str) -> str:
         """What a sentence about this volume calls it."""
 
@@ -85,6 +88,9 @@ class Folder:
             return self.benchmark.taxonomy.from_raw[semantickitti.read_volume(path)]
         return occ3d.read_labels(path)["semantics"]
 
+    def confidence(self, log: str, name: str) -> None:
+        return None
+
 
 @dataclass(frozen=True)
 class Version:
@@ -111,6 +117,9 @@ class Version:
     def load(self, log: str, name: str) -> NDArray[np.uint8]:
         semantics = self._frames[log, name].load("semantics").astype(np.uint8, copy=False)
         return np.where(semantics == UNKNOWN, np.uint8(self.benchmark.taxonomy.free_id), semantics)
+
+    def confidence(self, log: str, name: str) -> NDArray[np.uint8]:
+        return self._frames[log, name].load("confidence").astype(np.uint8, copy=False)
 
 
 def refuse_other_space(version: PublishedVersion, benchmark: Benchmark) -> None:

@@ -50,6 +50,11 @@ def evaluate(
     console.print(
         f"{evaluation.frames} frames scored at {at}" + (f"; {evaluation.note()}" if evaluation.note() else "")
     )
+    if evaluation.reliability:
+        console.print(
+            f"confidence is off by {100 * evaluation.reliability.error():.1f} points on average over the scored voxels "
+            "(expected calibration error, 15 bins)"
+        )
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(evaluation.facts(), indent=1) + "\n")

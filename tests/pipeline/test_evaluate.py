@@ -151,8 +151,7 @@ class MadeUpFrame:
     semantics: np.ndarray
 
     def load(self, array: str) -> np.ndarray:
-        assert array == "semantics"
-        return self.semantics
+        return {"semantics": self.semantics, "confidence": np.full_like(self.semantics, 255)}[array]
 
 
 @dataclass
@@ -178,6 +177,17 @@ def test_unknown_voxels_of_a_version_count_as_free(truth: Path) -> None:
     assert perfect == unknown
     assert perfect["12.8"]["per_class"]["road"] == pytest.approx(1.0)
     assert list(perfect) == ["12.8", "25.6", "51.2"]
+
+
+def test_a_versions_confidence_is_held_against_the_truth(tmp_path: Path, truth: Path) -> None:
+    classes = TAXONOMIES["semantickitti"].from_raw[labelled(128)]
+    evaluation = at_voxels(Version(version(classes), KITTI), truth, KITTI)  # type: ignore[arg-type]
+    assert evaluation.facts()["calibration"]["error"] == pytest.approx(
+        1 - evaluation.reliability.curve()[0]["accuracy"]
+    )
+    write_kitti(tmp_path / "labels", "00", ["000000"], "predictions", labelled(9)[None])
+    folder = at_voxels(open_predictions(str(tmp_path / "labels"), KITTI), truth, KITTI)
+    assert "calibration" not in folder.facts(), "files of predictions say nothing of how sure they are"
 
 
 def test_a_version_of_other_voxels_or_classes_is_refused() -> None:
