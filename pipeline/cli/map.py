@@ -12,7 +12,9 @@ from pipeline.cli.evaluate import score_table
 from pipeline.cli.options import LogIds, LogsRoot, ReaderName
 
 if TYPE_CHECKING:
-    from schemas.city_map import Contribution
+    from schemas.city_map import Contribution, MapIndex
+    from schemas.drive_log import LogReader
+    from workers.map_store import MapStore
 
 
 def map_(
@@ -41,7 +43,6 @@ def map_(
     """
     from pipeline.city_map.files import draw_map, export_ply
     from pipeline.city_map.make import make_map
-    from pipeline.city_map.score import score_map
     from pipeline.versions import open_version
     from schemas.errors import OcclabelError
     from stages.ingest.recognise import open_logs
@@ -71,12 +72,18 @@ def map_(
         draw_map(target, index, world, picture)
         typer.echo(f"wrote {picture}")
     if score:
-        from rich.console import Console
+        _score(target, index, root, scores_out)
 
-        found = score_map(target, index, root)
-        console = Console()
-        console.print(score_table({"map": found.scores}))
-        console.print(f"scored against the truth of {found.frames} frames, static classes only")
-        if scores_out is not None:
-            scores_out.parent.mkdir(parents=True, exist_ok=True)
-            scores_out.write_text(json.dumps({"frames": found.frames, **found.scores.facts()}, indent=1) + "\n")
+
+def _score(target: MapStore, index: MapIndex, root: LogReader, scores_out: Path | None) -> None:
+    from rich.console import Console
+
+    from pipeline.city_map.score import score_map
+
+    found = score_map(target, index, root)
+    console = Console()
+    console.print(score_table({"map": found.scores}))
+    console.print(f"scored against the truth of {found.frames} frames, static classes only")
+    if scores_out is not None:
+        scores_out.parent.mkdir(parents=True, exist_ok=True)
+        scores_out.write_text(json.dumps({"frames": found.frames, **found.scores.facts()}, indent=1) + "\n")

@@ -175,7 +175,7 @@ def calibrate(network: LMSCNet, frames: WholeFrames) -> float:
     it needs for learning and not as they occur. Returns the temperature with the least cross entropy (Guo et al. 2017).
     """
     scores, targets = _sampled_scores(network, frames)
-    biases = _best_biases(scores, targets, network.free_id)
+    biases = best_biases(scores, targets, network.free_id)
     with torch.no_grad():
         network.classify.bias.add_(biases)
     scores += biases
@@ -186,7 +186,7 @@ def calibrate(network: LMSCNet, frames: WholeFrames) -> float:
     return float(temperatures[int(np.argmin(losses))])
 
 
-def _best_biases(scores: Tensor, targets: Tensor, free_id: int) -> Tensor:
+def best_biases(scores: Tensor, targets: Tensor, free_id: int) -> Tensor:
     """What to add to the scores of each class [classes] for the highest mean IoU, one class after the other.
 
     A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand.

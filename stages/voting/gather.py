@@ -14,11 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
-
-# The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
-numba.config.THREADING_LAYER = "omp"
-
+from stages.voting.vote import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
 
 _BLOCK = 32  # columns of 32 heights and 20 classes: 82 kB, within the second-level cache
 
@@ -70,9 +66,6 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
     dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
     empty = multipliers[free]
     says = np.uint16(empty > 0)
-    uneven = False
-    for class_id in range(len(multipliers)):
-        uneven |= (multipliers[class_id] > 0) != (empty > 0)
     for c in range(totals.shape[0]):
         cx, cy = x + 0.5, y0 + c + 0.5
         sx = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] * 0.5 + matrix[0, 3]
@@ -103,8 +96,7 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
                     weight = np.int32(entry & np.uint32(65535))
                     totals[row, h] -= weight * empty
                     votes[row, h, label] += weight * multipliers[label]
-                    if uneven:
-                        covered[row, h] += np.uint16(multipliers[label] > 0) - says
+                    covered[row, h] += np.uint16(multipliers[label] > 0) - says
                     named[row, h] = True
 
 
@@ -207,8 +199,6 @@ def voxel_from_cell(cell_from_voxel: NDArray[np.float64]) -> NDArray[np.float64]
 
     There the index of a voxel stands for its centre; here floor gives the voxel that a point lies in.
     """
-    result = np.empty_like(cell_from_voxel)
-    for matrix, inverse in zip(cell_from_voxel, result, strict=True):
-        inverse[:, :3] = np.linalg.inv(matrix[:, :3])
-        inverse[:, 3] = 0.5 - inverse[:, :3] @ matrix[:, 3]
+    result = inverses(cell_from_voxel)
+    result[:, :, 3] += 0.5
     return result

@@ -11,10 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
-
-# The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
-numba.config.THREADING_LAYER = "omp"
+from stages.voting.vote import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
 
 _TILE = 16  # 16 x 16 columns of 32 voxels and 20 classes take 0.7 MB: they stay in the second-level cache
 
@@ -127,7 +124,7 @@ class Splat:
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         vote_tiles(
             self._labels, self._weights, self._ballots.volumes, np.ascontiguousarray(voters.multipliers, np.int32),
-            voters.frames, voters.cell_from_voxel, _inverses(voters), self._ballots.classes,
+            voters.frames, voters.cell_from_voxel, inverses(voters.cell_from_voxel), self._ballots.classes,
             use_threads(worker_cpus()), outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
@@ -137,18 +134,9 @@ class Splat:
         refuse_overflow(self._ballots, voters)
         classes = self._ballots.classes
         votes = np.zeros((*shape, classes + 2), np.int32)
-        inverses = _inverses(voters)
+        back = inverses(voters.cell_from_voxel)
         for n, frame in enumerate(voters.frames):
             weights = self._weights[self._ballots.volumes[frame]]
             multipliers, matrix = np.ascontiguousarray(voters.multipliers[n], np.int32), voters.cell_from_voxel[n]
-            cast(self._labels[frame], weights, multipliers, matrix, inverses[n], 0, 0, n + 1, classes, votes)
+            cast(self._labels[frame], weights, multipliers, matrix, back[n], 0, 0, n + 1, classes, votes)
         return np.ascontiguousarray(votes[..., :classes])
-
-
-def _inverses(voters: Voters) -> NDArray[np.float64]:
-    """[n, 3, 4]: the inverse of each ``cell_from_voxel``."""
-    result = np.empty_like(voters.cell_from_voxel)
-    for matrix, inverse in zip(voters.cell_from_voxel, result, strict=True):
-        inverse[:, :3] = np.linalg.inv(matrix[:, :3])
-        inverse[:, 3] = -inverse[:, :3] @ matrix[:, 3]
-    return result

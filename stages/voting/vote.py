@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from schemas.errors import BadRecipe
 from schemas.geometry import Matrix
 
+# The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
+numba.config.THREADING_LAYER = "omp"
+
 _VOTES_PER_CELL = 8  # more centres of one frame cannot lie in one rotated cell of the same size
 
 
@@ -90,6 +93,14 @@ def cell_from_voxel(
     first_centre = target_from_source[:3, :3] @ (origin + 0.5 * size) + target_from_source[:3, 3]
     result[:, 3] = first_centre - np.asarray(target_origin, np.float64)
     return result / np.broadcast_to(np.asarray(target_voxel, np.float64), 3)[:, None]
+
+
+def inverses(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverses [n, 3, 4] of affine maps [n, 3, 4]."""
+    result = np.empty_like(maps)
+    result[:, :, :3] = np.linalg.inv(maps[:, :, :3])
+    result[:, :, 3] = -np.einsum("nij,nj->ni", result[:, :, :3], maps[:, :, 3])
+    return result
 
 
 def use_threads(count: int) -> int:

@@ -15,7 +15,7 @@ from schemas.stage import LabelSpace
 from schemas.taxonomy import Taxonomy
 from stages.completion.samples import Crops, WholeFrames, split_by_log
 from stages.completion.trained import load_network
-from stages.completion.training import Options, scores_of, train_completion
+from stages.completion.training import Options, best_biases, scores_of, train_completion
 from stages.learning.weights import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
@@ -121,6 +121,18 @@ def test_scores_of_a_known_confusion() -> None:
     iou, miou = scores_of(confusion, 0)
     assert iou == pytest.approx(30 / 40)
     assert miou == pytest.approx(30 / 40), "a class that the truth does not hold does not count"
+
+
+def test_biases_undo_what_favours_a_class_and_leave_the_rest_alone() -> None:
+    draw = torch.Generator().manual_seed(0)
+    targets = torch.randint(0, 3, (4000,), generator=draw)
+    fair = torch.randn(4000, 3, generator=draw) + 3 * torch.nn.functional.one_hot(targets, 3)
+    skewed = fair - torch.tensor([0.0, 1.5, 0.0])
+    biases = best_biases(skewed, targets, 0)
+    assert biases[1] - biases[[0, 2]].mean() == pytest.approx(1.5, abs=0.6)
+    right = ((skewed + biases).argmax(1) == targets).float().mean()
+    assert right > (skewed.argmax(1) == targets).float().mean() + 0.03
+    assert not best_biases(8 * torch.nn.functional.one_hot(targets, 3).float(), targets, 0).any()
 
 
 def test_too_few_logs(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
