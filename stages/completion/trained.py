@@ -36,7 +36,7 @@ class Trained(Completion):
     """Frames predicted at once; more than one pays off on a GPU."""
 
     def resources(self, space: LabelSpace) -> Resources:
-        # Input volume, features of the body at its finest level and one slab of scores, then the clip's own arrays.
+        # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays.
         return Resources(gpus=1.0, memory=(1 << 30) + self.batch * (1 << 28) + 64 * 2 * space.grid.voxels)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:

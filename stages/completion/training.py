@@ -26,8 +26,7 @@ _THINNING = 4
 """Of so many free voxels, nine in ten of all, one is learned from and stands for all: most of them are easy."""
 
 _LOVASZ_STRIDE = 3
-"""One voxel in so many enters the Lovász loss, whose sort per class would else cost as much as the network; coprime
-with the heights, so that every height takes part."""
+"""One learned voxel in so many enters the Lovász loss, whose sort per class would else cost as much as the network."""
 
 _WORTH = 0.0005
 """Of mean IoU, for a change of a class's bias."""
