@@ -26,10 +26,12 @@ def completion(
     out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
     seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 7500,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 6000,
     epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 500,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 3,
     crop: Annotated[float, typer.Option(min=3.2, help="Edge of a crop in metres.")] = 38.4,
+    rate: Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")] = 3e-3,
+    start: Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
     reader: ReaderName = None,
 ) -> None:
@@ -42,7 +44,7 @@ def completion(
     from stages.completion.training import Options, train_completion
     from stages.ingest.recognise import open_logs
 
-    options = Options(seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop)
+    options = Options(seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, rate=rate, start=start)
     command = shlex.join(["occlabel", *sys.argv[1:]])
     space = load_recipe(recipe).space
     facts = train_completion(space, open_logs(logs, reader), out, options, device, resume, command)

@@ -71,10 +71,23 @@ def another_sensor(
     return sensor + rays * (1 + noise)[:, None]
 
 
-def random_crop(grid: Grid, size: float, step: int, draw: Generator) -> Grid:
-    """A window of ``grid`` of ``size`` metres along x and y (or all of it), at a multiple of ``step`` voxels."""
+def random_crop(
+    grid: Grid, size: float, step: int, draw: Generator, around: NDArray[np.floating[Any]] | None = None
+) -> Grid:
+    """A window of ``grid`` of ``size`` metres along x and y (or all of it), at a multiple of ``step`` voxels.
+
+    Anywhere, or anywhere where it holds the point ``around`` [2 or more], if that lies in the grid.
+    """
     wide = max(round(size / grid.voxel_size) // step, 1) * step
     shape = (min(wide, grid.shape[0]), min(wide, grid.shape[1]), grid.shape[2])
-    first = [int(draw.integers((grid.shape[axis] - shape[axis]) // step + 1)) * step for axis in (0, 1)]
+    first = []
+    for axis in (0, 1):
+        last = (grid.shape[axis] - shape[axis]) // step
+        low, high = 0, last
+        if around is not None:
+            place = int((around[axis] - grid.origin[axis]) / grid.voxel_size) // step
+            low = min(max(place - shape[axis] // step + 1, 0), last)
+            high = min(max(place, low), last)
+        first.append(int(draw.integers(low, high + 1)) * step)
     x, y = (grid.origin[axis] + first[axis] * grid.voxel_size for axis in (0, 1))
     return grid.model_copy(update={"origin": (x, y, grid.origin[2]), "shape": shape})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,20 +81,46 @@ def _usable(log: DriveLog) -> list[Frame]:
     return [frame for frame in log.frames if frame.sweep is not None and frame.truth.voxels is not None]
 
 
+Rarity = NDArray[np.float32]
+"""[256] by class id: how much more often than the most frequent occupied class it is looked for; 0 for UNKNOWN."""
+
+_FOCUSED = 0.5
+"""Share of the crops that lie around a voxel of a class drawn by rarity."""
+_RAREST = 16.0
+
+
+def rarity(counts: NDArray[np.floating[Any]], free_id: int) -> Rarity:
+    """From the ``counts`` [classes] of voxels: the root of how much rarer each is than the most frequent, at most 16.
+
+    With the root a class a hundred times rarer is looked for ten times as often, and still learned from less.
+    """
+    most = np.delete(counts, free_id).max(initial=1.0)
+    result = np.zeros(256, np.float32)
+    result[: len(counts)] = np.clip(np.sqrt(most / np.maximum(counts, 1)), 1, _RAREST)
+    result[free_id] = 0.5
+    return result
+
+
 class Crops(Dataset[dict[str, Tensor]]):
     """Sample n of a run, for every n: frame, placement, sensor, crop and columns are drawn from (seed, n) alone.
+
+    Half of the crops lie around a voxel of a class that is drawn by rarity, and columns that hold rare classes are
+    learned first: of a thousand voxels of a town a thousandth is a cyclist.
 
     A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
     (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order,
     where of ``thinning`` free voxels all but one are UNKNOWN.
     """
 
-    def __init__(self, labelled: Labelled, crop: float, columns: int, free_id: int, thinning: int, seed: int) -> None:
+    def __init__(
+        self, labelled: Labelled, crop: float, columns: int, free_id: int, thinning: int, rarity: Rarity, seed: int
+    ) -> None:
         self.labelled = labelled
         self.crop = crop
         self.columns = columns
         self.free_id = free_id
         self.thinning = thinning
+        self.rarity = rarity
         self.seed = seed
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -106,13 +133,29 @@ class Crops(Dataset[dict[str, Tensor]]):
         points = another_sensor(scan.points[:, :3], scan.sensor, draw)
         sensor = transform_points(placement, scan.sensor[None])[0]
         fold = fold_of(grid)
-        window = random_crop(grid, self.crop, fold, draw)
+        around = self._rare_place(truth, placement, draw) if draw.random() < _FOCUSED else None
+        window = random_crop(grid, self.crop, fold, draw, around)
         volume = lidar_volume(transform_points(placement, points), sensor, window)
-        cells = _learnable_cells(truth, placement, grid, window, fold, self.columns, draw)
+        worth = self.rarity[truth].max(axis=2)
+        cells = _learnable_cells(worth, placement, grid, window, fold, self.columns, draw)
         target = _truth_of_cells(truth, placement, grid, window, fold, cells)
         target[(target == self.free_id) & (draw.integers(self.thinning, size=target.shape) > 0)] = UNKNOWN
         tensors = {"volume": volume, "cells": cells, "target": target}
         return {name: torch.from_numpy(array) for name, array in tensors.items()}
+
+    def _rare_place(self, truth: NDArray[np.uint8], placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
+        """Where [3] a voxel ends up whose class was drawn by rarity from those of the frame; None if all is free."""
+        present = np.bincount(truth.ravel(), minlength=256) > 0
+        present[[self.free_id, UNKNOWN]] = False
+        if not present.any():
+            return None
+        chances = np.where(present, self.rarity, 0).astype(np.float64)
+        class_id = draw.choice(256, p=chances / chances.sum())
+        places = np.flatnonzero(truth.ravel() == class_id)
+        voxel = np.array(np.unravel_index(places[draw.integers(len(places))], truth.shape))
+        grid = self.labelled.grid
+        centre = np.array(grid.origin) + (voxel + 0.5) * grid.voxel_size
+        return np.asarray(transform_points(placement, centre[None])[0], np.float64)
 
 
 def _sources(
@@ -129,18 +172,22 @@ def _cell_corners(cells: NDArray[np.int64], window: Grid, fold: int) -> NDArray[
 
 
 def _learnable_cells(
-    truth: NDArray[np.uint8], placement: Matrix, grid: Grid, window: Grid, fold: int, wanted: int, draw: Generator
+    worth: NDArray[np.float32], placement: Matrix, grid: Grid, window: Grid, fold: int, wanted: int, draw: Generator
 ) -> NDArray[np.int64]:
-    """``wanted`` random cells of the window, those under which something was seen first."""
-    cells = draw.permutation((window.shape[0] // fold) * (window.shape[1] // fold))
+    """At most ``wanted`` cells of the window, drawn by ``worth`` [X, Y], 0 for columns of which nothing was seen.
+
+    Without replacement: the smallest of exponential variables whose rates are the weights (Efraimidis and Spirakis
+    2006). Columns without worth come last.
+    """
+    cells = np.arange((window.shape[0] // fold) * (window.shape[1] // fold))
     middle = (_cell_corners(cells, window, fold) + fold / 2) * grid.voxel_size + np.array(window.origin[:2])
     height = np.full((len(cells), 1), (grid.origin[2] + grid.upper[2]) / 2)
     source, _ = _sources(np.concatenate([middle, height], axis=1), placement, grid)
     column = np.clip(source[:, :2], 0, np.array(grid.shape[:2]) - 1)
     inside = (column == source[:, :2]).all(axis=1)
-    seen = (truth != UNKNOWN).any(axis=2)[column[:, 0], column[:, 1]] & inside
-    ordered = np.concatenate([cells[seen], cells[~seen]])
-    return np.resize(ordered, wanted) if len(ordered) < wanted else ordered[:wanted]
+    weight = np.where(inside, worth[column[:, 0], column[:, 1]], 0)
+    turn = draw.exponential(size=len(cells)) / np.maximum(weight, 1e-6)
+    return np.argsort(turn, kind="stable")[:wanted]
 
 
 def _truth_of_cells(

@@ -16,8 +16,8 @@ from schemas.drive_log import LogReader
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
 from stages.completion.lmscnet import LMSCNet
-from stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
-from stages.completion.trained import weight_facts
+from stages.completion.samples import Crops, Labelled, WholeFrames, rarity, split_by_log
+from stages.completion.trained import load_network, weight_facts
 from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
@@ -40,15 +40,17 @@ class Options:
     """How to train. The defaults made the shipped weights."""
 
     seed: int = 0
-    steps: int = 7500
+    steps: int = 6000
     epoch_steps: int = 500
     batch: int = 3
     crop: float = 38.4
     """Edge of the crops [m]."""
     voxels: int = 192 * 1024
     """Voxels of each crop that enter the loss, in whole columns."""
-    rate: float = 5e-3
+    rate: float = 3e-3
     """Highest learning rate."""
+    start: Path | None = None
+    """A weight file of the same network, grid and classes to go on from."""
     held_out_every: int = 10
     held_out_frames: int = 16
     """Scored after each epoch."""
@@ -139,12 +141,17 @@ def train_completion(
     counts = _counts(learned, network.classes)
     weights = class_weights(counts)
     weights[space.taxonomy.free_id] *= _FREE_WEIGHT
-    with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
-        network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
+    if options.start is None:
+        with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
+            network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
+    else:
+        network.load_state_dict(load_network(options.start, space)[0].state_dict())
     total = schedule.epochs * schedule.epoch_steps
     task = CompletionTask(network, weights, options.rate, total)
     columns = options.voxels // (network.fold**2 * network.heights)
-    samples = Crops(learned, options.crop, columns, space.taxonomy.free_id, _THINNING, options.seed)
+    free_id = space.taxonomy.free_id
+    looked_for = rarity(counts.numpy(), free_id)
+    samples = Crops(learned, options.crop, columns, free_id, _THINNING, looked_for, options.seed)
     frames = WholeFrames(held_out, options.held_out_frames)
     fit(task, samples, frames, schedule, out.with_suffix(".training"), device, resume)
     network.cpu().eval()
@@ -153,6 +160,7 @@ def train_completion(
         "temperature": f"{temperature:.4f}",
         "seed": str(options.seed),
         "command": command,
+        **({"start": _file_digest(options.start)} if options.start else {}),
         "logs": _provenance(log.digest for log in logs),
     }
     tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
@@ -221,6 +229,10 @@ def _miou(scores: Tensor, targets: Tensor, free_id: int) -> float:
     classes = scores.shape[1]
     confusion = torch.bincount(targets * classes + scores.argmax(dim=1), minlength=classes**2)
     return scores_of(confusion.reshape(classes, classes), free_id)[1]
+
+
+def _file_digest(path: Path) -> str:
+    return f"{path.name}, digest {hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()}"
 
 
 def _provenance(digests: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.ingest.town.mesh import Colour, Material, Mesh, Paint, box, join, loft, quads, tube
-from stages.ingest.town.site import Model
+from stages.ingest.town.model import Model
 
 Rng = np.random.Generator
 TYRE = (0.06, 0.06, 0.07)

@@ -7,10 +7,8 @@ import numpy as np
 from stages.ingest.town import vegetation
 from stages.ingest.town.cars import car
 from stages.ingest.town.kerbside import Kerbside, sides
-from stages.ingest.town.site import Model, Site
+from stages.ingest.town.site import Site
 from stages.ingest.town.streets import Street
-from stages.ingest.town.trucks import bus, trailer, truck
-from stages.ingest.town.two_wheelers import two_wheeler
 
 _BEYOND = {"parallel": 1.1, "kerb": 0.2, "angled": 2.6}
 """By mode of parking: from the carriageway to the middle of a car [m]."""
@@ -56,8 +54,8 @@ def _park_row(kerbside: Kerbside, mode: str, share: float) -> None:
 def _park(kerbside: Kerbside, mode: str, station: float, spot: tuple[float, float, float]) -> float:
     """Parks one vehicle; returns by how much more than a car it takes along the street."""
     rng = kerbside.site.rng
-    roll, flip = rng.random(), np.pi * rng.integers(2)
-    model = car(rng) if roll < 0.95 or mode == "angled" else _rare_vehicle(rng, roll)
+    flip = np.pi * rng.integers(2)
+    model = car(rng) if mode == "angled" else kerbside.site.fleet.parks(rng)
     extra = 0.0
     x, y, yaw = spot
     if model.size[0] > 7:
@@ -66,12 +64,6 @@ def _park(kerbside: Kerbside, mode: str, station: float, spot: tuple[float, floa
     turn = np.pi / 2 if mode == "angled" else 0.0
     kerbside.site.try_thing(model, x, y, yaw + turn + flip + rng.normal(0, 0.03), 0.1)
     return extra + max((model.size[0] - 5) / 2, 0)
-
-
-def _rare_vehicle(rng: np.random.Generator, roll: float) -> Model:
-    if roll < 0.975:
-        return two_wheeler(rng, "motorcycle")
-    return (truck if rng.random() < 0.6 else trailer if rng.random() < 0.7 else bus)(rng)
 
 
 def _planted_bed(site: Site, x: float, y: float, yaw: float, depth: float) -> None:

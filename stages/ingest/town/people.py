@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, ball, box, join, of_kind, tube
-from stages.ingest.town.site import Model, fitted
+from stages.ingest.town.model import Model, fitted
 from stages.ingest.town.two_wheelers import two_wheeler
 
 Rng = np.random.Generator

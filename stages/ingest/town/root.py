@@ -18,7 +18,7 @@ from stages.ingest.town.write_nuscenes import write_scene
 
 Layout = Literal["kitti", "nuscenes"]
 
-GENERATOR = 1
+GENERATOR = 2
 """Raised when the same seed gives another town, so that logs of two kinds never share a root."""
 
 RECORD = "town.json"

@@ -112,7 +112,7 @@ def _loiterers(kerbside: Kerbside, width: float) -> None:
     site, rng, length = kerbside.site, kerbside.site.rng, kerbside.street.length
     if width < 1.2:
         return
-    for _ in range(int(rng.poisson(length / 110 * site.style.people))):
+    for _ in range(int(rng.poisson(length / 75 * site.style.people))):
         x, y, _ = kerbside.spot(rng.uniform(0, length), rng.uniform(0.5, width))
         for _ in range(int(rng.choice([1, 1, 2, 3]))):
             model = person(rng, walking=False)
@@ -123,7 +123,7 @@ def _parked_two_wheelers(kerbside: Kerbside, width: float) -> None:
     site, rng, length = kerbside.site, kerbside.site.rng, kerbside.street.length
     if width < 1.2:
         return
-    for _ in range(int(rng.poisson(length / 60 * max(site.style.people, 0.3)))):
+    for _ in range(int(rng.poisson(length / 45 * max(site.style.people, 0.3)))):
         start = rng.uniform(0, length)
         kind = "bicycle" if rng.random() < 0.75 else "motorcycle"
         turn = float(rng.choice([0.0, np.pi / 2]))
@@ -136,7 +136,7 @@ def _parked_two_wheelers(kerbside: Kerbside, width: float) -> None:
 def roadworks(site: Site, street: Street) -> None:
     """Now and then a row of cones or barriers beside the carriageway."""
     rng = site.rng
-    if rng.random() < 0.7 or street.length < 60:
+    if rng.random() < 0.65 or street.length < 60:
         return
     kerbside, start = Kerbside(site, street, int(rng.integers(2))), float(rng.uniform(10, street.length - 30))
     model = furniture.cone if rng.random() < 0.5 else furniture.barrier

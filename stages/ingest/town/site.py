@@ -8,25 +8,11 @@ import numpy as np
 
 from schemas.errors import OcclabelError
 from schemas.geometry import Matrix
+from stages.ingest.town.fleet import Fleet
 from stages.ingest.town.ground import Ground
 from stages.ingest.town.mesh import Mesh, placed
+from stages.ingest.town.model import Model
 from stages.ingest.town.style import Style
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A thing that can be placed: its mesh stands on the origin and looks along x; ``size`` is its box."""
-
-    kind: str
-    mesh: Mesh
-    size: tuple[float, float, float]
-
-
-def fitted(kind: str, mesh: Mesh) -> Model:
-    """The model of ``mesh``, moved so that its box stands centred on the origin."""
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    mesh = mesh.shifted(-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2])
-    return Model(kind, mesh, (float(high[0] - low[0]), float(high[1] - low[1]), float(high[2] - low[2])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +33,7 @@ class Site:
     rng: np.random.Generator
     ground: Ground
     style: Style
+    fleet: Fleet
     meshes: list[Mesh] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
     objects: int = 0

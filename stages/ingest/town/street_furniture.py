@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.ingest.town.mesh import Material, Mesh, Paint, box, join, of_kind, quads, tube
-from stages.ingest.town.site import Model
+from stages.ingest.town.model import Model
 from stages.ingest.town.vegetation import bush
 
 Rng = np.random.Generator

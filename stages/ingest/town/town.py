@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.errors import OcclabelError
 from stages.ingest.town.camera import render
 from stages.ingest.town.ego import EgoPath, draw_motion
+from stages.ingest.town.fleet import draw_fleet
 from stages.ingest.town.frontage import fill_back, fill_lots, trim
 from stages.ingest.town.ground import Ground
 from stages.ingest.town.ground_mesh import ground_mesh
@@ -69,13 +70,14 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     raise_terrain(ground, rng, style.hills)
     lay_streets(ground, streets, float(rng.uniform(3.0, 9.0)))
     raise_banks(ground, rng)
-    site = Site(rng, ground, style)
+    site = Site(rng, ground, style, draw_fleet(rng))
     keep_lanes_free(site, streets)
     for street in streets:
         park_cars(site, street)
     for index, street in enumerate(streets):
         furnish(site, street, junctions if index == 0 else [])
-    roadworks(site, streets[0])
+    for street in streets:
+        roadworks(site, street)
     for street in streets:
         fill_lots(site, street)
     fill_back(site, streets, 0.022)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.geometry import Matrix
-from stages.ingest.town.cars import car
 from stages.ingest.town.ego import EgoPath
+from stages.ingest.town.model import Model
 from stages.ingest.town.people import person, rider
-from stages.ingest.town.site import Model, Site
+from stages.ingest.town.site import Site
 from stages.ingest.town.streets import Street
-from stages.ingest.town.trucks import bus, truck
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +50,6 @@ class Agent:
         return (after[0] - before[0]) / 0.1, (after[1] - before[1]) / 0.1
 
 
-def _vehicle(rng: np.random.Generator) -> Model:
-    roll = rng.random()
-    if roll < 0.77:
-        return car(rng)
-    if roll < 0.84:
-        return truck(rng)
-    if roll < 0.88:
-        return bus(rng)
-    return rider(rng, "motorcyclist" if roll < 0.93 else "bicyclist")
-
-
 def _edge_of_lane(model: Model, lateral: float, street: Street) -> float:
     """Cyclists keep to the outer side of their lane."""
     return lateral + np.sign(lateral) * 0.25 * street.lane_width if model.kind == "bicyclist" else lateral
@@ -94,7 +82,7 @@ def _own_lane(site: Site, path: EgoPath, lateral: float) -> list[Agent]:
     agents = []
     for sign in (1, -1):
         if site.rng.random() < 0.35 * min(site.style.traffic, 1.5):
-            model = _vehicle(site.rng)
+            model = site.fleet.drives(site.rng)
             gap = sign * float(site.rng.uniform(9, 45) + model.size[0] / 2)
             agents.append(Agent(site.next_id(), model, path.street, lateral, gap, 1.0, path))
     return agents
@@ -108,7 +96,7 @@ def _lane(
     speed = 0.0 if rng.random() < 0.1 else float(rng.uniform(*site.style.speed))
     agents, station = [], first + float(rng.exponential(40 / max(traffic, 0.1)))
     while station < street.length + 30:
-        model = _vehicle(rng)
+        model = site.fleet.drives(rng)
         spot = _edge_of_lane(model, lateral, street)
         agents.append(
             Agent(site.next_id(), model, street, spot, station, direction * speed if speed else direction * 1e-9)
@@ -121,7 +109,7 @@ def _lane(
 
 def _waiting(site: Site, street: Street, side: float) -> list[Agent]:
     """A vehicle that waits to enter the main street."""
-    model = _vehicle(site.rng)
+    model = site.fleet.drives(site.rng)
     lateral = _edge_of_lane(model, -side * street.lane_width / 2, street)
     return [Agent(site.next_id(), model, street, lateral, float(site.rng.uniform(13, 18) + model.size[0] / 2), -1e-9)]
 
@@ -136,9 +124,9 @@ def _walkers(site: Site, street: Street, which: int) -> list[Agent]:
         beyond += width
     else:
         beyond, width = 0.2, 0.8
-    for _ in range(int(rng.poisson(street.length / 80 * site.style.people))):
+    for _ in range(int(rng.poisson(street.length / 55 * site.style.people))):
         start, direction = float(rng.uniform(0, street.length)), float(rng.choice([-1, 1]))
-        cycling = rng.random() < 0.1
+        cycling = rng.random() < 0.15
         speed = float(rng.uniform(2.5, 5.0) if cycling else rng.uniform(0.6, 1.8))
         for k in range(1 if cycling else int(rng.choice([1, 1, 1, 2, 3]))):
             model = rider(rng, "bicyclist") if cycling else person(rng, walking=True)

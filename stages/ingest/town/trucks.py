@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.ingest.town.cars import PANE, body_colour, car, wheels
 from stages.ingest.town.mesh import Colour, Material, Mesh, Paint, box, join, of_kind, quads, tube
-from stages.ingest.town.site import Model, fitted
+from stages.ingest.town.model import Model, fitted
 
 Rng = np.random.Generator
 

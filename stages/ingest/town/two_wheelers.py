@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.ingest.town.cars import TYRE
 from stages.ingest.town.mesh import Material, Paint, box, join, of_kind, tube
-from stages.ingest.town.site import Model
+from stages.ingest.town.model import Model
 
 Rng = np.random.Generator
 

@@ -13,12 +13,14 @@ from schemas.errors import BadLog, BadWeights, OcclabelError
 from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import Taxonomy
-from stages.completion.samples import Crops, WholeFrames, split_by_log
+from stages.completion.samples import Crops, WholeFrames, rarity, split_by_log
 from stages.completion.trained import load_network
 from stages.completion.training import Options, best_biases, scores_of, train_completion
 from stages.learning.weights import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
+
+EVEN = rarity(np.ones(20), 0)
 
 
 def tensors(path: Path, space: LabelSpace) -> dict[str, torch.Tensor]:
@@ -85,18 +87,18 @@ def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs
 def test_samples_depend_on_seed_and_number_alone(space: LabelSpace, street_logs: Any) -> None:
     learned, held_out, logs = split_by_log(street_logs, space.grid, 10)
     assert (len(learned.frames), len(held_out.frames), len(logs)) == (6, 3, 3)
-    crops = Crops(learned, 6.4, 64, free_id=0, thinning=4, seed=1)
+    crops = Crops(learned, 6.4, 64, free_id=0, thinning=4, rarity=EVEN, seed=1)
     for number in (0, 5, 6, 17):
-        first, again = crops[number], Crops(learned, 6.4, 64, free_id=0, thinning=4, seed=1)[number]
+        first, again = crops[number], Crops(learned, 6.4, 64, free_id=0, thinning=4, rarity=EVEN, seed=1)[number]
         assert all(torch.equal(first[name], again[name]) for name in first)
-    other = Crops(learned, 6.4, 64, free_id=0, thinning=4, seed=2)
+    other = Crops(learned, 6.4, 64, free_id=0, thinning=4, rarity=EVEN, seed=2)
     assert not torch.equal(crops[0]["volume"], other[0]["volume"])
 
 
 def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> None:
     """Whatever the augmentation, most voxels with points are occupied in the truth of the same sample."""
     learned, _, _ = split_by_log(street_logs, space.grid, 10)
-    crops = Crops(learned, 12.8, 1024, free_id=0, thinning=1, seed=0)
+    crops = Crops(learned, 12.8, 1024, free_id=0, thinning=1, rarity=EVEN, seed=0)
     agreements = []
     for number in range(12):
         sample = crops[number]
@@ -111,9 +113,30 @@ def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> Non
 
 def test_thinning_takes_free_voxels_alone(space: LabelSpace, street_logs: Any) -> None:
     learned, _, _ = split_by_log(street_logs, space.grid, 10)
-    every, thinned = (Crops(learned, 12.8, 1024, free_id=0, thinning=n, seed=0)[0]["target"].numpy() for n in (1, 4))
+    every, thinned = (
+        Crops(learned, 12.8, 1024, free_id=0, thinning=n, rarity=EVEN, seed=0)[0]["target"].numpy() for n in (1, 4)
+    )
     np.testing.assert_array_equal(every[every > 0], thinned[every > 0])
     assert (thinned[every == 0] == 0).mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_rare_classes_are_looked_for(space: LabelSpace, street_logs: Any) -> None:
+    """With the wall (13) taken for rare, more of the samples hold it and less of what they learn is road (9)."""
+    learned, _, _ = split_by_log(street_logs, space.grid, 10)
+    counts = np.ones(20)
+    counts[9] = 256
+    shares = []
+    for looked_for in (EVEN, rarity(counts, 0)):
+        crops = Crops(learned, 6.4, 48, free_id=0, thinning=1, rarity=looked_for, seed=0)
+        found = np.concatenate([crops[number]["target"].numpy().ravel() for number in range(12)])
+        shares.append((found == 13).sum() / np.isin(found, (9, 13)).sum())
+    assert shares[1] > 1.3 * shares[0]
+
+
+def test_rarity_is_bounded_and_never_of_free_or_unknown() -> None:
+    found = rarity(np.array([9e9, 400.0, 100.0, 1.0, 0.0]), 0)
+    np.testing.assert_allclose(found[:5], [0.5, 1, 2, 16, 16])
+    assert found[255] == 0
 
 
 def test_scores_of_a_known_confusion() -> None:
