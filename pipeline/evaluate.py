@@ -85,7 +85,7 @@ def at_voxels(
 ) -> Evaluation:
     """Scores at voxels. A log is scored when any of its truth frames has a prediction."""
     files = benchmark.truth_files(truth)
-    pairing = _Pairing(predictions, logs, set(files))
+    pairing = Pairing(predictions, logs, set(files))
     classes = len(benchmark.taxonomy.classes)
     counts = {name: np.zeros((classes, classes), np.int64) for name in benchmark.grid.ranges}
     reliability = None
@@ -109,7 +109,7 @@ def at_labelled_points(
 ) -> Evaluation:
     """Scores at the labelled LiDAR points of a log root: each takes the label of the voxel that holds it."""
     reader = open_logs(truth)
-    pairing = _Pairing(predictions, logs, set(reader.log_ids()))
+    pairing = Pairing(predictions, logs, set(reader.log_ids()))
     taxonomy = benchmark.taxonomy
     classes = len(taxonomy.classes)
     counts, by_height = np.zeros((2, classes, classes), np.int64)
@@ -142,7 +142,7 @@ def _labelled_points(
     return transform_points(grid_from_lidar, reader.points(frame.sweep)), truth.semantics
 
 
-class _Pairing:
+class Pairing:
     """Which truth frames have predictions. A log without any is not scored; a scored log's gaps are counted."""
 
     def __init__(self, predictions: Predictions, logs: Sequence[str] | None, known: set[str]) -> None:

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from pipeline.cli.bench import app as bench_app
+from pipeline.cli.calibrate import calibrate
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.export import export
@@ -37,6 +38,7 @@ app.command()(run)
 app.command()(status)
 app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
+app.command()(calibrate)
 app.command()(export)
 app.command("map")(map_)
 app.add_typer(train_app, name="train")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,13 @@ _BOTTOM_SLACK = 0.3
 class Trained(Completion):
     """A LiDAR network trained on the simulated town alone: it has never seen real data."""
 
+    version: ClassVar[int] = 2
     kind: Literal["lmscnet"] = "lmscnet"
     weights: Path | None = None
     """A safetensors file of ``occlabel train completion``; the one shipped for grid and taxonomy by default."""
+    mirror: bool = True
+    """Whether a scan is also looked at mirrored left to right and the scores averaged: the street is as likely either
+    way, the network does not know it. Takes twice the time of the network."""
     batch: int = Field(default=1, ge=1)
     """Frames predicted at once; more than one pays off on a GPU."""
 
@@ -60,7 +64,7 @@ class Trained(Completion):
         (path,) = self.files(space)
         network, temperature = load_network(path, space)
         network.to(torch.device(device))
-        return from_scans(predictor(network, temperature, space, device), space, self.batch)
+        return from_scans(predictor(network, temperature, space, device, self.mirror), space, self.batch)
 
 
 def grid_fact(grid: Grid) -> str:
@@ -114,9 +118,12 @@ def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
 
 
 def predictor(
-    network: LMSCNet, temperature: float, space: LabelSpace, device: str
+    network: LMSCNet, temperature: float, space: LabelSpace, device: str, mirror: bool = False
 ) -> Callable[[Sequence[Scan]], list[Prediction]]:
-    """Scans to predictions: the likeliest class and its probability, the softmax of scores / temperature."""
+    """Scans to predictions: the likeliest class and its probability, the softmax of scores / temperature.
+
+    With ``mirror`` the scores are the mean of those of the scan and of its mirror image.
+    """
     import torch
 
     from stages.completion.lidar_features import lidar_volume
@@ -125,32 +132,56 @@ def predictor(
         volumes = np.stack([lidar_volume(scan.points, scan.sensor, space.grid) for scan in scans])
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
-            columns = network.columns(volume).permute(0, 2, 3, 1)
-            voxels = network.voxels(volume).split(1)
-            return [_decide(network, *frame, temperature) for frame in zip(columns, voxels, strict=True)]
+            views = [_View(network, volume)] + [_View(network, volume.flip(3), mirrored=True)] * mirror
+            return [_decide(views, frame, temperature) for frame in range(len(scans))]
 
     return predict
 
 
-def _decide(network: LMSCNet, columns: Tensor, voxels: Tensor, temperature: float) -> Prediction:
-    """Semantics and confidence [X, Y, Z] of one frame: columns [x, y, features], voxels [1, X + 2, Y + 2, 2 Z].
+class _View:
+    """The network's word on a batch of input volumes, row by row, as it is or put right again if ``mirrored``."""
+
+    def __init__(self, network: LMSCNet, volume: Tensor, mirrored: bool = False) -> None:
+        self.network = network
+        self.mirrored = mirrored
+        self._columns = network.columns(volume).permute(0, 2, 3, 1)
+        self._voxels = network.voxels(volume)
+
+    @property
+    def rows(self) -> int:
+        return self._columns.shape[1]
+
+    def scores(self, frame: int, row: int) -> Tensor:
+        """Class scores [Y / fold, fold, fold, Z, classes] of one row of the body's cells."""
+        import torch
+
+        columns, fold = self._columns[frame, row], self.network.fold
+        cells = torch.arange(row * len(columns), (row + 1) * len(columns), device=columns.device)
+        around = self.network.surroundings(self._voxels[frame : frame + 1], cells)
+        scores = self.network.scores(columns, around).unflatten(1, (fold, fold, -1))
+        return scores.flip((0, 2)) if self.mirrored else scores
+
+
+def _decide(views: Sequence[_View], frame: int, temperature: float) -> Prediction:
+    """Semantics and confidence [X, Y, Z] of one frame of the batch, by the mean scores of the views.
 
     Scored row by row, so that the scores stay in the cache of one core: those of a whole grid fill 170 MB.
     """
-    import torch
-
-    x, y, _ = columns.shape
     semantics, confidence = [], []
-    for row, cells in zip(columns, torch.arange(x * y, device=columns.device).split(y), strict=True):
+    for row in range(views[0].rows):
+        parts = [view.scores(frame, row) for view in views]
+        scores = parts[0] if len(parts) == 1 else (parts[0] + parts[1]) / 2
+        shape = scores.shape[:-1]
         # Classes first: the maximum over 20 classes is then taken along contiguous memory.
-        scores = network.scores(row, network.surroundings(voxels, cells)).flatten(0, 1).T.contiguous()
+        scores = scores.flatten(0, 3).T.contiguous()
         best, class_id = scores.max(dim=0)
-        semantics.append(class_id.to(torch.uint8).cpu().numpy())
-        confidence.append(as_byte((1 / ((scores - best) / temperature).exp().sum(dim=0)).cpu().numpy()))
-    fold, heights = network.fold, network.heights
+        probability = 1 / ((scores - best) / temperature).exp().sum(dim=0)
+        semantics.append(class_id.byte().reshape(shape).cpu().numpy())
+        confidence.append(as_byte(probability.reshape(shape).cpu().numpy()))
 
     def volume(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        cells = np.concatenate(parts).reshape(x, y, fold, fold, heights)
+        cells = np.stack(parts)
+        x, y, fold, _, heights = cells.shape
         return cells.swapaxes(1, 2).reshape(x * fold, y * fold, heights)
 
     return volume(semantics), volume(confidence)

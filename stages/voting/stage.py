@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from schemas.geometry import Matrix, rigid
 from schemas.grid import Grid
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
 from schemas.taxonomy import UNKNOWN
+from stages.voting.calibration import Calibration, find, load
 from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights, soft_weights, weaken
 from stages.voting.window import sources
 
@@ -25,11 +27,12 @@ class Registration(Stage):
     """The sensor-weighted registration of OccFiner (section III-C), empty votes included.
 
     A frame whose scan was damaged (all UNKNOWN) is filled by its neighbours; a frame without a pose keeps its own
-    labels. Semantics is UNKNOWN where no frame voted; confidence is the vote margin; support counts the frames.
+    labels. Semantics is UNKNOWN where no frame voted; confidence is the vote margin, or how often labels that won by
+    such a margin are right where there is a calibration; support counts the frames.
     """
 
     slot: ClassVar[str] = "voting"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
     senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
     writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence", "support")
@@ -60,6 +63,9 @@ class Registration(Stage):
     movable_confidence: float = Field(default=0.5, ge=0, le=1)
     """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
 
+    calibration: str | None = None
+    """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""
+
     @property
     def halo(self) -> int:
         return self.radius * self.stride
@@ -70,11 +76,22 @@ class Registration(Stage):
         frames = 2 * self.halo + 32
         return Resources(memory=(500 << 20) + 5 * frames * space.grid.voxels + 4 * 32 * space.grid.voxels)
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
-        volumes = _Volumes(self, space.grid)
-        return lambda clip, inputs: self._process(clip, inputs, space, volumes)
+    def files(self, space: LabelSpace) -> tuple[Path, ...]:
+        return () if self.calibration is None else (find(self.calibration),)
 
-    def _process(self, clip: Clip, inputs: Inputs, space: LabelSpace, volumes: _Volumes) -> Arrays:
+    def refuse(self, space: LabelSpace) -> str | None:
+        if self.calibration is not None:
+            load(self.calibration, space)
+        return None
+
+    def setup(self, space: LabelSpace, device: str) -> Process:
+        sure = None if self.calibration is None else load(self.calibration, space)
+        volumes = _Volumes(self, space.grid)
+        return lambda clip, inputs: self._process(clip, inputs, space, volumes, sure)
+
+    def _process(
+        self, clip: Clip, inputs: Inputs, space: LabelSpace, volumes: _Volumes, calibration: Calibration | None
+    ) -> Arrays:
         shape = (clip.frames, *space.grid.shape)
         result: Arrays = {
             "semantics": np.full(shape, UNKNOWN, np.uint8),
@@ -87,8 +104,10 @@ class Registration(Stage):
             target = clip.start - inputs.first + row
             voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
             outcome = method.vote(self._voters(target, voters, space), space.grid.shape)
-            result["semantics"][row] = np.where(outcome.support > 0, outcome.winner, UNKNOWN)
-            result["confidence"][row] = outcome.margin
+            known = outcome.support > 0
+            result["semantics"][row] = np.where(known, outcome.winner, UNKNOWN)
+            sure = outcome.margin if calibration is None else calibration.confidence(outcome.winner, outcome.margin)
+            result["confidence"][row] = np.where(known, sure, 0)
             result["support"][row] = outcome.support
         return result
 

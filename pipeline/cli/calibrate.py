@@ -1,0 +1,33 @@
+"""``occlabel calibrate``: makes the confidence of voted labels mean what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def calibrate(
+    labels: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="Labels that were voted uncalibrated.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="Root of the truth: a SemanticKITTI root, an Occ3D gts folder.")
+    ],
+    format: Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")],
+    out: Annotated[Path, typer.Option("--out", help="The calibration to write (.json).")],
+) -> None:
+    """Fit the confidence of voted labels to how often they are right, by class.
+
+    Label logs with truth with --set voting.calibration=null, calibrate that version, and name the file in
+    voting.calibration of your recipe. Judge the result on other logs: occlabel evaluate says how far confidence is off.
+    """
+    from rich.console import Console
+
+    from pipeline.calibrate import calibrate as fit
+
+    with Console(stderr=True).status("") as status:
+        found = fit(labels, truth, format, out, status.update)
+    typer.echo(
+        f"{out}: fitted to {found.frames} frames; confidence was off by {100 * found.before.error():.1f} points on "
+        f"average, with the calibration it is by {100 * found.after.error():.1f} on the same frames"
+    )
