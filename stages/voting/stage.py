@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.drive_log import Frame
@@ -16,10 +16,11 @@ from schemas.grid import Grid
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
 from schemas.taxonomy import UNKNOWN
 from stages.voting.calibration import Calibration, find, load
-from stages.voting.weights import Box, SensorModel, default_near_box, default_reach, frame_weights, soft_weights, weaken
+from stages.voting.weights import SensorModel, default_near_box, default_reach
 from stages.voting.window import sources
 
 if TYPE_CHECKING:
+    from stages.voting.ballots import BallotBox, Rules
     from stages.voting.vote import Ballots, Method, Voters
 
 
@@ -63,6 +64,8 @@ class Registration(Stage):
     movable_confidence: float = Field(default=0.5, ge=0, le=1)
     """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
 
+    hidden_divisor: int = Field(default=1, ge=1, le=1000)
+    """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR."""
     calibration: str | None = None
     """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""
 
@@ -85,12 +88,34 @@ class Registration(Stage):
         return None
 
     def setup(self, space: LabelSpace, device: str) -> Process:
+        from stages.voting.ballots import BallotBox
+
         sure = None if self.calibration is None else load(self.calibration, space)
-        volumes = _Volumes(self, space.grid)
-        return lambda clip, inputs: self._process(clip, inputs, space, volumes, sure)
+        box = BallotBox(self._rules(space.grid), space)
+        method = _method(self.method, device)
+        return lambda clip, inputs: self._process(clip, inputs, space, box, sure, method)
+
+    def _rules(self, grid: Grid) -> Rules:
+        from stages.voting.ballots import Rules
+
+        return Rules(
+            sensor=self.sensor,
+            reach=self.lidar_range or default_reach(grid),
+            near_box=default_near_box(grid, self.near_box),
+            weigh_confidence=self.weigh_confidence,
+            movable_boost=self.movable_boost,
+            movable_confidence=self.movable_confidence,
+            hidden_divisor=self.hidden_divisor,
+        )
 
     def _process(
-        self, clip: Clip, inputs: Inputs, space: LabelSpace, volumes: _Volumes, calibration: Calibration | None
+        self,
+        clip: Clip,
+        inputs: Inputs,
+        space: LabelSpace,
+        box: BallotBox,
+        calibration: Calibration | None,
+        method: Callable[[Ballots], Method],
     ) -> Arrays:
         shape = (clip.frames, *space.grid.shape)
         result: Arrays = {
@@ -99,11 +124,11 @@ class Registration(Stage):
             "support": np.zeros(shape, np.uint16),
         }
         poses = [_world_from_grid(clip.log, frame, space.grid) for frame in inputs.frames]
-        method = _methods()[self.method](self._ballots(inputs, space, volumes))
+        count = method(box.ballots(inputs))
         for row in range(clip.frames):
             target = clip.start - inputs.first + row
             voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
-            outcome = method.vote(self._voters(target, voters, space), space.grid.shape)
+            outcome = count.vote(self._voters(target, voters, space), space.grid.shape)
             known = outcome.support > 0
             result["semantics"][row] = np.where(known, outcome.winner, UNKNOWN)
             sure = outcome.margin if calibration is None else calibration.confidence(outcome.winner, outcome.margin)
@@ -111,32 +136,8 @@ class Registration(Stage):
             result["support"][row] = outcome.support
         return result
 
-    def _ballots(self, inputs: Inputs, space: LabelSpace, volumes: _Volumes) -> Ballots:
-        from stages.voting.vote import Ballots
-
-        labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
-        confidence = inputs.arrays["confidence"].astype(np.uint8, copy=False)
-        which, weights = volumes.of(inputs.frames)
-        if self.weigh_confidence or self.movable_boost > 1:
-            frames = zip(which, labels, confidence, strict=True)
-            weights = np.stack([self._weights(weights[n], label, sure, _movable(space)) for n, label, sure in frames])
-            which = np.arange(len(weights))
-        return Ballots(labels, weights, which, len(space.taxonomy.classes), space.taxonomy.free_id)
-
-    def _weights(
-        self,
-        rig: NDArray[np.uint16],
-        labels: NDArray[np.uint8],
-        confidence: NDArray[np.uint8],
-        movable: NDArray[np.bool_],
-    ) -> NDArray[np.uint16]:
-        """What the votes of one frame count, from its rig's weights; all [X, Y, Z]."""
-        weights = soft_weights(rig, confidence) if self.weigh_confidence else rig.copy()
-        if self.movable_boost > 1:
-            weaken(weights, labels, confidence, movable, self.movable_confidence, self.movable_boost)
-        return weights
-
     def _voters(self, target: int, voters: list[tuple[int, Matrix]], space: LabelSpace) -> Voters:
+        from stages.voting.ballots import movable_ids
         from stages.voting.vote import Voters, cell_from_voxel
 
         grid, taxonomy = space.grid, space.taxonomy
@@ -147,7 +148,7 @@ class Registration(Stage):
         ]
         multipliers = np.full((len(frames), len(taxonomy.classes)), _ONE, np.int32)
         multipliers[:, taxonomy.free_id] = round(self.empty_weight * _ONE)
-        multipliers[np.ix_(frames == target, _movable(space)[: len(taxonomy.classes)])] *= self.movable_boost
+        multipliers[np.ix_(frames == target, movable_ids(space)[: len(taxonomy.classes)])] *= self.movable_boost
         return Voters(frames, np.stack(matrices), multipliers)
 
 
@@ -155,41 +156,18 @@ _ONE = 16
 """The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
 
 
-def _movable(space: LabelSpace) -> NDArray[np.bool_]:
-    """By class id [256], whether things of the class can move."""
-    result = np.zeros(256, bool)
-    result[: len(space.taxonomy.classes)] = [entry.movable for entry in space.taxonomy.classes]
-    return result
+def _method(name: str, device: str) -> Callable[[Ballots], Method]:
+    if name == "splat":
+        from stages.voting.splat import Splat
 
+        return Splat
+    if device != "cpu":
+        from stages.voting.gather_torch import GatherTorch
 
-def _methods() -> dict[str, type[Method]]:
+        return partial(GatherTorch, device=device)
     from stages.voting.gather import Gather
-    from stages.voting.splat import Splat
 
-    return {"splat": Splat, "gather": Gather}
-
-
-class _Volumes:
-    """The weight volumes of the rigs that occur in a log, computed once each."""
-
-    def __init__(self, stage: Registration, grid: Grid) -> None:
-        self._sensor = stage.sensor
-        self._reach = stage.lidar_range or default_reach(grid)
-        self._near_box: Box = default_near_box(grid, stage.near_box)
-        self._grid = grid
-        self._keys: list[bytes] = []
-        self._stack: NDArray[np.uint16] = np.empty((0, *grid.shape), np.uint16)
-
-    def of(self, frames: Sequence[Frame]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
-        """The rig of each frame [n], as rows of the weight volumes [rig, X, Y, Z]."""
-        wanted = [frame_weights(frame, self._grid, self._sensor, self._reach, self._near_box) for frame in frames]
-        keys = list(dict.fromkeys(key for key, _ in wanted))
-        if not set(keys) <= set(self._keys):
-            compute = dict(wanted)
-            kept = {key: self._stack[n] for n, key in enumerate(self._keys)}
-            self._stack = np.stack([kept[key] if key in kept else compute[key]() for key in keys])
-            self._keys = keys
-        return np.array([self._keys.index(key) for key, _ in wanted]), self._stack
+    return Gather
 
 
 def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:

@@ -63,20 +63,14 @@ def soft_weights(weights: NDArray[np.uint16], confidence: NDArray[np.uint8]) -> 
     return np.maximum(products, 1).astype(np.uint16)
 
 
-def weaken(
-    weights: NDArray[np.uint16],
-    labels: NDArray[np.uint8],
-    confidence: NDArray[np.uint8],
-    classes: NDArray[np.bool_],
-    least: float,
-    by: int,
-) -> None:
-    """Divides, in place, the ``weights`` of votes for some ``classes`` by ``by`` where confidence / 255 < ``least``.
+def weaken(weights: NDArray[np.uint16], where: NDArray[np.bool_], by: int) -> None:
+    """Divides, in place, the ``weights`` of some votes by ``by``; both [X, Y, Z]; at least 1 is left."""
+    weights[where] = np.maximum(weights[where] // by, 1)
 
-    weights, labels and confidence [X, Y, Z]; classes [256], by class id; at least 1 is left.
-    """
-    weak = classes[labels] & (confidence < least * 255)
-    weights[weak] = np.maximum(weights[weak] // by, 1)
+
+def sensor_place(frame: Frame, grid_from_ego: Matrix) -> NDArray[np.float64]:
+    """Where [3] the LiDAR of ``frame`` is in the grid's frame [m]; its origin where there is none."""
+    return np.zeros(3) if frame.sweep is None else (grid_from_ego @ frame.sweep.ego_from_lidar)[:3, 3]
 
 
 def default_near_box(grid: Grid, size: tuple[float, float, float]) -> Box:
@@ -110,7 +104,6 @@ def frame_weights(
         key = b"".join(np.asarray(part, np.float64).tobytes() for part in (ego_from_grid, *parts))
         return key, lambda: camera_weights(grid.centres(), frame.cameras, ego_from_grid, near_box)
     if sensor == "lidar":
-        sweep = frame.sweep
-        position = np.zeros(3) if sweep is None else (inverse(ego_from_grid) @ sweep.ego_from_lidar)[:3, 3]
+        position = sensor_place(frame, inverse(ego_from_grid))
         return position.tobytes(), lambda: lidar_weights(grid.centres(), position, reach)
     return b"", lambda: np.full(grid.shape, UNIFORM, np.uint16)

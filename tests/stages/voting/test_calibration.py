@@ -64,7 +64,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(BadRecipe, match="is not a calibration"):
         load(str(tmp_path / "broken.json"), SPACE)
     fit(Tally.empty(20), TAXONOMIES["semantickitti"].names).save(tmp_path / "other.json", {})
-    with pytest.raises(BadRecipe, match="other classes"):
+    with pytest.raises(BadRecipe, match="is for the classes"):
         load(str(tmp_path / "other.json"), SPACE)
 
 
