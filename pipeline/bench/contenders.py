@@ -12,6 +12,7 @@ from pipeline.bench import baselines
 from pipeline.bench.scene import FREE, Scene
 from schemas.taxonomy import UNKNOWN
 from stages.voting.gather import Gather
+from stages.voting.rolling import Rolling
 from stages.voting.splat import Splat
 from stages.voting.vote import Ballots, Method, Voters, cell_from_voxel
 
@@ -55,7 +56,10 @@ class _Ours(Contender):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._matrices = np.empty((scene.frames, 3, 4))
-        self._method = self.method(Ballots(scene.labels, scene.weights, scene.rigs, scene.classes, FREE))
+        places = np.stack(
+            [cell_from_voxel(p, scene.origin, scene.voxel_size, 0.0, scene.voxel_size) for p in scene.poses]
+        )
+        self._method = self.method(Ballots(scene.labels, scene.weights, scene.rigs, scene.classes, FREE, places))
         self._once = np.ones((scene.frames, scene.classes), np.int32)
 
     def prepare(self, frame: int) -> None:
@@ -63,7 +67,7 @@ class _Ours(Contender):
         self._matrices[frame] = cell_from_voxel(self.scene.target_from_source[frame], *grid, *grid)
 
     def vote(self) -> NDArray[np.uint8]:
-        voters = Voters(np.arange(self.scene.frames), self._matrices, self._once)
+        voters = Voters(np.arange(self.scene.frames), self._matrices, self._once, self.scene.target)
         return self._method.vote(voters, self.scene.shape).winner
 
 
@@ -82,6 +86,22 @@ class GatherContender(_Ours):
     def prepare(self, frame: int) -> None:
         super().prepare(frame)
         self._method.prepare(frame)
+
+
+class RollingContender(_Ours):
+    """In a grid of the world: a step adds the newest frame, removes the oldest and reads the target."""
+
+    method = Rolling
+    _method: Rolling
+
+    def prepare(self, frame: int) -> None:
+        super().prepare(frame)
+        self._method.prepare(frame)
+
+    def rewind(self) -> None:
+        # The frame before the first is not in the scene; the first stands in for it, a second time.
+        self._method.remove(self.scene.frames - 1)
+        self._method.add(0)
 
 
 class PaperFaithful(Contender):
@@ -119,6 +139,7 @@ def _baseline_arguments(scene: Scene) -> tuple[Any, ...]:
 CONTENDERS: dict[str, type[Contender]] = {
     "splat": SplatContender,
     "gather": GatherContender,
+    "rolling": RollingContender,
     "paper_faithful": PaperFaithful,
     "numpy_tuned": NumpyTuned,
 }

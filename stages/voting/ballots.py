@@ -47,7 +47,8 @@ class BallotBox:
         self._rigs = _Rigs(rules, space.grid)
         self._movable = movable_ids(space)
 
-    def ballots(self, inputs: Inputs) -> Ballots:
+    def ballots(self, inputs: Inputs, places: NDArray[np.float64]) -> Ballots:
+        """The ballots of all frames of ``inputs``; ``places`` [frame, 3, 4] as in ``Ballots.world_from_voxel``."""
         labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
         confidence = inputs.arrays["confidence"].astype(np.uint8, copy=False)
         which, weights = self._rigs.of(inputs.frames)
@@ -56,7 +57,7 @@ class BallotBox:
             weights = np.stack([self._weights(f, weights[n], label, sure) for f, n, label, sure in frames])
             which = np.arange(len(weights))
         taxonomy = self._space.taxonomy
-        return Ballots(labels, weights, which, len(taxonomy.classes), taxonomy.free_id)
+        return Ballots(labels, weights, which, len(taxonomy.classes), taxonomy.free_id, places)
 
     def _weights(
         self, frame: Frame, rig: NDArray[np.uint16], labels: NDArray[np.uint8], confidence: NDArray[np.uint8]

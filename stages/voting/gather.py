@@ -39,7 +39,7 @@ def list_columns(labels, weights, free, unknown, starts, entries):  # type: igno
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _run_end(start, slope, k, last):  # type: ignore[no-untyped-def]
+def run_end(start, slope, k, last):  # type: ignore[no-untyped-def]
     """The first height after ``k``, at most ``last``, where floor(start + slope * height) is another."""
     here = np.floor(start + slope * k)
     if np.floor(start + slope * (last - 1)) == here:
@@ -73,7 +73,7 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
         sz = matrix[2, 0] * cx + matrix[2, 1] * cy + matrix[2, 2] * 0.5 + matrix[2, 3]
         k = 0
         while k < heights:
-            end = min(_run_end(sx, dx, k, heights), _run_end(sy, dy, k, heights), _run_end(sz, dz, k, heights))
+            end = min(run_end(sx, dx, k, heights), run_end(sy, dy, k, heights), run_end(sz, dz, k, heights))
             i, j = int(np.floor(sx + dx * k)), int(np.floor(sy + dy * k))
             up = int(np.floor(sz + dz * k))
             low, high = max(k, -up), min(end, weights.shape[2] - up)
@@ -177,6 +177,16 @@ class Gather:
             self._starts[frame], self._entries[frame],
         )  # fmt: skip
         self._listed[frame] = True
+
+    def columns(self, frame: int) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+        """What ``list_columns`` listed of a frame."""
+        if not self._listed[frame]:
+            self.prepare(frame)
+        return self._starts[frame], self._entries[frame]
+
+    def weights(self, frame: int) -> NDArray[np.uint16]:
+        """[X, Y, Z], of the votes of a frame."""
+        return self._weights[self._ballots.volumes[frame]]
 
     def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
         ballots = self._ballots

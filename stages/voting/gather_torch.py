@@ -65,7 +65,7 @@ class GatherTorch:
     def _sources(
         self, matrix: NDArray[np.float64], x0: int, x1: int, shape: tuple[int, int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Flat source voxels in which the centres of the cells lie, and which of them lie in the source at all."""
+        """Flat source voxels that hold the centres of the cells, and which cells lie in the source at all."""
         x = torch.arange(x0, x1, dtype=torch.float64, device=self._device)[:, None, None] + 0.5
         y = torch.arange(shape[1], dtype=torch.float64, device=self._device)[None, :, None] + 0.5
         z = torch.arange(shape[2], dtype=torch.float64, device=self._device)[None, None, :]

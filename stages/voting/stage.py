@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.drive_log import Frame
@@ -52,8 +53,9 @@ class Registration(Stage):
     near_box: tuple[float, float, float] = (25.6, 25.6, 6.4)
     """Size [m] of the box in which a voxel seen by a camera has the highest weight; it lies in front of the car in a
     grid that does, around it otherwise."""
-    method: Literal["splat", "gather"] = "gather"
-    """How votes find their cell: the paper's forward registration, or looked up from the target, without its holes."""
+    method: Literal["splat", "gather", "rolling"] = "gather"
+    """How votes find their cell: the paper's forward registration; looked up from the target, without its holes; or in
+    a grid of the world, which costs the same for every radius and rounds twice."""
     weigh_confidence: bool = True
     """Whether a frame's vote also counts with the frame's own confidence in it."""
     empty_weight: float = Field(default=1.0, gt=0, le=16)
@@ -124,7 +126,7 @@ class Registration(Stage):
             "support": np.zeros(shape, np.uint16),
         }
         poses = [_world_from_grid(clip.log, frame, space.grid) for frame in inputs.frames]
-        count = method(box.ballots(inputs))
+        count = method(box.ballots(inputs, _places(poses, space.grid)))
         for row in range(clip.frames):
             target = clip.start - inputs.first + row
             voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
@@ -149,7 +151,7 @@ class Registration(Stage):
         multipliers = np.full((len(frames), len(taxonomy.classes)), _ONE, np.int32)
         multipliers[:, taxonomy.free_id] = round(self.empty_weight * _ONE)
         multipliers[np.ix_(frames == target, movable_ids(space)[: len(taxonomy.classes)])] *= self.movable_boost
-        return Voters(frames, np.stack(matrices), multipliers)
+        return Voters(frames, np.stack(matrices), multipliers, target)
 
 
 _ONE = 16
@@ -161,6 +163,10 @@ def _method(name: str, device: str) -> Callable[[Ballots], Method]:
         from stages.voting.splat import Splat
 
         return Splat
+    if name == "rolling":
+        from stages.voting.rolling import Rolling
+
+        return Rolling
     if device != "cpu":
         from stages.voting.gather_torch import GatherTorch
 
@@ -168,6 +174,14 @@ def _method(name: str, device: str) -> Callable[[Ballots], Method]:
     from stages.voting.gather import Gather
 
     return Gather
+
+
+def _places(poses: Sequence[Matrix | None], grid: Grid) -> NDArray[np.float64]:
+    """``Ballots.world_from_voxel`` of frames with these world_from_grid poses."""
+    from stages.voting.vote import cell_from_voxel
+
+    size, nowhere = grid.voxel_size, np.full((3, 4), np.nan)
+    return np.stack([nowhere if p is None else cell_from_voxel(p, grid.origin, size, 0.0, size) for p in poses])
 
 
 def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:

@@ -36,6 +36,8 @@ class Ballots:
     """[frame]: which of the weight volumes is the frame's; one volume may serve all frames of a rig."""
     classes: int
     free_id: int
+    world_from_voxel: NDArray[np.float64] | None = None
+    """[frame, 3, 4] world coordinates of a voxel's centre, in voxels, from its index (i, j, k, 1); NaN: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Voters:
     """[n, 3, 4]: target cell coordinates of a source voxel's centre, from its index (i, j, k, 1)."""
     multipliers: NDArray[np.int32]
     """[n, classes]: by how much a frame's votes for a class count more; of 0 the frame has no say."""
+    target: int = -1
+    """Which frame's own grid the target is, if it is one's."""
 
 
 class Method(Protocol):

