@@ -47,14 +47,17 @@ def _sum_up(votes, summary):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def cast(  # type: ignore[no-untyped-def]
-    starts, entries, weights, multipliers, free, matrix, area, sign, threads,
+    starts, entries, weights, multipliers, free, matrix, corner, area, sign, threads,
     totals, covered, slots, votes, summaries, tops,
 ):  # fmt: skip
-    """Adds (``sign`` 1) or removes (-1) what one frame says of the world columns in ``area`` (x0, x1, y0, y1).
+    """Adds (``sign`` 1) or removes (-1) what one frame says of the columns in ``area`` (x0, x1, y0, y1).
 
+    ``matrix`` [3, 4] counts cells from the world's origin, ``area`` from ``corner`` [3], the first that is kept: what
+    is rounded must not depend on what happens to be kept.
     Thread ``t`` owns the world rows t, t + threads, ... and the slots ``votes[t]``.
     """
-    heights = totals.shape[2]
+    bottom = corner[2]
+    top_of_all = bottom + totals.shape[2]
     dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
     empty = multipliers[free] * sign
     says = np.uint16(multipliers[free] > 0) * np.uint16(sign & 0xFFFF)
@@ -62,13 +65,13 @@ def cast(  # type: ignore[no-untyped-def]
         first_row = area[0] + (thread - area[0]) % threads
         for x in range(first_row, area[1], threads):
             for y in range(area[2], area[3]):
-                cx, cy = x + 0.5, y + 0.5
+                cx, cy = x + corner[0] + 0.5, y + corner[1] + 0.5
                 sx = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] * 0.5 + matrix[0, 3]
                 sy = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] * 0.5 + matrix[1, 3]
                 sz = matrix[2, 0] * cx + matrix[2, 1] * cy + matrix[2, 2] * 0.5 + matrix[2, 3]
                 # The frame lies between two heights of the world: what is below and above them is skipped.
-                k = max(int(-sz) - 2, 0)
-                top = min(int(weights.shape[2] - sz) + 3, heights)
+                k = max(int(-sz) - 2, bottom)
+                top = min(int(weights.shape[2] - sz) + 3, top_of_all)
                 while k < top:
                     end = min(run_end(sx, dx, k, top), run_end(sy, dy, k, top), run_end(sz, dz, k, top))
                     i, j = int(np.floor(sx + dx * k)), int(np.floor(sy + dy * k))
@@ -78,7 +81,7 @@ def cast(  # type: ignore[no-untyped-def]
                     if i < 0 or i >= weights.shape[0] or j < 0 or j >= weights.shape[1] or low >= high:
                         continue
                     ux, uy, ui, uj = np.uint64(x), np.uint64(y), np.uint64(i), np.uint64(j)
-                    first, source = np.uint64(low), np.uint64(low + up)
+                    first, source = np.uint64(low - bottom), np.uint64(low + up)
                     for q in range(np.uint64(high - low)):
                         totals[ux, uy, first + q] += np.int32(weights[ui, uj, source + q]) * empty
                         covered[ux, uy, first + q] += says
@@ -87,6 +90,7 @@ def cast(  # type: ignore[no-untyped-def]
                         entry = entries[e]
                         height = int(entry >> np.uint32(24)) - up
                         if low <= height < high:
+                            height -= bottom
                             label = int((entry >> np.uint32(16)) & np.uint32(255))
                             weight = np.int32(entry & np.uint32(65535))
                             slot = slots[x, y, height]
@@ -102,9 +106,23 @@ def cast(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def read_off(  # type: ignore[no-untyped-def]
-    matrix, starts, entries, extra, free, threads, totals, covered, slots, votes, summaries, winner, margin, support
+    matrix,
+    corner,
+    starts,
+    entries,
+    extra,
+    free,
+    threads,
+    totals,
+    covered,
+    slots,
+    votes,
+    summaries,
+    winner,
+    margin,
+    support,
 ):
-    """The outcome of a target. ``matrix`` [3, 4]: world cell coordinates of its voxels' centres.
+    """The outcome of a target. ``matrix`` [3, 4]: world cell coordinates of its voxels' centres; ``corner`` as there.
 
     ``extra`` [classes + 1]: by how much more the target's own votes, in its own voxels, are multiplied.
     """
@@ -131,8 +149,9 @@ def read_off(  # type: ignore[no-untyped-def]
                 for k in range(heights):
                     if k == end:
                         end = min(run_end(wx, dx, k, heights), run_end(wy, dy, k, heights), run_end(wz, dz, k, heights))
-                        x, y = np.uint64(wx + dx * k), np.uint64(wy + dy * k)
-                        up = int(np.floor(wz + dz * k))
+                        x = np.uint64(int(np.floor(wx + dx * k)) - corner[0])
+                        y = np.uint64(int(np.floor(wy + dy * k)) - corner[1])
+                        up = int(np.floor(wz + dz * k)) - corner[2]
                         owner = x % np.uint64(threads)
                     z = np.uint64(k + up)
                     empty, slot = totals[x, y, z], slots[x, y, z]
@@ -181,8 +200,7 @@ class Rolling:
                 f"{len(places)} frames spread over {' x '.join(map(str, shape))} voxels of the world, more than "
                 "voting.method rolling can hold; use gather, or a smaller clip_frames or radius"
             )
-        self._world = places.copy()
-        self._world[:, :, 3] -= low
+        self._world, self._corner = places, low
         self._totals = np.zeros(shape, np.int32)
         self._covered = np.zeros(shape, np.uint16)
         self._slots = np.full(shape, -1, np.int32)
@@ -237,11 +255,11 @@ class Rolling:
         starts, entries = self._gather.columns(frame)
         world = self._world[frame]
         low, high = _reach(world[None], self._ballots.labels.shape[1:])
-        low, high = np.maximum(low, 0), np.minimum(high, self._totals.shape)
+        low, high = low - self._corner, high - self._corner
         area = np.array([low[0], high[0], low[1], high[1]])
         cast(
             starts, entries, self._gather.weights(frame), self._multipliers, self._ballots.free_id,
-            voxel_from_cell(world[None])[0], area, sign, self._threads,
+            voxel_from_cell(world[None])[0], self._corner, area, sign, self._threads,
             self._totals, self._covered, self._slots, self._votes, self._summaries, self._tops,
         )  # fmt: skip
         self._present[frame] += sign
@@ -252,7 +270,7 @@ class Rolling:
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         starts, entries = self._gather.columns(target)
         read_off(
-            self._world[target], starts, entries, extra, self._ballots.free_id, self._threads,
+            self._world[target], self._corner, starts, entries, extra, self._ballots.free_id, self._threads,
             self._totals, self._covered, self._slots, self._votes, self._summaries,
             outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
