@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,13 @@ class MapEvaluation:
     scores: Scores
     frames: int
     """Frames of truth."""
+
+
+def is_map(location: str) -> bool:
+    """Whether a city map lies at ``location``, a path or URL."""
+    if "@" in location or (not (Path(location) / "index.json").is_file() and "://" not in location):
+        return False
+    return MapStore(location).index() is not None
 
 
 def score_map(out: MapStore, index: MapIndex, reader: LogReader) -> MapEvaluation:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from pipeline.cli.options import LogIds
+from schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stages.evaluation.reliability import Reliability
     from stages.evaluation.scores import Scores
 
 
 def evaluate(
-    labels: Annotated[str, typer.Argument(metavar="STORE@VERSION|DIR", help="A version, or a folder of predictions.")],
+    labels: Annotated[
+        str, typer.Argument(metavar="STORE@VERSION|DIR|MAP", help="A version, a folder of predictions, or a map.")
+    ],
     truth: Annotated[
         Path, typer.Option("--truth", help="Root of the truth: a SemanticKITTI root, an Occ3D gts folder.")
     ],
@@ -30,17 +34,26 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="With --at points: print two trivial baselines beside the labels.")
     ] = False,
+    diagram: Annotated[
+        Path | None,
+        typer.Option("--diagram", metavar="PNG", help="Also draw how often labels of each confidence are right."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")] = None,
 ) -> None:
     """Score labels against truth, as the official evaluators do: IoU, mIoU, precision, recall, per class and range.
 
     Folders of predictions: sequences/XX/predictions/NNNNNN.label (semantickitti); TOKEN.npz or
-    SCENE/TOKEN/labels.npz (occ3d).
+    SCENE/TOKEN/labels.npz (occ3d). A map is scored against the truth of all frames of its logs, placed in their world:
+    give the root of the logs, which has the poses.
     """
     from rich.console import Console
 
+    from pipeline.city_map.score import is_map
     from pipeline.evaluate import evaluate_labels
 
+    if is_map(labels):
+        _evaluate_map(labels, truth, out)
+        return
     evaluation = evaluate_labels(labels, truth, format, at, log)
     columns = {name if at == "points" or name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
     if at == "points":
@@ -55,9 +68,44 @@ def evaluate(
             f"confidence is off by {100 * evaluation.reliability.error():.1f} points on average over the scored voxels "
             "(expected calibration error, 15 bins)"
         )
+    if diagram is not None:
+        _draw(evaluation.reliability, labels, diagram)
+        console.print(f"wrote {diagram}")
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(evaluation.facts(), indent=1) + "\n")
+        _write(evaluation.facts(), out)
+
+
+def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
+    from rich.console import Console
+
+    from pipeline.city_map.score import score_map
+    from stages.ingest.recognise import open_logs
+    from workers.map_store import MapStore
+
+    target = MapStore(location)
+    index = target.index()
+    assert index is not None  # or it would be no map
+    found = score_map(target, index, open_logs(truth.parent if truth.name == "gts" else truth))
+    console = Console()
+    console.print(score_table({"map": found.scores}))
+    console.print(f"scored against the truth of {found.frames} frames, static classes only")
+    if out is not None:
+        _write({"scores": {"map": found.scores.facts()}, "frames": found.frames}, out)
+
+
+def _draw(reliability: Reliability | None, labels: str, path: Path) -> None:
+    from pipeline.report.reliability import draw_reliability
+
+    if reliability is None:
+        raise OcclabelError(
+            f"--diagram: {labels} says nothing of its confidence; a version does, when it is scored at voxels"
+        )
+    draw_reliability({labels.rpartition("@")[2]: reliability}, path)
+
+
+def _write(facts: dict[str, Any], out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 _MEASURES = {

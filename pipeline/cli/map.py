@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.evaluate import score_table
 from pipeline.cli.options import LogIds, LogsRoot, ReaderName
 
 if TYPE_CHECKING:
-    from schemas.city_map import Contribution, MapIndex
-    from schemas.drive_log import LogReader
-    from workers.map_store import MapStore
+    from schemas.city_map import Contribution
 
 
 def map_(
@@ -28,28 +24,20 @@ def map_(
     ] = None,
     ply: Annotated[Path | None, typer.Option("--ply", help="Also write the occupied voxels as a point cloud.")] = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="Also draw it from above, as a PNG.")] = None,
-    score: Annotated[
-        bool, typer.Option("--score", help="Also score it against the voxel truth of LOGS, static classes only.")
-    ] = False,
-    scores_out: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="With --score: also write the scores as JSON.")
-    ] = None,
     reader: ReaderName = None,
 ) -> None:
     """Fuse the labels of a version into a map of the static classes, sparse and in tiles.
 
     LOGS are the logs that the version was made from: they have the poses. Run it again with a version that has more or
     other logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
+    occlabel evaluate scores a map.
     """
     from pipeline.city_map.files import draw_map, export_ply
     from pipeline.city_map.make import make_map
     from pipeline.versions import open_version
-    from schemas.errors import OcclabelError
     from stages.ingest.recognise import open_logs
     from workers.map_store import MapStore
 
-    if scores_out is not None and not score:
-        raise OcclabelError("--json writes the scores of --score; give both")
     opened, root = open_version(version), open_logs(logs, reader)
     target = MapStore(out)
 
@@ -71,19 +59,3 @@ def map_(
     if picture is not None:
         draw_map(target, index, world, picture)
         typer.echo(f"wrote {picture}")
-    if score:
-        _score(target, index, root, scores_out)
-
-
-def _score(target: MapStore, index: MapIndex, root: LogReader, scores_out: Path | None) -> None:
-    from rich.console import Console
-
-    from pipeline.city_map.score import score_map
-
-    found = score_map(target, index, root)
-    console = Console()
-    console.print(score_table({"map": found.scores}))
-    console.print(f"scored against the truth of {found.frames} frames, static classes only")
-    if scores_out is not None:
-        scores_out.parent.mkdir(parents=True, exist_ok=True)
-        scores_out.write_text(json.dumps({"frames": found.frames, **found.scores.facts()}, indent=1) + "\n")

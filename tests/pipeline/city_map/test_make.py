@@ -217,13 +217,14 @@ def occlabel(*arguments: object) -> int:
 
 def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp_path: Path) -> None:
     logs, store = drive
-    files = {
-        option: tmp_path / name for option, name in (("--ply", "a.ply"), ("--picture", "a.png"), ("--json", "a.json"))
-    }
+    files = {"--ply": tmp_path / "a.ply", "--picture": tmp_path / "a.png"}
     options = [part for pair in files.items() for part in pair]
-    assert occlabel("map", f"{store}@v1", "--logs", logs, "--out", tmp_path / "map", "--score", *options) == 0
-    scores = json.loads(files["--json"].read_text())
-    assert scores["frames"] == 1
+    assert occlabel("map", f"{store}@v1", "--logs", logs, "--out", tmp_path / "map", *options) == 0
+    truth = ["--truth", logs, "--format", "semantickitti", "--json", tmp_path / "a.json"]
+    assert occlabel("evaluate", tmp_path / "map", *truth) == 0
+    found = json.loads((tmp_path / "a.json").read_text())
+    scores = found["scores"]["map"]
+    assert found["frames"] == 1
     assert (scores["iou"], scores["miou_present"]) == (1.0, 1.0)  # the labels are the truth
     assert scores["per_class"]["road"] == 1.0
     assert "car" not in scores["per_class"]
