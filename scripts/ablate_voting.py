@@ -1,64 +1,124 @@
-"""What the parts of the vote are worth: mIoU, movable classes and ghosts, on some frames of simulated logs.
+"""What the parts of the vote are worth: mIoU, movable classes, ghosts and trails, on some frames of simulated logs.
 
     python scripts/ablate_voting.py STORE@VERSION --logs LOGS [--every 9]
 
 VERSION holds single frames of LOGS: ``occlabel run RECIPE --logs LOGS --store STORE --version VERSION --skip voting``.
-Each row changes the row before it; scores are over the scored voxels of the widest range, mIoU over the classes that
-the truth holds. Ghosts are voxels labelled movable that are free in truth.
+Each row of the first part changes the row before it. Scores are over the scored voxels of the widest range, mIoU over
+the classes that the truth holds. Ghosts are voxels labelled movable that are free in truth; trails are those of them
+where something movable is in another frame of the window, and nothing movable next to them now.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
+from pipeline.recipe import load_recipe
 from pipeline.versions import PublishedVersion, open_version
-from schemas.drive_log import DriveLog
-from schemas.stage import Clip, Inputs
+from schemas.drive_log import DriveLog, VoxelTruth
+from schemas.stage import Inputs, LabelSpace
 from schemas.taxonomy import Taxonomy
 from stages.evaluation.confusion import confusion
 from stages.ingest.recognise import open_logs
+from stages.voting.poll import PollingPlace
 from stages.voting.stage import Registration
 
-PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "movable_boost": 1}
-ROWS = {
-    "the paper's registration, uniform": PAPER,
-    "weight by distance": PAPER | {"sensor": "lidar"},
-    "looked up from the target": PAPER | {"sensor": "lidar", "method": "gather"},
-    "weight by confidence": {"movable_boost": 1},
-    "a frame is right about what moves": {},
-    "empty votes count 0.75": {"empty_weight": 0.75},
-    "of movable votes, 0.8 is sure": {"empty_weight": 0.75, "movable_confidence": 0.8},
-}
+PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "movable_boost": 1} | {
+    "cleared_confidence": None, "hidden_divisor": 1, "empty_weight": 1.0, "calibration": None,
+}  # fmt: skip
 
 
-def predictions(version: PublishedVersion, log: DriveLog) -> dict[str, NDArray[np.generic]]:
+def rows(default: Registration) -> dict[str, Registration]:
+    """The steps from the paper's vote to that of the recipe, then the recipe with another method or radius."""
+    chosen = default.model_dump()
+    steps: list[tuple[str, tuple[str, ...]]] = [
+        ("the paper's registration, uniform", ()),
+        ("weight by distance", ("sensor",)),
+        ("looked up from the target", ("method",)),
+        ("weight by confidence", ("weigh_confidence",)),
+        ("weight of empty votes", ("empty_weight",)),
+        ("what a frame could not see", ("hidden_divisor",)),
+        ("a frame is right about what moves", ("movable_boost", "movable_confidence")),
+        ("and about what does not: default", ("cleared_confidence",)),
+    ]
+    options, result = dict(PAPER), {}
+    for name, changes in steps:
+        options |= {change: chosen[change] for change in changes}
+        result[name] = Registration(**options)
+    result["default, in a grid of the world"] = Registration(**options | {"method": "rolling"})
+    for radius in (5, 10, 50):
+        result[f"default, radius {radius}"] = Registration(**options | {"radius": radius})
+    return result
+
+
+@dataclass
+class Counts:
+    """Of one row, over all targets."""
+
+    confusion: NDArray[np.int64]
+    """[truth, predicted]."""
+    trails: int = field(default=0)
+
+    def line(self, taxonomy: Taxonomy) -> str:
+        hits = self.confusion.diagonal()
+        iou = hits / np.maximum(self.confusion.sum(0) + self.confusion.sum(1) - hits, 1)
+        present = (self.confusion.sum(1) > 0) & (np.arange(len(hits)) != taxonomy.free_id)
+        movable = movable_classes(taxonomy)
+        ghosts = int(self.confusion[taxonomy.free_id][movable].sum())
+        every, moving, still = (100 * iou[which].mean() for which in (present, present & movable, present & ~movable))
+        scores = f"mIoU {every:5.1f}   movable {moving:5.1f}   static {still:5.1f}"
+        return f"{scores}   ghosts {ghosts:7,}   trails {self.trails:6,}"
+
+
+def movable_classes(taxonomy: Taxonomy) -> NDArray[np.bool_]:
+    return np.array([entry.movable for entry in taxonomy.classes])
+
+
+def trails(log: DriveLog, truths: list[VoxelTruth], targets: range, space: LabelSpace) -> dict[int, NDArray[np.bool_]]:
+    """Per target, the scored free voxels where something movable is in another frame of the window."""
+    movable = np.zeros(256, bool)
+    movable[: len(space.taxonomy.classes)] = movable_classes(space.taxonomy)
+    free = np.uint8(space.taxonomy.free_id)
+    something = np.uint8(np.flatnonzero(movable)[0])
+    labels = np.stack([np.where(movable[truth.semantics], something, free) for truth in truths])
+    ever = Registration(**PAPER | {"method": "gather", "empty_weight": 1 / 16})
+    inputs = Inputs(0, log.frames, {"semantics": labels, "confidence": np.full_like(labels, 255)})
+    poll = PollingPlace(ever, space, "cpu").open(log.id, inputs)
+    result = {}
+    for target in targets:
+        touched = poll.on(target)
+        # Anything but a unanimous vote for free: confidence is the margin.
+        sometimes = (touched["semantics"] != free) | (touched["confidence"] < 255)
+        near = binary_dilation(labels[target] != free, np.ones((3, 3, 3)))
+        truth = truths[target]
+        result[target] = sometimes & ~near & (truth.semantics == free) & truth.scored
+    return result
+
+
+def score_log(version: PublishedVersion, log: DriveLog, truths: list[VoxelTruth], targets: range, table: dict[str, Counts],
+              stages: dict[str, Registration]) -> None:  # fmt: skip
+    space = version.space
     frames = {frame.name: frame for frame in version.frames(log.id)}
-    return {name: np.stack([frames[f.name].load(name) for f in log.frames]) for name in ("semantics", "confidence")}
+    arrays = {name: np.stack([frames[f.name].load(name) for f in log.frames]) for name in ("semantics", "confidence")}
+    left = trails(log, truths, targets, space)
+    movable = movable_classes(space.taxonomy)
 
+    def count(name: str, target: int, labels: NDArray[np.uint8]) -> None:
+        truth = truths[target]
+        table[name].confusion += confusion(labels, truth.semantics, truth.scored, len(movable), name).T
+        table[name].trails += int((movable[labels] & left[target]).sum())
 
-def voted(
-    stage: Registration, version: PublishedVersion, log: DriveLog, inputs: Inputs, target: int
-) -> NDArray[np.uint8]:
-    first, stop = max(0, target - stage.halo), min(len(log.frames), target + stage.halo + 1)
-    part = Inputs(first, log.frames[first:stop], {name: array[first:stop] for name, array in inputs.arrays.items()})
-    result = stage.setup(version.space, "cpu")(Clip(log.id, target, target + 1), part)
-    return result["semantics"][0].astype(np.uint8)
-
-
-def scores(count: NDArray[np.int64], taxonomy: Taxonomy) -> str:
-    """``count`` [truth, predicted] in voxels."""
-    hits = count.diagonal()
-    iou = hits / np.maximum(count.sum(0) + count.sum(1) - hits, 1)
-    present = (count.sum(1) > 0) & (np.arange(len(count)) != taxonomy.free_id)
-    movable = np.array([c.movable for c in taxonomy.classes])
-    ghosts = int(count[taxonomy.free_id][movable].sum())
-    every, moving = (100 * iou[which].mean() for which in (present, present & movable))
-    return f"mIoU {every:5.1f}   movable {moving:5.1f}   ghosts {ghosts:6,}"
+    for target in targets:
+        count("single frame", target, arrays["semantics"][target].astype(np.uint8))
+    for name, stage in stages.items():
+        poll = PollingPlace(stage, space, "cpu").open(log.id, Inputs(0, log.frames, arrays))
+        for target in targets:
+            count(name, target, poll.on(target)["semantics"].astype(np.uint8))
 
 
 def main() -> None:
@@ -66,27 +126,20 @@ def main() -> None:
     parser.add_argument("version")
     parser.add_argument("--logs", type=Path, required=True)
     parser.add_argument("--every", type=int, default=9, help="one target in so many frames")
+    parser.add_argument("--recipe", help="whose voting options are the default [default: that of the grid]")
     options = parser.parse_args()
     version, reader = open_version(options.version), open_logs(options.logs)
-    classes = len(version.space.taxonomy.classes)
-    counts = {name: np.zeros((classes, classes), np.int64) for name in ("single frame", *ROWS)}
+    shipped = {0.2: "semantickitti_lidar", 0.4: "nuscenes_lidar"}
+    default = load_recipe(options.recipe or shipped[version.space.grid.voxel_size]).voting
+    assert default is not None
+    stages, classes = rows(default), len(version.space.taxonomy.classes)
+    table = {name: Counts(np.zeros((classes, classes), np.int64)) for name in ("single frame", *stages)}
     for log in reader.logs():
-        inputs = Inputs(0, log.frames, predictions(version, log))
-        for target in range(options.every // 2, len(log.frames), options.every):
-            truth = reader.voxel_truth(log.frames[target])
-            assert truth is not None  # simulated logs have truth on every frame
-            for name, labels in _labels(version, log, inputs, target):
-                counts[name] += confusion(labels, truth.semantics, truth.scored, classes, name).T
-    for name, count in counts.items():
-        print(f"{name:36}{scores(count, version.space.taxonomy)}")
-
-
-def _labels(
-    version: PublishedVersion, log: DriveLog, inputs: Inputs, target: int
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    yield "single frame", inputs.arrays["semantics"][target].astype(np.uint8)
-    for name, options in ROWS.items():
-        yield name, voted(Registration(**options), version, log, inputs, target)
+        truths = [reader.voxel_truth(frame) for frame in log.frames]
+        targets = range(options.every // 2, len(log.frames), options.every)
+        score_log(version, log, [truth for truth in truths if truth is not None], targets, table, stages)
+    for name, counts in table.items():
+        print(f"{name:36}{counts.line(version.space.taxonomy)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,37 +13,27 @@ from schemas.geometry import inverse
 from schemas.grid import Grid
 from schemas.stage import Inputs, LabelSpace
 from stages.voting.vote import Ballots
-from stages.voting.weights import Box, SensorModel, frame_weights, sensor_place, soft_weights, weaken
+from stages.voting.weights import (
+    default_near_box,
+    default_reach,
+    frame_weights,
+    sensor_place,
+    soft_weights,
+    weaken,
+)
 
 if TYPE_CHECKING:
+    from stages.voting.stage import Registration
     from stages.voting.visibility import Sight
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The options of the voting stage that decide what a vote counts."""
-
-    sensor: SensorModel
-    reach: float
-    near_box: Box
-    weigh_confidence: bool
-    movable_boost: int
-    movable_confidence: float
-    hidden_divisor: int
-
-    @property
-    def by_frame(self) -> bool:
-        """Whether weights depend on a frame's labels, not on its rig alone."""
-        return self.weigh_confidence or self.movable_boost > 1 or self.hidden_divisor > 1
 
 
 class BallotBox:
     """Makes ballots of the frames of a log; what depends on a rig alone is computed once."""
 
-    def __init__(self, rules: Rules, space: LabelSpace) -> None:
-        self._rules = rules
+    def __init__(self, options: Registration, space: LabelSpace) -> None:
+        self._options = options
         self._space = space
-        self._rigs = _Rigs(rules, space.grid)
+        self._rigs = _Rigs(options, space.grid)
         self._movable = movable_ids(space)
 
     def ballots(self, inputs: Inputs, places: NDArray[np.float64]) -> Ballots:
@@ -52,7 +41,8 @@ class BallotBox:
         labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
         confidence = inputs.arrays["confidence"].astype(np.uint8, copy=False)
         which, weights = self._rigs.of(inputs.frames)
-        if self._rules.by_frame:
+        options = self._options
+        if options.weigh_confidence or options.movable_boost > 1 or options.hidden_divisor > 1:
             frames = zip(inputs.frames, which, labels, confidence, strict=True)
             weights = np.stack([self._weights(f, weights[n], label, sure) for f, n, label, sure in frames])
             which = np.arange(len(weights))
@@ -63,14 +53,14 @@ class BallotBox:
         self, frame: Frame, rig: NDArray[np.uint16], labels: NDArray[np.uint8], confidence: NDArray[np.uint8]
     ) -> NDArray[np.uint16]:
         """What the votes of one frame count, from its rig's weights; all [X, Y, Z]."""
-        rules = self._rules
-        weights = soft_weights(rig, confidence) if rules.weigh_confidence else rig.copy()
-        if rules.movable_boost > 1:
-            unsure = confidence < rules.movable_confidence * 255
-            weaken(weights, self._movable[labels] & unsure, rules.movable_boost)
-        if rules.hidden_divisor > 1:
+        options = self._options
+        weights = soft_weights(rig, confidence) if options.weigh_confidence else rig.copy()
+        if options.movable_boost > 1:
+            unsure = confidence < options.movable_confidence * 255
+            weaken(weights, self._movable[labels] & unsure, options.movable_boost)
+        if options.hidden_divisor > 1:
             hidden = self._rigs.sight(frame).hidden(labels, self._space.taxonomy.free_id)
-            weaken(weights, hidden, rules.hidden_divisor)
+            weaken(weights, hidden, options.hidden_divisor)
         return weights
 
 
@@ -84,8 +74,10 @@ def movable_ids(space: LabelSpace) -> NDArray[np.bool_]:
 class _Rigs:
     """The weight volumes of the rigs that occur in a log, and the sight from their sensors."""
 
-    def __init__(self, rules: Rules, grid: Grid) -> None:
-        self._rules = rules
+    def __init__(self, options: Registration, grid: Grid) -> None:
+        self._sensor = options.sensor
+        self._reach = options.lidar_range or default_reach(grid)
+        self._near_box = default_near_box(grid, options.near_box)
         self._grid = grid
         self._keys: list[bytes] = []
         self._stack: NDArray[np.uint16] = np.empty((0, *grid.shape), np.uint16)
@@ -93,8 +85,8 @@ class _Rigs:
 
     def of(self, frames: Sequence[Frame]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """The rig of each frame [n], as rows of the weight volumes [rig, X, Y, Z]."""
-        rules = self._rules
-        wanted = [frame_weights(frame, self._grid, rules.sensor, rules.reach, rules.near_box) for frame in frames]
+        sensor, reach, near_box = self._sensor, self._reach, self._near_box
+        wanted = [frame_weights(frame, self._grid, sensor, reach, near_box) for frame in frames]
         keys = list(dict.fromkeys(key for key, _ in wanted))
         if not set(keys) <= set(self._keys):
             compute = dict(wanted)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.drive_log import Frame
-from schemas.geometry import Matrix, rigid
-from schemas.grid import Grid
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
-from schemas.taxonomy import UNKNOWN
-from stages.voting.calibration import Calibration, find, load
-from stages.voting.weights import SensorModel, default_near_box, default_reach
-from stages.voting.window import sources
-
-if TYPE_CHECKING:
-    from stages.voting.ballots import BallotBox, Rules
-    from stages.voting.vote import Ballots, Method, Voters
+from stages.voting.calibration import find, load
+from stages.voting.weights import SensorModel
 
 
 class Registration(Stage):
@@ -65,7 +53,9 @@ class Registration(Stage):
     sees it, and elsewhere in the next. 1 treats movable classes like all others."""
     movable_confidence: float = Field(default=0.5, ge=0, le=1)
     """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
-
+    cleared_confidence: float | None = Field(default=0.6, ge=0, le=1)
+    """How sure a frame must be that a voxel of its own holds nothing that can move, to overrule the others: the place
+    that a car has left is free or road again. null leaves it to the votes."""
     hidden_divisor: int = Field(default=1, ge=1, le=1000)
     """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR."""
     calibration: str | None = None
@@ -90,103 +80,16 @@ class Registration(Stage):
         return None
 
     def setup(self, space: LabelSpace, device: str) -> Process:
-        from stages.voting.ballots import BallotBox
+        from stages.voting.poll import PollingPlace
 
-        sure = None if self.calibration is None else load(self.calibration, space)
-        box = BallotBox(self._rules(space.grid), space)
-        method = _method(self.method, device)
-        return lambda clip, inputs: self._process(clip, inputs, space, box, sure, method)
+        place = PollingPlace(self, space, device)
 
-    def _rules(self, grid: Grid) -> Rules:
-        from stages.voting.ballots import Rules
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            poll = place.open(clip.log, inputs)
+            rows = [poll.on(row) for row in range(*inputs.target(clip).indices(len(inputs.frames)))]
+            return {name: np.stack([row[name] for row in rows]) for name in self.writes}
 
-        return Rules(
-            sensor=self.sensor,
-            reach=self.lidar_range or default_reach(grid),
-            near_box=default_near_box(grid, self.near_box),
-            weigh_confidence=self.weigh_confidence,
-            movable_boost=self.movable_boost,
-            movable_confidence=self.movable_confidence,
-            hidden_divisor=self.hidden_divisor,
-        )
-
-    def _process(
-        self,
-        clip: Clip,
-        inputs: Inputs,
-        space: LabelSpace,
-        box: BallotBox,
-        calibration: Calibration | None,
-        method: Callable[[Ballots], Method],
-    ) -> Arrays:
-        shape = (clip.frames, *space.grid.shape)
-        result: Arrays = {
-            "semantics": np.full(shape, UNKNOWN, np.uint8),
-            "confidence": np.zeros(shape, np.uint8),
-            "support": np.zeros(shape, np.uint16),
-        }
-        poses = [_world_from_grid(clip.log, frame, space.grid) for frame in inputs.frames]
-        count = method(box.ballots(inputs, _places(poses, space.grid)))
-        for row in range(clip.frames):
-            target = clip.start - inputs.first + row
-            voters = sources(target, poses, space.grid, self.radius, self.stride, self.min_overlap)
-            outcome = count.vote(self._voters(target, voters, space), space.grid.shape)
-            known = outcome.support > 0
-            result["semantics"][row] = np.where(known, outcome.winner, UNKNOWN)
-            sure = outcome.margin if calibration is None else calibration.confidence(outcome.winner, outcome.margin)
-            result["confidence"][row] = np.where(known, sure, 0)
-            result["support"][row] = outcome.support
-        return result
-
-    def _voters(self, target: int, voters: list[tuple[int, Matrix]], space: LabelSpace) -> Voters:
-        from stages.voting.ballots import movable_ids
-        from stages.voting.vote import Voters, cell_from_voxel
-
-        grid, taxonomy = space.grid, space.taxonomy
-        frames = np.array([frame for frame, _ in voters])
-        matrices = [
-            cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
-            for _, target_from_source in voters
-        ]
-        multipliers = np.full((len(frames), len(taxonomy.classes)), _ONE, np.int32)
-        multipliers[:, taxonomy.free_id] = round(self.empty_weight * _ONE)
-        multipliers[np.ix_(frames == target, movable_ids(space)[: len(taxonomy.classes)])] *= self.movable_boost
-        return Voters(frames, np.stack(matrices), multipliers, target)
-
-
-_ONE = 16
-"""The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
-
-
-def _method(name: str, device: str) -> Callable[[Ballots], Method]:
-    if name == "splat":
-        from stages.voting.splat import Splat
-
-        return Splat
-    if name == "rolling":
-        from stages.voting.rolling import Rolling
-
-        return Rolling
-    if device != "cpu":
-        from stages.voting.gather_torch import GatherTorch
-
-        return partial(GatherTorch, device=device)
-    from stages.voting.gather import Gather
-
-    return Gather
-
-
-def _places(poses: Sequence[Matrix | None], grid: Grid) -> NDArray[np.float64]:
-    """``Ballots.world_from_voxel`` of frames with these world_from_grid poses."""
-    from stages.voting.vote import cell_from_voxel
-
-    size, nowhere = grid.voxel_size, np.full((3, 4), np.nan)
-    return np.stack([nowhere if p is None else cell_from_voxel(p, grid.origin, size, 0.0, size) for p in poses])
-
-
-def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:
-    pose = frame.world_from_grid(grid)
-    return None if pose is None else rigid(pose, f"log {log}, frame {frame.name}: pose")
+        return process
 
 
 VotingStage = Registration

@@ -95,6 +95,23 @@ def test_a_movable_thing_of_which_a_frame_is_not_sure_is_voted_away() -> None:
     assert (sure["semantics"] == 6).sum() == 18
 
 
+def test_the_place_that_a_car_has_left_is_road_again() -> None:
+    """Something stands there in all frames but a few, so the votes alone would keep it."""
+    frames, arrays = log(step=0.0)
+    arrays["semantics"][:] = 0
+    arrays["semantics"][:, :, :, 0] = 9
+    there = np.r_[0:20, 24:FRAMES]
+    arrays["semantics"][there, 8:11, 5:8, 0:2] = 1
+    arrays["confidence"][:] = 200
+    stage, clip = Registration(kind="registration", radius=10), Clip("a", 22, 23)
+    kept = run(stage.model_copy(update={"cleared_confidence": None}), clip, frames, arrays)
+    assert (kept["semantics"] == 1).sum() == 18
+    cleared = run(stage, clip, frames, arrays)
+    np.testing.assert_array_equal(cleared["semantics"], arrays["semantics"][22:23])
+    arrays["confidence"][22] = 100  # not sure: the votes decide
+    assert (run(stage, clip, frames, arrays)["semantics"] == 1).sum() == 18
+
+
 def test_empty_votes_have_a_weight_of_their_own() -> None:
     frames, arrays = log(step=0.0)
     arrays["semantics"][:] = 0

@@ -1,0 +1,120 @@
+"""The poll on the frames of a log: which frames vote on a target, what their votes count, and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.drive_log import Frame
+from schemas.geometry import Matrix, rigid
+from schemas.grid import Grid
+from schemas.stage import Arrays, Inputs, LabelSpace
+from schemas.taxonomy import UNKNOWN
+from stages.voting.ballots import BallotBox, movable_ids
+from stages.voting.calibration import load
+from stages.voting.vote import Ballots, Method, Outcome, Voters, cell_from_voxel
+from stages.voting.window import sources
+
+if TYPE_CHECKING:
+    from stages.voting.stage import Registration
+
+_ONE = 16
+"""The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
+
+
+class PollingPlace:
+    """What polls with the same options share; prepared once per worker."""
+
+    def __init__(self, options: Registration, space: LabelSpace, device: str) -> None:
+        self.options = options
+        self.space = space
+        self.box = BallotBox(options, space)
+        self.method = _method(options.method, device)
+        self.calibration = None if options.calibration is None else load(options.calibration, space)
+        self.movable = movable_ids(space)
+
+    def open(self, log: str, inputs: Inputs) -> Poll:
+        """The poll on the frames of ``inputs``, of which all may vote."""
+        return Poll(self, log, inputs)
+
+
+class Poll:
+    """The frames of a window, ready to vote on each other. Raises BadLog for a pose that is not rigid."""
+
+    def __init__(self, place: PollingPlace, log: str, inputs: Inputs) -> None:
+        grid = place.space.grid
+        self._place = place
+        self._inputs = inputs
+        self._poses = [_world_from_grid(log, frame, grid) for frame in inputs.frames]
+        self._count = place.method(place.box.ballots(inputs, _places(self._poses, grid)))
+
+    def on(self, target: int) -> Arrays:
+        """Semantics, confidence and support [X, Y, Z] of the frame in row ``target`` of the inputs."""
+        outcome = self._count.vote(self._voters(target), self._place.space.grid.shape)
+        self._clear(outcome, target)
+        sure = self._place.calibration
+        confidence = outcome.margin if sure is None else sure.confidence(outcome.winner, outcome.margin)
+        known = outcome.support > 0
+        return {
+            "semantics": np.where(known, outcome.winner, np.uint8(UNKNOWN)),
+            "confidence": np.where(known, confidence, np.uint8(0)),
+            "support": outcome.support,
+        }
+
+    def _voters(self, target: int) -> Voters:
+        options, grid, taxonomy = self._place.options, self._place.space.grid, self._place.space.taxonomy
+        voting = sources(target, self._poses, grid, options.radius, options.stride, options.min_overlap)
+        frames = np.array([frame for frame, _ in voting])
+        matrices = [
+            cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
+            for _, target_from_source in voting
+        ]
+        classes = len(taxonomy.classes)
+        multipliers = np.full((len(frames), classes), _ONE, np.int32)
+        multipliers[:, taxonomy.free_id] = round(options.empty_weight * _ONE)
+        multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= options.movable_boost
+        return Voters(frames, np.stack(matrices), multipliers, target)
+
+    def _clear(self, outcome: Outcome, target: int) -> None:
+        """Takes movable labels, in place, from voxels in which the frame itself is sure of something else."""
+        least, movable = self._place.options.cleared_confidence, self._place.movable
+        if least is None:
+            return
+        own, sure = (self._inputs.arrays[name][target] for name in ("semantics", "confidence"))
+        other = ~movable[own] & (own < len(self._place.space.taxonomy.classes))
+        left = movable[outcome.winner] & other & (sure >= least * 255)
+        outcome.winner[left] = own[left]
+        outcome.margin[left] = sure[left]
+
+
+def _method(name: str, device: str) -> Callable[[Ballots], Method]:
+    if name == "splat":
+        from stages.voting.splat import Splat
+
+        return Splat
+    if name == "rolling":
+        from stages.voting.rolling import Rolling
+
+        return Rolling
+    if device != "cpu":
+        from stages.voting.gather_torch import GatherTorch
+
+        return partial(GatherTorch, device=device)
+    from stages.voting.gather import Gather
+
+    return Gather
+
+
+def _places(poses: Sequence[Matrix | None], grid: Grid) -> NDArray[np.float64]:
+    """``Ballots.world_from_voxel`` of frames with these world_from_grid poses."""
+    size, nowhere = grid.voxel_size, np.full((3, 4), np.nan)
+    return np.stack([nowhere if p is None else cell_from_voxel(p, grid.origin, size, 0.0, size) for p in poses])
+
+
+def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:
+    pose = frame.world_from_grid(grid)
+    return None if pose is None else rigid(pose, f"log {log}, frame {frame.name}: pose")
