@@ -100,8 +100,14 @@ def trails(log: DriveLog, truths: list[VoxelTruth], targets: range, space: Label
     return result
 
 
-def score_log(version: PublishedVersion, log: DriveLog, truths: list[VoxelTruth], targets: range, table: dict[str, Counts],
-              stages: dict[str, Registration]) -> None:  # fmt: skip
+def score_log(
+    version: PublishedVersion,
+    log: DriveLog,
+    truths: list[VoxelTruth],
+    targets: range,
+    table: dict[str, Counts],
+    stages: dict[str, Registration],
+) -> None:
     space = version.space
     frames = {frame.name: frame for frame in version.frames(log.id)}
     arrays = {name: np.stack([frames[f.name].load(name) for f in log.frames]) for name in ("semantics", "confidence")}
@@ -134,7 +140,7 @@ def main() -> None:
     assert default is not None
     stages, classes = rows(default), len(version.space.taxonomy.classes)
     table = {name: Counts(np.zeros((classes, classes), np.int64)) for name in ("single frame", *stages)}
-    for log in reader.logs():
+    for log in reader.logs(list(version.logs)):
         truths = [reader.voxel_truth(frame) for frame in log.frames]
         targets = range(options.every // 2, len(log.frames), options.every)
         score_log(version, log, [truth for truth in truths if truth is not None], targets, table, stages)

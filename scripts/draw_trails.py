@@ -1,0 +1,88 @@
+"""Draws the worst trail that something moving leaves in the paper's vote, and the same place in ours.
+
+    python scripts/draw_trails.py STORE@VERSION --logs LOGS --out PNG [--every 3]
+
+VERSION holds single frames of LOGS, as for ``ablate_voting.py``; simulated logs, which have exact truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from ablate_voting import PAPER, movable_classes, trails
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from pipeline.recipe import load_recipe
+from pipeline.report.birds_eye import birds_eye, panels
+from pipeline.versions import PublishedVersion, open_version
+from schemas.drive_log import DriveLog, LogReader
+from schemas.stage import Inputs
+from stages.ingest.recognise import open_logs
+from stages.voting.poll import PollingPlace
+from stages.voting.stage import Registration
+
+SIZE = 16.0
+"""Edge of the place that is drawn [m]."""
+
+
+def votes(version: PublishedVersion, log: DriveLog) -> dict[str, PollingPlace]:
+    ours = load_recipe("semantickitti_lidar" if version.space.grid.voxel_size == 0.2 else "nuscenes_lidar").voting
+    assert ours is not None
+    stages = {"the paper's vote": Registration(**PAPER), "ours": ours}
+    return {name: PollingPlace(stage, version.space, "cpu") for name, stage in stages.items()}
+
+
+def worst(
+    version: PublishedVersion, reader: LogReader, every: int
+) -> tuple[int, tuple[slice, slice], dict[str, NDArray[np.uint8]]]:
+    """How many voxels of trail the paper's vote leaves in the worst place, where that is, and the labels there."""
+    side = round(SIZE / version.space.grid.voxel_size)
+    movable = movable_classes(version.space.taxonomy)
+    best: tuple[int, tuple[slice, slice], dict[str, NDArray[np.uint8]]] = (0, (slice(0), slice(0)), {})
+    for log in reader.logs(list(version.logs)):
+        frames = {frame.name: frame for frame in version.frames(log.id)}
+        arrays = {n: np.stack([frames[f.name].load(n) for f in log.frames]) for n in ("semantics", "confidence")}
+        truths = [truth for frame in log.frames if (truth := reader.voxel_truth(frame)) is not None]
+        targets = range(every // 2, len(log.frames), every)
+        left = trails(log, truths, targets, version.space)
+        polls = {n: place.open(log.id, Inputs(0, log.frames, arrays)) for n, place in votes(version, log).items()}
+        for target in targets:
+            labels = {name: poll.on(target)["semantics"].astype(np.uint8) for name, poll in polls.items()}
+            trail = (movable[np.minimum(labels["the paper's vote"], len(movable) - 1)] & left[target]).sum(axis=2)
+            dense = uniform_filter(trail.astype(np.float64), side) * side * side
+            x, y = np.unravel_index(dense.argmax(), dense.shape)
+            found = round(float(dense[x, y]))
+            if found > best[0]:
+                corner = [
+                    int(np.clip(at - side // 2, 0, size - side)) for at, size in zip((x, y), trail.shape, strict=True)
+                ]
+                place = tuple(slice(low, low + side) for low in corner)
+                single = arrays["semantics"][target].astype(np.uint8)
+                shown = {"single frame": single, **labels, "truth": truths[target].semantics}
+                best = (found, place, shown)
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version")
+    parser.add_argument("--logs", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=3, help="looks at one frame in so many")
+    options = parser.parse_args()
+    version = open_version(options.version)
+    count, place, labels = worst(version, open_logs(options.logs), options.every)
+    if not labels:
+        raise SystemExit("the paper's vote leaves no trail in these logs")
+    taxonomy = version.space.taxonomy
+    images = [birds_eye(volume[place], taxonomy) for volume in labels.values()]
+    footer = f"{SIZE:.0f} m, from above. {count} voxels of trail in the paper's vote, uniform weights."
+    panels(images, list(labels), taxonomy, options.out, footer, width=260)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()
