@@ -13,13 +13,12 @@ from schemas.geometry import inverse
 from schemas.grid import Grid
 from schemas.stage import Inputs, LabelSpace
 from stages.voting.vote import Ballots
+from stages.voting.weighing import soft_shift, weigh
 from stages.voting.weights import (
     default_near_box,
     default_reach,
     frame_weights,
     sensor_place,
-    soft_weights,
-    weaken,
 )
 
 if TYPE_CHECKING:
@@ -43,25 +42,30 @@ class BallotBox:
         which, weights = self._rigs.of(inputs.frames)
         options = self._options
         if options.weigh_confidence or options.movable_boost > 1 or options.hidden_divisor > 1:
-            frames = zip(inputs.frames, which, labels, confidence, strict=True)
-            weights = np.stack([self._weights(f, weights[n], label, sure) for f, n, label, sure in frames])
+            rigs, weights = weights, np.empty(labels.shape, np.uint16)
+            for row, frame in enumerate(inputs.frames):
+                self._weigh(frame, rigs[which[row]], labels[row], confidence[row], weights[row])
             which = np.arange(len(weights))
         taxonomy = self._space.taxonomy
         return Ballots(labels, weights, which, len(taxonomy.classes), taxonomy.free_id, places)
 
-    def _weights(
-        self, frame: Frame, rig: NDArray[np.uint16], labels: NDArray[np.uint8], confidence: NDArray[np.uint8]
-    ) -> NDArray[np.uint16]:
-        """What the votes of one frame count, from its rig's weights; all [X, Y, Z]."""
+    def _weigh(
+        self,
+        frame: Frame,
+        rig: NDArray[np.uint16],
+        labels: NDArray[np.uint8],
+        confidence: NDArray[np.uint8],
+        weights: NDArray[np.uint16],
+    ) -> None:
+        """Writes what the votes of one frame count, from its rig's weights; all [X, Y, Z]."""
         options = self._options
-        weights = soft_weights(rig, confidence) if options.weigh_confidence else rig.copy()
-        if options.movable_boost > 1:
-            unsure = confidence < options.movable_confidence * 255
-            weaken(weights, self._movable[labels] & unsure, options.movable_boost)
+        hidden = np.zeros((1, 1, 1), np.bool_)
         if options.hidden_divisor > 1:
             hidden = self._rigs.sight(frame).hidden(labels, self._space.taxonomy.free_id)
-            weaken(weights, hidden, options.hidden_divisor)
-        return weights
+        weigh(
+            rig, labels, confidence, self._movable, hidden, soft_shift(rig) if options.weigh_confidence else -1,
+            options.movable_confidence * 255, options.movable_boost, options.hidden_divisor, weights,
+        )  # fmt: skip
 
 
 def movable_ids(space: LabelSpace) -> NDArray[np.bool_]:

@@ -51,23 +51,6 @@ def lidar_weights(centres: NDArray[np.float64], sensor: NDArray[np.float64], rea
     return np.rint(weights * LIDAR_UNIT).astype(np.uint16)
 
 
-def soft_weights(weights: NDArray[np.uint16], confidence: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """``weights`` times the frame's own ``confidence`` in each voxel (0..255), both [X, Y, Z]; at least 1.
-
-    Scaled by the power of two that just keeps the heaviest within 16 bits, the same for all frames of a rig.
-    """
-    shift = max((int(weights.max(initial=0)) * 255).bit_length() - 16, 0)
-    products = weights.astype(np.uint32)
-    products *= confidence
-    products >>= np.uint32(shift)
-    return np.maximum(products, 1).astype(np.uint16)
-
-
-def weaken(weights: NDArray[np.uint16], where: NDArray[np.bool_], by: int) -> None:
-    """Divides, in place, the ``weights`` of some votes by ``by``; both [X, Y, Z]; at least 1 is left."""
-    weights[where] = np.maximum(weights[where] // by, 1)
-
-
 def sensor_place(frame: Frame, grid_from_ego: Matrix) -> NDArray[np.float64]:
     """Where [3] the LiDAR of ``frame`` is in the grid's frame [m]; its origin where there is none."""
     return np.zeros(3) if frame.sweep is None else (grid_from_ego @ frame.sweep.ego_from_lidar)[:3, 3]

@@ -8,7 +8,7 @@ import pytest
 from schemas.drive_log import Camera, Frame, Sweep
 from schemas.errors import BadLog
 from schemas.grid import GRIDS
-from stages.voting.weights import default_near_box, default_reach, frame_weights, soft_weights
+from stages.voting.weights import default_near_box, default_reach, frame_weights
 
 AXES = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # ego axes of a camera that looks ahead
 
@@ -62,13 +62,3 @@ def test_lidar_weights_fall_with_the_distance_from_the_sensor() -> None:
 def test_camera_weights_need_cameras() -> None:
     with pytest.raises(BadLog, match="frame f has no camera"):
         weights(Frame("f", 0.0, None), "occ3d", "camera")
-
-
-def test_confidence_scales_a_vote_and_never_silences_it() -> None:
-    draw = np.random.default_rng(2)
-    confidence = draw.integers(0, 256, (8, 8, 4)).astype(np.uint8)
-    few = draw.integers(1, 101, (8, 8, 4)).astype(np.uint16)
-    np.testing.assert_array_equal(soft_weights(few, confidence), np.maximum(few.astype(int) * confidence, 1))
-    many = draw.integers(100, 10_001, (8, 8, 4)).astype(np.uint16)
-    many[0, 0, 0] = 10_000
-    np.testing.assert_array_equal(soft_weights(many, confidence), np.maximum((many.astype(int) * confidence) >> 6, 1))
