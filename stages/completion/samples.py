@@ -221,6 +221,9 @@ class WholeFrames(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.chosen)
 
+    def truth(self, number: int) -> NDArray[np.uint8]:
+        return self.labelled.truth(self.chosen[number])
+
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         index = self.chosen[number]
         scan = self.labelled.scan(index)

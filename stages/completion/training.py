@@ -15,6 +15,7 @@ from torch import Tensor
 from schemas.drive_log import LogReader
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
+from stages.completion.fitting import calibrate, scores_of
 from stages.completion.lmscnet import LMSCNet
 from stages.completion.samples import Crops, Labelled, WholeFrames, rarity, split_by_log
 from stages.completion.trained import load_network, weight_facts
@@ -27,9 +28,6 @@ _THINNING = 4
 
 _LOVASZ_STRIDE = 3
 """One learned voxel in so many enters the Lovász loss, whose sort per class would else cost as much as the network."""
-
-_WORTH = 0.0005
-"""Of mean IoU, for a change of a class's bias."""
 
 _FREE_WEIGHT = 0.5
 """Of nine voxels in ten that are free most are easily so; a hit that is missed hurts more than one imagined."""
@@ -110,21 +108,6 @@ class CompletionTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def scores_of(confusion: Tensor, free_id: int) -> tuple[float, float]:
-    """IoU of occupied against free, and mean IoU over the occupied classes that the truth holds; 0 without any.
-
-    ``confusion`` [truth, predicted] in voxels.
-    """
-    hits = confusion.diag().double()
-    union = confusion.sum(0) + confusion.sum(1) - hits
-    occupied = torch.arange(len(confusion)) != free_id
-    present = occupied & (confusion.sum(1) > 0)
-    either = confusion.sum() - confusion[free_id, free_id]
-    both = confusion[occupied][:, occupied].sum()
-    miou = (hits[present] / union[present]).mean() if bool(present.any()) else torch.tensor(0.0)
-    return float(both / either.clamp(min=1)), float(miou)
-
-
 def train_completion(
     space: LabelSpace, reader: LogReader, out: Path, options: Options, device: str, resume: bool, command: str
 ) -> dict[str, str]:
@@ -173,62 +156,6 @@ def _counts(labelled: Labelled, classes: int) -> Tensor:
     chosen = np.linspace(0, len(labelled.frames) - 1, min(100, len(labelled.frames))).astype(int)
     counts = sum(np.bincount(labelled.truth(int(i)).ravel(), minlength=256)[:classes] for i in chosen)
     return torch.from_numpy(np.asarray(counts) * (len(labelled.frames) / len(chosen)))
-
-
-def calibrate(network: LMSCNet, frames: WholeFrames) -> float:
-    """Fits the network's word to held-out frames: when it names which class, then how sure it may be.
-
-    Adds to the network's biases what makes the mean IoU highest: training weighs classes, and free voxels above all, as
-    it needs for learning and not as they occur. Returns the temperature with the least cross entropy (Guo et al. 2017).
-    """
-    scores, targets = _sampled_scores(network, frames)
-    biases = best_biases(scores, targets, network.free_id)
-    with torch.no_grad():
-        network.classify.bias.add_(biases)
-    scores += biases
-    possible = torch.isfinite(scores.gather(1, targets[:, None]))[:, 0]
-    scores, targets = scores[possible][::8].double(), targets[possible][::8]
-    temperatures = np.exp(np.linspace(np.log(0.25), np.log(4), 65))
-    losses = [float(weighted_cross_entropy(scores / t, targets)) for t in temperatures]
-    return float(temperatures[int(np.argmin(losses))])
-
-
-def best_biases(scores: Tensor, targets: Tensor, free_id: int) -> Tensor:
-    """What to add to the scores of each class [classes] for the highest mean IoU, one class after the other.
-
-    A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand.
-    """
-    classes = scores.shape[1]
-    biases = torch.zeros(classes)
-    best = _miou(scores, targets, free_id)
-    for steps in ((1.0, 0.5, 0.25), (0.5, 0.25)):
-        for class_id in (free_id, *(c for c in range(classes) if c != free_id)):
-            for step in (sign * step for step in steps for sign in (1, -1)):
-                tried = biases.clone()
-                tried[class_id] += step
-                found = _miou(scores + tried, targets, free_id)
-                if found > best + _WORTH:
-                    biases, best = tried, found
-    return biases
-
-
-@torch.no_grad()
-def _sampled_scores(network: LMSCNet, frames: WholeFrames) -> tuple[Tensor, Tensor]:
-    """Scores [n, classes] and truth int64 [n] of one scored voxel in 43."""
-    scores, targets = [], []
-    for number in range(len(frames)):
-        sample = frames[number]
-        truth = sample["truth"].flatten()
-        picked = torch.nonzero(truth != UNKNOWN)[::43, 0]
-        scores.append(network(sample["volume"][None]).flatten(0, 3)[picked])
-        targets.append(truth[picked].long())
-    return torch.cat(scores), torch.cat(targets)
-
-
-def _miou(scores: Tensor, targets: Tensor, free_id: int) -> float:
-    classes = scores.shape[1]
-    confusion = torch.bincount(targets * classes + scores.argmax(dim=1), minlength=classes**2)
-    return scores_of(confusion.reshape(classes, classes), free_id)[1]
 
 
 def _file_digest(path: Path) -> str:

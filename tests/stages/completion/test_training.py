@@ -13,9 +13,10 @@ from schemas.errors import BadLog, BadWeights, OcclabelError
 from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import Taxonomy
+from stages.completion.fitting import Sample, best_biases, scores_of
 from stages.completion.samples import Crops, WholeFrames, rarity, split_by_log
 from stages.completion.trained import load_network
-from stages.completion.training import Options, best_biases, scores_of, train_completion
+from stages.completion.training import Options, train_completion
 from stages.learning.weights import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
@@ -146,16 +147,27 @@ def test_scores_of_a_known_confusion() -> None:
     assert miou == pytest.approx(30 / 40), "a class that the truth does not hold does not count"
 
 
-def test_biases_undo_what_favours_a_class_and_leave_the_rest_alone() -> None:
+@pytest.mark.parametrize("skew", [1.5, 5.0])
+def test_biases_undo_what_favours_a_class_and_leave_the_rest_alone(skew: float) -> None:
     draw = torch.Generator().manual_seed(0)
     targets = torch.randint(0, 3, (4000,), generator=draw)
     fair = torch.randn(4000, 3, generator=draw) + 3 * torch.nn.functional.one_hot(targets, 3)
-    skewed = fair - torch.tensor([0.0, 1.5, 0.0])
-    biases = best_biases(skewed, targets, 0)
-    assert biases[1] - biases[[0, 2]].mean() == pytest.approx(1.5, abs=0.6)
+    skewed = fair - torch.tensor([0.0, skew, 0.0])
+    biases = best_biases(Sample(skewed, targets, torch.ones(3)), 0)
+    assert biases[1] - biases[[0, 2]].mean() == pytest.approx(skew, abs=0.6)
     right = ((skewed + biases).argmax(1) == targets).float().mean()
     assert right > (skewed.argmax(1) == targets).float().mean() + 0.03
-    assert not best_biases(8 * torch.nn.functional.one_hot(targets, 3).float(), targets, 0).any()
+    sure = 8 * torch.nn.functional.one_hot(targets, 3).float()
+    assert not best_biases(Sample(sure, targets, torch.ones(3)), 0).any()
+
+
+def test_biases_weigh_voxels_by_what_they_stand_for() -> None:
+    """Where one voxel of class 1 in ten is in the sample, naming it more often costs its neighbours ten times less."""
+    draw = torch.Generator().manual_seed(0)
+    targets = torch.randint(1, 3, (8000,), generator=draw)
+    scores = torch.randn(8000, 3, generator=draw) + 1.0 * torch.nn.functional.one_hot(targets, 3)
+    even, rare = (best_biases(Sample(scores, targets, torch.tensor([1, w, 1])), 0) for w in (1, 10))
+    assert rare[1] - rare[2] > even[1] - even[2] + 0.5
 
 
 def test_too_few_logs(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
