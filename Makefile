@@ -23,8 +23,8 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## what orchestration costs
-	$(BIN)/python scripts/bench_orchestration.py
+bench: demo  ## what orchestration costs, on the logs of the demo
+	$(BIN)/python scripts/bench_orchestration.py demo/logs
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "occlabel needs Python 3.11 ($(PYTHON) was not found; set PYTHON=...)"; exit 1; }

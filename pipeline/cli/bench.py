@@ -50,7 +50,7 @@ def voting(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.npy", help="Write the voted labels (uint8 [X, Y, Z]) of --method, else of the default: splat."
+            metavar="FILE.npy", help="Write the voted labels (uint8 [X, Y, Z]) of --method, else of gather."
         ),
     ] = None,
     as_json: Annotated[
