@@ -22,7 +22,7 @@ from pipeline.recipe import load_recipe
 from pipeline.versions import PublishedVersion, open_version
 from schemas.drive_log import DriveLog, VoxelTruth
 from schemas.stage import Inputs, LabelSpace
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import UNKNOWN, Taxonomy
 from stages.evaluation.confusion import confusion
 from stages.ingest.recognise import open_logs
 from stages.voting.poll import PollingPlace
@@ -114,17 +114,18 @@ def score_log(
     left = trails(log, truths, targets, space)
     movable = movable_classes(space.taxonomy)
 
-    def count(name: str, target: int, labels: NDArray[np.uint8]) -> None:
+    def count(name: str, target: int, labels: NDArray[np.generic]) -> None:
         truth = truths[target]
+        labels = np.where(labels == UNKNOWN, space.taxonomy.free_id, labels).astype(np.uint8)  # as it is exported
         table[name].confusion += confusion(labels, truth.semantics, truth.scored, len(movable), name).T
         table[name].trails += int((movable[labels] & left[target]).sum())
 
     for target in targets:
-        count("single frame", target, arrays["semantics"][target].astype(np.uint8))
+        count("single frame", target, arrays["semantics"][target])
     for name, stage in stages.items():
         poll = PollingPlace(stage, space, "cpu").open(log.id, Inputs(0, log.frames, arrays))
         for target in targets:
-            count(name, target, poll.on(target)["semantics"].astype(np.uint8))
+            count(name, target, poll.on(target)["semantics"])
 
 
 def main() -> None:

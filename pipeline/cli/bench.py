@@ -49,9 +49,7 @@ def voting(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.npy", help="Write the voted labels (uint8 [X, Y, Z]) of --method, else of gather."
-        ),
+        typer.Option(metavar="FILE.npy", help="Write the voted labels (uint8 [X, Y, Z]) of --method, else of gather."),
     ] = None,
     as_json: Annotated[
         Path | None,

@@ -48,15 +48,15 @@ class Registration(Stage):
     """Whether a frame's vote also counts with the frame's own confidence in it."""
     empty_weight: float = Field(default=1.0, gt=0, le=16)
     """How much a vote for free counts against one for a class, in steps of a sixteenth."""
-    movable_boost: int = Field(default=100, ge=1, le=255)
+    movable_boost: int = Field(default=30, ge=1, le=255)
     """How much more a frame's own votes for movable classes count in its own voxels: what moves is where this frame
     sees it, and elsewhere in the next. 1 treats movable classes like all others."""
-    movable_confidence: float = Field(default=0.5, ge=0, le=1)
+    movable_confidence: float = Field(default=0.6, ge=0, le=1)
     """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
     cleared_confidence: float | None = Field(default=0.6, ge=0, le=1)
     """How sure a frame must be that a voxel of its own holds nothing that can move, to overrule the others: the place
     that a car has left is free or road again. null leaves it to the votes."""
-    hidden_divisor: int = Field(default=1, ge=1, le=1000)
+    hidden_divisor: int = Field(default=4, ge=1, le=1000)
     """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR."""
     calibration: str | None = None
     """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""

@@ -55,7 +55,7 @@ def test_missing_scans_are_unknown_and_batches_change_nothing(weights: Path) -> 
 
 
 def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
-    result = run(Trained(weights=weights), [cloud(3)])
+    result = run(Trained(weights=weights, mirror=False), [cloud(3)])
     network, temperature = load_network(weights, SPACE)
     assert temperature == 0.5
     from stages.completion.lidar_features import lidar_volume
@@ -65,6 +65,17 @@ def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
     best, class_id = (scores / temperature).softmax(dim=-1).max(dim=-1)
     assert (result["semantics"][0] == class_id.numpy()).mean() > 0.9999
     assert np.abs(result["confidence"][0] - best.numpy() * 255).max() < 1.5
+
+
+def test_a_mirrored_scene_has_mirrored_labels(weights: Path) -> None:
+    points, shown = cloud(3), cloud(3)
+    shown[:, 1] *= -1
+
+    def asymmetry(stage: Trained) -> float:
+        one, other = (run(stage, [scan])["confidence"].astype(int) for scan in (points, shown))
+        return float((np.abs(one - other[:, :, ::-1]) > 1).mean())
+
+    assert asymmetry(Trained(weights=weights)) < 0.001 < asymmetry(Trained(weights=weights, mirror=False))
 
 
 def test_points_are_moved_from_the_lidar_into_the_frame_of_the_grid(weights: Path) -> None:
