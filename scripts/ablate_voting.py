@@ -34,7 +34,7 @@ PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "mov
 
 
 def rows(default: Registration) -> dict[str, Registration]:
-    """The steps from the paper's vote to that of the recipe, then the recipe with another method or radius."""
+    """The steps from the paper's vote to that of the recipe, one beyond, and that one by another method or radius."""
     chosen = default.model_dump()
     steps: list[tuple[str, tuple[str, ...]]] = [
         ("the paper's registration, uniform", ()),
@@ -44,15 +44,16 @@ def rows(default: Registration) -> dict[str, Registration]:
         ("weight of empty votes", ("empty_weight",)),
         ("what a frame could not see", ("hidden_divisor",)),
         ("a frame is right about what moves", ("movable_boost", "movable_confidence")),
-        ("and about what does not: default", ("cleared_confidence",)),
     ]
     options, result = dict(PAPER), {}
     for name, changes in steps:
         options |= {change: chosen[change] for change in changes}
         result[name] = Registration(**options)
-    result["default, in a grid of the world"] = Registration(**options | {"method": "rolling"})
+    options |= {"cleared_confidence": 0.6}
+    result["and about what does not"] = Registration(**options)
+    result["the same by rolling"] = Registration(**options | {"method": "rolling"})
     for radius in (5, 10, 50):
-        result[f"default, radius {radius}"] = Registration(**options | {"radius": radius})
+        result[f"the same, radius {radius}"] = Registration(**options | {"radius": radius})
     return result
 
 
