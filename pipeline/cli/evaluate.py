@@ -52,6 +52,8 @@ def evaluate(
     from pipeline.evaluate import evaluate_labels
 
     if is_map(labels):
+        if at == "points" or log or baselines or diagram:
+            raise OcclabelError(f"{labels} is a map, scored as a whole at voxels; leave out --at, --log and the like")
         _evaluate_map(labels, truth, out)
         return
     evaluation = evaluate_labels(labels, truth, format, at, log)

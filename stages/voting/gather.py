@@ -54,6 +54,16 @@ def run_end(start, slope, k, last):  # type: ignore[no-untyped-def]
     return end
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def column_foot(matrix, x, y):  # type: ignore[no-untyped-def]
+    """Where the centre of the lowest cell of the column at (x, y) lies in the source, in voxels."""
+    return (
+        matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * 0.5 + matrix[0, 3],
+        matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * 0.5 + matrix[1, 3],
+        matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * 0.5 + matrix[2, 3],
+    )
+
+
 @numba.njit(cache=True, nogil=True)
 def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes, totals, covered, named):  # type: ignore[no-untyped-def]
     """Adds what one frame says of the target columns (x, y0), (x, y0 + 1), ...
@@ -67,10 +77,7 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
     empty = multipliers[free]
     says = np.uint16(empty > 0)
     for c in range(totals.shape[0]):
-        cx, cy = x + 0.5, y0 + c + 0.5
-        sx = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] * 0.5 + matrix[0, 3]
-        sy = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] * 0.5 + matrix[1, 3]
-        sz = matrix[2, 0] * cx + matrix[2, 1] * cy + matrix[2, 2] * 0.5 + matrix[2, 3]
+        sx, sy, sz = column_foot(matrix, x + 0.5, y0 + c + 0.5)
         k = 0
         while k < heights:
             end = min(run_end(sx, dx, k, heights), run_end(sy, dy, k, heights), run_end(sz, dz, k, heights))

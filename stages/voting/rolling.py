@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadRecipe
-from stages.voting.gather import Gather, run_end, voxel_from_cell
+from stages.voting.gather import Gather, column_foot, run_end, voxel_from_cell
 from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
 
 _MOST_CELLS = 1 << 27
@@ -65,10 +65,7 @@ def cast(  # type: ignore[no-untyped-def]
         first_row = area[0] + (thread - area[0]) % threads
         for x in range(first_row, area[1], threads):
             for y in range(area[2], area[3]):
-                cx, cy = x + corner[0] + 0.5, y + corner[1] + 0.5
-                sx = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] * 0.5 + matrix[0, 3]
-                sy = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] * 0.5 + matrix[1, 3]
-                sz = matrix[2, 0] * cx + matrix[2, 1] * cy + matrix[2, 2] * 0.5 + matrix[2, 3]
+                sx, sy, sz = column_foot(matrix, x + corner[0] + 0.5, y + corner[1] + 0.5)
                 # The frame lies between two heights of the world: what is below and above them is skipped.
                 k = max(int(-sz) - 2, bottom)
                 top = min(int(weights.shape[2] - sz) + 3, top_of_all)
@@ -104,6 +101,18 @@ def cast(  # type: ignore[no-untyped-def]
                             _sum_up(votes[thread, slot], summaries[thread, slot])
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _own_votes(entries, extra, own):  # type: ignore[no-untyped-def]
+    """Writes which label the target's own column gives more votes to, and how many more, ``own`` [Z, 2]."""
+    own[:] = 0
+    for entry in entries:
+        label = int((entry >> np.uint32(16)) & np.uint32(255))
+        if extra[label] > 0:
+            height = int(entry >> np.uint32(24))
+            own[height, 0] = label
+            own[height, 1] = np.int32(entry & np.uint32(65535)) * extra[label]
+
+
 @numba.njit(cache=True, nogil=True, parallel=True)
 def read_off(  # type: ignore[no-untyped-def]
     matrix,
@@ -134,14 +143,8 @@ def read_off(  # type: ignore[no-untyped-def]
         own = np.zeros((heights, 2), np.int32)
         for i in range(thread, winner.shape[0], threads):
             for j in range(winner.shape[1]):
-                own[:] = 0
                 place = i * winner.shape[1] + j
-                for e in range(starts[place], starts[place + 1]):
-                    label = int((entries[e] >> np.uint32(16)) & np.uint32(255))
-                    if extra[label] > 0:
-                        height = int(entries[e] >> np.uint32(24))
-                        own[height, 0] = label
-                        own[height, 1] = np.int32(entries[e] & np.uint32(65535)) * extra[label]
+                _own_votes(entries[starts[place] : starts[place + 1]], extra, own)
                 wx = matrix[0, 0] * i + matrix[0, 1] * j + matrix[0, 3]
                 wy = matrix[1, 0] * i + matrix[1, 1] * j + matrix[1, 3]
                 wz = matrix[2, 0] * i + matrix[2, 1] * j + matrix[2, 3]
