@@ -230,7 +230,8 @@ def _decode(content: bytes) -> tuple[VersionInfo, list[VersionFrame]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content))
+    # In this thread alone: a reader thread of Arrow that lets go of ``content`` while Python ends aborts the process.
+    table = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
     info = VersionInfo.model_validate_json(table.schema.metadata[_INFO])
     rows = [VersionFrame(**{**row, "digests": json.loads(row["digests"])}) for row in table.to_pylist()]
     return info, rows
