@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from schemas.errors import BadRecipe
+from schemas.geometry import Matrix, inverse, transform_points
+
+_SAMPLES = 32  # along x and y: overlap in steps of a thousandth
 
 
 class Grid(BaseModel):
@@ -91,3 +94,13 @@ def grid_preset(name: str) -> Grid:
             f"unknown grid preset {name!r}; known: {', '.join(GRIDS)}, or give origin, voxel_size, shape and frame"
         )
     return GRIDS[name]
+
+
+def overlap(target_from_source: Matrix, grid: Grid) -> float:
+    """Share of the target grid, seen from above, that the source grid covers."""
+    lower, upper = np.array(grid.origin[:2]), np.array(grid.upper[:2])
+    steps = (np.indices((_SAMPLES, _SAMPLES)).reshape(2, -1).T + 0.5) / _SAMPLES
+    points = np.zeros((len(steps), 3))
+    points[:, :2] = lower + steps * (upper - lower)
+    seen = transform_points(inverse(target_from_source), points)[:, :2]
+    return float(((seen >= lower) & (seen < upper)).all(axis=1).mean())

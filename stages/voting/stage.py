@@ -22,7 +22,7 @@ class Registration(Stage):
     """
 
     slot: ClassVar[str] = "voting"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
     senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
     writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence", "support")
@@ -57,7 +57,8 @@ class Registration(Stage):
     """How sure a frame must be that a voxel of its own holds nothing that can move, to overrule the others: the place
     that a car has left is free or road again. null leaves it to the votes."""
     hidden_divisor: int = Field(default=4, ge=1, le=1000)
-    """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR."""
+    """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR;
+    things that can move are spared."""
     calibration: str | None = None
     """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""
 

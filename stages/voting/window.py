@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.geometry import Matrix, inverse, transform_points
-from schemas.grid import Grid
-
-_SAMPLES = 32  # along x and y: overlap in steps of a thousandth
+from schemas.geometry import Matrix, inverse
+from schemas.grid import Grid, overlap
 
 
 def window(target: int, frames: int, radius: int, stride: int) -> list[int]:
@@ -17,16 +15,6 @@ def window(target: int, frames: int, radius: int, stride: int) -> list[int]:
     return [
         frame for frame in range(target - radius * stride, target + radius * stride + 1, stride) if 0 <= frame < frames
     ]
-
-
-def overlap(target_from_source: Matrix, grid: Grid) -> float:
-    """Share of the target grid, seen from above, that the source grid covers."""
-    lower, upper = np.array(grid.origin[:2]), np.array(grid.upper[:2])
-    steps = (np.indices((_SAMPLES, _SAMPLES)).reshape(2, -1).T + 0.5) / _SAMPLES
-    points = np.zeros((len(steps), 3))
-    points[:, :2] = lower + steps * (upper - lower)
-    seen = transform_points(inverse(target_from_source), points)[:, :2]
-    return float(((seen >= lower) & (seen < upper)).all(axis=1).mean())
 
 
 def sources(

@@ -33,6 +33,7 @@ def test_what_is_movable_and_unsure_or_hidden_counts_less() -> None:
     unsure = MOVABLE[LABELS] & (CONFIDENCE < 127.5)
     expected = np.where(unsure, np.maximum(rig // 100, 1), rig)
     np.testing.assert_array_equal(weighed(rig, -1, boost=100), expected)
+    behind = HIDDEN & ~MOVABLE[LABELS]  # what can move is always hidden by itself
     np.testing.assert_array_equal(
-        weighed(rig, -1, boost=100, divisor=10), np.where(HIDDEN, np.maximum(expected // 10, 1), expected)
+        weighed(rig, -1, boost=100, divisor=10), np.where(behind, np.maximum(expected // 10, 1), expected)
     )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from schemas.geometry import yaw_rotation
-from schemas.grid import GRIDS
-from stages.voting.window import overlap, sources, window
+from schemas.grid import GRIDS, overlap
+from stages.voting.window import sources, window
 
 GRID = GRIDS["semantickitti"]
 
