@@ -33,8 +33,11 @@ PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "mov
 }  # fmt: skip
 
 
-def rows(default: Registration) -> dict[str, Registration]:
-    """The steps from the paper's vote to that of the recipe, one beyond, and that one by another method or radius."""
+def rows(default: Registration, cameras: bool) -> dict[str, Registration]:
+    """The steps from the paper's vote to that of the recipe, one beyond, and that one by another method or radius.
+
+    With ``cameras`` the first step is also taken with the paper's weights of those.
+    """
     chosen = default.model_dump()
     steps: list[tuple[str, tuple[str, ...]]] = [
         ("the paper's registration, uniform", ()),
@@ -49,6 +52,8 @@ def rows(default: Registration) -> dict[str, Registration]:
     for name, changes in steps:
         options |= {change: chosen[change] for change in changes}
         result[name] = Registration(**options)
+        if not changes and cameras:
+            result["weight by the cameras' frustum"] = Registration(**options | {"sensor": "camera"})
     options |= {"cleared_confidence": 0.6}
     result["and about what does not"] = Registration(**options)
     result["the same by rolling"] = Registration(**options | {"method": "rolling"})
@@ -140,9 +145,11 @@ def main() -> None:
     shipped = {0.2: "semantickitti_lidar", 0.4: "nuscenes_lidar"}
     default = load_recipe(options.recipe or shipped[version.space.grid.voxel_size]).voting
     assert default is not None
-    stages, classes = rows(default), len(version.space.taxonomy.classes)
+    logs = list(reader.logs(list(version.logs)))
+    cameras = all(frame.cameras for log in logs for frame in log.frames)
+    stages, classes = rows(default, cameras), len(version.space.taxonomy.classes)
     table = {name: Counts(np.zeros((classes, classes), np.int64)) for name in ("single frame", *stages)}
-    for log in reader.logs(list(version.logs)):
+    for log in logs:
         truths = [reader.voxel_truth(frame) for frame in log.frames]
         targets = range(options.every // 2, len(log.frames), options.every)
         score_log(version, log, [truth for truth in truths if truth is not None], targets, table, stages)
