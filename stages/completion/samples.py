@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +13,6 @@ from torch.utils.data import Dataset
 
 from schemas.drive_log import DriveLog, Frame, LogReader
 from schemas.errors import BadLog
-from schemas.formats import occ3d
 from schemas.geometry import Matrix, transform_points
 from schemas.grid import Grid
 from schemas.taxonomy import UNKNOWN
@@ -23,6 +20,8 @@ from stages.completion.augment import another_sensor, random_crop, random_placem
 from stages.completion.lidar_features import lidar_volume
 from stages.completion.lmscnet import fold_of
 from stages.completion.slot import Scan, scan_in_grid
+from stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
+from stages.learning.truth import learnable_truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +39,7 @@ class Labelled:
 
     def truth(self, index: int) -> NDArray[np.uint8]:
         """Class ids [X, Y, Z]; UNKNOWN where nothing is to be learned, because the place was never seen."""
-        truth = self.reader.voxel_truth(self.frames[index])
-        assert truth is not None
-        if truth.semantics.shape != self.grid.shape:
-            raise BadLog(
-                f"the truth of frame {self.frames[index].name} is {list(truth.semantics.shape)} voxels, the recipe's "
-                f"grid is {list(self.grid.shape)}; train on logs of the recipe's own data set"
-            )
-        learned = truth.scored | _seen_by_lidar(self.frames[index].truth.voxels)
-        return np.where(learned, truth.semantics, np.uint8(UNKNOWN))
-
-
-def _seen_by_lidar(voxels: Path | None) -> NDArray[np.bool_] | np.bool_:
-    """Where Occ3D truth is sound although the cameras, by which it is scored, do not see it; False in other layouts."""
-    if voxels is None or voxels.suffix != ".npz":
-        return np.False_
-    arrays = occ3d.read_labels(voxels)
-    return arrays["mask_lidar"].astype(bool) if "mask_lidar" in arrays else np.False_
+        return learnable_truth(self.reader, self.frames[index], self.grid)
 
 
 def split_by_log(reader: LogReader, grid: Grid, every: int) -> tuple[Labelled, Labelled, list[DriveLog]]:
@@ -81,24 +64,8 @@ def _usable(log: DriveLog) -> list[Frame]:
     return [frame for frame in log.frames if frame.sweep is not None and frame.truth.voxels is not None]
 
 
-Rarity = NDArray[np.float32]
-"""[256] by class id: how much more often than the most frequent occupied class it is looked for; 0 for UNKNOWN."""
-
 _FOCUSED = 0.5
 """Share of the crops that lie around a voxel of a class drawn by rarity."""
-_RAREST = 16.0
-
-
-def rarity(counts: NDArray[np.floating[Any]], free_id: int) -> Rarity:
-    """From the ``counts`` [classes] of voxels: the root of how much rarer each is than the most frequent, at most 16.
-
-    With the root a class a hundred times rarer is looked for ten times as often, and still learned from less.
-    """
-    most = np.delete(counts, free_id).max(initial=1.0)
-    result = np.zeros(256, np.float32)
-    result[: len(counts)] = np.clip(np.sqrt(most / np.maximum(counts, 1)), 1, _RAREST)
-    result[free_id] = 0.5
-    return result
 
 
 class Crops(Dataset[dict[str, Tensor]]):
@@ -145,14 +112,9 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     def _rare_place(self, truth: NDArray[np.uint8], placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
         """Where [3] a voxel ends up whose class was drawn by rarity from those of the frame; None if all is free."""
-        present = np.bincount(truth.ravel(), minlength=256) > 0
-        present[[self.free_id, UNKNOWN]] = False
-        if not present.any():
+        voxel = rare_voxel(truth, self.rarity, self.free_id, draw)
+        if voxel is None:
             return None
-        chances = np.where(present, self.rarity, 0).astype(np.float64)
-        class_id = draw.choice(256, p=chances / chances.sum())
-        places = np.flatnonzero(truth.ravel() == class_id)
-        voxel = np.array(np.unravel_index(places[draw.integers(len(places))], truth.shape))
         grid = self.labelled.grid
         centre = np.array(grid.origin) + (voxel + 0.5) * grid.voxel_size
         return np.asarray(transform_points(placement, centre[None])[0], np.float64)
@@ -174,11 +136,7 @@ def _cell_corners(cells: NDArray[np.int64], window: Grid, fold: int) -> NDArray[
 def _learnable_cells(
     worth: NDArray[np.float32], placement: Matrix, grid: Grid, window: Grid, fold: int, wanted: int, draw: Generator
 ) -> NDArray[np.int64]:
-    """At most ``wanted`` cells of the window, drawn by ``worth`` [X, Y], 0 for columns of which nothing was seen.
-
-    Without replacement: the smallest of exponential variables whose rates are the weights (Efraimidis and Spirakis
-    2006). Columns without worth come last.
-    """
+    """At most ``wanted`` cells of the window, drawn by ``worth`` [X, Y], 0 for columns of which nothing was seen."""
     cells = np.arange((window.shape[0] // fold) * (window.shape[1] // fold))
     middle = (_cell_corners(cells, window, fold) + fold / 2) * grid.voxel_size + np.array(window.origin[:2])
     height = np.full((len(cells), 1), (grid.origin[2] + grid.upper[2]) / 2)
@@ -186,8 +144,7 @@ def _learnable_cells(
     column = np.clip(source[:, :2], 0, np.array(grid.shape[:2]) - 1)
     inside = (column == source[:, :2]).all(axis=1)
     weight = np.where(inside, worth[column[:, 0], column[:, 1]], 0)
-    turn = draw.exponential(size=len(cells)) / np.maximum(weight, 1e-6)
-    return np.argsort(turn, kind="stable")[:wanted]
+    return drawn_by_worth(weight, wanted, draw)
 
 
 def _truth_of_cells(

@@ -15,11 +15,13 @@ from torch import Tensor
 from schemas.drive_log import LogReader
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
-from stages.completion.fitting import calibrate, scores_of
+from stages.completion.fitting import calibrate
 from stages.completion.lmscnet import LMSCNet
-from stages.completion.samples import Crops, Labelled, WholeFrames, rarity, split_by_log
+from stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
 from stages.completion.trained import load_network, weight_facts
+from stages.learning.fitting import scores_of
 from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from stages.learning.rarity import rarity
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
 

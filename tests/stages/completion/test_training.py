@@ -13,10 +13,11 @@ from schemas.errors import BadLog, BadWeights, OcclabelError
 from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import Taxonomy
-from stages.completion.fitting import Sample, best_biases, scores_of
-from stages.completion.samples import Crops, WholeFrames, rarity, split_by_log
+from stages.completion.samples import Crops, WholeFrames, split_by_log
 from stages.completion.trained import load_network
 from stages.completion.training import Options, train_completion
+from stages.learning.fitting import Sample, best_biases, scores_of
+from stages.learning.rarity import rarity
 from stages.learning.weights import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)

@@ -1,0 +1,94 @@
+"""Fitting scores to held-out frames: when a network names which class, and how sure it may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from schemas.taxonomy import UNKNOWN
+from stages.learning.losses import weighted_cross_entropy
+
+_ENOUGH, _SPARSEST = 40_000, 100
+"""Biases are fitted to about so many voxels of each class, or to one in so many of a frequent one."""
+
+_WORTH = 0.0005
+"""Of mean IoU, for a change of a class's bias."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Some scored voxels of held-out frames; of rare classes, all."""
+
+    scores: Tensor
+    """[n, classes]."""
+    targets: Tensor
+    """[n] int64."""
+    stands_for: Tensor
+    """[classes]: how many voxels of the frames one of the sample stands for, by its true class."""
+
+
+def best_biases(sample: Sample, free_id: int) -> Tensor:
+    """What to add to the scores of each class [classes] for the highest mean IoU, one class after the other.
+
+    A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand.
+    """
+    classes = sample.scores.shape[1]
+    biases = torch.zeros(classes)
+    best = _miou(sample.scores, sample, free_id)
+    for steps in ((4.0, 2.0, 1.0, 0.5, 0.25), (1.0, 0.5, 0.25), (0.5, 0.25)):
+        for class_id in (free_id, *(c for c in range(classes) if c != free_id)):
+            for step in (sign * step for step in steps for sign in (1, -1)):
+                tried = biases.clone()
+                tried[class_id] += step
+                found = _miou(sample.scores + tried, sample, free_id)
+                if found > best + _WORTH:
+                    biases, best = tried, found
+    return biases
+
+
+def strides_of(counts: NDArray[np.int64]) -> Tensor:
+    """Of how many voxels of each class [classes] one is taken into a ``Sample``, by their ``counts`` [classes]."""
+    return torch.from_numpy(np.clip(counts // _ENOUGH, 1, _SPARSEST))
+
+
+def picked(truth: Tensor, strides: Tensor, number: int) -> Tensor:
+    """Which voxels of a frame's ``truth`` [n] enter the sample; ``number`` counts the frames."""
+    every = torch.arange(len(truth)) + 17 * number
+    known = truth != UNKNOWN
+    return torch.nonzero(known & (every % strides[torch.where(known, truth, 0)] == 0))[:, 0]
+
+
+def best_temperature(sample: Sample) -> float:
+    """By which scores must be divided for the least cross entropy (Guo et al. 2017)."""
+    targets = sample.targets
+    possible = torch.isfinite(sample.scores.gather(1, targets[:, None]))[:, 0]
+    scores, targets = sample.scores[possible][::8].double(), targets[possible][::8]
+    temperatures = np.exp(np.linspace(np.log(0.25), np.log(4), 65))
+    weights = sample.stands_for.double()
+    losses = [float(weighted_cross_entropy(scores / t, targets, weights)) for t in temperatures]
+    return float(temperatures[int(np.argmin(losses))])
+
+
+def _miou(scores: Tensor, sample: Sample, free_id: int) -> float:
+    classes = scores.shape[1]
+    confusion = torch.bincount(sample.targets * classes + scores.argmax(dim=1), minlength=classes**2)
+    return scores_of(confusion.reshape(classes, classes) * sample.stands_for[:, None], free_id)[1]
+
+
+def scores_of(confusion: Tensor, free_id: int) -> tuple[float, float]:
+    """IoU of occupied against free, and mean IoU over the occupied classes that the truth holds; 0 without any.
+
+    ``confusion`` [truth, predicted] in voxels.
+    """
+    hits = confusion.diag().double()
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    occupied = torch.arange(len(confusion)) != free_id
+    present = occupied & (confusion.sum(1) > 0)
+    either = confusion.sum() - confusion[free_id, free_id]
+    both = confusion[occupied][:, occupied].sum()
+    miou = (hits[present] / union[present]).mean() if bool(present.any()) else torch.tensor(0.0)
+    return float(both / either.clamp(min=1)), float(miou)
