@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.errors import BadWeights
 from schemas.grid import Grid
 from schemas.stage import LabelSpace, Process, Resources
 from stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
+from stages.completion.thinning import thinned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,8 +37,19 @@ class Trained(Completion):
     mirror: bool = True
     """Whether a scan is also looked at mirrored left to right and the scores averaged: the street is as likely either
     way, the network does not know it. Takes twice the time of the network."""
+    beams: tuple[int, int] | None = None
+    """``[64, 16]``: looks through 16 beams of a LiDAR that has 64, as a cheaper one would; to see what that costs."""
     batch: int = Field(default=1, ge=1)
     """Frames predicted at once; more than one pays off on a GPU."""
+
+    @field_validator("beams")
+    @classmethod
+    def _fewer(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 1 <= value[1] <= value[0]:
+            raise ValueError(
+                "expected [beams of the sensor, beams to look through], the second at least 1 and not more"
+            )
+        return value
 
     def resources(self, space: LabelSpace) -> Resources:
         # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays.
@@ -64,7 +76,11 @@ class Trained(Completion):
         (path,) = self.files(space)
         network, temperature = load_network(path, space)
         network.to(torch.device(device))
-        return from_scans(predictor(network, temperature, space, device, self.mirror), space, self.batch)
+        predict = predictor(network, temperature, space, device, self.mirror)
+        if self.beams is None:
+            return from_scans(predict, space, self.batch)
+        beams, kept = self.beams
+        return from_scans(lambda scans: predict([thinned(scan, beams, kept) for scan in scans]), space, self.batch)
 
 
 def grid_fact(grid: Grid) -> str:
