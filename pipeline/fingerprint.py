@@ -33,6 +33,14 @@ def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int) -> str:
     return _digest(facts)
 
 
+def onboard_name(completion: Stage, space: LabelSpace) -> str:
+    """What tells one onboard model from another: its kind, its weights' name, a digest of their content and options."""
+    paths = completion.files(space)
+    files = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    digest = _digest([files, completion.model_dump(mode="json", exclude={"weights", "batch"})])
+    return " ".join([completion.kind, *(path.name for path in paths), digest])
+
+
 def fingerprints(recipe: Recipe, stage_digests: tuple[str, ...], log_digest: str) -> tuple[str, ...]:
     """One fingerprint per stage of the recipe, for the log with that digest."""
     result: list[str] = []

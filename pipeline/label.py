@@ -45,12 +45,15 @@ class Report:
             "run": None if self.run is None else self.run.model_dump(),
             "quarantine": [entry.model_dump(exclude={"traceback", "recipe"}) for entry in self.entries],
             "refused": self.plan.refused,
+            "cautions": list(self.plan.cautions),
         }
 
     def print(self) -> None:
         from rich.console import Console
 
         console = Console(highlight=False, soft_wrap=True)
+        for caution in self.plan.cautions:
+            console.print(f"caution: {caution}", style="yellow")
         for reason in self.plan.refused.values():
             console.print(f"refused: {reason}", style="yellow")
         for entry in self.entries:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pipeline.catalogue import Catalogue, LogFacts
-from pipeline.fingerprint import fingerprints, sources, stage_digest
+from pipeline.fingerprint import fingerprints, onboard_name, sources, stage_digest
 from pipeline.recipe import Recipe
 from schemas.arrays import ARRAYS
 from schemas.drive_log import LogReader
@@ -45,6 +45,8 @@ class Plan:
     refused: dict[str, str]
     todo: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
     """Missing work -> the missing work it waits for; in the order it should run, log by log."""
+    cautions: tuple[str, ...] = ()
+    """What works and is probably not meant, in whole sentences."""
 
     def counts(self) -> list[dict[str, int | str]]:
         """Per stage: clips in all, done, to do; frames and bytes (uncompressed) to do."""
@@ -96,7 +98,7 @@ def make_plan(recipe: Recipe, reader: LogReader, store: Store, log_ids: list[str
         committed = tuple(frozenset(store.committed(stage.slot, print_, log.id)) for stage, print_ in pairs)
         logs.append(LogPlan(log.id, log.digest, log.frames, prints, committed, log.warnings))
     catalogue.remember()
-    plan = Plan(recipe, tuple(logs), refused)
+    plan = Plan(recipe, tuple(logs), refused, cautions=_cautions(recipe))
     for log_plan in logs:
         plan.todo.update(_todo(recipe, log_plan))
     return plan
@@ -138,6 +140,19 @@ def _check_stage(stage: Stage, recipe: Recipe) -> None:
             f"stage {stage.slot} ({stage.kind}) needs {need / 2**30:.1f} GiB for a clip of {recipe.clip_frames} frames "
             f"and this machine has {have / 2**30:.1f}; set a smaller clip_frames, window or grid"
         )
+
+
+def _cautions(recipe: Recipe) -> tuple[str, ...]:
+    """What of the recipe does not go together although each part works."""
+    if recipe.propagation is None:
+        return ()
+    trained, found = recipe.propagation.onboard(recipe.space), onboard_name(recipe.completion, recipe.space)
+    if trained == found:
+        return ()
+    return (
+        f"the propagation weights were trained on labels of {trained}, the recipe's completion is {found}: they "
+        "correct the errors of another model; train weights for this one with occlabel train propagation",
+    )
 
 
 def _check_log(log: LogFacts, recipe: Recipe) -> None:

@@ -14,6 +14,7 @@ from schemas.grid import Grid, grid_preset
 from schemas.stage import LabelSpace, Stage
 from schemas.taxonomy import Taxonomy, taxonomy_preset
 from stages.completion.stage import CompletionStage
+from stages.propagation.stage import PropagationStage
 from stages.voting.stage import VotingStage
 
 SLOTS = ("priors", "completion", "propagation", "voting", "instances")
@@ -53,6 +54,7 @@ class Recipe(BaseModel):
     taxonomy: Taxonomy
     clip_frames: int = Field(default=16, ge=1)
     completion: CompletionStage
+    propagation: PropagationStage | None = None
     voting: VotingStage | None = None
     gates: Gates = Gates()
     limits: Limits = Limits()
@@ -79,7 +81,7 @@ class Recipe(BaseModel):
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages in the order the data flows; the last one's output is published."""
-        return tuple(stage for stage in (self.completion, self.voting) if stage is not None)
+        return tuple(stage for stage in (self.completion, self.propagation, self.voting) if stage is not None)
 
     def to_yaml(self) -> str:
         """The effective recipe, every default written out."""

@@ -44,25 +44,25 @@ def peak_of_this_process(scene_file: Path, name: str) -> Peak:
     """As ``measure_peak``, in this process, whose earlier peaks are forgotten where the kernel allows it."""
     warm_up(name)
     scene = read_scene(scene_file)
-    _forget_peak()
-    before = _status("VmRSS")
+    forget_peak()
+    before = status_of("VmRSS")
     contender = cold_start(name, scene)
     contender.vote()
     if not contender.baseline:
         contender.rewind()
         step(contender)
-    after = _status("VmHWM")
+    after = status_of("VmHWM")
     return Peak((after - before) / 1e6, after / 1e6)
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         print("the peak includes that of reading the scene: /proc/self/clear_refs cannot be written", file=sys.stderr)
 
 
-def _status(name: str) -> int:
+def status_of(name: str) -> int:
     """A line of /proc/self/status in bytes. Not getrusage: its ru_maxrss starts with that of the parent."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):

@@ -136,3 +136,34 @@ def _circumstances(facts: dict[str, Any]) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+@app.command(cls=_JsonMayHaveAFile)
+def propagation(
+    weights: Annotated[
+        Path | None, typer.Option(help="A weight file of the SemanticKITTI grid. [default: an untrained network]")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="[FILE]", help="Write JSON to FILE; without FILE, print it and no table."),
+    ] = None,
+) -> None:
+    """Measure local propagation: milliseconds a frame of a running log, beside a version that reuses no features."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipeline.bench.propagation import bench_propagation
+
+    with Console(stderr=True).status("") as status:
+        facts = bench_propagation(weights, device, status.update)
+    text = json.dumps(facts, indent=1)
+    if as_json == Path("-"):
+        typer.echo(text)
+        return
+    if as_json is not None:
+        as_json.write_text(text + "\n")
+    table = Table("", "ms/frame", "x plain", "peak MB, total")
+    for name, row in facts["versions"].items():
+        table.add_row(name, f"{row['ms_per_frame']:.0f}", f"{row['vs_plain']:.2f}", f"{row['peak_mb']:.0f}")
+    Console().print(table)

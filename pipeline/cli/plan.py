@@ -53,6 +53,7 @@ def plan_facts(result: Plan, store: Store) -> dict[str, object]:
         "stages": rows,
         "todo": len(result.todo),
         "refused": result.refused,
+        "cautions": list(result.cautions),
         "warnings": {log.id: list(log.warnings) for log in result.logs if log.warnings},
     }
 
@@ -73,6 +74,8 @@ def print_plan(result: Plan, store: Store) -> None:
         cells = [str(row[name]) for name in ("stage", "kind", "clips", "done", "todo")]
         table.add_row(*cells, f"{row['bytes'] / 2**20:.0f} MiB", estimate)
     console.print(table)
+    for caution in result.cautions:
+        console.print(f"caution: {caution}", style="yellow", highlight=False)
     for log_id, reason in result.refused.items():
         console.print(f"refused: {reason if log_id in reason else f'{log_id}: {reason}'}", style="red", highlight=False)
     for log in result.logs[:20]:

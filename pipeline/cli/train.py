@@ -49,3 +49,46 @@ def completion(
     space = load_recipe(recipe).space
     facts = train_completion(space, open_logs(logs, reader), out, options, device, resume, command)
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "temperature")))
+
+
+@app.command()
+def propagation(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
+    seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
+    executor: Annotated[Literal["ray", "local"], typer.Option(help="Who computes the onboard labels.")] = "ray",
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 4000,
+    epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 500,
+    batch: Annotated[int, typer.Option(min=1, help="Windows in a step.")] = 2,
+    crop: Annotated[int, typer.Option(min=16, help="Edge of a crop in columns, a multiple of 16.")] = 128,
+    patches: Annotated[int, typer.Option(min=1, help="Blocks of 2 x 2 columns learned of each refined frame.")] = 384,
+    rate: Annotated[float, typer.Option(min=1e-6, help="Learning rate.")] = 1e-3,
+    local: Annotated[int, typer.Option(min=1, help="Frames refined in one pass.")] = 4,
+    references: Annotated[int, typer.Option(min=0, help="Distant frames shown besides.")] = 2,
+    transformer: Annotated[bool, typer.Option(help="With the transformer.")] = True,
+    spatial: Annotated[bool, typer.Option(help="With the embedding of relative coordinates.")] = True,
+    temporal: Annotated[bool, typer.Option(help="With an embedding of time.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
+    reader: ReaderName = None,
+) -> None:
+    """Train local propagation (DualFlow4D) on the labels of a recipe's completion.
+
+    Labels the logs with the recipe's onboard model first. Every tenth log is held out and scored after each epoch.
+    Labels, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with .training.
+    """
+    from pipeline.recipe import load_recipe
+    from pipeline.train_propagation import train
+    from stages.ingest.recognise import open_logs
+    from stages.propagation.dualflow4d import Parts
+    from stages.propagation.training import Options
+    from stages.propagation.windows import Reach
+
+    options = Options(
+        seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, patches=patches, rate=rate,
+        parts=Parts(transformer, spatial, temporal), reach=Reach(local, references),
+    )  # fmt: skip
+    command = shlex.join(["occlabel", *sys.argv[1:]])
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command)
+    typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))

@@ -1,0 +1,94 @@
+"""The propagation benchmark: a log refined clip by clip, beside a plain version that encodes every frame anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipeline.bench.bandwidth import cpus
+from pipeline.bench.memory import forget_peak, status_of
+from pipeline.bench.scene import FREE, Scene
+from pipeline.bench.street import street_scene
+from schemas.grid import grid_preset
+from schemas.stage import LabelSpace
+from schemas.taxonomy import taxonomy_preset
+from stages.propagation.dualflow4d import DualFlow4D
+from stages.propagation.refine import Refiner, refine_rows
+from stages.propagation.sequence import Glimpse, glimpse
+from stages.propagation.weight_file import load_network
+from stages.propagation.windows import Reach, Window, windows
+
+_CLIP = slice(16, 32)
+_SURE = 200
+_ROUNDS = 3
+_PLAIN_FRAMES = 2
+
+Note = Callable[[str], None]
+
+
+def bench_propagation(weights: Path | None, device: str, note: Note = lambda _: None) -> dict[str, Any]:
+    """Milliseconds a frame, and peak MB of the process, of both versions on the street scene, for JSON.
+
+    ``reused`` is the stage: a clip of 16 frames, each encoded once, four refined a pass. ``plain`` refines one frame a
+    pass and encodes all six frames of its window for it. Without ``weights`` the network is untrained, which takes the
+    same time. Times are the least of several, in turns.
+    """
+    scene = street_scene(23)
+    space = LabelSpace(grid_preset("semantickitti"), taxonomy_preset("semantickitti"))
+    torch.manual_seed(0)
+    fresh = DualFlow4D(space.grid.shape[2], len(space.taxonomy.classes), FREE)
+    refiner = Refiner(fresh if weights is None else load_network(weights, space)[0], device)
+    versions: dict[str, Callable[[], None]] = {
+        "reused": lambda: _reused(refiner, scene, space),
+        "plain": lambda: _plain(refiner, scene, space),
+    }
+    frames = {"reused": _CLIP.stop - _CLIP.start, "plain": _PLAIN_FRAMES}
+    seconds: dict[str, list[float]] = {name: [] for name in versions}
+    peaks: dict[str, float] = {}
+    for round_ in range(_ROUNDS + 1):
+        for name, version in versions.items():
+            note(f"timing {name}, round {round_} of {_ROUNDS}")
+            forget_peak()
+            start = time.perf_counter()
+            version()
+            if device != "cpu":
+                torch.cuda.synchronize()
+            if round_ > 0:  # the first compiles and loads
+                seconds[name].append((time.perf_counter() - start) / frames[name])
+                peaks[name] = max(peaks.get(name, 0.0), status_of("VmHWM") / 1e6)
+    least = {name: min(samples) for name, samples in seconds.items()}
+    return {
+        "scene": {"shape": list(scene.shape), "window": 6, "n_classes": scene.classes},
+        "machine": {"cpus": cpus(), "device": device, "threads": torch.get_num_threads()},
+        "versions": {
+            name: {"ms_per_frame": 1000 * least[name], "vs_plain": least["plain"] / least[name], "peak_mb": peaks[name]}
+            for name in versions
+        },
+    }
+
+
+def _reused(refiner: Refiner, scene: Scene, space: LabelSpace) -> None:
+    poses, times, confidence = _log(scene)
+    chosen = windows(0, _CLIP, poses, space.grid, Reach())
+    classes = len(space.taxonomy.classes)
+    refine_rows(refiner, chosen, _CLIP, scene.labels, confidence, poses, times, space.grid, classes)
+
+
+def _plain(refiner: Refiner, scene: Scene, space: LabelSpace) -> None:
+    poses, times, confidence = _log(scene)
+    classes = len(space.taxonomy.classes)
+    for row in range(_CLIP.start, _CLIP.start + _PLAIN_FRAMES):
+        (window,) = windows(0, slice(row, row + 1), poses, space.grid, Reach())
+        own = Window((row, *(other for other in window.local if other != row)), window.reference)
+        seen: Glimpse = glimpse(own, scene.labels, confidence, poses, times, space.grid, classes)
+        refiner.refine(seen, 0, refiner.look(seen, 0))
+
+
+def _log(scene: Scene) -> tuple[list[np.ndarray[Any, np.dtype[np.float64]] | None], list[float], Any]:
+    times = [0.1 * frame for frame in range(scene.frames)]
+    return list(scene.poses), times, np.broadcast_to(np.uint8(_SURE), scene.labels.shape)

@@ -1,0 +1,121 @@
+"""Local propagation as a stage: windows of frames, refined in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from schemas.errors import BadWeights
+from schemas.geometry import rigid
+from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from schemas.taxonomy import UNKNOWN
+from stages.propagation.windows import Reach, windows
+
+_SHIPPED = Path(__file__).parent / "weights"
+
+
+class LocalPropagation(Stage):
+    """Multi-to-multi local propagation with DualFlow4D (OccFiner, section III-B).
+
+    Labels change where the network is surer of another one; confidence is its probability of the label. A frame without
+    a pose is refined by itself; a frame without labels stays without, and voting fills it.
+    """
+
+    slot: ClassVar[str] = "propagation"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
+    senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
+    writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
+
+    kind: Literal["dualflow4d"] = "dualflow4d"
+    weights: Path | None = None
+    """A safetensors file of ``occlabel train propagation``; the one shipped for grid and taxonomy by default."""
+    local: int = Field(default=4, ge=1)
+    """Frames refined in one pass."""
+    references: int = Field(default=2, ge=0)
+    """Distant frames shown besides."""
+    distance: float = Field(default=8.0, gt=0)
+    """Way [m] that the car has driven between the refined frames and the nearest reference."""
+    radius: int = Field(default=20, ge=0)
+    """Frames before and after in which references are looked for."""
+    gate: float = Field(default=0.0, ge=0)
+    """A label is changed where the network is at least so many times as sure of its own as the onboard model was."""
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.local, self.references, self.distance, self.radius)
+
+    @property
+    def halo(self) -> int:
+        return self.reach.halo
+
+    def resources(self, space: LabelSpace) -> Resources:
+        """The libraries; four bytes a voxel of the clip and its surroundings; the network's features of a clip."""
+        frames = 2 * self.halo + 32
+        return Resources(gpus=1, memory=(1200 << 20) + 4 * frames * space.grid.voxels)
+
+    def files(self, space: LabelSpace) -> tuple[Path, ...]:
+        return (self._weights(space),)
+
+    def _weights(self, space: LabelSpace) -> Path:
+        if self.weights is not None:
+            return self.weights
+        from stages.learning.weights import read_facts
+        from stages.propagation.weight_file import fits
+
+        for path in sorted(_SHIPPED.glob("*.safetensors")):
+            if fits(read_facts(path), space):
+                return path
+        raise BadWeights(
+            f"no propagation weights are shipped for voxels of {space.grid.voxel_size} m and these "
+            f"{len(space.taxonomy.classes)} classes; train them with occlabel train propagation and name the file as "
+            "propagation.weights"
+        )
+
+    def refuse(self, space: LabelSpace) -> str | None:
+        path = self._weights(space)
+        if path.is_file():
+            from stages.propagation.weight_file import check
+
+            check(path, space)
+        return None
+
+    def onboard(self, space: LabelSpace) -> str:
+        """The completion whose labels the weights were trained on, in the words of who trained them."""
+        from stages.learning.weights import read_facts
+
+        return read_facts(self._weights(space)).get("onboard", "unknown")
+
+    def setup(self, space: LabelSpace, device: str) -> Process:
+        import torch
+
+        from stages.propagation.refine import Refiner, Verdict, refine_rows
+        from stages.propagation.weight_file import load_network
+
+        torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
+        network, facts = load_network(self._weights(space), space)
+        refiner = Refiner(network, device, Verdict(float(facts.get("temperature", "1")), self.gate))
+        classes = len(space.taxonomy.classes)
+
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            labels, confidence = (inputs.arrays[name].astype(np.uint8, copy=False) for name in self.reads)
+            poses = []
+            for frame, volume in zip(inputs.frames, labels, strict=True):
+                pose = frame.world_from_grid(space.grid)
+                seen = bool((volume != UNKNOWN).any())  # what is not there shows nobody anything
+                poses.append(
+                    rigid(pose, f"log {clip.log}, frame {frame.name}: pose") if seen and pose is not None else None
+                )
+            own = inputs.target(clip)
+            chosen = windows(inputs.first, own, poses, space.grid, self.reach)
+            times = [frame.time for frame in inputs.frames]
+            return refine_rows(refiner, chosen, own, labels, confidence, poses, times, space.grid, classes)
+
+        return process
+
+
+PropagationStage = LocalPropagation
+"""The kinds of the propagation slot."""

@@ -1,0 +1,207 @@
+"""Training of DualFlow4D on the labels of an onboard model: what a step is, how held-out windows are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from schemas.errors import BadLog
+from schemas.stage import LabelSpace
+from schemas.taxonomy import UNKNOWN
+from stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
+from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from stages.learning.rarity import rarity
+from stages.learning.trainer import Schedule, fit
+from stages.learning.weights import save_weights
+from stages.propagation.dualflow4d import DualFlow4D, Parts
+from stages.propagation.head import Surroundings
+from stages.propagation.refine import Refiner
+from stages.propagation.samples import Crops, Labelled, Views, WholeWindows, views
+from stages.propagation.sequence import kinds
+from stages.propagation.weight_file import facts_of
+from stages.propagation.windows import Reach
+
+_THINNING = 4
+"""Of so many free voxels, nine in ten of all, one is learned from and stands for all: most of them are easy."""
+
+_LOVASZ_STRIDE = 3
+"""One learned voxel in so many enters the Lovász loss, whose sort per class would else cost as much as the network."""
+
+_FREE_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train. The defaults made the shipped weights."""
+
+    seed: int = 0
+    steps: int = 4000
+    epoch_steps: int = 500
+    batch: int = 2
+    crop: int = 128
+    """Edge of the crops in columns, a multiple of the encoder's coarsest cell."""
+    patches: int = 384
+    """Blocks of 2 x 2 columns of each refined frame that enter the loss."""
+    rate: float = 1e-3
+    """Learning rate of Adam; times 0.98 after each epoch."""
+    held_out_every: int = 10
+    held_out_windows: int = 6
+    """Scored after each epoch."""
+    calibration_windows: int = 24
+    """Held-out windows to which the biases and the temperature are fitted at the end."""
+    parts: Parts = Parts()
+    reach: Reach = Reach()
+
+
+class PropagationTask(lightning.LightningModule):
+    """Cross entropy plus Lovász-softmax over the refined frames of a window (equation 13)."""
+
+    def __init__(self, network: DualFlow4D, seen: Views, weights: Tensor, free_id: int, rate: float) -> None:
+        super().__init__()
+        self.network = network
+        self.seen = seen
+        self.free_id = free_id
+        self.rate = rate
+        self.register_buffer("weights", weights, persistent=False)
+        stands_for = torch.ones_like(weights)
+        stands_for[free_id] = _THINNING
+        self.register_buffer("stands_for", stands_for, persistent=False)
+        self.confusion = torch.zeros(2, len(weights), len(weights), dtype=torch.int64)
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        scores, target = self.scored(batch)
+        entropy = weighted_cross_entropy(scores, target, self.weights * self.stands_for)
+        some = slice(None, None, _LOVASZ_STRIDE)
+        lovasz = lovasz_softmax(scores[some].softmax(dim=1), target[some], self.stands_for)
+        self.log_dict({"entropy": entropy.detach(), "lovasz": lovasz.detach()}, prog_bar=True)
+        return entropy + lovasz
+
+    def scored(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Scores [n, classes] and truth [n] of the voxels of a batch that are learned from."""
+        network, classes = self.network, self.seen.classes
+        labels, confidence = batch["labels"], batch["confidence"]
+        n, time = labels.shape[:2]
+        refined = batch["cells"].shape[1]
+        levels = network.encode(*kinds(labels.flatten(0, 1), confidence.flatten(0, 1), classes))
+        features = levels[-1].unflatten(0, (n, time))
+        propagated = network.propagate(features, batch["coordinates"], batch["times"])[:, :refined].flatten(0, 1)
+        own = [level.unflatten(0, (n, time))[:, :refined].flatten(0, 1) for level in levels]
+        columns = network.head.columns(own, propagated).flatten(1, 2)  # [n * refined, blocks, features]
+        cells = batch["cells"].flatten(0, 1)
+        columns = columns.gather(1, cells[..., None].expand(-1, -1, columns.shape[2])).flatten(0, 1)[:, None, None]
+        around = Surroundings(batch["around"].flatten(0, 2), batch["sure"].flatten(0, 2))
+        scores, chosen = network.head.scores(columns, around)
+        target = batch["target"].flatten()[chosen]
+        known = torch.nonzero(target != UNKNOWN)[:, 0]
+        return scores.float().index_select(0, known), target[known]
+
+    def on_validation_epoch_start(self) -> None:
+        self.confusion.zero_()
+
+    def validation_step(self, batch: Tensor, index: int) -> None:
+        refiner = Refiner(self.network, self.device.type)
+        glimpse = self.seen.glimpse(int(batch))
+        frame = glimpse.pivot
+        truth = torch.from_numpy(self.seen.truth(int(batch), frame)).flatten().long()
+        refined, _ = refiner.refine(glimpse, frame, refiner.look(glimpse, frame))
+        for row, labels in enumerate((glimpse.labels[frame], refined)):
+            found = torch.from_numpy(labels).flatten().long()
+            scored = (truth != UNKNOWN) & (found < glimpse.classes)
+            pairs = truth[scored] * glimpse.classes + found[scored]
+            counts = torch.bincount(pairs, minlength=glimpse.classes**2)
+            self.confusion[row] += counts.reshape(glimpse.classes, glimpse.classes)
+
+    def on_validation_epoch_end(self) -> None:
+        (iou_before, miou_before), (iou, miou) = (scores_of(part, self.free_id) for part in self.confusion)
+        self.log_dict({"val_iou": iou, "val_miou": miou}, prog_bar=True)
+        self.log_dict({"onboard_iou": iou_before, "onboard_miou": miou_before}, prog_bar=True)
+
+    def configure_optimizers(self) -> dict[str, object]:
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.rate)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.98)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+
+def train_propagation(
+    space: LabelSpace, logs: Sequence[Labelled], out: Path, options: Options, device: str, resume: bool,
+    facts: dict[str, str],
+) -> dict[str, str]:  # fmt: skip
+    """Trains a network for ``space`` on onboard labels of ``logs`` and writes it to ``out``; returns the file's facts.
+
+    Every ``held_out_every``-th log is held out. ``facts`` say what else the file shall tell. Raises BadLog when the
+    logs hold too few whole windows.
+    """
+    held_out = logs[options.held_out_every - 1 :: options.held_out_every] or logs[-1:]
+    learned = [log for log in logs if all(log is not other for other in held_out)]
+    classes, free_id = len(space.taxonomy.classes), space.taxonomy.free_id
+    seen, apart = (views(part, space.grid, classes, options.reach) for part in (learned, held_out))
+    if not seen.windows or not apart.windows:
+        raise BadLog(
+            f"{len(logs)} logs hold {len(seen.windows)} windows to learn from and {len(apart.windows)} held out; a "
+            f"window needs {options.reach.local + options.reach.references} frames with poses on some "
+            f"{2 * options.reach.distance:g} m of way, and one log in {options.held_out_every} is held out"
+        )
+    schedule = Schedule(options.steps, options.epoch_steps, options.batch)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
+    counts = _counts(seen)
+    weights = class_weights(counts)
+    weights[free_id] *= _FREE_WEIGHT
+    task = PropagationTask(network, apart, weights, free_id, options.rate)
+    looked_for = rarity(counts.numpy(), free_id)
+    samples = Crops(seen, options.crop, options.patches, free_id, _THINNING, looked_for, options.seed)
+    windows = WholeWindows(apart, options.held_out_windows)
+    fit(task, samples, windows, schedule, out.with_suffix(".training"), device, resume)
+    network.cpu().eval()
+    temperature = calibrate(network, apart, WholeWindows(apart, options.calibration_windows), free_id)
+    facts = facts_of(space, options.parts, options.reach) | facts | {
+        "temperature": f"{temperature:.4f}",
+        "seed": str(options.seed),
+    }  # fmt: skip
+    save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, facts)
+    return facts
+
+
+@torch.no_grad()
+def calibrate(network: DualFlow4D, seen: Views, windows: WholeWindows, free_id: int) -> float:
+    """Adds to the network's biases what makes the mean IoU of held-out windows highest; returns the temperature."""
+    refiner = Refiner(network, "cpu")
+    found = [_in_question(refiner, seen, number) for number in windows.chosen]
+    counts = sum(torch.bincount(truth, minlength=256) for _, truth in found)
+    strides = strides_of(np.asarray(counts)[: seen.classes])
+    parts = [
+        (scores[which], truth[which])
+        for number, (scores, truth) in enumerate(found)
+        for which in [picked(truth, strides, number)]
+    ]
+    sample = Sample(torch.cat([scores for scores, _ in parts]), torch.cat([truth for _, truth in parts]), strides)
+    biases = best_biases(sample, free_id)
+    network.head.classify.bias.add_(biases)
+    return best_temperature(replace(sample, scores=sample.scores + biases))
+
+
+def _in_question(refiner: Refiner, seen: Views, number: int) -> tuple[Tensor, Tensor]:
+    """Scores [n, classes] and truth [n] of the voxels of a window's pivot that the network decides."""
+    glimpse = seen.glimpse(number)
+    truth = torch.from_numpy(seen.truth(number, glimpse.pivot))
+    scores, truths = [], []
+    for rows, part, chosen in refiner.scores(glimpse, glimpse.pivot, refiner.look(glimpse, glimpse.pivot)):
+        scores.append(part)
+        truths.append(truth[rows].flatten()[chosen].long())
+    return torch.cat(scores), torch.cat(truths)
+
+
+def _counts(seen: Views) -> Tensor:
+    """Voxels of each class over at most 100 windows' pivots, evenly spread."""
+    chosen = np.linspace(0, len(seen.windows) - 1, min(100, len(seen.windows))).astype(int)
+    total = np.zeros(256, np.int64)
+    for number in chosen.tolist():
+        total += np.bincount(seen.truth(number, len(seen.windows[number][1].local) // 2).ravel(), minlength=256)
+    return torch.from_numpy(total[: seen.classes] * (len(seen.windows) / len(chosen)))

@@ -1,0 +1,57 @@
+"""What a weight file of DualFlow4D says about itself, and the network it holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from schemas.errors import BadWeights
+from schemas.stage import LabelSpace
+from stages.learning.weights import load_weights, read_facts
+from stages.propagation.dualflow4d import NETWORK, DualFlow4D, Parts
+from stages.propagation.windows import Reach
+
+
+def facts_of(space: LabelSpace, parts: Parts, reach: Reach) -> dict[str, str]:
+    """Facts of weights for ``space``: what they are for, and with which parts and windows they were trained."""
+    return _purpose(space) | {"parts": json.dumps(asdict(parts)), "reach": json.dumps(asdict(reach))}
+
+
+def _purpose(space: LabelSpace) -> dict[str, str]:
+    grid = {"heights": space.grid.shape[2], "voxel_size": space.grid.voxel_size}
+    return {
+        "network": NETWORK,
+        "grid": json.dumps(grid, sort_keys=True),
+        "classes": json.dumps([entry.name for entry in space.taxonomy.classes]),
+    }
+
+
+def fits(facts: Mapping[str, str], space: LabelSpace) -> bool:
+    """Whether weights with these facts are for ``space``."""
+    return all(facts.get(name) == value for name, value in _purpose(space).items())
+
+
+def check(path: Path, space: LabelSpace) -> dict[str, str]:
+    """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
+    facts = read_facts(path)
+    for name, value in _purpose(space).items():
+        if facts.get(name) != value:
+            raise BadWeights(
+                f"{path} was made for the {name} {facts.get(name, 'unknown')}, the recipe needs {value}; train weights "
+                "for it with occlabel train propagation"
+            )
+    return facts
+
+
+def load_network(path: Path, space: LabelSpace) -> tuple[DualFlow4D, dict[str, str]]:
+    """The network of a weight file and the file's facts. Raises BadWeights as ``check`` does."""
+    facts = check(path, space)
+    try:
+        parts = Parts(**json.loads(facts["parts"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadWeights(f"{path} does not say how its network is made ({error}); train it again") from error
+    network = DualFlow4D(space.grid.shape[2], len(space.taxonomy.classes), space.taxonomy.free_id, parts)
+    load_weights(network, path)
+    return network.eval(), facts

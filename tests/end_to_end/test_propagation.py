@@ -1,0 +1,68 @@
+"""Local propagation as a user meets it: train weights for the recipe's completion, run with them, be warned."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.simulate import simulate_logs
+
+pytestmark = pytest.mark.slow
+
+
+def occlabel(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).parent / "occlabel", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("propagation") / "logs"
+    simulate_logs("kitti", root, logs=2, frames=6, seed=70, image_scale=None, rate=2.0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def weights(logs: Path) -> Path:
+    out = logs.parent / "weights.safetensors"
+    occlabel(
+        "train", "propagation", "semantickitti_lidar", "--logs", logs, "--out", out, "--executor", "local",
+        "--steps", 1, "--epoch", 1, "--batch", 1, "--crop", 32, "--patches", 8, "--references", 0,
+    )  # fmt: skip
+    return out
+
+
+def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: Path, weights: Path) -> None:
+    recipe = logs.parent / "recipe.yaml"
+    recipe.write_text(
+        "grid: semantickitti\ntaxonomy: semantickitti\ncompletion: {kind: lmscnet}\n"
+        f"propagation: {{kind: dualflow4d, weights: {weights}}}\nvoting: {{kind: registration}}\n"
+    )
+    store = logs.parent / "store"
+    arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
+    report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1").stdout)
+    assert report["frames"] == 12
+    assert report["cautions"] == []
+    assert [stage["slot"] for stage in report["run"]["stages"]] == ["completion", "propagation", "voting"]
+    without = json.loads(occlabel("run", recipe, *arguments, "--version", "without", "--skip", "propagation").stdout)
+    assert [stage["total"] for stage in without["run"]["stages"]] == [0, 2], "completion is not computed again"
+
+
+def test_weights_for_another_onboard_model_are_named(logs: Path, weights: Path) -> None:
+    submitted = logs.parent / "submitted"
+    (submitted / "sequences/00/predictions").mkdir(parents=True)
+    (submitted / "sequences/00/predictions/000000.label").write_bytes(bytes(2 * 256 * 256 * 32))
+    recipe = logs.parent / "stored.yaml"
+    recipe.write_text(
+        "grid: semantickitti\ntaxonomy: semantickitti\n"
+        f"completion: {{kind: stored, path: {submitted}}}\n"
+        f"propagation: {{kind: dualflow4d, weights: {weights}}}\n"
+    )
+    planned = occlabel("plan", recipe, "--logs", logs, "--store", logs.parent / "other", "--json")
+    (caution,) = json.loads(planned.stdout)["cautions"]
+    assert "trained on labels of lmscnet semantickitti_lidar.safetensors" in caution
+    assert "the recipe's completion is stored" in caution

@@ -1,0 +1,13 @@
+"""A small grid that does not halve four times."""
+
+import pytest
+
+from schemas.grid import Grid
+from schemas.stage import LabelSpace
+from schemas.taxonomy import TAXONOMIES
+
+
+@pytest.fixture(scope="module")
+def space() -> LabelSpace:
+    grid = Grid(origin=(0.0, -6.4, -1.0), voxel_size=0.4, shape=(40, 32, 8), frame="lidar")
+    return LabelSpace(grid, TAXONOMIES["semantickitti"])

@@ -1,0 +1,148 @@
+"""Training on a small street: it learns to correct, can be resumed, and its file says what it is for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from schemas.errors import BadLog, OcclabelError
+from schemas.grid import Grid
+from schemas.stage import LabelSpace
+from stages.learning.rarity import rarity
+from stages.learning.weights import read_facts
+from stages.propagation.refine import Refiner
+from stages.propagation.samples import Crops, Labelled, _flipped, views
+from stages.propagation.training import Options, train_propagation
+from stages.propagation.weight_file import load_network
+from stages.propagation.windows import Reach
+
+REACH = Reach(distance=2.0)
+TWO_EPOCHS = Options(
+    seed=3, steps=2, epoch_steps=1, batch=2, crop=32, patches=40, held_out_windows=1, calibration_windows=2, reach=REACH
+)
+EVEN = rarity(np.ones(20), 0)
+
+
+def street(frames: int, seed: int) -> np.ndarray:
+    """What is true in frames [frame, X, Y, Z] that lie two voxels apart: road, and walls of changing height."""
+    draw = np.random.default_rng(seed)
+    world = np.zeros((40 + 2 * frames, 32, 8), np.uint8)
+    world[:, :, 1] = 9
+    for start in range(0, len(world), 8):
+        for side in (3, 28):
+            world[start : start + 8, side : side + 2, 1 : draw.integers(2, 8)] = 13
+    return np.stack([world[2 * n : 2 * n + 40] for n in range(frames)])
+
+
+def labelled(frames: int, seed: int) -> Labelled:
+    """An onboard model that takes a quarter of what is occupied for something else or free, in each frame anew."""
+    truth, draw = street(frames, seed), np.random.default_rng(seed + 100)
+    wrong = (truth > 0) & (draw.random(truth.shape) < 0.25)
+    labels = np.where(wrong, draw.choice([0, 0, 15, 17], truth.shape), truth).astype(np.uint8)
+    confidence = np.full(truth.shape, 200, np.uint8)
+    poses = [np.eye(4) for _ in range(frames)]
+    for n, pose in enumerate(poses):
+        pose[0, 3] = 0.8 * n
+    times = [0.1 * n for n in range(frames)]
+    return Labelled(poses, times, lambda row: (labels[row], confidence[row]), lambda row: truth[row])
+
+
+@pytest.fixture(scope="module")
+def logs() -> list[Labelled]:
+    return [labelled(16, seed) for seed in range(3)]
+
+
+def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
+    tmp_path: Path, space: LabelSpace, logs: list[Labelled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    facts = {"onboard": "a model", "command": "a command"}
+    train_propagation(space, logs, whole, TWO_EPOCHS, "cpu", False, facts)
+
+    def killed_in_the_second_epoch(self: Crops, number: int) -> dict[str, torch.Tensor]:
+        if number >= 2:
+            raise KeyboardInterrupt
+        return original(self, number)
+
+    original = Crops.__getitem__
+    with monkeypatch.context() as patch:
+        patch.setattr(Crops, "__getitem__", killed_in_the_second_epoch)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train_propagation(space, logs, parts, TWO_EPOCHS, "cpu", False, facts)
+    assert not parts.exists()
+    with pytest.raises(OcclabelError, match="--resume"):
+        train_propagation(space, logs, parts, TWO_EPOCHS, "cpu", False, facts)
+    train_propagation(space, logs, parts, TWO_EPOCHS, "cpu", True, facts)
+    assert whole.read_bytes() == parts.read_bytes()
+    said = read_facts(whole)
+    assert said["onboard"] == "a model"
+    assert json.loads(said["reach"])["distance"] == 2.0
+    assert "onboard_miou" in (tmp_path / "whole.training/curves/version_0/metrics.csv").read_text().splitlines()[0]
+
+
+def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
+    out = tmp_path / "w.safetensors"
+    options = replace(TWO_EPOCHS, steps=40, epoch_steps=20, rate=1e-2, patches=200)
+    train_propagation(space, logs, out, options, "cpu", False, {})
+    network, _ = load_network(out, space)
+    apart = views([labelled(16, 77)], space.grid, 20, REACH)
+    glimpse = apart.glimpse(1)
+    frame = glimpse.pivot
+    refiner = Refiner(network, "cpu")
+    refined, confidence = refiner.refine(glimpse, frame, refiner.look(glimpse, frame))
+    truth = apart.truth(1, frame)
+    seen = truth != 255
+    before, after = ((labels[seen] != truth[seen]).sum() for labels in (glimpse.labels[frame], refined))
+    assert after < before / 2
+    right = seen & (refined == truth)
+    assert confidence[right].mean() > confidence[seen & ~right].mean()
+
+
+def test_a_crop_is_what_the_frames_hold(space: LabelSpace, logs: list[Labelled]) -> None:
+    seen = views(logs, space.grid, 20, REACH)
+    crops = Crops(seen, 32, 30, 0, 4, EVEN, seed=1)
+    for number in range(6):
+        sample = crops[number]
+        assert sample["labels"].shape == (6, 32, 32, 8)
+        assert sample["around"].shape == (4, 30, 4, 4, 8, 6)
+        for frame in range(4):
+            cells = sample["cells"][frame]
+            x, y = cells // 16 * 2, cells % 16 * 2
+            inner = sample["around"][frame, :, 1:3, 1:3, :, 0]
+            for dx in (0, 1):
+                for dy in (0, 1):
+                    torch.testing.assert_close(inner[:, dx, dy].byte(), sample["labels"][frame, x + dx, y + dy])
+        known = sample["target"] != 255
+        right = (sample["around"][:, :, 1:3, 1:3, :, 0] == sample["target"])[known].float().mean()
+        assert right > 0.6, "the onboard model is right more often than not, after any flip"
+        others = sample["around"][:, :, 1:3, 1:3, :, 1][known]
+        agree = (others == sample["target"][known])[others != 20].float().mean()
+        assert agree > 0.6, "and so are the other frames at the same place"
+
+
+def test_a_flipped_scene_is_the_same_scene(space: LabelSpace, logs: list[Labelled]) -> None:
+    glimpse = views(logs, space.grid, 20, REACH).glimpse(0)
+    turned = _flipped(glimpse, [0, 1])
+    corners = np.array([[10, 12]])
+    size = glimpse.grid.shape
+    mirrored = np.array([[size[0] - 10 - 2, size[1] - 12 - 2]])
+    here, _ = glimpse.around(1, corners, (2, 2))
+    there, _ = turned.around(1, mirrored, (2, 2))
+    np.testing.assert_array_equal(here, there[:, ::-1, ::-1])
+
+
+def test_logs_that_hold_no_window_are_refused(tmp_path: Path, space: LabelSpace) -> None:
+    short = [labelled(3, seed) for seed in range(2)]
+    with pytest.raises(BadLog, match="a window needs 6 frames"):
+        train_propagation(space, short, tmp_path / "w.safetensors", TWO_EPOCHS, "cpu", False, {})
+
+
+def test_grids_that_do_not_halve_four_times_are_padded(tmp_path: Path, logs: list[Labelled], space: LabelSpace) -> None:
+    assert isinstance(space.grid, Grid)
+    assert space.grid.shape[0] % 16 != 0
+    glimpse = views(logs, space.grid, 20, REACH).glimpse(0)
+    assert glimpse.grid.shape == (48, 32, 8)
+    assert (glimpse.labels[:, 40:] == 255).all()
