@@ -14,7 +14,7 @@ from pipeline.bench.bandwidth import cpus
 from pipeline.bench.memory import forget_peak, status_of
 from pipeline.bench.scene import FREE, Scene
 from pipeline.bench.street import street_scene
-from schemas.grid import grid_preset
+from schemas.grid import Grid, grid_preset
 from schemas.stage import LabelSpace
 from schemas.taxonomy import taxonomy_preset
 from stages.propagation.dualflow4d import DualFlow4D
@@ -31,15 +31,17 @@ _PLAIN_FRAMES = 2
 Note = Callable[[str], None]
 
 
-def bench_propagation(weights: Path | None, device: str, note: Note = lambda _: None) -> dict[str, Any]:
+def bench_propagation(
+    weights: Path | None, device: str, note: Note = lambda _: None, grid: Grid | None = None
+) -> dict[str, Any]:
     """Milliseconds a frame, and peak MB of the process, of both versions on the street scene, for JSON.
 
     ``reused`` is the stage: a clip of 16 frames, each encoded once, four refined a pass. ``plain`` refines one frame a
     pass and encodes all six frames of its window for it. Without ``weights`` the network is untrained, which takes the
     same time. Times are the least of several, in turns.
     """
-    scene = street_scene(23)
-    space = LabelSpace(grid_preset("semantickitti"), taxonomy_preset("semantickitti"))
+    space = LabelSpace(grid or grid_preset("semantickitti"), taxonomy_preset("semantickitti"))
+    scene = street_scene(_CLIP.start + Reach().halo // 2, space.grid)
     torch.manual_seed(0)
     fresh = DualFlow4D(space.grid.shape[2], len(space.taxonomy.classes), FREE)
     refiner = Refiner(fresh if weights is None else load_network(weights, space)[0], device)

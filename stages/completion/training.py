@@ -20,19 +20,10 @@ from stages.completion.lmscnet import LMSCNet
 from stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
 from stages.completion.trained import load_network, weight_facts
 from stages.learning.fitting import scores_of
-from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from stages.learning.objective import THINNING, Objective
 from stages.learning.rarity import rarity
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
-
-_THINNING = 4
-"""Of so many free voxels, nine in ten of all, one is learned from and stands for all: most of them are easy."""
-
-_LOVASZ_STRIDE = 3
-"""One learned voxel in so many enters the Lovász loss, whose sort per class would else cost as much as the network."""
-
-_FREE_WEIGHT = 0.5
-"""Of nine voxels in ten that are free most are easily so; a hit that is missed hurts more than one imagined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +52,10 @@ class Options:
 class CompletionTask(lightning.LightningModule):
     """Cross entropy with mild class weights plus Lovász-softmax, AdamW, a one-cycle cosine."""
 
-    def __init__(self, network: LMSCNet, weights: Tensor, rate: float, steps: int) -> None:
+    def __init__(self, network: LMSCNet, objective: Objective, rate: float, steps: int) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("weights", weights, persistent=False)
-        stands_for = torch.ones_like(weights)
-        stands_for[network.free_id] = _THINNING
-        self.register_buffer("stands_for", stands_for, persistent=False)
+        self.objective = objective
         self.rate = rate
         self.steps = steps
         self.confusion = torch.zeros(network.classes, network.classes, dtype=torch.int64)
@@ -85,11 +73,9 @@ class CompletionTask(lightning.LightningModule):
         features = features.flatten(0, 1).index_select(0, scored)
         scores = self.network.classify(self.network.mix(features)).float()
         target = target[scored]
-        entropy = weighted_cross_entropy(scores, target, self.weights * self.stands_for)
-        some = slice(None, None, _LOVASZ_STRIDE)
-        lovasz = lovasz_softmax(scores[some].softmax(dim=1), target[some], self.stands_for)
-        self.log_dict({"entropy": entropy.detach(), "lovasz": lovasz.detach()}, prog_bar=True)
-        return entropy + lovasz
+        losses: dict[str, Tensor] = self.objective(scores, target)
+        self.log_dict({name: loss.detach() for name, loss in losses.items()}, prog_bar=True)
+        return torch.stack(list(losses.values())).sum()
 
     def on_validation_epoch_start(self) -> None:
         self.confusion.zero_()
@@ -124,19 +110,17 @@ def train_completion(
         torch.manual_seed(options.seed)
         network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     counts = _counts(learned, network.classes)
-    weights = class_weights(counts)
-    weights[space.taxonomy.free_id] *= _FREE_WEIGHT
     if options.start is None:
         with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
     else:
         network.load_state_dict(load_network(options.start, space)[0].state_dict())
     total = schedule.epochs * schedule.epoch_steps
-    task = CompletionTask(network, weights, options.rate, total)
+    task = CompletionTask(network, Objective(counts, space.taxonomy.free_id), options.rate, total)
     columns = options.voxels // (network.fold**2 * network.heights)
     free_id = space.taxonomy.free_id
     looked_for = rarity(counts.numpy(), free_id)
-    samples = Crops(learned, options.crop, columns, free_id, _THINNING, looked_for, options.seed)
+    samples = Crops(learned, options.crop, columns, free_id, THINNING, looked_for, options.seed)
     frames = WholeFrames(held_out, options.held_out_frames)
     fit(task, samples, frames, schedule, out.with_suffix(".training"), device, resume)
     network.cpu().eval()

@@ -15,7 +15,7 @@ from schemas.errors import BadLog
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
 from stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
-from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from stages.learning.objective import THINNING, Objective
 from stages.learning.rarity import rarity
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
@@ -26,14 +26,6 @@ from stages.propagation.samples import Crops, Labelled, Views, WholeWindows, vie
 from stages.propagation.sequence import kinds
 from stages.propagation.weight_file import facts_of
 from stages.propagation.windows import Reach
-
-_THINNING = 4
-"""Of so many free voxels, nine in ten of all, one is learned from and stands for all: most of them are easy."""
-
-_LOVASZ_STRIDE = 3
-"""One learned voxel in so many enters the Lovász loss, whose sort per class would else cost as much as the network."""
-
-_FREE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +54,20 @@ class Options:
 class PropagationTask(lightning.LightningModule):
     """Cross entropy plus Lovász-softmax over the refined frames of a window (equation 13)."""
 
-    def __init__(self, network: DualFlow4D, seen: Views, weights: Tensor, free_id: int, rate: float) -> None:
+    def __init__(self, network: DualFlow4D, seen: Views, objective: Objective, free_id: int, rate: float) -> None:
         super().__init__()
         self.network = network
         self.seen = seen
         self.free_id = free_id
         self.rate = rate
-        self.register_buffer("weights", weights, persistent=False)
-        stands_for = torch.ones_like(weights)
-        stands_for[free_id] = _THINNING
-        self.register_buffer("stands_for", stands_for, persistent=False)
-        self.confusion = torch.zeros(2, len(weights), len(weights), dtype=torch.int64)
+        self.objective = objective
+        self.confusion = torch.zeros(2, seen.classes, seen.classes, dtype=torch.int64)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         scores, target = self.scored(batch)
-        entropy = weighted_cross_entropy(scores, target, self.weights * self.stands_for)
-        some = slice(None, None, _LOVASZ_STRIDE)
-        lovasz = lovasz_softmax(scores[some].softmax(dim=1), target[some], self.stands_for)
-        self.log_dict({"entropy": entropy.detach(), "lovasz": lovasz.detach()}, prog_bar=True)
-        return entropy + lovasz
+        losses: dict[str, Tensor] = self.objective(scores, target)
+        self.log_dict({name: loss.detach() for name, loss in losses.items()}, prog_bar=True)
+        return torch.stack(list(losses.values())).sum()
 
     def scored(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Scores [n, classes] and truth [n] of the voxels of a batch that are learned from."""
@@ -152,11 +139,9 @@ def train_propagation(
         torch.manual_seed(options.seed)
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
     counts = _counts(seen)
-    weights = class_weights(counts)
-    weights[free_id] *= _FREE_WEIGHT
-    task = PropagationTask(network, apart, weights, free_id, options.rate)
+    task = PropagationTask(network, apart, Objective(counts, free_id), free_id, options.rate)
     looked_for = rarity(counts.numpy(), free_id)
-    samples = Crops(seen, options.crop, options.patches, free_id, _THINNING, looked_for, options.seed)
+    samples = Crops(seen, options.crop, options.patches, free_id, THINNING, looked_for, options.seed)
     windows = WholeWindows(apart, options.held_out_windows)
     fit(task, samples, windows, schedule, out.with_suffix(".training"), device, resume)
     network.cpu().eval()
