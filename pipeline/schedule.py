@@ -6,17 +6,23 @@ import heapq
 
 from pipeline.plan import Key
 
+_LAST = 4
+"""Units per hand from which on the end is near."""
+
 
 class Schedule:
     """Hands out the plan's work in the plan's order, each unit after what it waits for.
 
-    The plan's order finishes one log after the other. When no more units are ready than there are hands, those of the
-    earliest stage go first: others wait for them, and the hands would soon wait too. A failed unit takes everything
-    that depends on it along. A unit can be put off until a moment (for a retry).
+    The plan's order finishes one log after the other. When no more units are ready than there are hands, or when the
+    end is near, those of the earliest stage go first: others wait for them, the hands would soon wait too, and what is
+    done last, and by some hands alone, should be short. A failed unit takes everything that depends on it along. A unit
+    can be put off until a moment (for a retry).
     """
 
     def __init__(self, todo: dict[Key, tuple[Key, ...]], hands: int = 1) -> None:
         self._hands = hands
+        self._left = len(todo)
+        """Units that were not handed out yet and can still run."""
         self._rank = {key: rank for rank, key in enumerate(todo)}
         self._keys = list(todo)
         self._waits = {key: len(needs) for key, needs in todo.items()}
@@ -33,11 +39,24 @@ class Schedule:
         """The next unit that can run at time ``now``, None when all that is left waits."""
         while self._later and self._later[0][0] <= now:
             heapq.heappush(self._ready, heapq.heappop(self._later)[1])
-        if len(self._ready) <= self._hands:
-            # Sorted by stage first; a list that is sorted by rank again is a heap.
-            alive = sorted((self._keys[rank][0], rank) for rank in self._ready if self._keys[rank] not in self._dead)
-            self._ready = sorted(rank for _, rank in alive[1:])
-            return self._keys[alive[0][1]] if alive else None
+        key = self._earliest() if self._scarce else self._first()
+        if key is not None:
+            self._left -= 1
+        return key
+
+    @property
+    def _scarce(self) -> bool:
+        return len(self._ready) <= self._hands or self._left <= _LAST * self._hands
+
+    def _earliest(self) -> Key | None:
+        """Takes the first ready unit of the earliest stage."""
+        # Sorted by stage first; a list that is sorted by rank again is a heap.
+        alive = sorted((self._keys[rank][0], rank) for rank in self._ready if self._keys[rank] not in self._dead)
+        self._ready = sorted(rank for _, rank in alive[1:])
+        return self._keys[alive[0][1]] if alive else None
+
+    def _first(self) -> Key | None:
+        """Takes the first ready unit in the plan's order."""
         while self._ready:
             key = self._keys[heapq.heappop(self._ready)]
             if key not in self._dead:
@@ -59,6 +78,7 @@ class Schedule:
     def postpone(self, key: Key, until: float) -> None:
         """``key`` is handed out again, not before ``until``."""
         heapq.heappush(self._later, (until, self._rank[key]))
+        self._left += 1
 
     def failed(self, key: Key) -> list[Key]:
         """``key`` is given up; returns the units that depend on it, which will not run either."""
@@ -70,4 +90,5 @@ class Schedule:
                     self._dead.add(dependent)
                     lost.append(dependent)
                     front.append(dependent)
+        self._left -= len(lost)
         return sorted(lost, key=lambda k: self._rank[k])
