@@ -146,13 +146,19 @@ def _cautions(recipe: Recipe) -> tuple[str, ...]:
     """What of the recipe does not go together although each part works."""
     if recipe.propagation is None:
         return ()
-    trained, found = recipe.propagation.onboard(recipe.space), onboard_name(recipe.completion, recipe.space)
-    if trained == found:
-        return ()
-    return (
-        f"the propagation weights were trained on labels of {trained}, the recipe's completion is {found}: they "
-        "correct the errors of another model; train weights for this one with occlabel train propagation",
-    )
+    onboard, reach = recipe.propagation.trained_with(recipe.space)
+    result = []
+    if onboard != (found := onboard_name(recipe.completion, recipe.space)):
+        result.append(
+            f"the propagation weights were trained on labels of {onboard}, the recipe's completion is {found}: they "
+            "correct the errors of another model; train weights for this one with occlabel train propagation"
+        )
+    if reach != recipe.propagation.reach:
+        result.append(
+            f"the propagation weights were trained with {reach.local} frames refined together and {reach.references} "
+            f"references {reach.distance:g} m away within {reach.radius} frames, the recipe asks for others"
+        )
+    return tuple(result)
 
 
 def _check_log(log: LogFacts, recipe: Recipe) -> None:

@@ -24,7 +24,8 @@ Around = tuple[NDArray[np.int32], NDArray[np.float32]]
 def padded(grid: Grid) -> Grid:
     """The grid with as many columns more along x and y as the encoder needs to halve it."""
     x, y, z = grid.shape
-    return grid.model_copy(update={"shape": (-(-x // SCALE) * SCALE, -(-y // SCALE) * SCALE, z), "ranges": {}})
+    shape = (-(-x // SCALE) * SCALE, -(-y // SCALE) * SCALE, z)
+    return Grid(origin=grid.origin, voxel_size=grid.voxel_size, shape=shape, frame=grid.frame)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,14 @@ class LocalPropagation(Stage):
             check(path, space)
         return None
 
-    def onboard(self, space: LabelSpace) -> str:
-        """The completion whose labels the weights were trained on, in the words of who trained them."""
-        from stages.learning.weights import read_facts
+    def trained_with(self, space: LabelSpace) -> tuple[str, Reach]:
+        """The completion on whose labels the weights were trained, in the words of who trained them, and its windows.
 
-        return read_facts(self._weights(space)).get("onboard", "unknown")
+        Raises BadWeights when the file cannot be read or says neither.
+        """
+        from stages.propagation.weight_file import training_of
+
+        return training_of(self._weights(space))
 
     def setup(self, space: LabelSpace, device: str) -> Process:
         import torch

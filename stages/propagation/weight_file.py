@@ -45,6 +45,15 @@ def check(path: Path, space: LabelSpace) -> dict[str, str]:
     return facts
 
 
+def training_of(path: Path) -> tuple[str, Reach]:
+    """The onboard model and the windows with which weights were trained. Raises BadWeights when the file is silent."""
+    facts = read_facts(path)
+    try:
+        return facts.get("onboard", "an unknown model"), Reach(**json.loads(facts["reach"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadWeights(f"{path} does not say how it was trained ({error}); train it again") from error
+
+
 def load_network(path: Path, space: LabelSpace) -> tuple[DualFlow4D, dict[str, str]]:
     """The network of a weight file and the file's facts. Raises BadWeights as ``check`` does."""
     facts = check(path, space)

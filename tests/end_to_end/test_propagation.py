@@ -40,7 +40,7 @@ def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: 
     recipe = logs.parent / "recipe.yaml"
     recipe.write_text(
         "grid: semantickitti\ntaxonomy: semantickitti\ncompletion: {kind: lmscnet}\n"
-        f"propagation: {{kind: dualflow4d, weights: {weights}}}\nvoting: {{kind: registration}}\n"
+        f"propagation: {{kind: dualflow4d, weights: {weights}, references: 0}}\nvoting: {{kind: registration}}\n"
     )
     store = logs.parent / "store"
     arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
@@ -63,6 +63,7 @@ def test_weights_for_another_onboard_model_are_named(logs: Path, weights: Path) 
         f"propagation: {{kind: dualflow4d, weights: {weights}}}\n"
     )
     planned = occlabel("plan", recipe, "--logs", logs, "--store", logs.parent / "other", "--json")
-    (caution,) = json.loads(planned.stdout)["cautions"]
-    assert "trained on labels of lmscnet semantickitti_lidar.safetensors" in caution
-    assert "the recipe's completion is stored" in caution
+    other_model, other_windows = json.loads(planned.stdout)["cautions"]
+    assert "trained on labels of lmscnet semantickitti_lidar.safetensors" in other_model
+    assert "the recipe's completion is stored" in other_model
+    assert "4 frames refined together and 0 references" in other_windows
