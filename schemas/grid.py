@@ -50,6 +50,11 @@ class Grid(BaseModel):
         x, y, z = (o + n * self.voxel_size for o, n in zip(self.origin, self.shape, strict=True))
         return (x, y, z)
 
+    def box(self, origin: tuple[float, float, float], shape: tuple[int, int, int]) -> Grid:
+        """Another box of such voxels, fixed to the same frame, without ranges."""
+        # Not model_copy: it would take along what this grid has cached.
+        return Grid(origin=origin, voxel_size=self.voxel_size, shape=shape, frame=self.frame)
+
     def centres(self) -> NDArray[np.float64]:
         """Voxel centres [X, Y, Z, 3] in metres, in ``frame``."""
         index = np.moveaxis(np.indices(self.shape), 0, -1)

@@ -90,4 +90,4 @@ def random_crop(
             high = min(max(place, low), last)
         first.append(int(draw.integers(low, high + 1)) * step)
     x, y = (grid.origin[axis] + first[axis] * grid.voxel_size for axis in (0, 1))
-    return grid.model_copy(update={"origin": (x, y, grid.origin[2]), "shape": shape})
+    return grid.box((x, y, grid.origin[2]), shape)

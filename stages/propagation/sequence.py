@@ -24,8 +24,7 @@ Around = tuple[NDArray[np.int32], NDArray[np.float32]]
 def padded(grid: Grid) -> Grid:
     """The grid with as many columns more along x and y as the encoder needs to halve it."""
     x, y, z = grid.shape
-    shape = (-(-x // SCALE) * SCALE, -(-y // SCALE) * SCALE, z)
-    return Grid(origin=grid.origin, voxel_size=grid.voxel_size, shape=shape, frame=grid.frame)
+    return grid.box(grid.origin, (-(-x // SCALE) * SCALE, -(-y // SCALE) * SCALE, z))
 
 
 @dataclass(frozen=True, slots=True)
