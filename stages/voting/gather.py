@@ -18,6 +18,12 @@ from stages.voting.vote import Ballots, Outcome, Voters, inverses, refuse_overfl
 
 _BLOCK = 32  # columns of 32 heights and 20 classes: 82 kB, within the second-level cache
 
+_BIT_OF = np.zeros(64, np.int64)
+"""Which bit is set in a power of two, by the upper six bits of its product with ``_DE_BRUIJN``."""
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+for _bit in range(64):
+    _BIT_OF[((1 << _bit) * int(_DE_BRUIJN) & (1 << 64) - 1) >> 58] = _bit
+
 
 @numba.njit(cache=True, nogil=True)
 def list_columns(labels, weights, free, unknown, starts, entries):  # type: ignore[no-untyped-def]
@@ -69,8 +75,9 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
     """Adds what one frame says of the target columns (x, y0), (x, y0 + 1), ...
 
     votes: [columns, Z, classes]. totals [columns, Z]: weights times the multiplier of free, as if every voxel were
-    free; what is not is taken off in ``votes``. covered [columns, Z]: frames that voted. named [columns]: whether any
-    frame named a class but free.
+    free; what is not is taken off in ``votes``. covered [columns, Z + 1]: by how many more frames voted than one height
+    below. named uint64 [columns, Z]: the
+    classes but free that were named, bit ``class % 64``.
     """
     heights = totals.shape[1]
     dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
@@ -92,7 +99,8 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
             ui, uj = np.uint64(i), np.uint64(j)
             for q in range(np.uint64(high - low)):
                 totals[row, first + q] += np.int32(weights[ui, uj, source + q]) * empty
-                covered[row, first + q] += says
+            covered[row, first] += says
+            covered[row, np.uint64(high)] -= says
             place = ui * np.uint64(weights.shape[1]) + uj
             for e in range(np.uint64(starts[place]), np.uint64(starts[place + np.uint64(1)])):
                 entry = entries[e]
@@ -103,36 +111,41 @@ def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes
                     weight = np.int32(entry & np.uint32(65535))
                     totals[row, h] -= weight * empty
                     votes[row, h, label] += weight * multipliers[label]
-                    covered[row, h] += np.uint16(multipliers[label] > 0) - says
-                    named[row, h] = True
+                    if (multipliers[label] > 0) != says:
+                        other = np.uint16(multipliers[label] > 0) - says
+                        covered[row, h] += other
+                        covered[row, h + np.uint64(1)] -= other
+                    named[row, h] |= np.uint64(1) << (label & np.uint64(63))
 
 
 @numba.njit(cache=True, nogil=True)
 def _decide(votes, totals, covered, free, named, winner, margin, support):  # type: ignore[no-untyped-def]
     """Writes the outcome of one column and clears the tally."""
+    frames = np.uint16(0)
     for k in range(len(totals)):
-        support[k] = covered[k]
+        frames += covered[k]
+        support[k] = frames
         winner[k] = free if totals[k] > 0 else 0
         margin[k] = 255 if totals[k] > 0 else 0
-        if named[k]:
+        left = named[k]
+        if left:
             votes[k, free] += totals[k]
-            first, total = np.int32(0), np.int32(0)
-            for c in range(votes.shape[1]):
-                count = votes[k, c]
-                first = max(first, count)
-                total += count
-            best = 0
-            while votes[k, best] != first:
-                best += 1
-            votes[k, best] = 0
-            second = np.int32(0)
-            for c in range(votes.shape[1]):
-                second = max(second, votes[k, c])
+            left |= np.uint64(1) << np.uint64(free & 63)
+            best, first, second, total = 0, np.int32(0), np.int32(0), np.int32(0)
+            while left:  # the lowest bit that is set, and on
+                lowest = left & (~left + np.uint64(1))
+                left ^= lowest
+                for c in range(_BIT_OF[(lowest * _DE_BRUIJN) >> np.uint64(58)], votes.shape[1], 64):
+                    count = votes[k, c]
+                    votes[k, c] = 0
+                    total += count
+                    if count > first or (count == first and c < best):
+                        best, first, second = c, count, first
+                    else:
+                        second = max(second, count)
             winner[k] = best
             margin[k] = np.int64(first - second) * 255 // total if total > 0 else 0
-            for c in range(votes.shape[1]):
-                votes[k, c] = 0
-            named[k] = False
+            named[k] = 0
     totals[:] = 0
     covered[:] = 0
 
@@ -148,8 +161,8 @@ def gather_columns(  # type: ignore[no-untyped-def]
     for thread in numba.prange(threads):
         votes = np.zeros((_BLOCK, winner.shape[2], multipliers.shape[1]), np.int32)
         totals = np.zeros((_BLOCK, winner.shape[2]), np.int32)
-        covered = np.zeros((_BLOCK, winner.shape[2]), np.uint16)
-        named = np.zeros((_BLOCK, winner.shape[2]), np.bool_)
+        covered = np.zeros((_BLOCK, winner.shape[2] + 1), np.uint16)
+        named = np.zeros((_BLOCK, winner.shape[2]), np.uint64)
         for x in range(thread, winner.shape[0], threads):
             for y0 in range(0, winner.shape[1], _BLOCK):
                 columns = min(_BLOCK, winner.shape[1] - y0)
