@@ -1,8 +1,9 @@
-"""Draws the worst trail that something moving leaves in the paper's vote, and the same place in ours.
+"""Draws the worst trail that something moving leaves where all classes vote alike, and the same place in our vote.
 
-    python scripts/draw_trails.py STORE@VERSION --logs LOGS --out PNG [--every 3]
+    python scripts/draw_trails.py STORE@VERSION --logs LOGS --out PNG [--label car] [--every 3]
 
-VERSION holds single frames of LOGS, as for ``ablate_voting.py``; simulated logs, which have exact truth.
+VERSION holds single frames of LOGS, as for ``ablate_voting.py``; simulated logs, which have exact truth. With a label
+only trails of that class count.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from ablate_voting import PAPER, movable_classes, trails
+from ablate_voting import movable_classes, trails
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
@@ -22,8 +23,8 @@ from schemas.drive_log import DriveLog, LogReader
 from schemas.stage import Inputs
 from stages.ingest.recognise import open_logs
 from stages.voting.poll import PollingPlace
-from stages.voting.stage import Registration
 
+ALIKE = "all classes alike"
 SIZE = 16.0
 """Edge of the place that is drawn [m]."""
 
@@ -31,16 +32,19 @@ SIZE = 16.0
 def votes(version: PublishedVersion, log: DriveLog) -> dict[str, PollingPlace]:
     ours = load_recipe("semantickitti_lidar" if version.space.grid.voxel_size == 0.2 else "nuscenes_lidar").voting
     assert ours is not None
-    stages = {"the paper's vote": Registration(**PAPER), "ours": ours}
+    alike = ours.model_copy(update={"movable_boost": 1, "cleared_confidence": None})
+    stages = {ALIKE: alike, "ours": ours}
     return {name: PollingPlace(stage, version.space, "cpu") for name, stage in stages.items()}
 
 
 def worst(
-    version: PublishedVersion, reader: LogReader, every: int
+    version: PublishedVersion, reader: LogReader, every: int, label: str | None
 ) -> tuple[int, tuple[slice, slice], dict[str, NDArray[np.uint8]]]:
-    """How many voxels of trail the paper's vote leaves in the worst place, where that is, and the labels there."""
+    """How many voxels of trail are left in the worst place, where that is, and the labels there."""
     side = round(SIZE / version.space.grid.voxel_size)
     movable = movable_classes(version.space.taxonomy)
+    if label is not None:
+        movable &= np.array(version.space.taxonomy.names) == label
     best: tuple[int, tuple[slice, slice], dict[str, NDArray[np.uint8]]] = (0, (slice(0), slice(0)), {})
     for log in reader.logs(list(version.logs)):
         frames = {frame.name: frame for frame in version.frames(log.id)}
@@ -51,7 +55,7 @@ def worst(
         polls = {n: place.open(log.id, Inputs(0, log.frames, arrays)) for n, place in votes(version, log).items()}
         for target in targets:
             labels = {name: poll.on(target)["semantics"].astype(np.uint8) for name, poll in polls.items()}
-            trail = (movable[np.minimum(labels["the paper's vote"], len(movable) - 1)] & left[target]).sum(axis=2)
+            trail = (movable[np.minimum(labels[ALIKE], len(movable) - 1)] & left[target]).sum(axis=2)
             dense = uniform_filter(trail.astype(np.float64), side) * side * side
             x, y = np.unravel_index(dense.argmax(), dense.shape)
             found = round(float(dense[x, y]))
@@ -72,14 +76,15 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--every", type=int, default=3, help="looks at one frame in so many")
+    parser.add_argument("--label", help="the class whose trails count [default: all that can move]")
     options = parser.parse_args()
     version = open_version(options.version)
-    count, place, labels = worst(version, open_logs(options.logs), options.every)
+    count, place, labels = worst(version, open_logs(options.logs), options.every, options.label)
     if not labels:
-        raise SystemExit("the paper's vote leaves no trail in these logs")
+        raise SystemExit("no trail is left in these logs")
     taxonomy = version.space.taxonomy
     images = [birds_eye(volume[place], taxonomy) for volume in labels.values()]
-    footer = f"{SIZE:.0f} m, from above. {count} voxels of trail in the paper's vote, uniform weights."
+    footer = f"{SIZE:.0f} m, from above. {count} voxels of trail where all classes vote alike."
     panels(images, list(labels), taxonomy, options.out, footer, width=260)
     print(f"wrote {options.out}")
 
