@@ -97,8 +97,9 @@ def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: lis
     seen = truth != 255
     before, after = ((labels[seen] != truth[seen]).sum() for labels in (glimpse.labels[frame], refined))
     assert after < before / 2
-    right = seen & (refined == truth)
-    assert confidence[right].mean() > confidence[seen & ~right].mean()
+    named = seen & (refined > 0)  # most free voxels are not in question, and keep the onboard confidence
+    right, wrong = named & (refined == truth), named & (refined != truth)
+    assert confidence[right].mean() > confidence[wrong].mean() + 10
 
 
 def test_a_crop_is_what_the_frames_hold(space: LabelSpace, logs: list[Labelled]) -> None:
