@@ -38,8 +38,14 @@ def train(
     The onboard labels lie in a store in the folder ``out`` with the suffix ``.training``; what is there is not computed
     again. Raises BadLog when the logs hold too little truth or too little way.
     """
-    from stages.propagation.training import train_propagation
+    from stages.learning.trainer import check_device
+    from stages.propagation.training import check_options, train_propagation
 
+    # What cannot work is said before hours of labelling.
+    check_options(options)
+    check_device(device)
+    if not any(frame.truth.voxels is not None for log in reader.logs() for frame in log.frames):
+        raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
     onboard = recipe.model_copy(update={"propagation": None, "voting": None})
     store = Store(str(out.with_suffix(".training") / "onboard"))
     name = onboard_name(onboard.completion, onboard.space)
@@ -48,8 +54,6 @@ def train(
     published = open_version(f"{store.location}@{version}")
     logs = [_labelled(log, reader, recipe, list(published.frames(log.id))) for log in reader.logs(list(published.logs))]
     logs = [log for log in logs if len(log.poses) > 0]
-    if not logs:
-        raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
     facts = {"onboard": name, "command": command}
     return train_propagation(recipe.space, logs, out, options, device, resume, facts)
 

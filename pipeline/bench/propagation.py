@@ -17,6 +17,7 @@ from pipeline.bench.street import street_scene
 from schemas.grid import Grid, grid_preset
 from schemas.stage import LabelSpace
 from schemas.taxonomy import taxonomy_preset
+from stages.learning.trainer import check_device
 from stages.propagation.dualflow4d import DualFlow4D
 from stages.propagation.refine import Refiner, refine_rows
 from stages.propagation.sequence import Glimpse, glimpse
@@ -40,6 +41,7 @@ def bench_propagation(
     pass and encodes all six frames of its window for it. Without ``weights`` the network is untrained, which takes the
     same time. Times are the least of several, in turns.
     """
+    check_device(device)
     space = LabelSpace(grid or grid_preset("semantickitti"), taxonomy_preset("semantickitti"))
     scene = street_scene(_CLIP.start + 4, space.grid)  # references lie eight frames before and after
     torch.manual_seed(0)

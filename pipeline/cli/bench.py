@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -66,9 +66,7 @@ def voting(
     Memory is what a method takes above the loaded scene, in a process of its own; "total" is that process.
     "Bandwidth" is the share of the time that reading labels and weights once, and writing the target, take here.
     """
-    for file in (out, as_json):
-        if file is not None and not file.parent.is_dir():
-            raise OcclabelError(f"the folder {file.parent} of {file} does not exist; make it first")
+    _check_folders(out, as_json)
     from rich.console import Console
 
     from pipeline.bench.voting import bench_voting
@@ -81,15 +79,29 @@ def voting(
         with out.open("wb") as opened:  # np.save would add .npy to another name
             np.save(opened, report.labels)
     facts = report.facts()
-    text = json.dumps(facts, indent=1)
-    if as_json == Path("-"):
-        typer.echo(text)
+    if _written(facts, as_json):
         return
-    if as_json is not None:
-        as_json.write_text(text + "\n")
     console = Console()
     console.print(_table(facts))
     console.print(_circumstances(facts), highlight=False)
+
+
+def _check_folders(*files: Path | None) -> None:
+    """Before anything is measured. Raises OcclabelError when a file cannot be written for want of its folder."""
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise OcclabelError(f"the folder {file.parent} of {file} does not exist; make it first")
+
+
+def _written(facts: dict[str, Any], as_json: Path | None) -> bool:
+    """Writes the facts to where ``--json`` says; whether that was standard output, which then holds nothing else."""
+    text = json.dumps(facts, indent=1)
+    if as_json == Path("-"):
+        typer.echo(text)
+        return True
+    if as_json is not None:
+        as_json.write_text(text + "\n")
+    return False
 
 
 _MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -143,13 +155,14 @@ def propagation(
     weights: Annotated[
         Path | None, typer.Option(help="A weight file of the SemanticKITTI grid. [default: an untrained network]")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to measure.")] = "cpu",
     as_json: Annotated[
         Path | None,
         typer.Option("--json", metavar="[FILE]", help="Write JSON to FILE; without FILE, print it and no table."),
     ] = None,
 ) -> None:
     """Measure local propagation: milliseconds a frame of a running log, beside a version that reuses no features."""
+    _check_folders(as_json)
     from rich.console import Console
     from rich.table import Table
 
@@ -157,12 +170,8 @@ def propagation(
 
     with Console(stderr=True).status("") as status:
         facts = bench_propagation(weights, device, status.update)
-    text = json.dumps(facts, indent=1)
-    if as_json == Path("-"):
-        typer.echo(text)
+    if _written(facts, as_json):
         return
-    if as_json is not None:
-        as_json.write_text(text + "\n")
     table = Table("", "ms/frame", "x plain", "peak MB, total")
     for name, row in facts["versions"].items():
         table.add_row(name, f"{row['ms_per_frame']:.0f}", f"{row['vs_plain']:.2f}", f"{row['peak_mb']:.0f}")

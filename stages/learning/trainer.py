@@ -61,6 +61,12 @@ class _Average(EMAWeightAveraging):
         super().__init__(decay=1 - 1 / horizon, use_buffers=True)
 
 
+def check_device(device: str) -> None:
+    """Raises OcclabelError when ``device`` is cuda and there is none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
+
+
 def fit(
     module: lightning.LightningModule,
     samples: Dataset[Any],
@@ -80,8 +86,7 @@ def fit(
     last = folder / "last.ckpt"
     if last.exists() and not resume:
         raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
+    check_device(device)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from schemas.errors import BadLog
+from schemas.errors import BadLog, OcclabelError
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
 from stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
@@ -20,6 +20,7 @@ from stages.learning.rarity import rarity
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import save_weights
 from stages.propagation.dualflow4d import DualFlow4D, Parts
+from stages.propagation.encoder import SCALE
 from stages.propagation.head import Surroundings
 from stages.propagation.refine import Refiner
 from stages.propagation.samples import Crops, Labelled, Views, WholeWindows, views
@@ -49,6 +50,12 @@ class Options:
     """Held-out windows to which the biases and the temperature are fitted at the end."""
     parts: Parts = Parts()
     reach: Reach = Reach()
+
+
+def check_options(options: Options) -> None:
+    """Raises OcclabelError when the crops are not whole cells of the encoder."""
+    if options.crop < SCALE or options.crop % SCALE:
+        raise OcclabelError(f"a crop of {options.crop} columns is no multiple of {SCALE}, the encoder's coarsest cell")
 
 
 class PropagationTask(lightning.LightningModule):

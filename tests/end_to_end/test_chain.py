@@ -2,22 +2,14 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import occlabel
 
 from pipeline.simulate import simulate_logs
 
 FRAMES = 6
-
-
-def occlabel(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).parent / "occlabel", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == code, result.stdout + result.stderr
-    return result
 
 
 @pytest.fixture(scope="module")

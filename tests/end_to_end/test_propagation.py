@@ -1,22 +1,14 @@
 """Local propagation as a user meets it: train weights for the recipe's completion, run with them, be warned."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import occlabel
 
 from pipeline.simulate import simulate_logs
 
 pytestmark = pytest.mark.slow
-
-
-def occlabel(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).parent / "occlabel", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == code, result.stdout + result.stderr
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +59,12 @@ def test_weights_for_another_onboard_model_are_named(logs: Path, weights: Path) 
     assert "trained on labels of lmscnet semantickitti_lidar.safetensors" in other_model
     assert "the recipe's completion is stored" in other_model
     assert "4 frames refined together and 0 references" in other_windows
+
+
+def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    refused = occlabel(
+        "train", "propagation", "semantickitti_lidar", "--logs", logs, "--out", out, "--crop", 50, code=1
+    )
+    assert refused.stderr == "occlabel: a crop of 50 columns is no multiple of 16, the encoder's coarsest cell\n"
+    assert not list(tmp_path.iterdir())
