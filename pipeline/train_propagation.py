@@ -36,13 +36,14 @@ def train(
     """Labels the logs with the recipe's completion, trains on them, writes ``out``; returns the file's facts.
 
     The onboard labels lie in a store in the folder ``out`` with the suffix ``.training``; what is there is not computed
-    again. Raises BadLog when the logs hold too little truth or too little way.
+    again. Raises BadLog when the logs hold too little truth or too little way, BadWeights when the training cannot
+    start from the weights that it was told to.
     """
     from stages.learning.trainer import check_device
     from stages.propagation.training import check_options, train_propagation
 
     # What cannot work is said before hours of labelling.
-    check_options(options)
+    check_options(options, recipe.space)
     check_device(device)
     if not any(frame.truth.voxels is not None for log in reader.logs() for frame in log.frames):
         raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")

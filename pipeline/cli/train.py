@@ -70,6 +70,7 @@ def propagation(
     transformer: Annotated[bool, typer.Option(help="With the transformer.")] = True,
     spatial: Annotated[bool, typer.Option(help="With the embedding of relative coordinates.")] = True,
     temporal: Annotated[bool, typer.Option(help="With an embedding of time.")] = False,
+    start: Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
     reader: ReaderName = None,
 ) -> None:
@@ -87,7 +88,7 @@ def propagation(
 
     options = Options(
         seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, patches=patches, rate=rate,
-        parts=Parts(transformer, spatial, temporal), reach=Reach(local, references),
+        parts=Parts(transformer, spatial, temporal), reach=Reach(local, references), start=start,
     )  # fmt: skip
     command = shlex.join(["occlabel", *sys.argv[1:]])
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command)

@@ -23,7 +23,7 @@ from stages.learning.fitting import scores_of
 from stages.learning.objective import THINNING, Objective
 from stages.learning.rarity import rarity
 from stages.learning.trainer import Schedule, fit
-from stages.learning.weights import save_weights
+from stages.learning.weights import named_with_digest, save_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def train_completion(
         "temperature": f"{temperature:.4f}",
         "seed": str(options.seed),
         "command": command,
-        **({"start": _file_digest(options.start)} if options.start else {}),
+        **({"start": named_with_digest(options.start)} if options.start else {}),
         "logs": _provenance(log.digest for log in logs),
     }
     tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
@@ -142,10 +142,6 @@ def _counts(labelled: Labelled, classes: int) -> Tensor:
     chosen = np.linspace(0, len(labelled.frames) - 1, min(100, len(labelled.frames))).astype(int)
     counts = sum(np.bincount(labelled.truth(int(i)).ravel(), minlength=256)[:classes] for i in chosen)
     return torch.from_numpy(np.asarray(counts) * (len(labelled.frames) / len(chosen)))
-
-
-def _file_digest(path: Path) -> str:
-    return f"{path.name}, digest {hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()}"
 
 
 def _provenance(digests: Iterable[str]) -> str:

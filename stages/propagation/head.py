@@ -22,8 +22,9 @@ from stages.propagation.encoder import WIDTHS
 BLOCK = 2
 """Columns along x and y that share the features of the finest level."""
 _COLUMN = 64
-_VOXEL = 8
-_LABEL = 4
+VOXEL = 8
+"""Features of a voxel."""
+LABEL = 4
 """Numbers that stand for a label, of the frame itself and again of the others."""
 _HIDDEN = 16
 _TRUST = 4.0
@@ -53,11 +54,11 @@ class Head(nn.Module):
             nn.Sequential(nn.Conv2d(fine + coarse, out, 1), nn.ReLU(inplace=True))
             for fine, coarse, out in zip(WIDTHS[:3], (*outputs[1:], WIDTHS[3]), outputs, strict=True)
         )
-        self.unfold = nn.Linear(_COLUMN, BLOCK**2 * heights * _VOXEL)
-        self.own = nn.Embedding(classes + 1, _LABEL)
-        self.others = nn.Embedding(classes + 1, _LABEL)
-        self.local = nn.Linear(27 * 2 * _LABEL, _VOXEL)
-        self.mix = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(_VOXEL, _HIDDEN), nn.ReLU(inplace=True))
+        self.unfold = nn.Linear(_COLUMN, BLOCK**2 * heights * VOXEL)
+        self.own = nn.Embedding(classes + 1, LABEL)
+        self.others = nn.Embedding(classes + 1, LABEL)
+        self.local = nn.Linear(27 * 2 * LABEL, VOXEL)
+        self.mix = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(VOXEL, _HIDDEN), nn.ReLU(inplace=True))
         self.classify = nn.Linear(_HIDDEN, classes)
         self.onboard = nn.Embedding(classes + 1, classes)
         with torch.no_grad():
@@ -80,7 +81,7 @@ class Head(nn.Module):
         question is every voxel with a label, next to which any of the frames sees anything.
         """
         chosen = self._in_question(around).flatten().nonzero()[:, 0]
-        block = self.unfold(columns).unflatten(-1, (BLOCK, BLOCK, self.heights, _VOXEL))
+        block = self.unfold(columns).unflatten(-1, (BLOCK, BLOCK, self.heights, VOXEL))
         features = block.transpose(2, 3).flatten(3, 4).flatten(1, 2).flatten(0, 3).index_select(0, chosen)
         features = features + self.local(self._neighbours(self._embedded(around), chosen))
         kinds, confidence = (part[:, 1:-1, 1:-1, :, 0].flatten()[chosen] for part in (around.kinds, around.confidence))
@@ -88,7 +89,7 @@ class Head(nn.Module):
         return scores + self.onboard(kinds) * confidence[:, None], chosen
 
     def _neighbours(self, embedded: Tensor, chosen: Tensor) -> Tensor:
-        """Embedded labels [n, 27 * 2 * _LABEL] of the ``chosen`` voxels and of those next to them.
+        """Embedded labels [n, 27 * 2 * LABEL] of the ``chosen`` voxels and of those next to them.
 
         A 3D convolution, where it is asked for: three voxels in four are not in question.
         """
@@ -114,7 +115,7 @@ class Head(nn.Module):
         return wide & known
 
     def _embedded(self, around: Surroundings) -> Tensor:
-        """[patches, x + 2, y + 2, Z, 2 * _LABEL]: the frame's own label, and the sum over the others."""
+        """[patches, x + 2, y + 2, Z, 2 * LABEL]: the frame's own label, and the sum over the others."""
         kinds, confidence = around.kinds, around.confidence
         own = self.own(kinds[..., 0]) * confidence[..., :1]
         if kinds.shape[-1] == 1:

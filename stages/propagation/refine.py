@@ -15,10 +15,11 @@ from schemas.grid import Grid
 from schemas.stage import Arrays
 from stages.propagation.dualflow4d import DualFlow4D
 from stages.propagation.head import BLOCK, Surroundings
+from stages.propagation.head_on_cpu import HeadOnCpu
 from stages.propagation.sequence import Bytes, Glimpse, glimpse, kinds
 from stages.propagation.windows import Window
 
-_STRIP = 8
+_STRIP = 16
 """Rows of columns that are scored at once: their scores stay in the cache of one core."""
 
 
@@ -35,10 +36,14 @@ class Verdict:
 class Refiner:
     """The network at work on one device."""
 
-    def __init__(self, network: DualFlow4D, device: str, verdict: Verdict | None = None) -> None:
+    def __init__(
+        self, network: DualFlow4D, device: str, verdict: Verdict | None = None, layer_by_layer: bool = False
+    ) -> None:
+        """``layer_by_layer`` calls the head's own layers, which the CPU otherwise goes around."""
         self.network = network.to(device).eval()
         self.device = device
         self.verdict = verdict or Verdict()
+        self.on_cpu = HeadOnCpu(network.head) if device == "cpu" and not layer_by_layer else None
 
     @torch.inference_mode()
     def encode(self, labels: Bytes, confidence: Bytes, classes: int) -> list[Tensor]:
@@ -67,14 +72,21 @@ class Refiner:
     def scores(self, glimpse: Glimpse, frame: int, columns: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """Strip by strip of one frame: its rows, class scores [n, classes] of the voxels that are in question, and
         which of the strip's [rows, Y, Z] those are."""
-        rows, width = glimpse.grid.shape[:2]
+        rows = glimpse.grid.shape[0]
         for first in range(0, rows, _STRIP):
-            found = glimpse.around(frame, np.array([[first, 0]]), (min(_STRIP, rows - first), width))
-            around = Surroundings(*(torch.from_numpy(part).to(self.device) for part in found))
-            strip = columns[:, first // BLOCK : (first + _STRIP) // BLOCK]
+            strip = slice(first, min(first + _STRIP, rows))
+            features = columns[:, strip.start // BLOCK : strip.stop // BLOCK]
             with self._precision():
-                scores, chosen = self.network.head.scores(strip, around)
-            yield slice(first, first + _STRIP), scores.float(), chosen
+                yield strip, *self._scores(features, glimpse, frame, strip)
+
+    def _scores(self, columns: Tensor, glimpse: Glimpse, frame: int, rows: slice) -> tuple[Tensor, Tensor]:
+        if self.on_cpu is not None:
+            return self.on_cpu.scores(columns, glimpse, frame, rows)
+        size = (rows.stop - rows.start, glimpse.grid.shape[1])
+        found = glimpse.around(frame, np.array([[rows.start, 0]]), size)
+        around = Surroundings(*(torch.from_numpy(part).to(self.device) for part in found))
+        scores, chosen = self.network.head.scores(columns, around)
+        return scores.float(), chosen
 
     def refine(self, glimpse: Glimpse, frame: int, columns: Tensor) -> tuple[Bytes, Bytes]:
         """Semantics and confidence [X, Y, Z] of one frame; where its onboard label is UNKNOWN it stays so."""

@@ -64,13 +64,19 @@ class Glimpse:
 
         ``corners`` [patches, 2] are the first columns, in ``frame``.
         """
-        order = [frame, *(other for other in range(len(self.poses)) if other != frame)]
-        world_from_frame = self.poses[frame]
-        maps = np.stack([index_from_index(inverse(self.poses[other]) @ world_from_frame, self.grid) for other in order])
+        order, maps = self.maps(frame)
         shape = (len(corners), size[0] + 2, size[1] + 2, self.grid.shape[2], len(order))
         kinds, weights = np.empty(shape, np.int32), np.empty(shape, np.float32)
-        look_up(self.labels, self.confidence, np.array(order), maps, corners - 1, self.classes, kinds, weights)
+        look_up(self.labels, self.confidence, order, maps, corners - 1, self.classes, kinds, weights)
         return kinds, weights
+
+    def maps(self, frame: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The frames in the order in which ``frame`` looks at them, itself first, and [T, 3, 4] from its voxel index to
+        theirs."""
+        order = [frame, *(other for other in range(len(self.poses)) if other != frame)]
+        world_from_frame = self.poses[frame]
+        moved = (inverse(self.poses[other]) @ world_from_frame for other in order)
+        return np.array(order), np.stack([index_from_index(each, self.grid) for each in moved])
 
 
 def glimpse(

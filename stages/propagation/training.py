@@ -11,21 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from schemas.errors import BadLog, OcclabelError
+from schemas.errors import BadLog, BadWeights, OcclabelError
 from schemas.stage import LabelSpace
 from schemas.taxonomy import UNKNOWN
 from stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from stages.learning.objective import THINNING, Objective
 from stages.learning.rarity import rarity
 from stages.learning.trainer import Schedule, fit
-from stages.learning.weights import save_weights
+from stages.learning.weights import load_weights, named_with_digest, save_weights
 from stages.propagation.dualflow4d import DualFlow4D, Parts
 from stages.propagation.encoder import SCALE
 from stages.propagation.head import Surroundings
 from stages.propagation.refine import Refiner
 from stages.propagation.samples import Crops, Labelled, Views, WholeWindows, views
 from stages.propagation.sequence import kinds
-from stages.propagation.weight_file import facts_of
+from stages.propagation.weight_file import check, facts_of
 from stages.propagation.windows import Reach
 
 
@@ -50,12 +50,18 @@ class Options:
     """Held-out windows to which the biases and the temperature are fitted at the end."""
     parts: Parts = Parts()
     reach: Reach = Reach()
+    start: Path | None = None
+    """A weight file to go on from, of another onboard model or of a shorter training; the same parts."""
 
 
-def check_options(options: Options) -> None:
-    """Raises OcclabelError when the crops are not whole cells of the encoder."""
+def check_options(options: Options, space: LabelSpace) -> None:
+    """Raises OcclabelError when crops are not whole cells of the encoder, BadWeights when ``start`` does not fit."""
     if options.crop < SCALE or options.crop % SCALE:
         raise OcclabelError(f"a crop of {options.crop} columns is no multiple of {SCALE}, the encoder's coarsest cell")
+    if options.start is not None:
+        parts, wanted = check(options.start, space).get("parts"), facts_of(space, options.parts, options.reach)["parts"]
+        if parts != wanted:
+            raise BadWeights(f"{options.start} holds a network with the parts {parts}, the training asks for {wanted}")
 
 
 class PropagationTask(lightning.LightningModule):
@@ -145,6 +151,8 @@ def train_propagation(
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
+    if options.start is not None:
+        load_weights(network, options.start)
     counts = _counts(seen)
     task = PropagationTask(network, apart, Objective(counts, free_id), free_id, options.rate)
     looked_for = rarity(counts.numpy(), free_id)
@@ -156,6 +164,7 @@ def train_propagation(
     facts = facts_of(space, options.parts, options.reach) | facts | {
         "temperature": f"{temperature:.4f}",
         "seed": str(options.seed),
+        **({"start": named_with_digest(options.start)} if options.start else {}),
     }  # fmt: skip
     save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, facts)
     return facts

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.errors import BadLog, OcclabelError
+from schemas.errors import BadLog, BadWeights, OcclabelError
 from schemas.grid import Grid
 from schemas.stage import LabelSpace
 from stages.learning.rarity import rarity
 from stages.learning.weights import read_facts
+from stages.propagation.dualflow4d import Parts
 from stages.propagation.refine import Refiner
 from stages.propagation.samples import Crops, Labelled, _flipped, views
-from stages.propagation.training import Options, train_propagation
+from stages.propagation.training import Options, check_options, train_propagation
 from stages.propagation.weight_file import load_network
 from stages.propagation.windows import Reach
 
@@ -147,3 +148,22 @@ def test_grids_that_do_not_halve_four_times_are_padded(tmp_path: Path, logs: lis
     glimpse = views(logs, space.grid, 20, REACH).glimpse(0)
     assert glimpse.grid.shape == (48, 32, 8)
     assert (glimpse.labels[:, 40:] == 255).all()
+
+
+def test_a_training_goes_on_from_other_weights(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
+    first = train_propagation(space, logs, tmp_path / "a.safetensors", TWO_EPOCHS, "cpu", False, {})
+    assert "start" not in first
+    start = tmp_path / "a.safetensors"
+    gentle = replace(TWO_EPOCHS, start=start, rate=1e-9)
+    facts = train_propagation(space, logs, tmp_path / "b.safetensors", gentle, "cpu", False, {})
+    assert facts["start"].startswith("a.safetensors, digest ")
+    (before, _), (after, _) = (load_network(tmp_path / f"{name}.safetensors", space) for name in "ab")
+    for old, new in zip(before.encode.parameters(), after.encode.parameters(), strict=True):
+        torch.testing.assert_close(old, new, rtol=0, atol=1e-3)
+
+
+def test_a_start_with_other_parts_is_refused(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
+    start = tmp_path / "a.safetensors"
+    train_propagation(space, logs, start, TWO_EPOCHS, "cpu", False, {})
+    with pytest.raises(BadWeights, match="the training asks for"):
+        check_options(replace(TWO_EPOCHS, start=start, parts=Parts(temporal_embedding=True)), space)
