@@ -115,7 +115,8 @@ def _todo(recipe: Recipe, log: LogPlan) -> dict[Key, tuple[Key, ...]]:
         for clip in clips:
             touched = [c for c in clips if c.start < clip.stop + stage.halo and c.stop > clip.start - stage.halo]
             key = (index, clip)
-            needs[key] = [(source, c) for source in readers for c in touched]
+            remembered = [c for c in clips if c.start < clip.start and c.stop > clip.start - stage.memory]
+            needs[key] = [(source, c) for source in readers for c in touched] + [(index, c) for c in remembered]
             ready[key] = max([clip.stop, *(ready[need] for need in needs[key])])
     wanted = {(len(stages) - 1, clip) for clip in clips}
     result: dict[Key, tuple[Key, ...]] = {}

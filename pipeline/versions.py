@@ -23,6 +23,8 @@ from schemas.version import VersionFrame, VersionInfo, content_digest
 from workers.store import Store, safe_name
 
 _INFO = b"occlabel"
+_OBJECTS = ("digests", "sources")
+"""Columns that hold JSON. Versions from before there were several stages to take arrays from have no sources."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class PublishedFrame:
 
         if array not in self.row.digests:
             raise StoreError(f"the version has no array {array!r}, only {', '.join(sorted(self.row.digests))}")
-        artifact = Artifact(self.store, self.row.slot, self.row.fingerprint, self.row.log)
+        artifact = Artifact(self.store, *self.row.source(array), self.row.log)
         return artifact.read(array, self.row.index, self.row.index + 1)[0]
 
 
@@ -126,27 +128,31 @@ def published(store: Store, name: str) -> VersionInfo | None:
 
 
 def collect(store: Store, plan: Plan) -> tuple[list[VersionFrame], list[float], dict[str, str]]:
-    """The committed frames of the plan's last stage, the known share of each, and the clips that have none.
+    """The frames whose clips are committed to the end, the known share of each, and the clips that are not.
 
-    A frame is damaged when any stage on its way had to do without one of its sensor files.
+    An array is published as the last stage that writes it left it. A frame is damaged when any stage on its way had to
+    do without one of its sensor files.
     """
-    slots = [stage.slot for stage in plan.recipe.stages()]
+    stages = plan.recipe.stages()
+    last_writers = {name: index for index, stage in enumerate(stages) for name in stage.writes}
     rows: list[VersionFrame] = []
     known: list[float] = []
     missing = dict(plan.refused)
     for log in plan.logs:
         for clip in log.clips(plan.recipe.clip_frames):
-            pairs = zip(slots, log.fingerprints, strict=True)
-            receipts = [store.receipt(slot, fingerprint, clip) for slot, fingerprint in pairs]
+            pairs = zip(stages, log.fingerprints, strict=True)
+            receipts = [store.receipt(stage.slot, fingerprint, clip) for stage, fingerprint in pairs]
+            writers = {name: receipts[index] for name, index in last_writers.items()}
+            there = {name: receipt for name, receipt in writers.items() if receipt is not None}
             final = receipts[-1]
-            if final is None:
+            if final is None or len(there) < len(writers):
                 missing[f"{log.id} {clip.name}"] = "not labelled; see the quarantine"
                 continue
             damaged: dict[int, list[str]] = {}
             for damage in (damage for receipt in receipts if receipt is not None for damage in receipt.damaged):
                 damaged.setdefault(damage.frame, []).append(f"{damage.sensor}: {damage.error}")
-            rows.extend(_rows(final, damaged))
-            known.extend(final.known)
+            rows.extend(_rows(final, there, damaged))
+            known.extend(there["semantics"].known)
     return rows, known, missing
 
 
@@ -187,16 +193,18 @@ def publish(store: Store, plan: Plan, name: str) -> VersionInfo:
     return taken
 
 
-def _rows(receipt: Receipt, damaged: dict[int, list[str]]) -> Iterator[VersionFrame]:
-    for i, name in enumerate(receipt.frames):
+def _rows(final: Receipt, writers: dict[str, Receipt], damaged: dict[int, list[str]]) -> Iterator[VersionFrame]:
+    elsewhere = {name: (r.slot, r.fingerprint) for name, r in writers.items() if r is not final}
+    for i, name in enumerate(final.frames):
         yield VersionFrame(
-            log=receipt.log,
-            index=receipt.start + i,
+            log=final.log,
+            index=final.start + i,
             name=name,
-            slot=receipt.slot,
-            fingerprint=receipt.fingerprint,
-            digests={array: digests[i] for array, digests in receipt.digests.items()},
-            damaged=tuple(damaged.get(receipt.start + i, ())),
+            slot=final.slot,
+            fingerprint=final.fingerprint,
+            digests={array: receipt.digests[array][i] for array, receipt in writers.items()},
+            sources=elsewhere,
+            damaged=tuple(damaged.get(final.start + i, ())),
         )
 
 
@@ -207,7 +215,7 @@ def _encode(info: VersionInfo, rows: list[VersionFrame]) -> bytes:
 
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in ("log", "index", "name")}
     columns |= {name: [getattr(row, name) for row in rows] for name in ("slot", "fingerprint")}
-    columns["digests"] = [json.dumps(row.digests, sort_keys=True) for row in rows]
+    columns |= {name: [json.dumps(getattr(row, name), sort_keys=True) for row in rows] for name in _OBJECTS}
     columns["damaged"] = [list(row.damaged) for row in rows]
     schema = pa.schema(
         [
@@ -216,7 +224,7 @@ def _encode(info: VersionInfo, rows: list[VersionFrame]) -> bytes:
             ("name", pa.string()),
             ("slot", pa.string()),
             ("fingerprint", pa.string()),
-            ("digests", pa.string()),
+            *((name, pa.string()) for name in _OBJECTS),
             ("damaged", pa.list_(pa.string())),
         ],
         metadata={_INFO: info.model_dump_json().encode()},
@@ -233,5 +241,6 @@ def _decode(content: bytes) -> tuple[VersionInfo, list[VersionFrame]]:
     # In this thread alone: a reader thread of Arrow that lets go of ``content`` while Python ends aborts the process.
     table = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
     info = VersionInfo.model_validate_json(table.schema.metadata[_INFO])
-    rows = [VersionFrame(**{**row, "digests": json.loads(row["digests"])}) for row in table.to_pylist()]
+    objects = [name for name in _OBJECTS if name in table.column_names]
+    rows = [VersionFrame(**row | {name: json.loads(row[name]) for name in objects}) for row in table.to_pylist()]
     return info, rows

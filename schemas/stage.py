@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -70,6 +70,8 @@ class Inputs:
     """LiDAR points [n, 4] in the LiDAR frame (x, y, z, intensity 0..1); None for a frame without a readable scan."""
     images: tuple[tuple[NDArray[np.uint8] | None, ...], ...] = ()
     """Per frame, per camera: RGB [h, w, 3]."""
+    past: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """What the stage itself wrote for the ``memory`` frames before the clip, or for as many as there are."""
 
     def target(self, clip: Clip) -> slice:
         """Where the clip's own frames lie in the fields."""
@@ -77,8 +79,8 @@ class Inputs:
 
 
 Process = Callable[[Clip, Inputs], Arrays]
-"""Takes a clip and its inputs, returns the arrays in ``writes``, each [clip.frames, x, y, z]. Pure: same input and
-seed, same bytes; no paths, no clock, no global random state; a frame without input gets the fill value."""
+"""Takes a clip and its inputs, returns the arrays in ``writes``, each [clip.frames, ...] as declared. Pure: same input
+and seed, same bytes; no paths, no clock, no global random state; a frame without input gets the fill value."""
 
 
 class Stage(BaseModel, ABC):
@@ -103,6 +105,11 @@ class Stage(BaseModel, ABC):
     @property
     def halo(self) -> int:
         """Frames before and after the clip that the stage reads."""
+        return 0
+
+    @property
+    def memory(self) -> int:
+        """Frames before the clip whose own output the stage reads. With any, the clips of a log are done in turn."""
         return 0
 
     def resources(self, space: LabelSpace) -> Resources:

@@ -22,10 +22,17 @@ class VersionFrame(BaseModel):
     """The frame's name in its data set: ``000042``, or a sample token."""
     slot: str
     fingerprint: str
+    """Of the last stage of the chain."""
     digests: dict[str, str]
     """Array name -> digest of the frame's voxels."""
+    sources: dict[str, tuple[str, str]] = {}
+    """Array name -> slot and fingerprint, where another stage than the last wrote it."""
     damaged: tuple[str, ...] = ()
     """Sensor files of the frame that could not be read."""
+
+    def source(self, array: str) -> tuple[str, str]:
+        """Slot and fingerprint of the artifact that holds ``array``."""
+        return self.sources.get(array, (self.slot, self.fingerprint))
 
 
 class GateResult(BaseModel):

@@ -153,14 +153,39 @@ class Smooth(Stage):
         return process
 
 
+class Number(Stage):
+    """Numbers frames through a log by what it wrote for the frame before: clips must come in turn."""
+
+    slot: ClassVar[str] = "tracking"
+    version: ClassVar[int] = 1
+    reads: ClassVar = ("semantics",)
+    writes: ClassVar = ("instance", "tracks")
+    kind: Literal["number"] = "number"
+    remembered: int = 1
+
+    @property
+    def memory(self) -> int:
+        return self.remembered
+
+    def setup(self, space: LabelSpace, device: str) -> Process:
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            before = inputs.past["tracks"][-1] if inputs.past else 0
+            tracks = np.arange(before + 1, before + 1 + clip.frames, dtype=np.uint32)
+            labelled = inputs.arrays["semantics"] == 9
+            return {"instance": (labelled * tracks[:, None, None, None]).astype(np.uint16), "tracks": tracks}
+
+        return process
+
+
 class SmallRecipe(Recipe):
-    """A recipe whose stages are the two above."""
+    """A recipe whose stages are those above."""
 
     first: Voxelise = Voxelise()
     second: Smooth | None = Smooth()
+    third: Number | None = None
 
     def stages(self) -> tuple[Stage, ...]:
-        return tuple(stage for stage in (self.first, self.second) if stage is not None)
+        return tuple(stage for stage in (self.first, self.second, self.third) if stage is not None)
 
 
 def small_recipe(clip_frames: int = 4, **changes: object) -> SmallRecipe:

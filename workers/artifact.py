@@ -48,12 +48,12 @@ class Artifact:
                     self.store.zarr,
                     name=f"{self.path}/{name}",
                     shape=spec.shape(padded, grid),
-                    chunks=(1, *grid.shape),
-                    shards=(clip_frames, *grid.shape),
+                    chunks=spec.shape(1, grid),
+                    shards=spec.shape(clip_frames, grid),
                     dtype=spec.dtype,
                     fill_value=spec.fill,
                     compressors=ZstdCodec(level=1),
-                    dimension_names=("frame", "x", "y", "z"),
+                    dimension_names=spec.dims,
                     attributes={"meaning": spec.meaning},
                 )
 

@@ -180,9 +180,20 @@ def fetch(order: Order) -> tuple[Inputs, tuple[Damage, ...]]:
         if "points" in stage.senses:
             points.append(sensors.points())
         images.append(sensors.images(decode="images" in stage.senses))
-    inputs = Inputs(first, frames, arrays, tuple(points), tuple(images) if "images" in stage.senses else ())
+    seen = tuple(images) if "images" in stage.senses else ()
+    inputs = Inputs(first, frames, arrays, tuple(points), seen, _past(order))
     own = range(order.clip.start, order.clip.stop)
     return inputs, tuple(damage for damage in damaged if damage.frame in own)
+
+
+def _past(order: Order) -> Arrays:
+    """What the stage wrote for the frames before the clip that it remembers."""
+    start = order.clip.start
+    first = max(0, start - order.stage.memory)
+    if first == start:
+        return {}
+    artifact = Artifact(order.store, order.stage.slot, order.fingerprint, order.clip.log)
+    return {name: artifact.read(name, first, start) for name in order.stage.writes}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from chain import MadeUpReader, Smooth, Voxelise, small_recipe
+from chain import MadeUpReader, Number, Smooth, Voxelise, small_recipe
 
 from pipeline.plan import make_plan
 from schemas.errors import BadLog, OcclabelError
@@ -16,8 +16,18 @@ def test_voting_waits_for_the_clips_its_halo_touches_and_no_others(tmp_path: Pat
     assert plan.todo[0, Clip("a", 8, 12)] == ()
 
 
+def test_a_stage_that_remembers_waits_for_its_own_clips_before(tmp_path: Path) -> None:
+    recipe = small_recipe(clip_frames=4, third=Number(remembered=5))
+    plan = make_plan(recipe, MadeUpReader(tmp_path, {"a": 14}), Store(tmp_path / "s"))
+    assert plan.todo[2, Clip("a", 0, 4)] == ((1, Clip("a", 0, 4)),)
+    own = [(2, Clip("a", 4, 8)), (2, Clip("a", 8, 12))]
+    assert list(plan.todo[2, Clip("a", 12, 14)]) == [(1, Clip("a", 12, 14)), *own]
+
+
 def test_every_unit_comes_after_what_it_waits_for(tmp_path: Path) -> None:
-    plan = make_plan(small_recipe(), MadeUpReader(tmp_path, {"a": 14, "b": 3}), Store(tmp_path / "s"))
+    recipe = small_recipe(third=Number())
+    plan = make_plan(recipe, MadeUpReader(tmp_path, {"a": 14, "b": 3}), Store(tmp_path / "s"))
+    assert len(plan.todo) == 15
     seen: set = set()
     for key, needs in plan.todo.items():
         assert set(needs) <= seen

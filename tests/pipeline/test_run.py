@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from chain import MadeUpReader, ScriptedExecutor, Smooth, Voxelise, small_recipe
+from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
 
 from pipeline.history import run_states
 from pipeline.label import label_logs
@@ -52,6 +52,28 @@ def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> No
     assert calls(notes) == 5
     assert report.run is not None
     assert [stage.total for stage in report.run.stages] == [0, 5]
+
+
+def test_a_version_takes_each_array_from_the_stage_that_wrote_it_last(tmp_path: Path) -> None:
+    label(tmp_path, small_recipe(), version="two")
+    report = label(tmp_path, small_recipe(third=Number()), version="three")
+    assert report.run is not None
+    assert [stage.total for stage in report.run.stages] == [0, 0, 5]
+    two, three = (open_version(f"{tmp_path / 'store'}@{name}") for name in ("two", "three"))
+    assert not three.verify()
+    for before, after in zip(two.frames(), three.frames(), strict=True):
+        for name in ("semantics", "confidence", "support"):
+            assert (before.load(name) == after.load(name)).all()
+        assert after.row.source("instance")[0] == "tracking"
+        assert after.row.source("semantics")[0] == "voting"
+    assert [int(frame.load("tracks")) for frame in three.frames("a")] == list(range(1, 11))
+    assert int(next(three.frames("a")).load("instance").max()) == 1
+
+
+def test_clip_size_does_not_change_what_a_stage_remembers(tmp_path: Path) -> None:
+    recipes = [small_recipe(clip_frames=n, third=Number(remembered=2)) for n in (1, 3, 16)]
+    digests = {label(tmp_path, r, version=f"v{r.clip_frames}").info.content_digest for r in recipes}
+    assert len(digests) == 1
 
 
 def test_clip_size_does_not_change_the_labels(tmp_path: Path) -> None:
