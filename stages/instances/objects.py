@@ -37,6 +37,13 @@ class Objects:
         """[n, 3]: sizes of the boxes."""
         return self.upper - self.lower
 
+    def cut(self, grid: Grid) -> NDArray[np.bool_]:
+        """[n]: which reach the border of ``grid`` sideways, so that there may be more of them beyond it."""
+        first = np.minimum.reduceat(self.cells, self.starts[:-1], axis=0) if len(self) else self.cells
+        last = np.maximum.reduceat(self.cells, self.starts[:-1], axis=0) if len(self) else self.cells
+        result: NDArray[np.bool_] = ((first == 0) | (last == np.array(grid.shape) - 1))[:, :2].any(axis=1)
+        return result
+
     def __len__(self) -> int:
         return len(self.ids)
 
