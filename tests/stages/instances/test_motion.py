@@ -1,0 +1,78 @@
+"""Velocities of known paths, and what counts as having moved."""
+
+import numpy as np
+import pytest
+
+from stages.instances.motion import has_moved, heading, smooth
+
+TIMES = np.arange(40) / 10
+NONE_CUT = np.zeros(40, bool)
+
+
+def path(velocity: float, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Places [40, 3] of one that drives along x, far from where the world begins."""
+    places = np.random.default_rng(seed).normal(0, noise, (40, 3))
+    places[:, 0] += velocity * TIMES
+    return np.add(places, [5e5, 4e6, 100.0])
+
+
+def test_a_straight_line_is_found_exactly_and_noise_is_smoothed() -> None:
+    smoothed, velocity = smooth(1.6e9 + TIMES, path(7.0), NONE_CUT)
+    np.testing.assert_allclose(smoothed, path(7.0), atol=1e-6)
+    np.testing.assert_allclose(velocity, np.tile([7.0, 0, 0], (40, 1)), atol=1e-6)
+    _, rough = smooth(TIMES, path(7.0, 0.1), NONE_CUT)
+    assert np.abs(rough - [7.0, 0, 0]).max() < 0.4 < np.abs(np.diff(path(7.0, 0.1), axis=0) / 0.1 - [7.0, 0, 0]).max()
+
+
+def test_equals_a_fit_of_each_window() -> None:
+    draw = np.random.default_rng(1)
+    times = np.cumsum(draw.uniform(0.05, 0.9, 30))
+    places = draw.normal(0, 3, (30, 3))
+    smoothed, velocity = smooth(times, places, np.zeros(30, bool))
+    for n, now in enumerate(times):
+        near = (np.abs(times - now) <= 1.0) | (np.abs(np.arange(30) - n) <= 1)
+        slope, offset = np.polyfit(times[near] - now, places[near], 1)
+        np.testing.assert_allclose(velocity[n], slope, atol=1e-9)
+        np.testing.assert_allclose(smoothed[n], offset, atol=1e-9)
+
+
+def test_one_observation_has_no_velocity_and_two_have_theirs() -> None:
+    assert np.isnan(smooth(TIMES[:1], path(3.0)[:1], NONE_CUT[:1])[1]).all()
+    np.testing.assert_allclose(smooth(TIMES[:2], path(3.0)[:2], NONE_CUT[:2])[1], [[3.0, 0, 0]] * 2, atol=1e-6)
+    # Seldom seen: the observations next to one count whenever they were.
+    np.testing.assert_allclose(smooth(5 * TIMES[:9], path(3.0)[:9], NONE_CUT[:9])[1][:, 0], 0.6, atol=1e-6)
+
+
+def test_cut_observations_have_no_say() -> None:
+    places, cut = path(7.0), NONE_CUT.copy()
+    cut[:3] = cut[20] = cut[33:] = True
+    places[cut, 0] += 5
+    np.testing.assert_allclose(smooth(TIMES, places, cut)[1], np.tile([7.0, 0, 0], (40, 1)), atol=1e-6)
+    assert heading(TIMES.tolist(), list(places), cut.tolist(), 0.4) == pytest.approx([7.0, 0, 0], abs=1e-6)
+    # A parked car that the border cuts off bit by bit.
+    parked, leaving = path(0.0), TIMES > 2.4
+    parked[leaving, 0] += np.linspace(0, 3, leaving.sum())
+    assert not has_moved(TIMES, parked, leaving, 1.0) and has_moved(TIMES, parked, NONE_CUT, 1.0)
+    # Where all are cut, they are all there is.
+    np.testing.assert_allclose(smooth(TIMES, path(7.0), ~NONE_CUT)[1][:, 0], 7.0, atol=1e-6)
+    assert heading(TIMES.tolist(), list(path(7.0)), (~NONE_CUT).tolist(), 0.4)[0] == pytest.approx(7.0)
+
+
+def test_the_heading_is_that_of_the_last_second_and_of_more_than_a_voxel() -> None:
+    places = np.concatenate([path(0.0)[:20], path(8.0)[20:]])
+    assert heading(TIMES.tolist(), list(places), NONE_CUT.tolist(), 0.4)[0] == pytest.approx(8.0)
+    assert heading(TIMES[:20].tolist(), list(path(0.3)[:20]), NONE_CUT[:20].tolist(), 0.4).tolist() == [0, 0, 0]
+    assert heading([0.0], [np.zeros(3)], [False], 0.4).tolist() == [0, 0, 0]
+    assert heading([0.0, 5.0], [np.zeros(3), np.ones(3)], [False, False], 0.4) == pytest.approx([0.2, 0.2, 0.2])
+
+
+def test_moving_is_further_than_an_object_can_be_misseen() -> None:
+    assert has_moved(TIMES, path(1.0), NONE_CUT, 2.4)
+    assert not has_moved(TIMES, path(0.5), NONE_CUT, 2.4)
+    assert has_moved(TIMES, path(0.5), NONE_CUT, 0.4)  # a person who ambles
+    assert not has_moved(TIMES, path(0.0, 0.8), NONE_CUT, 2.4)
+    assert not has_moved(TIMES[:2], path(90.0)[:2], NONE_CUT[:2], 2.4)
+    # There and back again.
+    assert has_moved(TIMES, np.concatenate([path(3.0)[:20], path(3.0)[:20][::-1]]), NONE_CUT, 2.4)
+    # Up and down is the ground's fault.
+    assert not has_moved(TIMES, path(2.0)[:, [1, 2, 0]], NONE_CUT, 2.4)
