@@ -36,7 +36,7 @@ class OrderDesk:
             reader=self._reader,
             store=self._store,
             clip=clip,
-            log=log.part(first, min(clip.stop + stage.halo, plan.frames)),
+            log=log.part(first, min(clip.stop + stage.lookahead, plan.frames)),
             first=first,
             log_frames=plan.frames,
             clip_frames=self._recipe.clip_frames,

@@ -55,7 +55,7 @@ class Plan:
             clips = sum(-(-log.frames // self.recipe.clip_frames) for log in self.logs)
             left = [clip for stage_index, clip in self.todo if stage_index == index]
             frames = sum(clip.frames for clip in left)
-            voxel_bytes = sum(ARRAYS[name].dtype.itemsize for name in stage.writes) * self.recipe.grid.voxels
+            frame_bytes = sum(ARRAYS[name].nbytes(1, self.recipe.grid) for name in stage.writes)
             rows.append(
                 {
                     "stage": stage.slot,
@@ -64,7 +64,7 @@ class Plan:
                     "done": clips - len(left),
                     "todo": len(left),
                     "frames": frames,
-                    "bytes": frames * voxel_bytes,
+                    "bytes": frames * frame_bytes,
                 }
             )
         return rows
@@ -113,7 +113,7 @@ def _todo(recipe: Recipe, log: LogPlan) -> dict[Key, tuple[Key, ...]]:
     for index, stage in enumerate(stages):
         readers = set(sources(stages, index).values())
         for clip in clips:
-            touched = [c for c in clips if c.start < clip.stop + stage.halo and c.stop > clip.start - stage.halo]
+            touched = [c for c in clips if c.start < clip.stop + stage.lookahead and c.stop > clip.start - stage.halo]
             key = (index, clip)
             remembered = [c for c in clips if c.start < clip.start and c.stop > clip.start - stage.memory]
             needs[key] = [(source, c) for source in readers for c in touched] + [(index, c) for c in remembered]

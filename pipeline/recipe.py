@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import BadRecipe
 from schemas.grid import Grid, grid_preset
 from schemas.stage import LabelSpace, Stage
 from schemas.taxonomy import Taxonomy, taxonomy_preset
 from stages.completion.stage import CompletionStage
+from stages.instances.stage import InstancesStage
 from stages.propagation.stage import PropagationStage
+from stages.tracking.stage import TrackingStage
 from stages.voting.stage import VotingStage
 
-SLOTS = ("priors", "completion", "propagation", "voting", "instances")
+SLOTS = ("priors", "completion", "propagation", "voting", "instances", "tracking")
 """The slots of the chain, in the order the data flows."""
 
 
@@ -56,6 +58,8 @@ class Recipe(BaseModel):
     completion: CompletionStage
     propagation: PropagationStage | None = None
     voting: VotingStage | None = None
+    instances: InstancesStage | None = None
+    tracking: TrackingStage | None = None
     gates: Gates = Gates()
     limits: Limits = Limits()
 
@@ -75,13 +79,20 @@ class Recipe(BaseModel):
     def _taxonomy(cls, value: Any) -> Any:
         return taxonomy_preset(value) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _tracked(self) -> Self:
+        if self.tracking is not None and self.instances is None:
+            raise ValueError("there are no instances to track; add an instances block, or leave tracking out")
+        return self
+
     @property
     def space(self) -> LabelSpace:
         return LabelSpace(self.grid, self.taxonomy)
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages in the order the data flows; the last one's output is published."""
-        return tuple(stage for stage in (self.completion, self.propagation, self.voting) if stage is not None)
+        slots = (self.completion, self.propagation, self.voting, self.instances, self.tracking)
+        return tuple(stage for stage in slots if stage is not None)
 
     def to_yaml(self) -> str:
         """The effective recipe, every default written out."""

@@ -47,7 +47,7 @@ def train(
     check_device(device)
     if not any(frame.truth.voxels is not None for log in reader.logs() for frame in log.frames):
         raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
-    onboard = recipe.model_copy(update={"propagation": None, "voting": None})
+    onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking")))
     store = Store(str(out.with_suffix(".training") / "onboard"))
     name = onboard_name(onboard.completion, onboard.space)
     version = name.rsplit(" ", 1)[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,9 @@ class ArraySpec:
 
     def shape(self, frames: int, grid: Grid) -> tuple[int, ...]:
         return (frames, *grid.shape) if "x" in self.dims else (frames,)
+
+    def nbytes(self, frames: int, grid: Grid) -> int:
+        return math.prod(self.shape(frames, grid)) * self.dtype.itemsize
 
     def check(self, array: NDArray[np.generic], frames: int, grid: Grid) -> None:
         """Raises OcclabelError unless ``array`` is what this spec declares."""

@@ -108,6 +108,11 @@ class Stage(BaseModel, ABC):
         return 0
 
     @property
+    def lookahead(self) -> int:
+        """Frames after the clip that the stage reads, where they are fewer than those before it."""
+        return self.halo
+
+    @property
     def memory(self) -> int:
         """Frames before the clip whose own output the stage reads. With any, the clips of a log are done in turn."""
         return 0

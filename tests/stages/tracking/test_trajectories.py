@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import StoreError
-from stages.instances.trajectories import Trajectories, concatenated, from_parquet, to_parquet
+from stages.tracking.trajectories import Trajectories, concatenated, from_parquet, to_parquet
 
 
 def table() -> Trajectories:

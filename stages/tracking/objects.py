@@ -44,6 +44,12 @@ class Objects:
         result: NDArray[np.bool_] = ((first == 0) | (last == np.array(grid.shape) - 1))[:, :2].any(axis=1)
         return result
 
+    def offsets(self, grid: Grid) -> NDArray[np.float64]:
+        """[m, 3]: from the centroid of its object to the centre of each voxel."""
+        centres = np.array(grid.origin) + (self.cells + 0.5) * grid.voxel_size
+        result: NDArray[np.float64] = centres - np.repeat(self.centroids, self.voxels, axis=0)
+        return result
+
     def __len__(self) -> int:
         return len(self.ids)
 

@@ -9,9 +9,10 @@ from driving_boxes import CAR, FREE, GRID, PERSON, TRUCK, Driver, local_id, pose
 from schemas.errors import BadLog
 from schemas.grid import GRIDS
 from schemas.taxonomy import TAXONOMIES
-from stages.instances.association import Tracker
-from stages.instances.kinds import kinds_of
-from stages.instances.trajectories import Trajectories
+from stages.tracking.association import Tracker
+from stages.tracking.kinds import kinds_of
+from stages.tracking.logbook import Logbook
+from stages.tracking.trajectories import Trajectories
 
 KINDS = kinds_of(TAXONOMIES["occ3d"])
 Ego = Callable[[float], np.ndarray]
@@ -30,17 +31,18 @@ def follow(
     drivers: Sequence[Driver], times: Sequence[float], ego: Ego = standing, **options: float
 ) -> tuple[list[set[int]], Trajectories]:
     """The track ids that each driver had, and the table."""
-    tracker = Tracker(GRID, KINDS, **options)
+    tracker, logbook = Tracker(GRID, KINDS, **options), Logbook(GRID)
     ids: list[set[int]] = [set() for _ in drivers]
-    for time in times:
+    for frame, time in enumerate(times):
         instance, semantics = view(drivers, time, ego(time))
         tracks = tracker.add(instance, semantics, time, ego(time))
+        logbook.add(frame, tracks.applied(instance), semantics, time, ego(time))
         known = dict(zip(tracks.local.tolist(), tracks.tracks.tolist(), strict=True))
         assert len(set(known.values())) == len(known)
         for n, found in enumerate(ids):
             if (local := local_id(n, time, len(drivers))) in known:
                 found.add(known[local])
-    return ids, tracker.finish()
+    return ids, logbook.table()
 
 
 def tenths(seconds: float, step: int = 1) -> list[float]:
@@ -144,12 +146,14 @@ def test_labels_that_shake_do_not_make_a_parked_car_move() -> None:
 
 
 def test_a_log_without_poses_has_ids_for_one_frame() -> None:
-    tracker = Tracker(GRID, KINDS)
+    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID)
     drivers = [Driver(straight(0, 0)), Driver(straight(8, 4))]
     for frame in range(3):
-        tracks = tracker.add(*view(drivers, 0.1 * frame, pose()), 0.1 * frame, None)
+        instance, semantics = view(drivers, 0.1 * frame, pose())
+        tracks = tracker.add(instance, semantics, 0.1 * frame, None)
         assert tracks.tracks.tolist() == [2 * frame + 1, 2 * frame + 2]
-    table = tracker.finish()
+        logbook.add(frame, tracks.applied(instance), semantics, 0.1 * frame, None)
+    table = logbook.table()
     assert table.track.tolist() == [1, 2, 3, 4, 5, 6] and table.frame.tolist() == [0, 0, 1, 1, 2, 2]
     assert np.isnan(table.place).all() and np.isnan(table.velocity).all() and not table.moving.any()
 
@@ -166,15 +170,16 @@ def test_a_frame_without_a_pose_does_not_end_the_tracks_around_it() -> None:
 
 
 def test_empty_frames_and_an_empty_log() -> None:
-    tracker = Tracker(GRID, KINDS)
-    assert len(tracker.finish()) == 0
+    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID)
+    assert len(logbook.table()) == 0
     nothing = np.zeros(GRID.shape, np.uint32), np.full(GRID.shape, FREE, np.uint8)
     assert len(tracker.add(*nothing, 0.0, pose()).tracks) == 0
     car = [Driver(straight(0, 0))]
     assert tracker.add(*view(car, 0.1, pose()), 0.1, pose()).tracks.tolist() == [1]
     assert len(tracker.add(*nothing, 0.2, pose()).tracks) == len(tracker.add(*nothing, 0.3, None).tracks) == 0
     assert tracker.add(*view(car, 0.4, pose()), 0.4, pose()).tracks.tolist() == [1]
-    assert tracker.finish().frame.tolist() == [1, 4]
+    logbook.add(0, *nothing, 0.0, pose())
+    assert len(logbook.table()) == 0 and tracker.begun == 1
 
 
 def test_a_volume_gets_the_ids_of_the_log() -> None:
@@ -215,6 +220,25 @@ def test_two_thousand_objects() -> None:
     assert len(set(known.values())) == len(known)
 
 
+@pytest.mark.parametrize("start", [3, 11, 30])
+def test_who_is_told_the_frames_before_goes_on_as_who_has_seen_all(start: int) -> None:
+    drivers = [
+        *(Driver(straight(-8 + 4.8 * n, -5.0), hidden=lambda t, n=n: n % 2 and 0.8 < t < 1.9) for n in range(4)),
+        Driver(straight(-14, 0, 8.0)),
+        Driver(straight(-20, 3.5, 5.0), hidden=lambda t: t < 1.5),
+        Driver(straight(0, 0, 0.0, 1.2), label=lambda t: TRUCK if t < 1 else CAR),
+    ]
+    frames = [(*view(drivers, t, turning(t)), t, None if n == 9 else turning(t)) for n, t in enumerate(tenths(4))]
+    whole = Tracker(GRID, KINDS, memory=8)
+    expected = [whole.add(*frame) for frame in frames[:start]]
+    late = Tracker(GRID, KINDS, memory=8, first_frame=max(0, start - 8), begun=whole.begun)
+    for (instance, *rest), tracks in list(zip(frames, expected, strict=False))[max(0, start - 8) : start]:
+        late.recall(tracks.applied(instance), *rest)
+    for frame in frames[start:]:
+        np.testing.assert_array_equal(late.add(*frame).tracks, whole.add(*frame).tracks)
+    assert late.begun == whole.begun
+
+
 def test_only_live_tracks_are_kept() -> None:
     tracker = Tracker(GRID, KINDS, bridge=0.5)
     for frame in range(40):
@@ -222,7 +246,7 @@ def test_only_live_tracks_are_kept() -> None:
         drivers = [Driver(straight(-15 + 10 * (frame % 4), -9 + 6 * (frame // 4 % 4)))]
         tracker.add(*view(drivers, frame / 10, pose()), frame / 10, pose())
         assert len(tracker._live) <= 6
-    assert len(tracker.finish()) == 40
+    assert tracker.begun == 40
 
 
 @pytest.mark.parametrize("time", [1.0, 0.5, float("nan"), float("inf")])
