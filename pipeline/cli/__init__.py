@@ -18,6 +18,7 @@ from pipeline.cli.replay import replay
 from pipeline.cli.run import run
 from pipeline.cli.simulate import simulate
 from pipeline.cli.status import status
+from pipeline.cli.tracks import tracks
 from pipeline.cli.train import app as train_app
 from pipeline.cli.versions import app as versions_app
 from pipeline.cli.view import view
@@ -40,6 +41,7 @@ app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
 app.command()(calibrate)
 app.command()(export)
+app.command()(tracks)
 app.command("map")(map_)
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")

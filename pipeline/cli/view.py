@@ -15,11 +15,12 @@ def view(
     frame: Annotated[
         str | None, typer.Option("--frame", help="The frame's name; the middle one when not given.")
     ] = None,
+    objects: Annotated[bool, typer.Option("--objects", help="A colour for each object instead of each class.")] = False,
 ) -> None:
     """Draw labels from above, one panel per version: the car looks up."""
     import numpy as np
 
-    from pipeline.report.birds_eye import birds_eye, panels
+    from pipeline.report.birds_eye import birds_eye, objects_from_above, panels
     from pipeline.versions import open_version
     from schemas.errors import StoreError
 
@@ -34,7 +35,11 @@ def view(
             raise StoreError(
                 f"version {version.name} has no frame {frame!r} in log {log}; it has e.g. {', '.join(names[:3])}"
             )
-        images.append(birds_eye(found.load("semantics").astype(np.uint8), version.space.taxonomy))
+        semantics, taxonomy = found.load("semantics").astype(np.uint8), version.space.taxonomy
+        if objects:
+            images.append(objects_from_above(found.load("instance").astype(np.uint16), semantics, taxonomy))
+        else:
+            images.append(birds_eye(semantics, taxonomy))
     titles = [f"{version.name}: {log} {frame}" for version in opened]
     panels(images, titles, opened[0].space.taxonomy, out)
     typer.echo(f"wrote {out}")

@@ -36,6 +36,26 @@ def birds_eye(semantics: NDArray[np.uint8], taxonomy: Taxonomy, scored: NDArray[
     return _from_above(image)
 
 
+def objects_from_above(
+    instance: NDArray[np.integer[Any]], semantics: NDArray[np.uint8], taxonomy: Taxonomy
+) -> Image.Image:
+    """The objects of ``instance`` [x, y, z], a colour each, over the faint picture of ``semantics`` [x, y, z].
+
+    Things that belong to no object stay as bright as they are.
+    """
+    seen = instance.max(axis=2)
+    image = np.asarray(birds_eye(semantics, taxonomy))[::-1, ::-1].astype(np.float64)
+    things = np.isin(semantics, [entry.id for entry in taxonomy.classes if entry.thing]).any(axis=2)
+    image[~things] = 0.35 * image[~things] + 0.65 * np.array(_BACKGROUND)
+    ids = np.unique(seen[seen > 0])
+    # Steps of the golden ratio around the wheel: neighbours in number are far apart in hue.
+    hues = ids * 0.618034 % 1
+    wheel = np.abs((hues[:, None] * 6 - np.array([3.0, 2.0, 4.0])) * np.array([1, -1, -1]) + 0.0)
+    colours = np.clip(np.stack([wheel[:, 0] - 1, 2 - wheel[:, 1], 2 - wheel[:, 2]], axis=1), 0.15, 1) * 255
+    image[seen > 0] = colours[np.searchsorted(ids, seen[seen > 0])]
+    return _from_above(image)
+
+
 def difference(
     a: NDArray[np.uint8], truth: NDArray[np.uint8], scored: NDArray[np.bool_], taxonomy: Taxonomy
 ) -> Image.Image:

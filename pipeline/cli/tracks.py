@@ -1,0 +1,36 @@
+"""``occlabel tracks``: where the objects of a version were, and how they moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ReaderName
+
+
+def tracks(
+    version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version with tracked instances.")],
+    logs: Annotated[Path, typer.Option("--logs", help="Root of the drive logs that were labelled.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write: LOG.parquet for every log.")],
+    reader: ReaderName = None,
+) -> None:
+    """Write the trajectories of a version's objects, a table a log.
+
+    One row per object and frame: track (the instance id), frame, time [s], x y z [m] of the centroid and vx vy vz [m/s]
+    in the world, cut (reaches the border of the grid), moving (ever moved), class.
+    """
+    import numpy as np
+    from rich.console import Console
+
+    from pipeline.trajectories import write_trajectories
+    from pipeline.versions import open_version
+    from stages.ingest.recognise import open_logs
+
+    with Console(stderr=True).status("") as status:
+        tables = write_trajectories(open_version(version), open_logs(logs, reader), out, status.update)
+    for log, table in tables.items():
+        objects, first = np.unique(table.track, return_index=True)
+        moving = int(table.moving[first].sum())
+        typer.echo(f"{out / log}.parquet: {len(objects)} objects, {moving} of them move, {len(table)} rows")

@@ -1,0 +1,84 @@
+"""Objects as a user meets them: found, tracked through a log, tabulated, drawn."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from command import occlabel
+
+from pipeline.simulate import simulate_logs
+from pipeline.versions import open_version
+
+pytestmark = pytest.mark.slow
+
+RECIPE = """
+grid: occ3d
+taxonomy: occ3d
+clip_frames: 4
+completion: {kind: lmscnet}
+voting: {kind: registration}
+instances: {kind: components}
+tracking: {kind: association}
+"""
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("instances") / "logs"
+    simulate_logs("nuscenes", root, logs=1, frames=9, seed=81, image_scale=None, rate=2.0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(logs: Path) -> Path:
+    recipe, store = logs.parent / "recipe.yaml", logs.parent / "store"
+    recipe.write_text(RECIPE)
+    arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
+    report = json.loads(occlabel("run", recipe, *arguments, "--version", "objects").stdout)
+    slots = [stage["slot"] for stage in report["run"]["stages"]]
+    assert slots == ["completion", "voting", "instances", "tracking"]
+    without = occlabel("run", recipe, *arguments, "--version", "labels", "--skip", "instances", "--skip", "tracking")
+    assert json.loads(without.stdout)["run"] is None, "labels alone are there already"
+    return store
+
+
+def test_ids_are_of_things_and_hold_through_the_clips(store: Path) -> None:
+    version = open_version(f"{store}@objects")
+    things = [entry.id for entry in version.space.taxonomy.classes if entry.thing]
+    begun, seen = 0, set()
+    for frame in version.frames():
+        instance, semantics = frame.load("instance"), frame.load("semantics")
+        assert np.isin(semantics[instance > 0], things).all()
+        ids = set(np.unique(instance[instance > 0]).tolist())
+        now = int(frame.load("tracks"))
+        assert max(ids, default=0) <= now
+        assert {id_ for id_ in ids if id_ > begun}.isdisjoint(seen)
+        begun, seen = now, seen | ids
+    assert len(seen) == begun > 3
+    assert not version.verify()
+
+
+def test_trajectories_are_tables_of_the_logs_that_were_labelled(logs: Path, store: Path) -> None:
+    out = logs.parent / "tracks"
+    told = occlabel("tracks", f"{store}@objects", "--logs", logs, "--out", out).stdout
+    (path,) = out.glob("*.parquet")
+    table = pq.read_table(path).to_pydict()
+    assert f"{len(set(table['track']))} objects" in told
+    longest = max(set(table["track"]), key=table["track"].count)
+    assert table["track"].count(longest) >= 4, "something is in sight for two seconds"
+    assert "no ids that hold over time" in occlabel(
+        "tracks", f"{store}@labels", "--logs", logs, "--out", out, code=1
+    ).stderr  # fmt: skip
+
+
+def test_objects_can_be_drawn(logs: Path, store: Path) -> None:
+    occlabel("view", f"{store}@objects", "--objects", "--out", logs.parent / "objects.png")
+    assert (logs.parent / "objects.png").stat().st_size > 5000
+
+
+def test_tracking_without_instances_is_a_sentence(logs: Path, store: Path) -> None:
+    arguments = ("--logs", logs, "--store", store, "--skip", "instances")
+    told = occlabel("plan", logs.parent / "recipe.yaml", *arguments, code=1).stderr
+    assert "there are no instances to track" in told
