@@ -1,8 +1,8 @@
 """Whose voxel it is: instances of semantic voxels, from annotated boxes.
 
 Data sets annotate voxels with classes and objects with boxes. A voxel whose centre lies in a box of its own class
-belongs to that object; where boxes overlap, to the first of them. Boxes are drawn tightly and voxels are coarse, so that
-boxes may be enlarged (OffsetOcc: 0.3 m on every side) and what is left over may go to the nearest box of its class
+belongs to that object; where boxes overlap, to the first of them. Boxes are drawn tightly and voxels are coarse, so
+boxes may be enlarged (OffsetOcc: 0.3 m on every side), and what is left over may go to the nearest box of its class
 (SparseOcc: within 0.8 m).
 """
 
