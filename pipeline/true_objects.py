@@ -20,7 +20,8 @@ from stages.ingest.categories import OCC3D_CLASS
 from stages.ingest.recognise import open_logs
 
 LEFTOVERS = 0.8
-"""Voxels so near a box of their class [m] are the object's, as in SparseOcc: boxes are tight and voxels coarse."""
+"""Voxels so near a box of their class [m] are the object's, as in SparseOcc. In the town, whose objects are known, that
+names 99.6% of the thing voxels rightly; boxes enlarged by 0.3 m as in OffsetOcc name 97.9%, as neighbours touch."""
 
 
 class TrueObjects:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from schemas.drive_log import Box
-from schemas.geometry import yaw_rotation
+from schemas.geometry import inverse, yaw_rotation
 from schemas.grid import GRIDS, Grid
-from schemas.taxonomy import UNKNOWN
+from schemas.taxonomy import TAXONOMIES, UNKNOWN
 from stages.evaluation.panoptic_truth import owners
+from stages.ingest.town.kinds import KINDS
+from stages.ingest.town.rigs import kitti_rig
+from stages.ingest.town.town import drive
 
 SMALL = Grid(origin=(-4, -4, -1), voxel_size=0.5, shape=(16, 16, 8), frame="ego")
 CAR, BUS = 4, 3
@@ -86,3 +89,18 @@ def test_boxes_without_size_or_pose_or_class_take_nothing() -> None:
     boxes = [box((0, 0, 0), (0, 1, 1)), box((0, 0, 0), (0, 0, 0)), lost, box((0, 0, 0), (1, 1, 1))]
     found = owners(semantics, SMALL, np.eye(4), boxes, [CAR, CAR, CAR, UNKNOWN], enlarged=0.3, leftovers=0.8)
     assert (found == -1).all()
+
+
+def test_boxes_of_a_town_find_its_objects() -> None:
+    rig = kitti_rig(0.2)
+    frame = next(drive(3, "val", rig, 1, images=False, truth=True))
+    classes = TAXONOMIES["semantickitti"].from_raw[[0, *(kind.kitti for kind in KINDS)]]
+    semantics = classes[frame.truth.kinds]
+    boxes = [Box("", "", b.world_from_box, b.size, 0) for b in frame.boxes]
+    grid_from_world = inverse(frame.world_from_ego @ rig.lidar.ego_from_lidar)
+    of_boxes = [int(classes[b.kind]) for b in frame.boxes]
+    found = owners(semantics, rig.grid, grid_from_world, boxes, of_boxes, leftovers=0.8)
+    objects = np.array([0, *(b.object_id for b in frame.boxes)])[found + 1]
+    things = (semantics > 0) & (semantics < 9) & frame.truth.seen_ever
+    assert things.sum() > 1000
+    assert (objects == frame.truth.objects)[things].mean() > 0.99
