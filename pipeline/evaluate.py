@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.benchmark import BENCHMARKS, Benchmark, Format
+from pipeline.panoptic import PanopticEvaluation, at_instances
 from pipeline.predictions import Predictions, Version, open_predictions
 from pipeline.versions import PublishedVersion
 from schemas.drive_log import Frame, LogReader
@@ -39,6 +40,8 @@ class Evaluation:
     """Of trivial rules, at points only."""
     reliability: Reliability | None = None
     """Of the confidence at voxels, where the labels have one."""
+    panoptic: PanopticEvaluation | None = None
+    """Of the instances at voxels, where the labels have them and the logs have boxes."""
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -51,6 +54,7 @@ class Evaluation:
                 if self.reliability
                 else {}
             ),
+            **({"panoptic": self.panoptic.facts()} if self.panoptic else {}),
             **({"baselines": {k: v.facts() for k, v in self.baselines.items()}} if self.baselines else {}),
         }
 
@@ -89,8 +93,10 @@ def at_voxels(
     classes = len(benchmark.taxonomy.classes)
     counts = {name: np.zeros((classes, classes), np.int64) for name in benchmark.grid.ranges}
     reliability = None
+    named = {}
     for log in pairing.logs:
-        for name in pairing.predicted(log, list(files[log])):
+        named[log] = pairing.predicted(log, list(files[log]))
+        for name in named[log]:
             true, scored = benchmark.read_truth(files[log][name])
             labels, where = predictions.load(log, name), predictions.where(log, name)
             for range_, box in benchmark.grid.ranges.items():
@@ -101,7 +107,8 @@ def at_voxels(
                 reliability.add(confidence, labels == true, scored)
     pairing.refuse_nothing()
     scores = {name: benchmark.score(count, benchmark.taxonomy) for name, count in counts.items()}
-    return Evaluation(scores, pairing.frames, pairing.missing, reliability=reliability)
+    panoptic = at_instances(predictions, truth, benchmark, named)
+    return Evaluation(scores, pairing.frames, pairing.missing, reliability=reliability, panoptic=panoptic)
 
 
 def at_labelled_points(

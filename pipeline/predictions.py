@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.benchmark import Benchmark
 from pipeline.versions import PublishedFrame, PublishedVersion, open_version
-from schemas.errors import BadPredictions
+from schemas.errors import BadPredictions, StoreError
 from schemas.formats import occ3d, semantickitti
 from schemas.grid import Grid
 from schemas.taxonomy import UNKNOWN
@@ -31,6 +31,11 @@ class Predictions(Protocol):
 
     def confidence(self, log: str, name: str) -> NDArray[np.uint8] | None:
         """How sure each label is, 0..255 [x, y, z]; None where nobody says."""
+
+    def has_instance(self, log: str, name: str) -> bool: ...
+
+    def instance(self, log: str, name: str) -> NDArray[np.uint16]:
+        """Ids of objects [x, y, z], 0 for none. Raises StoreError when there are none; see ``has_instance``."""
 
     def where(self, log: str, name: str) -> str:
         """What a sentence about this volume calls it."""
@@ -91,6 +96,12 @@ class Folder:
     def confidence(self, log: str, name: str) -> None:
         return None
 
+    def has_instance(self, log: str, name: str) -> bool:
+        return False
+
+    def instance(self, log: str, name: str) -> NDArray[np.uint16]:
+        raise StoreError(f"{self.where(log, name)} has no instances: files of predictions hold classes only")
+
 
 @dataclass(frozen=True)
 class Version:
@@ -120,6 +131,12 @@ class Version:
 
     def confidence(self, log: str, name: str) -> NDArray[np.uint8]:
         return self._frames[log, name].load("confidence").astype(np.uint8, copy=False)
+
+    def has_instance(self, log: str, name: str) -> bool:
+        return self._frames[log, name].holds("instance")
+
+    def instance(self, log: str, name: str) -> NDArray[np.uint16]:
+        return self._frames[log, name].load("instance").astype(np.uint16, copy=False)
 
 
 def refuse_other_space(version: PublishedVersion, benchmark: Benchmark) -> None:

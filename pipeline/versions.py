@@ -42,11 +42,14 @@ class PublishedFrame:
     def name(self) -> str:
         return self.row.name
 
+    def holds(self, array: str) -> bool:
+        return array in self.row.digests
+
     def load(self, array: str) -> NDArray[np.generic]:
         """``array`` over the grid, [x, y, z]. Raises StoreError when the version has no such array."""
         from workers.artifact import Artifact
 
-        if array not in self.row.digests:
+        if not self.holds(array):
             raise StoreError(f"the version has no array {array!r}, only {', '.join(sorted(self.row.digests))}")
         artifact = Artifact(self.store, *self.row.source(array), self.row.log)
         return artifact.read(array, self.row.index, self.row.index + 1)[0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +16,7 @@ from schemas.errors import OcclabelError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from pipeline.panoptic import PanopticEvaluation
     from stages.evaluation.reliability import Reliability
     from stages.evaluation.scores import Scores
 
@@ -44,7 +47,8 @@ def evaluate(
 
     Folders of predictions: sequences/XX/predictions/NNNNNN.label (semantickitti); TOKEN.npz or
     SCENE/TOKEN/labels.npz (occ3d). A map is scored against the truth of all frames of its logs, placed in their world:
-    give the root of the logs, which has the poses.
+    give the root of the logs, which has the poses. A version with instances is also scored by panoptic quality, STQ and
+    id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any.
     """
     from rich.console import Console
 
@@ -70,6 +74,10 @@ def evaluate(
             f"confidence is off by {100 * evaluation.reliability.error():.1f} points on average over the scored voxels "
             "(expected calibration error, 15 bins)"
         )
+    if evaluation.panoptic:
+        console.print(panoptic_table(evaluation.panoptic))
+        for sentence in _panoptic_sentences(evaluation.panoptic):
+            console.print(sentence)
     if diagram is not None:
         _draw(evaluation.reliability, labels, diagram)
         console.print(f"wrote {diagram}")
@@ -131,6 +139,43 @@ def score_table(columns: dict[str, Scores]) -> Table:
     for name in facts[0]["per_class"]:
         table.add_row(name, *(_percent(fact["per_class"][name]) for fact in facts))
     return table
+
+
+def panoptic_table(found: PanopticEvaluation) -> Table:
+    """Percent; PQ, SQ and RQ of voxels: the means first, then the classes that are anywhere."""
+    from rich.table import Table
+
+    table = Table("", "PQ", "SQ", "RQ")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    facts = found.quality.facts(found.names)
+    for name in ("all", "things", "stuff"):
+        table.add_row(name, *(_percent(facts[name][measure]) for measure in ("pq", "sq", "rq")))
+    table.add_row("PQ-dagger", _percent(facts["pq_dagger"]))
+    table.add_section()
+    for name, quality in facts["per_class"].items():
+        if quality["pq"] is not None:
+            table.add_row(name, *(_percent(quality[measure]) for measure in ("pq", "sq", "rq")))
+    return table
+
+
+def _panoptic_sentences(found: PanopticEvaluation) -> Iterator[str]:
+    tracking = found.tracking.facts()
+    switches = tracking["id_switches_per_100_object_frames"]
+    yield (
+        f"instances of {found.frames} frames: STQ {_percent(tracking['stq'])} (AQ {_percent(tracking['aq'])}, SQ "
+        f"{_percent(tracking['sq'])}), {'-' if switches is None else f'{switches:.2f}'} id switches per 100 "
+        f"object-frames, {_percent(tracking['objects_matched'])} % of them matched"
+    )
+    if found.rays is not None:
+        rays = found.rays
+        for name, mean, at in (("RayIoU", rays.ray_iou, rays.ray_iou_at), ("RayPQ", rays.ray_pq, rays.ray_pq_at)):
+            near = ", ".join(f"{_percent(_number(value))} at {metres:g} m" for metres, value in at.items())
+            yield f"{name} {_percent(_number(mean))} ({near})"
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _percent(value: float | None) -> str:

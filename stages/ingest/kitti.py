@@ -2,7 +2,7 @@
 
 The ego frame is the LiDAR frame. ``calib.txt`` holds the rectified projections P0..P3 and ``Tr`` (camera 0 from LiDAR);
 ``poses.txt`` (or ``poses/XX.txt``) is camera 0 in the world of the first camera 0, so a LiDAR pose is
-``inv(Tr) @ pose @ Tr``.
+``inv(Tr) @ pose @ Tr``. SemanticKITTI has no boxes; where ``boxes.txt`` lies beside them, it has.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pykitti.utils import read_calib_file
 
-from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
-from schemas.errors import BadLog
+from schemas.drive_log import Box, Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
+from schemas.errors import BadLog, DamagedFile
 from schemas.formats import semantickitti
 from schemas.geometry import Matrix, inverse, rigid
 from schemas.taxonomy import UNKNOWN, taxonomy_preset
 from stages.ingest.digest import LogDigest
 from stages.ingest.images import SUFFIXES, check_image, read_image
+from stages.ingest.kitti_boxes import read_boxes
 from stages.ingest.numbered import (
     CameraTrack,
     Files,
@@ -131,7 +132,7 @@ def _drive_log(root: Path, log_id: str) -> DriveLog:
                 tracks.append(CameraTrack(name, files, *calibration.cameras[name]))
             elif files:
                 warnings.append(f"calib.txt has no {CAMERAS[name]}; the log goes on without {name}")
-    frames = assemble(names, times.tolist(), poses, scans, tracks, _truth(folder))
+    frames = assemble(names, times.tolist(), poses, scans, tracks, _truth(folder, warnings))
     return DriveLog(log_id, digest.hexdigest(), frames, tuple(warnings))
 
 
@@ -236,11 +237,20 @@ def _rows(content: bytes, columns: int, names: list[str]) -> NDArray[np.float64]
     return result
 
 
-def _truth(folder: Path) -> dict[str, Truth]:
+def _truth(folder: Path, warnings: list[str]) -> dict[str, Truth]:
     labels = numbered(folder / "labels", (".label",))
     voxels = numbered(folder / "voxels", (".label",))
+    boxes: dict[str, list[Box]] = {}
+    if (folder / "boxes.txt").is_file():
+        try:
+            boxes = read_boxes(folder / "boxes.txt")
+        except DamagedFile as error:
+            warnings.append(f"{error}; the log goes on without boxes")
 
     def path(files: Files, name: str) -> Path | None:
         return Path(files[name].path) if name in files else None
 
-    return {name: Truth(path(voxels, name), path(labels, name)) for name in {*labels, *voxels}}
+    return {
+        name: Truth(path(voxels, name), path(labels, name), tuple(boxes.get(name, ())))
+        for name in {*labels, *voxels, *boxes}
+    }

@@ -149,9 +149,14 @@ class MadeUpFrame:
     log: str
     name: str
     semantics: np.ndarray
+    instance: np.ndarray | None = None
+
+    def holds(self, array: str) -> bool:
+        return array != "instance" or self.instance is not None
 
     def load(self, array: str) -> np.ndarray:
-        return {"semantics": self.semantics, "confidence": np.full_like(self.semantics, 255)}[array]
+        sure = np.full_like(self.semantics, 255)
+        return {"semantics": self.semantics, "confidence": sure, "instance": self.instance}[array]
 
 
 @dataclass

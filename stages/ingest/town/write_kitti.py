@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from schemas.drive_log import Box
 from schemas.errors import OcclabelError
 from schemas.formats import semantickitti
 from schemas.geometry import Matrix, inverse
+from schemas.taxonomy import UNKNOWN, taxonomy_preset
+from stages.ingest.kitti_boxes import write_boxes
 from stages.ingest.town.kinds import FREE, KINDS
-from stages.ingest.town.recording import Rig, TownFrame, TownScan, TownTruth
+from stages.ingest.town.recording import Rig, TownBox, TownFrame, TownScan, TownTruth
 
 FOLDERS = ("image_2", "image_3")
 """Folders of the rig's first and second camera."""
@@ -30,7 +33,8 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
     """Writes ``out/sequences/<log_id>``; it appears whole or not at all. An existing sequence is replaced.
 
     The first camera becomes ``image_2``. Voxel ``.label`` files hold the true kind everywhere, as the official ones
-    do; ``.invalid`` says which voxels no scan of the log has seen.
+    do; ``.invalid`` says which voxels no scan of the log has seen. ``boxes.txt``, which SemanticKITTI has not, holds
+    the boxes of its thing classes.
     Raises OcclabelError when the rig's cameras are not rectified to each other.
     """
     final = out / "sequences" / log_id
@@ -40,6 +44,7 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
     projections, camera0_from_lidar = _calibration(rig)
     times: list[float] = []
     world_from_lidar: list[Matrix] = []
+    boxes: list[tuple[str, TownBox]] = []
     for index, frame in enumerate(frames):
         name = f"{index:06d}"
         _write_scan(folder, name, frame.scan)
@@ -49,6 +54,7 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
                 pixels.save(_in(folder, kind) / f"{name}.png", format="PNG")
         if frame.truth is not None:
             _write_voxels(_in(folder, "voxels"), name, frame.truth)
+        boxes += [(name, box) for box in frame.boxes]
         times.append(frame.time)
         world_from_lidar.append(frame.world_from_ego @ rig.lidar.ego_from_lidar)
     first_from_world = inverse(world_from_lidar[0])
@@ -58,6 +64,7 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
     (folder / "calib.txt").write_text("".join(f"{name}: {_numbers(matrix)}\n" for name, matrix in matrices.items()))
     (folder / "poses.txt").write_text("".join(f"{_numbers(pose[:3])}\n" for pose in poses))
     (folder / "times.txt").write_text("".join(f"{time - times[0]:.6e}\n" for time in times))
+    write_boxes(folder / "boxes.txt", _things(boxes, first_from_world))
     shutil.rmtree(final, ignore_errors=True)
     folder.rename(final)
 
@@ -65,6 +72,16 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
 def _in(folder: Path, name: str) -> Path:
     (folder / name).mkdir(exist_ok=True)
     return folder / name
+
+
+def _things(boxes: list[tuple[str, TownBox]], first_from_world: Matrix) -> Iterator[tuple[str, Box]]:
+    """The boxes of thing classes, in the world of the first LiDAR frame."""
+    taxonomy = taxonomy_preset("semantickitti")
+    for frame, box in boxes:
+        class_id = taxonomy.from_raw[KINDS[box.kind - 1].kitti]
+        if class_id != UNKNOWN and taxonomy.classes[class_id].thing:
+            pose = first_from_world @ box.world_from_box
+            yield frame, Box(str(box.object_id), taxonomy.names[class_id], pose, box.size, box.lidar_points)
 
 
 def _numbers(matrix: Matrix) -> str:

@@ -189,3 +189,16 @@ def test_rules_of_voxels_follow_the_taxonomy() -> None:
     rules = voxels(TAXONOMIES["occ3d"])
     assert rules.things == (2, 3, 4, 5, 6, 7, 9, 10)
     assert 17 not in rules.classes and len(rules.classes) == 17
+
+
+def test_a_scene_of_two_thousand_objects() -> None:
+    # Columns of 4 x 4 x 8 voxels on a grid of 200 x 200 x 16; the prediction gives every second one to its neighbour.
+    x, y, z = np.indices((200, 200, 16))
+    instance = np.where(z < 8, (x // 4) * 40 + y // 5 + 70_000, 0)
+    semantics = np.where(z < 8, 1, 0).astype(np.uint8)
+    merged = np.where(z < 8, (x // 8) * 40 + y // 5, 0)
+    counts = PanopticCounts(SMALL, 5)
+    counts.add(Labels(semantics, 4_000_000_000 - instance), Labels(semantics, instance))
+    assert (counts.matches[1], counts.false[1], counts.missed[1]) == (2000, 0, 0)
+    counts.add(Labels(semantics, merged), Labels(semantics, instance))
+    assert (counts.matches[1], counts.false[1], counts.missed[1]) == (2000, 1000, 2000)

@@ -75,6 +75,33 @@ def test_point_truth_is_what_was_recorded(written) -> None:
     assert set(np.unique(truth.semantics).tolist()) == {1, 6, 9, UNKNOWN}
 
 
+def test_boxes_come_back_in_the_world_of_the_log(written) -> None:
+    _, rig, frames, log = written
+    first_from_world = inverse(frames[0].world_from_ego @ rig.lidar.ego_from_lidar)
+    for frame, recorded in zip(log.frames, frames, strict=True):
+        car, person = frame.truth.boxes
+        assert (car.instance, car.category, car.size, car.lidar_points) == ("7", "car", (4.2, 1.8, 1.5), 11)
+        assert (person.instance, person.category) == ("9", "person")
+        for box, expected in zip((car, person), recorded.boxes, strict=True):
+            np.testing.assert_allclose(box.world_from_box, first_from_world @ expected.world_from_box, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [("000000 7 car 4 2", "5 fields, expected 19"), (" ".join(["000000 7 car 4 2 1 -1", *["2"] * 12]), "not a rigid"),
+     (" ".join(["000000 7 car 4 2 wide -1", *["0"] * 12]), "could not convert")],
+)  # fmt: skip
+def test_a_log_with_broken_boxes_goes_on_without(written, tmp_path: Path, line: str, complaint: str) -> None:
+    _, rig, frames, _ = written
+    write_kitti("04", iter(frames), rig, tmp_path)
+    path = tmp_path / "sequences/04/boxes.txt"
+    path.write_text(path.read_text() + line + "\n")
+    log = next(KittiReader(tmp_path).logs())
+    (warning,) = log.warnings
+    assert "boxes.txt, line 7, is no box" in warning and complaint in warning
+    assert not any(frame.truth.boxes for frame in log.frames)
+
+
 def test_pykitti_reads_the_same(written) -> None:
     root, rig, frames, log = written
     (root / "poses").mkdir(exist_ok=True)
