@@ -3,8 +3,9 @@
 The array ``data`` holds one uint16 a point: challenge class x 1000 + instance (facts of the format:
 nuscenes-devkit, ``eval/panoptic``). Classes 1 to 16 of the challenge are those of Occ3D; "others", free and UNKNOWN
 become 0, which the challenge ignores. Classes 1 to 10 are its things, barriers and cones among them; all else has the
-instance 0, and so have things that belong to no object, which the challenge takes for one more. Ids of a log are numbered anew from 1, class by class and for the whole scene, and a scene with more than
-999 objects of one class is refused.
+instance 0, and so have things that belong to no object, which the challenge takes for one more. Ids of a log are
+numbered anew from 1, class by class and for the whole scene, and a scene with more than 999 objects of one class is
+refused.
 """
 
 from __future__ import annotations

@@ -142,7 +142,8 @@ class Tracker:
         owner: list[_Track | None] = [None] * len(objects)
         if self._live:
             groups = self._kinds.group[objects.classes]
-            pairs = candidates(self._expected(time), objects, places, groups, pose, self._grid)
+            reaches = self._kinds.fastest[objects.classes] * (time - self._time)
+            pairs = candidates(self._expected(time), objects, places, groups, reaches, pose, self._grid)
             for track, object_ in zip(*best_matching(*pairs), strict=True):
                 owner[object_] = self._live[track]
         result = []
@@ -170,7 +171,8 @@ class Tracker:
         points = centres[owners] + np.concatenate([track.offsets for track in self._live])
         groups = self._kinds.group[[track.class_id for track in self._live]]
         cut = np.array([track.cut[-1] for track in self._live])
-        return Expected(centres, points, owners, np.array(gates), groups, cut)
+        fresh = np.array([len(track.times) == 1 for track in self._live])
+        return Expected(centres, points, owners, np.array(gates), groups, cut, fresh)
 
     def _see(
         self, tracks: list[_Track], objects: Objects, places: NDArray[np.float64], pose: Matrix, time: float
