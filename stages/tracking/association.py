@@ -102,6 +102,7 @@ class Tracker:
         self._grid, self._kinds, self._bridge, self._drift, self._memory = grid, kinds, bridge, drift, memory
         self._frame = first_frame
         self._time = -np.inf
+        self._passed = np.inf  # since the frame before
         self._placed = -1  # the last frame with a pose
         self._live: list[_Track] = []
         self.begun = begun
@@ -159,7 +160,7 @@ class Tracker:
                 "only through times that grow: sort the frames or repair their times"
             )
         pose = None if world_from_grid is None else rigid(world_from_grid, f"frame {frame}: pose")
-        self._frame, self._time = frame + 1, time
+        self._frame, self._passed, self._time = frame + 1, time - self._time, time
         if pose is None:
             return None
         for track in self._live:
@@ -179,7 +180,8 @@ class Tracker:
         owner: list[_Track | None] = [None] * len(objects)
         if self._live:
             groups = self._kinds.group[objects.classes]
-            pairs = candidates(self._expected(time), objects, places, groups, pose, self._grid)
+            reaches = self._kinds.fastest[objects.classes] * self._passed
+            pairs = candidates(self._expected(time), objects, places, groups, reaches, pose, self._grid)
             for track, object_ in zip(*best_matching(*pairs), strict=True):
                 owner[object_] = self._live[track]
         result = []
@@ -210,7 +212,8 @@ class Tracker:
         points = centres[owners] + np.concatenate([track.offsets for track in self._live])
         groups = self._kinds.group[[track.class_id for track in self._live]]
         cut = np.array([track.last.cut for track in self._live])
-        return Expected(centres, points, owners, np.array(gates), groups, cut)
+        fresh = np.array([len(track.sights) == 1 for track in self._live])
+        return Expected(centres, points, owners, np.array(gates), groups, cut, fresh)
 
     def _see(
         self, tracks: list[_Track], objects: Objects, places: NDArray[np.float64], pose: Matrix, time: float

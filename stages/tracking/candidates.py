@@ -17,6 +17,12 @@ _LEAST_RATIO = 1 / 3
 """Of the voxel counts, where only nearness speaks for a pair: what is three times as big is something else."""
 _NEARNESS = 0.5
 """What standing exactly where it was expected is worth, in IoU. It decides where nothing overlaps."""
+_AT_BORDER = 0.4
+"""What a pair at the border of the grid is worth, of one in its middle: there, objects come and go, and nothing has to
+be explained. Otherwise a car that leaves would be paired with the next one behind, and so on to the one that enters."""
+_SIDEWAYS = 3.0
+"""How much longer than a metre ahead a metre sideways counts for what is longer than it is wide."""
+_LONG = 2.0  # ratio of the variances along and across: 1.4 times as long as wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Expected:
     """[n]: only objects of the same group fit."""
     cut: NDArray[np.bool_]
     """[n]: whether the border of the grid cut it when it was last seen."""
+    fresh: NDArray[np.bool_]
+    """[n]: whether it has been seen only once, and may go anywhere."""
 
 
 def candidates(
@@ -42,25 +50,34 @@ def candidates(
     objects: Objects,
     places: NDArray[np.float64],
     groups: NDArray[np.int64],
+    reaches: NDArray[np.float64],
     world_from_grid: Matrix,
     grid: Grid,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Pairs of a track and an object that fit: rows [k] of each, and their scores [k], above 0.
 
-    places [n, 3] and groups [n] are the objects' centroids in the world and their groups. A pair fits if both are of
-    one group and either their voxels overlap or the centroid lies within the gate and the sizes are alike. The score
-    is IoU + 0.5 (1 - distance / gate) (smaller / larger voxel count), without the second term beyond the gate. Of a
-    track that leaves the grid, only what is still in it is compared; the size of what is cut is not held against it.
+    places [n, 3], groups [n] and reaches [n] are the objects' centroids in the world, their groups, and how far [m]
+    they can have come since the last frame. A pair fits if both are of one group and either their voxels overlap, or
+    they are near and alike in size. The score is IoU + 0.5 nearness (smaller / larger voxel count), nearness being
+    (stays + stayed) / 2 - distance / gate where that is above 0. ``stays`` and ``stayed`` fall from 1 to 0.4 for
+    tracks within their gate, and objects within their reach, of the border. For a track seen once, what is off its
+    long axis counts as three times as far. Of a track that leaves the grid only what is still in it is compared, and
+    the size of what the border cuts is not held against it.
     """
-    overlapping, ious, seen, centres = _overlaps(expected, objects, inverse(world_from_grid), grid)
+    grid_from_world = inverse(world_from_grid)
+    overlapping, ious, seen, centres = _overlaps(expected, objects, grid_from_world, grid)
     near = _within(places, centres, expected.gates)
     keys = np.union1d(overlapping, near)
     track, object_ = keys // max(len(objects), 1), keys % max(len(objects), 1)
     iou = np.zeros(len(keys))
     iou[np.searchsorted(keys, overlapping)] = ious
-    distance = np.linalg.norm(centres[track] - places[object_], axis=1)
-    gate = expected.gates[track]
-    nearness = np.where(distance < gate, 1 - distance / np.where(gate > 0, gate, 1), 0)
+    away = places[object_] - centres[track]
+    sideways = (away[:, :2] * _across(expected)[track]).sum(axis=1)
+    distance = np.sqrt((away**2).sum(axis=1) + (_SIDEWAYS**2 - 1) * sideways**2)
+    gate = np.maximum(expected.gates, 1e-9)
+    stays = _inner(transform_points(grid_from_world, expected.places), gate, grid)[track]
+    stayed = _inner(objects.centroids, np.maximum(reaches, 1e-9), grid)[object_]
+    nearness = np.maximum((stays + stayed) / 2 - distance / gate[track], 0)
     sizes = seen[track], objects.voxels[object_]
     ratio = np.minimum(*sizes) / np.maximum(*sizes)
     ratio[expected.cut[track] | objects.cut(grid)[object_]] = 1
@@ -68,6 +85,30 @@ def candidates(
     fits &= (iou >= _LEAST_OVERLAP) | ((nearness > 0) & (ratio >= _LEAST_RATIO))
     score = iou + _NEARNESS * nearness * ratio
     return track[fits], object_[fits], score[fits]
+
+
+def _inner(places: NDArray[np.float64], margins: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
+    """1 for ``places`` [n, 3] (grid frame) further than ``margins`` [n] from the sides of the grid, less nearer to
+    them, and _AT_BORDER there and beyond."""
+    inwards = np.minimum(places - np.array(grid.origin), np.array(grid.upper) - places)[:, :2].min(axis=1)
+    result: NDArray[np.float64] = _AT_BORDER + (1 - _AT_BORDER) * np.clip(inwards / margins, 0, 1)
+    return result
+
+
+def _across(expected: Expected) -> NDArray[np.float64]:
+    """[n, 2] unit vectors across the long axis, seen from above, of the tracks that were seen once and have one;
+    0 for the others."""
+    n = len(expected.places)
+    offsets = (expected.points - expected.places[expected.owners])[:, :2]
+    xx, yy, xy = (
+        np.bincount(expected.owners, offsets[:, i] * offsets[:, j], minlength=n) for i, j in ((0, 0), (1, 1), (0, 1))
+    )
+    spread = np.hypot((xx - yy) / 2, xy)  # the eigenvalues are the mean of xx and yy, plus and minus this
+    long = (xx + yy) / 2 + spread > _LONG * ((xx + yy) / 2 - spread)
+    axis = 0.5 * np.arctan2(2 * xy, xx - yy)
+    across = np.stack([-np.sin(axis), np.cos(axis)], axis=1)
+    across[~(long & expected.fresh & ~expected.cut)] = 0
+    return across
 
 
 def _overlaps(
