@@ -76,6 +76,9 @@ class Tracker:
     predicted; what has been seen only once may have any speed that its class can have in the very next frame, and is
     found again after a gap only where it stood. To both comes the radius of a ball as large as the object.
 
+    At 2 Hz a lane can move on by half the distance between its cars, and cars that are seen for the first time then fit
+    the places of those behind as well as those ahead: there ids break off until one has been seen twice.
+
     A frame without a pose cannot be placed: its objects get ids of their own that end with it, and tracks wait over it
     as over any gap. In a log without poses ids therefore hold for one frame.
     """
