@@ -84,6 +84,9 @@ class Tracker:
     frames that count; what was seen before them never was. first_frame: index of the first frame in the log, begun:
     how many tracks the log had before it.
 
+    At 2 Hz a lane can move on by half the distance between its cars, and cars that are seen for the first time then fit
+    the places of those behind as well as those ahead: there ids break off until one has been seen twice.
+
     A frame without a pose cannot be placed: its objects get ids of their own that end with it, and tracks wait over it
     as over any gap. In a log without poses ids therefore hold for one frame.
     """

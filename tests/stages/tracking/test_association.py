@@ -106,6 +106,19 @@ def test_two_crossing_cars_keep_their_ids() -> None:
     assert_one_id_each(follow(meeting, tenths(3, 5))[0])
 
 
+def test_a_lane_that_flows_through_the_grid_keeps_its_ids_at_2_hz() -> None:
+    # The first leaves as the last enters: paired one back, all of them would find a partner too.
+    lane = [Driver(straight(18 - 14 * n, 0, 12.0)) for n in range(6)]
+    assert_one_id_each(follow(lane, tenths(4, 5))[0])
+
+
+def test_cars_go_on_along_their_length_at_2_hz() -> None:
+    # Half a second later each stands nearest to where one of the other lane stood.
+    lanes = [Driver(straight(-9 + 11 * n, -1.5, 9.0)) for n in range(2)]
+    lanes += [Driver(straight(-5 + 11 * n, 1.5, -9.0)) for n in range(2)]
+    assert_one_id_each(follow(lanes, [0.0, 0.5])[0])
+
+
 def test_people_who_cross_keep_their_ids() -> None:
     size = (0.8, 0.8, 1.7)
     people = [Driver(straight(-2 + n, -3.0, 0.0, 1.4), size, lambda _: PERSON) for n in range(0, 4, 2)]
