@@ -32,12 +32,14 @@ def train(
     executor: str,
     resume: bool,
     command: str,
+    held_out: LogReader | None = None,
 ) -> dict[str, str]:
     """Labels the logs with the recipe's completion, trains on them, writes ``out``; returns the file's facts.
 
-    The onboard labels lie in a store in the folder ``out`` with the suffix ``.training``; what is there is not computed
-    again. Raises BadLog when the logs hold too little truth or too little way, BadWeights when the training cannot
-    start from the weights that it was told to.
+    Of every tenth log, and of the logs of ``held_out``, nothing is learned: they say how good the network is, and when
+    it names which class how surely. The onboard labels lie in a store in the folder ``out`` with the suffix
+    ``.training``; what is there is not computed again. Raises BadLog when the logs hold too little truth or too little
+    way, BadWeights when the training cannot start from the weights that it was told to.
     """
     from stages.learning.trainer import check_device
     from stages.propagation.training import check_options, train_propagation
@@ -51,12 +53,19 @@ def train(
     store = Store(str(out.with_suffix(".training") / "onboard"))
     name = onboard_name(onboard.completion, onboard.space)
     version = name.rsplit(" ", 1)[-1]
+    logs = _labels(onboard, reader, store, version, executor)
+    others = [] if held_out is None else _labels(onboard, held_out, store, f"{version}-held-out", executor)
+    facts = {"onboard": name, "command": command}
+    return train_propagation(recipe.space, logs, out, options, device, resume, facts, others)
+
+
+def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> list[Labelled]:
+    """The logs of ``reader`` that have truth, labelled with the onboard model."""
     label_logs(onboard, reader, store, version, executor=executor)
     published = open_version(f"{store.location}@{version}")
-    logs = [_labelled(log, reader, recipe, list(published.frames(log.id))) for log in reader.logs(list(published.logs))]
-    logs = [log for log in logs if len(log.poses) > 0]
-    facts = {"onboard": name, "command": command}
-    return train_propagation(recipe.space, logs, out, options, device, resume, facts)
+    logs = reader.logs(list(published.logs))
+    found = [_labelled(log, reader, onboard, list(published.frames(log.id))) for log in logs]
+    return [log for log in found if len(log.poses) > 0]
 
 
 def _labelled(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[PublishedFrame]) -> Labelled:

@@ -56,6 +56,9 @@ def propagation(
     recipe: RecipeName,
     logs: LogsRoot,
     out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
+    held_out: Annotated[
+        Path | None, typer.Option(help="Root of more logs to hold out, for a better calibration.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
     executor: Annotated[Literal["ray", "local"], typer.Option(help="Who computes the onboard labels.")] = "ray",
@@ -91,5 +94,6 @@ def propagation(
         parts=Parts(transformer, spatial, temporal), reach=Reach(local, references), start=start,
     )  # fmt: skip
     command = shlex.join(["occlabel", *sys.argv[1:]])
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command)
+    others = None if held_out is None else open_logs(held_out, reader)
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command, others)
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))

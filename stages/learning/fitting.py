@@ -31,21 +31,30 @@ class Sample:
     """[classes]: how many voxels of the frames one of the sample stands for, by its true class."""
 
 
-def best_biases(sample: Sample, free_id: int) -> Tensor:
-    """What to add to the scores of each class [classes] for the highest mean IoU, one class after the other.
+def best_biases(sample: Sample, free_id: int, halves: Tensor | None = None, limit: float = np.inf) -> Tensor:
+    """What to add to the scores of each class [classes], at most ``limit``, for the highest mean IoU, class by class.
 
-    A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand.
+    A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand. With
+    ``halves`` (bool [n]: which half of the logs a voxel is of) it must also cost neither half anything, and a class
+    that the truth of one half lacks gets none: what is said of it there can only be wrong.
     """
     classes = sample.scores.shape[1]
+    parts = [torch.ones(len(sample.targets), dtype=torch.bool)]
+    allowed = torch.ones(classes, dtype=torch.bool)
+    if halves is not None:
+        parts += [halves, ~halves]
+        allowed = torch.stack([torch.bincount(sample.targets[part], minlength=classes) > 0 for part in parts]).all(0)
     biases = torch.zeros(classes)
-    best = _miou(sample.scores, sample, free_id)
+    best = _mious(sample.scores, sample, free_id, parts)
     for steps in ((4.0, 2.0, 1.0, 0.5, 0.25), (1.0, 0.5, 0.25), (0.5, 0.25)):
         for class_id in (free_id, *(c for c in range(classes) if c != free_id)):
             for step in (sign * step for step in steps for sign in (1, -1)):
                 tried = biases.clone()
                 tried[class_id] += step
-                found = _miou(sample.scores + tried, sample, free_id)
-                if found > best + _WORTH:
+                if not allowed[class_id] or abs(tried[class_id]) > limit:
+                    continue
+                found = _mious(sample.scores + tried, sample, free_id, parts)
+                if found[0] > best[0] + _WORTH and all(new >= old for new, old in zip(found, best, strict=True)):
                     biases, best = tried, found
     return biases
 
@@ -73,10 +82,12 @@ def best_temperature(sample: Sample) -> float:
     return float(temperatures[int(np.argmin(losses))])
 
 
-def _miou(scores: Tensor, sample: Sample, free_id: int) -> float:
+def _mious(scores: Tensor, sample: Sample, free_id: int, parts: list[Tensor]) -> list[float]:
+    """Mean IoU over each of the ``parts`` (bool [n]) of the sample."""
     classes = scores.shape[1]
-    confusion = torch.bincount(sample.targets * classes + scores.argmax(dim=1), minlength=classes**2)
-    return scores_of(confusion.reshape(classes, classes) * sample.stands_for[:, None], free_id)[1]
+    pairs = sample.targets * classes + scores.argmax(dim=1)
+    counts = (torch.bincount(pairs[part], minlength=classes**2).reshape(classes, classes) for part in parts)
+    return [scores_of(confusion * sample.stands_for[:, None], free_id)[1] for confusion in counts]
 
 
 def scores_of(confusion: Tensor, free_id: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from schemas.errors import BadLog, BadWeights, OcclabelError
@@ -28,6 +29,9 @@ from stages.propagation.sequence import kinds
 from stages.propagation.weight_file import check, facts_of
 from stages.propagation.windows import Reach
 
+_BIAS = 1.5
+"""Most that calibration adds to the score of a class. On other towns more did worse."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -46,7 +50,7 @@ class Options:
     held_out_every: int = 10
     held_out_windows: int = 6
     """Scored after each epoch."""
-    calibration_windows: int = 24
+    calibration_windows: int = 60
     """Held-out windows to which the biases and the temperature are fitted at the end."""
     parts: Parts = Parts()
     reach: Reach = Reach()
@@ -130,15 +134,16 @@ class PropagationTask(lightning.LightningModule):
 
 def train_propagation(
     space: LabelSpace, logs: Sequence[Labelled], out: Path, options: Options, device: str, resume: bool,
-    facts: dict[str, str],
+    facts: dict[str, str], also_held_out: Sequence[Labelled] = (),
 ) -> dict[str, str]:  # fmt: skip
     """Trains a network for ``space`` on onboard labels of ``logs`` and writes it to ``out``; returns the file's facts.
 
-    Every ``held_out_every``-th log is held out. ``facts`` say what else the file shall tell. Raises BadLog when the
-    logs hold too few whole windows.
+    Every ``held_out_every``-th log is held out, and ``also_held_out``. ``facts`` say what else the file shall tell.
+    Raises BadLog when the logs hold too few whole windows.
     """
-    held_out = logs[options.held_out_every - 1 :: options.held_out_every] or logs[-1:]
-    learned = [log for log in logs if all(log is not other for other in held_out)]
+    tenth = logs[options.held_out_every - 1 :: options.held_out_every] or logs[-1:]
+    learned = [log for log in logs if all(log is not other for other in tenth)]
+    held_out = [*tenth, *also_held_out]
     classes, free_id = len(space.taxonomy.classes), space.taxonomy.free_id
     seen, apart = (views(part, space.grid, classes, options.reach) for part in (learned, held_out))
     if not seen.windows or not apart.windows:
@@ -153,7 +158,8 @@ def train_propagation(
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
     if options.start is not None:
         load_weights(network, options.start)
-    counts = _counts(seen)
+    some = WholeWindows(seen, 100).chosen
+    counts = torch.from_numpy(_counts(seen, some)[:classes] * (len(seen.windows) / len(some)))
     task = PropagationTask(network, apart, Objective(counts, free_id), free_id, options.rate)
     looked_for = rarity(counts.numpy(), free_id)
     samples = Crops(seen, options.crop, options.patches, free_id, THINNING, looked_for, options.seed)
@@ -174,16 +180,17 @@ def train_propagation(
 def calibrate(network: DualFlow4D, seen: Views, windows: WholeWindows, free_id: int) -> float:
     """Adds to the network's biases what makes the mean IoU of held-out windows highest; returns the temperature."""
     refiner = Refiner(network, "cpu")
-    found = [_in_question(refiner, seen, number) for number in windows.chosen]
-    counts = sum(torch.bincount(truth, minlength=256) for _, truth in found)
-    strides = strides_of(np.asarray(counts)[: seen.classes])
-    parts = [
-        (scores[which], truth[which])
-        for number, (scores, truth) in enumerate(found)
-        for which in [picked(truth, strides, number)]
-    ]
-    sample = Sample(torch.cat([scores for scores, _ in parts]), torch.cat([truth for _, truth in parts]), strides)
-    biases = best_biases(sample, free_id)
+    strides = strides_of(_counts(seen, windows.chosen)[: seen.classes])
+    parts = []
+    for n, number in enumerate(windows.chosen):
+        scores, truth = _in_question(refiner, seen, number)
+        which = picked(truth, strides, n)
+        odd = torch.full((len(which),), seen.windows[number][0] % 2 == 1)
+        parts.append((scores[which], truth[which], odd))
+    scores, targets, odd = (torch.cat(part) for part in zip(*parts, strict=True))
+    sample = Sample(scores, targets, strides)
+    one_log = bool(odd.all()) or not bool(odd.any())
+    biases = best_biases(sample, free_id) if one_log else best_biases(sample, free_id, odd, _BIAS)
     network.head.classify.bias.add_(biases)
     return best_temperature(replace(sample, scores=sample.scores + biases))
 
@@ -199,10 +206,9 @@ def _in_question(refiner: Refiner, seen: Views, number: int) -> tuple[Tensor, Te
     return torch.cat(scores), torch.cat(truths)
 
 
-def _counts(seen: Views) -> Tensor:
-    """Voxels of each class over at most 100 windows' pivots, evenly spread."""
-    chosen = np.linspace(0, len(seen.windows) - 1, min(100, len(seen.windows))).astype(int)
+def _counts(seen: Views, numbers: Sequence[int]) -> NDArray[np.int64]:
+    """Voxels of each class id [256] in the truth of the pivots of some windows."""
     total = np.zeros(256, np.int64)
-    for number in chosen.tolist():
+    for number in numbers:
         total += np.bincount(seen.truth(number, len(seen.windows[number][1].local) // 2).ravel(), minlength=256)
-    return torch.from_numpy(total[: seen.classes] * (len(seen.windows) / len(chosen)))
+    return total
