@@ -31,9 +31,10 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     roads = out / "logs"
     console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
     simulate_logs("kitti", roads, logs=logs, frames=frames, seed=SEED, jobs=min(logs, 2))
-    console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; the same without voting -> {out}@single-frame")
+    console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
     refined = _label(out, roads, "v1")
-    single = _label(out, roads, "single-frame", skip=["voting"])  # committed on the way to v1: nothing is computed
+    # Committed on the way to v1: nothing is computed.
+    single = _label(out, roads, "single-frame", skip=["propagation", "voting"])
     console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
     console.print(
         _table({name: evaluate_version(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)})
@@ -42,7 +43,7 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     console.print(f"done in {time.monotonic() - started:.0f} s; now try: occlabel versions show {out}@v1")
 
 
-NAMES = ("single frame", "voted (v1)")
+NAMES = ("single frame", "refined (v1)")
 
 
 def _label(out: Path, roads: Path, version: str, skip: list[str] | None = None) -> PublishedVersion:

@@ -41,8 +41,9 @@ class LocalPropagation(Stage):
     """Way [m] that the car has driven between the refined frames and the nearest reference."""
     radius: int = Field(default=20, ge=0)
     """Frames before and after in which references are looked for."""
-    gate: float = Field(default=0.0, ge=0)
-    """A label is changed where the network is at least so many times as sure of its own as the onboard model was."""
+    gate: float = Field(default=0.8, ge=0)
+    """A label is changed where the network is at least so many times as sure of its own as the onboard model was; 0
+    always asks the network. On held-out towns 0.8 loses nothing in mIoU, and spares what the onboard model knows."""
 
     @property
     def reach(self) -> Reach:
