@@ -68,3 +68,22 @@ def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_pa
     )
     assert refused.stderr == "occlabel: a crop of 50 columns is no multiple of 16, the encoder's coarsest cell\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
+    roads, store = tmp_path / "logs", tmp_path / "store"
+    simulate_logs("nuscenes", roads, logs=1, frames=14, seed=90, image_scale=None, rate=2.0)
+    arguments = ("--logs", roads, "--store", store, "--executor", "local", "--json")
+    local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)
+    assert local["cautions"] == []
+    skipped = ("--skip", "propagation", "--skip", "voting")
+    single = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "single", *skipped).stdout)
+    assert single["run"] is None, "committed on the way"
+    scores = {}
+    for version in ("single", "local"):
+        out = tmp_path / f"{version}.json"
+        occlabel("evaluate", f"{store}@{version}", "--truth", roads / "gts", "--format", "occ3d", "--json", out)
+        scores[version] = json.loads(out.read_text())
+    before, after = (scores[version]["scores"]["full"] for version in ("single", "local"))
+    assert after["iou"] > before["iou"] + 0.01
+    assert after["miou_present"] > before["miou_present"]

@@ -1,0 +1,29 @@
+"""The shipped weights: what they say about themselves."""
+
+import json
+
+import pytest
+
+from schemas.grid import GRIDS
+from schemas.stage import LabelSpace
+from schemas.taxonomy import TAXONOMIES
+from stages.learning.weights import read_facts
+from stages.propagation.stage import LocalPropagation
+
+
+@pytest.mark.parametrize("name", sorted(GRIDS))
+def test_shipped_weights_say_where_they_come_from(name: str) -> None:
+    space, stage = LabelSpace(GRIDS[name], TAXONOMIES[name]), LocalPropagation()
+    assert stage.refuse(space) is None
+    (path,) = stage.files(space)
+    assert path.stat().st_size < 12_000_000
+    facts = read_facts(path)
+    assert "occlabel simulate" in facts["command"] and "occlabel train propagation" in facts["command"]
+    onboard, reach = stage.trained_with(space)
+    assert onboard.startswith("lmscnet ") and reach == stage.reach
+    assert 0.25 <= float(facts["temperature"]) <= 4
+    assert json.loads(facts["parts"]) == {
+        "transformer": True,
+        "spatial_embedding": True,
+        "temporal_embedding": False,
+    }
