@@ -2,10 +2,10 @@
 
     python scripts/ablate_voting.py STORE@VERSION --logs LOGS [--every 9]
 
-VERSION holds single frames of LOGS: ``occlabel run RECIPE --logs LOGS --store STORE --version VERSION --skip voting``.
-Each row of the first part changes the row before it. Scores are over the scored voxels of the widest range, mIoU over
-the classes that the truth holds. Ghosts are voxels labelled movable that are free in truth; trails are those of them
-where something movable is in another frame of the window, and nothing movable next to them now.
+VERSION holds what votes: ``occlabel run RECIPE --logs LOGS --store STORE --version VERSION --skip voting``.
+Each row of the first part changes the row before it, up to the recipe's vote. Scores are over the scored voxels of the
+widest range, mIoU over the classes that the truth holds. Ghosts are voxels labelled movable that are free in truth;
+trails are those of them where something movable is in another frame of the window, and nothing movable beside them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "mov
 
 
 def rows(default: Registration, cameras: bool) -> dict[str, Registration]:
-    """The steps from the paper's vote to that of the recipe, one beyond, and that one by another method or radius.
+    """The steps from the paper's vote to that of the recipe, and that one by another method or radius.
 
     With ``cameras`` the first step is also taken with the paper's weights of those.
     """
@@ -47,6 +47,7 @@ def rows(default: Registration, cameras: bool) -> dict[str, Registration]:
         ("weight of empty votes", ("empty_weight",)),
         ("what a frame could not see", ("hidden_divisor",)),
         ("a frame is right about what moves", ("movable_boost", "movable_confidence")),
+        ("and about what does not", ("cleared_confidence",)),
     ]
     options, result = dict(PAPER), {}
     for name, changes in steps:
@@ -54,8 +55,6 @@ def rows(default: Registration, cameras: bool) -> dict[str, Registration]:
         result[name] = Registration(**options)
         if not changes and cameras:
             result["weight by the cameras' frustum"] = Registration(**options | {"sensor": "camera"})
-    options |= {"cleared_confidence": 0.6}
-    result["and about what does not"] = Registration(**options)
     result["the same by rolling"] = Registration(**options | {"method": "rolling"})
     for radius in (5, 10, 50):
         result[f"the same, radius {radius}"] = Registration(**options | {"radius": radius})
@@ -127,7 +126,7 @@ def score_log(
         table[name].trails += int((movable[labels] & left[target]).sum())
 
     for target in targets:
-        count("single frame", target, arrays["semantics"][target])
+        count("before the vote", target, arrays["semantics"][target])
     for name, stage in stages.items():
         poll = PollingPlace(stage, space, "cpu").open(log.id, Inputs(0, log.frames, arrays))
         for target in targets:
@@ -148,7 +147,7 @@ def main() -> None:
     logs = list(reader.logs(list(version.logs)))
     cameras = all(frame.cameras for log in logs for frame in log.frames)
     stages, classes = rows(default, cameras), len(version.space.taxonomy.classes)
-    table = {name: Counts(np.zeros((classes, classes), np.int64)) for name in ("single frame", *stages)}
+    table = {name: Counts(np.zeros((classes, classes), np.int64)) for name in ("before the vote", *stages)}
     for log in logs:
         truths = [reader.voxel_truth(frame) for frame in log.frames]
         targets = range(options.every // 2, len(log.frames), options.every)
