@@ -76,8 +76,7 @@ def evaluate(
         )
     if evaluation.panoptic:
         console.print(panoptic_table(evaluation.panoptic))
-        for sentence in _panoptic_sentences(evaluation.panoptic):
-            console.print(sentence)
+        console.print(*_panoptic_sentences(evaluation.panoptic), sep="\n")
     if diagram is not None:
         _draw(evaluation.reliability, labels, diagram)
         console.print(f"wrote {diagram}")
