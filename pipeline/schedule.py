@@ -6,8 +6,8 @@ import heapq
 
 from pipeline.plan import Key
 
-_LAST = 4
-"""Units per hand from which on the end is near."""
+_LAST = 3
+"""Units per hand and stage from which on the end is near."""
 
 
 class Schedule:
@@ -21,6 +21,7 @@ class Schedule:
 
     def __init__(self, todo: dict[Key, tuple[Key, ...]], hands: int = 1) -> None:
         self._hands = hands
+        self._near = _LAST * hands * len({index for index, _ in todo})
         self._left = len(todo)
         """Units that were not handed out yet and can still run."""
         self._rank = {key: rank for rank, key in enumerate(todo)}
@@ -46,7 +47,7 @@ class Schedule:
 
     @property
     def _scarce(self) -> bool:
-        return len(self._ready) <= self._hands or self._left <= _LAST * self._hands
+        return len(self._ready) <= self._hands or self._left <= self._near
 
     def _earliest(self) -> Key | None:
         """Takes the first ready unit of the earliest stage."""
