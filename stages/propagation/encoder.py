@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.propagation.bag import weighted_bag
+from stages.learning.bag import weighted_bag
 from stages.propagation.coordinates import COORDINATES
 
 EMBEDDED = 32

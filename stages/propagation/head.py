@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.propagation.bag import weighted_bag
+from stages.learning.bag import weighted_bag
 from stages.propagation.encoder import WIDTHS
 
 BLOCK = 2

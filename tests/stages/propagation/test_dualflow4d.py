@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from stages.propagation.bag import weighted_bag
+from stages.learning.bag import weighted_bag
 from stages.propagation.coordinates import COORDINATES
 from stages.propagation.dualflow4d import DualFlow4D, Parts
 from stages.propagation.encoder import WIDTHS
