@@ -56,7 +56,7 @@ def sources(stages: tuple[Stage, ...], index: int) -> dict[str, int]:
     """Array name -> index of the nearest earlier stage that writes it, for the arrays that stage ``index`` reads."""
     result = {}
     for name in stages[index].reads:
-        writers = [i for i in range(index) if name in stages[i].writes]
+        writers = [i for i in range(index) if name in stages[i].written]
         result[name] = writers[-1]
     return result
 

@@ -55,7 +55,7 @@ class Plan:
             clips = sum(-(-log.frames // self.recipe.clip_frames) for log in self.logs)
             left = [clip for stage_index, clip in self.todo if stage_index == index]
             frames = sum(clip.frames for clip in left)
-            frame_bytes = sum(ARRAYS[name].nbytes(1, self.recipe.grid) for name in stage.writes)
+            frame_bytes = sum(ARRAYS[name].nbytes(1, self.recipe.grid) for name in stage.written)
             rows.append(
                 {
                     "stage": stage.slot,

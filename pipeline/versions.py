@@ -137,7 +137,7 @@ def collect(store: Store, plan: Plan) -> tuple[list[VersionFrame], list[float], 
     do without one of its sensor files.
     """
     stages = plan.recipe.stages()
-    last_writers = {name: index for index, stage in enumerate(stages) for name in stage.writes}
+    last_writers = {name: index for index, stage in enumerate(stages) for name in stage.written}
     rows: list[VersionFrame] = []
     known: list[float] = []
     missing = dict(plan.refused)

@@ -79,7 +79,7 @@ class Inputs:
 
 
 Process = Callable[[Clip, Inputs], Arrays]
-"""Takes a clip and its inputs, returns the arrays in ``writes``, each [clip.frames, ...] as declared. Pure: same input
+"""Takes a clip and its inputs, returns the arrays in ``written``, each [clip.frames, ...] as declared. Pure: same input
 and seed, same bytes; no paths, no clock, no global random state; a frame without input gets the fill value."""
 
 
@@ -101,6 +101,11 @@ class Stage(BaseModel, ABC):
     writes: ClassVar[tuple[str, ...]]
 
     kind: str
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The arrays that the stage writes with these options."""
+        return self.writes
 
     @property
     def halo(self) -> int:

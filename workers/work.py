@@ -78,7 +78,7 @@ def execute(order: Order) -> Receipt:
         return done
     outputs, damaged, clock = rehearse(order)
     artifact = Artifact(store, slot, order.fingerprint, clip.log)
-    artifact.create(order.stage.writes, order.log_frames, order.clip_frames, order.space.grid)
+    artifact.create(order.stage.written, order.log_frames, order.clip_frames, order.space.grid)
     digests = {name: frame_digests(array) for name, array in outputs.items()}
     written = artifact.write(clip, outputs, order.clip_frames)
     artifact.verify(clip, digests)
@@ -154,8 +154,8 @@ def _loaded(stage: Stage, space: LabelSpace, device: str) -> Process:
 
 def _check(order: Order, outputs: Arrays) -> None:
     stage = order.stage
-    if set(outputs) != set(stage.writes):
-        raise OcclabelError(f"stage {stage.slot} wrote {sorted(outputs)}, declared {sorted(stage.writes)}")
+    if set(outputs) != set(stage.written):
+        raise OcclabelError(f"stage {stage.slot} wrote {sorted(outputs)}, declared {sorted(stage.written)}")
     for name, array in outputs.items():
         ARRAYS[name].check(array, order.clip.frames, order.space.grid)
 
@@ -193,7 +193,7 @@ def _past(order: Order) -> Arrays:
     if first == start:
         return {}
     artifact = Artifact(order.store, order.stage.slot, order.fingerprint, order.clip.log)
-    return {name: artifact.read(name, first, start) for name in order.stage.writes}
+    return {name: artifact.read(name, first, start) for name in order.stage.written}
 
 
 @dataclass(frozen=True, slots=True)

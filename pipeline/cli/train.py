@@ -97,3 +97,44 @@ def propagation(
     others = None if held_out is None else open_logs(held_out, reader)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command, others)
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))
+
+
+@app.command()
+def instances(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
+    seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
+    executor: Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs.")] = "ray",
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 3000,
+    epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 500,
+    batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 4,
+    crop: Annotated[float, typer.Option(min=3.2, help="Edge of a crop in metres.")] = 38.4,
+    queries: Annotated[int, typer.Option(min=1, help="Queries of a crop.")] = 48,
+    rate: Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")] = 1e-3,
+    decoupled: Annotated[bool, typer.Option(help="Learn shapes from the true centre of an object.")] = True,
+    assignment: Annotated[
+        Literal["nearest", "exact"], typer.Option(help="Of an object's voxels to a query's points.")
+    ] = "nearest",
+    start: Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
+    reader: ReaderName = None,
+) -> None:
+    """Train the object module (OffsetOcc) on refined labels, for a recipe's grid and taxonomy.
+
+    Labels the logs with the recipe's stages before instances first. Every tenth log is held out and scored after each
+    epoch. Labels, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with .training.
+    """
+    from pipeline.recipe import load_recipe
+    from pipeline.train_instances import train
+    from stages.ingest.recognise import open_logs
+    from stages.instances.training import Options
+
+    options = Options(
+        seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, queries=queries, rate=rate,
+        decoupled=decoupled, assignment=assignment, start=start,
+    )  # fmt: skip
+    command = shlex.join(["occlabel", *sys.argv[1:]])
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command)
+    typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "labels", "objects")))

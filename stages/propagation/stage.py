@@ -64,12 +64,12 @@ class LocalPropagation(Stage):
     def _weights(self, space: LabelSpace) -> Path:
         if self.weights is not None:
             return self.weights
-        from stages.learning.weights import read_facts
-        from stages.propagation.weight_file import fits
+        from stages.learning.purpose import shipped
+        from stages.propagation.weight_file import purpose
 
-        for path in sorted(_SHIPPED.glob("*.safetensors")):
-            if fits(read_facts(path), space):
-                return path
+        path = shipped(_SHIPPED, purpose(space))
+        if path is not None:
+            return path
         raise BadWeights(
             f"no propagation weights are shipped for voxels of {space.grid.voxel_size} m and these "
             f"{len(space.taxonomy.classes)} classes; train them with occlabel train propagation and name the file as "

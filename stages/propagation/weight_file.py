@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from schemas.errors import BadWeights
 from schemas.stage import LabelSpace
+from stages.learning import purpose as purposes
+from stages.learning.purpose import purpose_of
 from stages.learning.weights import load_weights, read_facts
 from stages.propagation.dualflow4d import NETWORK, DualFlow4D, Parts
 from stages.propagation.windows import Reach
@@ -16,33 +17,16 @@ from stages.propagation.windows import Reach
 
 def facts_of(space: LabelSpace, parts: Parts, reach: Reach) -> dict[str, str]:
     """Facts of weights for ``space``: what they are for, and with which parts and windows they were trained."""
-    return _purpose(space) | {"parts": json.dumps(asdict(parts)), "reach": json.dumps(asdict(reach))}
+    return purpose(space) | {"parts": json.dumps(asdict(parts)), "reach": json.dumps(asdict(reach))}
 
 
-def _purpose(space: LabelSpace) -> dict[str, str]:
-    grid = {"heights": space.grid.shape[2], "voxel_size": space.grid.voxel_size}
-    return {
-        "network": NETWORK,
-        "grid": json.dumps(grid, sort_keys=True),
-        "classes": json.dumps([entry.name for entry in space.taxonomy.classes]),
-    }
-
-
-def fits(facts: Mapping[str, str], space: LabelSpace) -> bool:
-    """Whether weights with these facts are for ``space``."""
-    return all(facts.get(name) == value for name, value in _purpose(space).items())
+def purpose(space: LabelSpace) -> dict[str, str]:
+    return purpose_of(NETWORK, space)
 
 
 def check(path: Path, space: LabelSpace) -> dict[str, str]:
     """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    facts = read_facts(path)
-    for name, value in _purpose(space).items():
-        if facts.get(name) != value:
-            raise BadWeights(
-                f"{path} was made for the {name} {facts.get(name, 'unknown')}, the recipe needs {value}; train weights "
-                "for it with occlabel train propagation"
-            )
-    return facts
+    return purposes.check(path, purpose(space), "occlabel train propagation")
 
 
 def training_of(path: Path) -> tuple[str, Reach]:

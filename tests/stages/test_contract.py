@@ -11,7 +11,7 @@ from schemas.grid import GRIDS
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Stage
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
 from stages.completion.trained import Trained
-from stages.instances.stage import ConnectedComponents
+from stages.instances.touching import ConnectedComponents
 from stages.tracking.stage import Association
 from stages.voting.stage import Registration
 
@@ -76,10 +76,10 @@ def test_contract(stage: Stage, space_name: str) -> None:
     process = stage.setup(space, "cpu")
     whole = Clip("log", 0, FRAMES)
     outputs = process(whole, inputs_for(stage, space, whole))
-    assert set(outputs) == set(stage.writes)
+    assert set(outputs) == set(stage.written)
     for name, array in outputs.items():
         ARRAYS[name].check(array, FRAMES, space.grid)
-    if "semantics" in stage.writes:
+    if "semantics" in stage.written:
         known = outputs["semantics"] != UNKNOWN
         assert (outputs["semantics"][known] < len(space.taxonomy.classes)).all()
         assert (outputs["confidence"][~known] == 0).all()

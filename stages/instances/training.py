@@ -1,0 +1,207 @@
+"""Training of OffsetOcc on refined labels: what a step is, how held-out frames are scored, what goes into the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from schemas.errors import BadLog, OcclabelError
+from schemas.grid import Grid
+from schemas.stage import LabelSpace
+from stages.instances.lattice import Lattice, largest_object
+from stages.instances.object_losses import Assignment, Truth, losses
+from stages.instances.offsetocc import Finder, OffsetOcc
+from stages.instances.panoptic_vote import panoptic_vote
+from stages.instances.samples import Crops, Scene, Scenes
+from stages.instances.voxel_embeddings import SCALE
+from stages.instances.weight_file import facts_of, things_of
+from stages.learning.trainer import Schedule, fit
+from stages.learning.weights import load_weights, named_with_digest, save_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train. The defaults made the shipped weights."""
+
+    seed: int = 0
+    steps: int = 3000
+    epoch_steps: int = 500
+    batch: int = 4
+    crop: float = 38.4
+    """Edge of the crops [m]."""
+    queries: int = 48
+    """Of a crop."""
+    rate: float = 1e-3
+    """Highest learning rate of AdamW."""
+    decoupled: bool = True
+    """Whether shapes are learned from the true centre, as the paper recommends."""
+    assignment: Assignment = "nearest"
+    held_out_every: int = 10
+    held_out_frames: int = 24
+    """Scored after each epoch."""
+    start: Path | None = None
+    """A weight file of the same network, grid and classes to go on from."""
+
+
+class ObjectTask(lightning.LightningModule):
+    """AdamW with a one-cycle cosine on the losses of ``object_losses.py``."""
+
+    def __init__(
+        self,
+        network: OffsetOcc,
+        finder: Finder,
+        things: NDArray[np.bool_],
+        held_out: Scenes,
+        options: Options,
+        steps: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.finder = finder
+        self.things = things
+        self.held_out = held_out
+        self.options = options
+        self.steps = steps
+        self.counts = np.zeros(3, np.int64)
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        options = self.options
+        objects = self.network(batch["labels"].long(), batch["low"], batch["high"], options.queries)
+        truth = Truth(batch["classes"], batch["centres"], batch["phase"], batch["filled"])
+        # A generator of its own for each step: the columns are the same after a resume.
+        chance = torch.Generator().manual_seed(options.seed * 1_000_003 + self.global_step)
+        found = losses(
+            self.network.objects, objects, truth, batch["low"], batch["high"], decoupled=options.decoupled,
+            assignment=options.assignment, draw=lambda n: torch.rand(n, generator=chance),
+        )  # fmt: skip
+        self.log_dict({name: loss.detach() for name, loss in found.items()}, prog_bar=True)
+        return torch.stack(list(found.values())).sum()
+
+    def on_validation_epoch_start(self) -> None:
+        self.counts[:] = 0
+
+    def validation_step(self, batch: Tensor, index: int) -> None:
+        scene = self.held_out[int(batch)]
+        seeds = self.finder.find(scene.labels, queries=256, score=_SCORE)
+        found = panoptic_vote(
+            scene.labels, seeds.ids, self.things, self.held_out.grid.voxel_size, _RADIUS, seed_classes=seeds.classes
+        )
+        self.counts += recognised(found, scene)
+
+    def on_validation_epoch_end(self) -> None:
+        right, found, true = self.counts.tolist()
+        self.log_dict({"val_rq": 2 * right / max(found + true, 1), "val_found": right / max(true, 1)}, prog_bar=True)
+
+    def configure_optimizers(self) -> dict[str, object]:
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.options.rate, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.options.rate, total_steps=self.steps, pct_start=0.1
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+_SCORE, _RADIUS = 0.4, 1.2
+"""With which held-out frames are scored: near the defaults of the stage."""
+
+
+def recognised(found: NDArray[np.uint32], scene: Scene) -> NDArray[np.int64]:
+    """[3]: found objects whose IoU with a true one is over a half, all found, all true. Classes do not matter."""
+    true = np.zeros(found.shape, np.int64)
+    true[tuple(scene.voxels.T.astype(np.int64))] = np.repeat(
+        np.arange(1, len(scene.classes) + 1), np.diff(scene.starts)
+    )
+    most = len(scene.classes) + 1
+    pairs, count = np.unique(found.astype(np.int64) * most + true, return_counts=True)
+    left, right = np.divmod(pairs, most)
+    of_found, of_true = np.bincount(left, count), np.bincount(right, count, most)
+    both = (left > 0) & (right > 0)
+    union = of_found[left] + of_true[right] - count
+    return np.array([int((both & (2 * count > union)).sum()), int((of_found[1:] > 0).sum()), most - 1])
+
+
+class _Numbers(Dataset[Tensor]):
+    """Numbers of at most ``limit`` frames, evenly spread."""
+
+    def __init__(self, frames: int, limit: int) -> None:
+        self.chosen = np.linspace(0, frames - 1, min(limit, frames)).astype(int).tolist()
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, number: int) -> Tensor:
+        return torch.tensor(self.chosen[number])
+
+
+def crop_columns(crop: float, grid: Grid) -> int:
+    """Columns of a crop's edge, a multiple of the encoder's coarsest cell. Raises OcclabelError below one cell."""
+    columns = int(crop / grid.voxel_size + 1e-6) // SCALE * SCALE
+    if columns < SCALE:
+        raise OcclabelError(f"a crop of {crop} m is less than {SCALE} voxels of {grid.voxel_size} m; give more")
+    return columns
+
+
+def train_instances(
+    space: LabelSpace, logs: Sequence[Scenes], out: Path, options: Options, device: str, resume: bool,
+    facts: dict[str, str],
+) -> dict[str, str]:  # fmt: skip
+    """Trains a network for ``space`` on the frames of ``logs`` and writes it to ``out``; returns the file's facts.
+
+    Every ``held_out_every``-th log is held out. ``facts`` say what else the file shall tell. Raises BadLog when there
+    is no object to learn from, or no log to hold out.
+    """
+    crop = crop_columns(options.crop, space.grid)
+    held_out = logs[options.held_out_every - 1 :: options.held_out_every] or logs[-1:]
+    learned = [log for log in logs if all(log is not other for other in held_out)]
+    classes = len(space.taxonomy.classes)
+    seen, apart = (
+        Scenes([frame for log in part for frame in log.frames], space.grid, classes) for part in (learned, held_out)
+    )
+    if not len(seen) or not len(apart):
+        raise BadLog(f"{len(logs)} logs hold {len(seen)} frames to learn from and {len(apart)} held out; give more")
+    things = things_of(space)
+    lattice = Lattice(space.grid.voxel_size, *largest_object(space.taxonomy))
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = OffsetOcc(space.grid.shape[2], classes, len(things), lattice)
+    if options.start is not None:
+        load_weights(network, options.start)
+    schedule = Schedule(options.steps, options.epoch_steps, options.batch)
+    finder = Finder(network, space, things, device)
+    task = ObjectTask(
+        network, finder, np.isin(np.arange(256), things), apart, options, schedule.epochs * schedule.epoch_steps
+    )
+    counts = _counts(seen, len(things))
+    if not counts.sum():
+        raise BadLog(f"the {len(seen)} frames to learn from show no object of a thing class")
+    samples = Crops(seen, lattice, crop, options.seed)
+    fit(
+        task,
+        samples,
+        _Numbers(len(apart), options.held_out_frames),
+        schedule,
+        out.with_suffix(".training"),
+        device,
+        resume,
+    )
+    network.cpu().eval()
+    facts = facts_of(space, lattice, counts.tolist()) | facts | {
+        "seed": str(options.seed),
+        "training": f"{options.assignment} assignment, {'decoupled' if options.decoupled else 'coupled'}",
+        **({"start": named_with_digest(options.start)} if options.start else {}),
+    }  # fmt: skip
+    save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, facts)
+    return facts
+
+
+def _counts(scenes: Scenes, things: int) -> NDArray[np.int64]:
+    """Objects of each thing class in a hundred frames, evenly spread."""
+    some = np.linspace(0, len(scenes) - 1, min(100, len(scenes))).astype(int)
+    return sum((np.bincount(scenes[i].classes, minlength=things) for i in some), np.zeros(things, np.int64))

@@ -1,0 +1,137 @@
+"""Training on car parks: it learns to part what touches, can be resumed, and its file says what it is for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from schemas.errors import BadLog, BadWeights, OcclabelError
+from schemas.grid import GRIDS
+from schemas.stage import LabelSpace
+from schemas.taxonomy import TAXONOMIES
+from stages.instances.lattice import Lattice
+from stages.instances.object_losses import Truth, losses
+from stages.instances.offsetocc import Finder, OffsetOcc
+from stages.instances.samples import MOST_OBJECTS, Crops, Scenes, scene
+from stages.instances.training import Options, recognised, train_instances
+from stages.instances.weight_file import load_network, things_of
+from stages.learning.weights import read_facts
+from tests.stages.instances.conftest import CAR, car_park, parked
+
+TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=12.8, queries=12, held_out_frames=2)
+
+
+def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
+    tmp_path: Path, space: LabelSpace, logs: list[Scenes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    train_instances(space, logs, whole, TWO_EPOCHS, "cpu", False, {"command": "a command"})
+
+    def killed_in_the_second_epoch(self: Crops, number: int) -> dict[str, torch.Tensor]:
+        if number >= 2:
+            raise KeyboardInterrupt
+        return original(self, number)
+
+    original = Crops.__getitem__
+    with monkeypatch.context() as patch:
+        patch.setattr(Crops, "__getitem__", killed_in_the_second_epoch)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train_instances(space, logs, parts, TWO_EPOCHS, "cpu", False, {"command": "a command"})
+    assert not parts.exists()
+    with pytest.raises(OcclabelError, match="--resume"):
+        train_instances(space, logs, parts, TWO_EPOCHS, "cpu", False, {})
+    train_instances(space, logs, parts, TWO_EPOCHS, "cpu", True, {"command": "a command"})
+    assert whole.read_bytes() == parts.read_bytes()
+    said = read_facts(whole)
+    assert said["command"] == "a command"
+    assert json.loads(said["objects"])["car"] > 20 and json.loads(said["objects"])["truck"] == 0
+    curves = (tmp_path / "whole.training/curves/version_0/metrics.csv").read_text().splitlines()[0]
+    assert "val_rq" in curves
+
+
+def test_training_learns_to_part_cars_that_touch(tmp_path: Path, space: LabelSpace, logs: list[Scenes]) -> None:
+    out = tmp_path / "w.safetensors"
+    options = replace(TWO_EPOCHS, steps=80, epoch_steps=80, batch=3, rate=3e-3)
+    train_instances(space, logs, out, options, "cpu", False, {})
+    finder = Finder(load_network(out, space), space, things_of(space))
+    counts = [_recognised(finder, parked(seed, space)()) for seed in range(900, 906)]
+    right, found, true = np.sum(counts, axis=0)
+    assert 2 * right / (found + true) > 0.6, counts
+
+
+def _recognised(finder: Finder, frame) -> np.ndarray:  # type: ignore[no-untyped-def]
+    return recognised(finder.find(frame.labels, 20, 0.4).ids * (frame.labels == CAR), frame)
+
+
+def test_a_perfect_answer_costs_next_to_nothing_and_an_error_of_the_centre_does_not_teach_the_shape(
+    space: LabelSpace,
+) -> None:
+    lattice = Lattice(0.4, 6.0, 2.0)
+    scenes = Scenes([parked(5, space)], space.grid, 20)
+    sample = {name: value[None] for name, value in Crops(scenes, lattice, 32, 0)[0].items()}
+    truth = Truth(sample["classes"], sample["centres"], sample["phase"], sample["filled"])
+    network = OffsetOcc(7, 20, 8, lattice)
+    objects = network(sample["labels"].long(), sample["low"], sample["high"], 12)
+    moved = replace(objects, layers=tuple(replace(f, centres=f.centres + 3.0) for f in objects.layers))
+    everywhere = {"draw": lambda n: torch.zeros(n)}
+    here, there = (
+        losses(network.objects, found, truth, sample["low"], sample["high"], **everywhere)  # type: ignore[arg-type]
+        for found in (objects, moved)
+    )
+    coupled = losses(
+        network.objects, moved, truth, sample["low"], sample["high"], decoupled=False, **everywhere  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert there["distance"] > here["distance"]
+    assert coupled["offset"] > 2 * there["offset"]
+
+
+def test_a_crop_holds_the_objects_in_it_however_it_is_turned(space: LabelSpace) -> None:
+    lattice = Lattice(0.4, 6.0, 2.0)
+    crops = Crops(Scenes([parked(5, space)], space.grid, 20), lattice, 32, 0)
+    for number in range(8):
+        sample = crops[number]
+        low = sample["low"].numpy()
+        for slot in np.flatnonzero(sample["classes"].numpy() >= 0):
+            voxels = lattice.rest[sample["filled"][slot].numpy()] + (sample["centres"] + sample["phase"])[slot].numpy()
+            cells = np.floor((voxels - low) / 0.4).astype(int)
+            assert (sample["labels"].numpy()[tuple(cells.T)] == CAR).all()
+            np.testing.assert_allclose(voxels.mean(axis=0), sample["centres"][slot], atol=1e-4)
+
+
+def test_what_cannot_be_found_is_not_learned(space: LabelSpace) -> None:
+    semantics, owners = car_park(5)
+    unseen, unlabelled = owners == 1, owners == 2
+    labels = np.where(unlabelled, 0, semantics).astype(np.uint8)
+    found = scene(labels, semantics, ~unseen, owners, things_of(space))
+    assert len(found.classes) == owners.max() - 2
+    assert not unseen[tuple(found.voxels.T)].any() and not unlabelled[tuple(found.voxels.T)].any()
+
+
+def test_more_objects_than_a_crop_has_room_for_are_left_out(space: LabelSpace) -> None:
+    semantics, owners = np.zeros((40, 36, 7), np.uint8), np.zeros((40, 36, 7), np.int64)
+    semantics[::2, ::2, 2] = 6  # people everywhere
+    owners[::2, ::2, 2] = np.arange(1, 361).reshape(20, 18)
+    frame = scene(semantics, semantics, np.ones(semantics.shape, bool), owners, things_of(space))
+    sample = Crops(Scenes([lambda: frame], space.grid, 20), Lattice(0.4, 6.0, 2.0), 32, 0)[0]
+    assert int((sample["classes"] >= 0).sum()) == MOST_OBJECTS
+
+
+def test_bad_input_gets_a_sentence(tmp_path: Path, space: LabelSpace, logs: list[Scenes]) -> None:
+    out = tmp_path / "w.safetensors"
+    with pytest.raises(BadLog, match="0 frames to learn from"):
+        train_instances(space, logs[:1], out, TWO_EPOCHS, "cpu", False, {})
+    empty = np.zeros(space.grid.shape, np.uint8)
+    nothing = scene(empty, empty, empty == 0, empty.astype(np.int64), things_of(space))
+    bare = [Scenes([lambda: nothing], space.grid, 20)] * 1 + [Scenes([lambda: nothing], space.grid, 20)]
+    with pytest.raises(BadLog, match="no object of a thing class"):
+        train_instances(space, bare, out, TWO_EPOCHS, "cpu", False, {})
+    with pytest.raises(OcclabelError, match="less than 8 voxels"):
+        train_instances(space, logs, out, replace(TWO_EPOCHS, crop=2.0), "cpu", False, {})
+    train_instances(space, logs, out, replace(TWO_EPOCHS, steps=1), "cpu", False, {})
+    with pytest.raises(BadWeights, match="made for the grid"):
+        load_network(out, LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"]))
