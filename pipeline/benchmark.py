@@ -15,7 +15,8 @@ from schemas.formats import occ3d as occ3d_files
 from schemas.formats import semantickitti as semantickitti_files
 from schemas.grid import Grid, grid_preset
 from schemas.taxonomy import Taxonomy, taxonomy_preset
-from stages.evaluation import occ3d, semantickitti
+from stages.evaluation import occ3d, panoptic_rules, semantickitti
+from stages.evaluation.panoptic_rules import Rules
 from stages.evaluation.scores import Scores
 
 Format = Literal["semantickitti", "occ3d"]
@@ -31,6 +32,8 @@ class Benchmark:
     read_truth: Callable[[Path], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
     """Class ids and where the benchmark scores, both [x, y, z]. Raises DamagedFile."""
     score: Callable[[NDArray[np.int64], Taxonomy], Scores]
+    point_rules: Rules
+    """Of panoptic quality at LiDAR points; its classes have the ids of the taxonomy, and 0 is what it ignores."""
 
     @property
     def grid(self) -> Grid:
@@ -83,6 +86,8 @@ def _by_log(
 
 
 BENCHMARKS: dict[Format, Benchmark] = {
-    "semantickitti": Benchmark("semantickitti", _semantickitti_files, _read_semantickitti, semantickitti.score),
-    "occ3d": Benchmark("occ3d", _occ3d_files, _read_occ3d, occ3d.score),
+    "semantickitti": Benchmark(
+        "semantickitti", _semantickitti_files, _read_semantickitti, semantickitti.score, panoptic_rules.semantickitti()
+    ),
+    "occ3d": Benchmark("occ3d", _occ3d_files, _read_occ3d, occ3d.score, panoptic_rules.nuscenes()),
 }

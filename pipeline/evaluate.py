@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.benchmark import BENCHMARKS, Benchmark, Format
 from pipeline.panoptic import PanopticEvaluation, at_instances
+from pipeline.panoptic_points import at_point_instances
 from pipeline.predictions import Predictions, Version, open_predictions
+from pipeline.scans import scan_in_grid
 from pipeline.versions import PublishedVersion
 from schemas.drive_log import Frame, LogReader
 from schemas.errors import BadPredictions
-from schemas.geometry import inverse, transform_points
 from stages.evaluation import points as at_points
 from stages.evaluation.confusion import confusion, crop
 from stages.evaluation.reliability import Reliability
@@ -41,7 +42,8 @@ class Evaluation:
     reliability: Reliability | None = None
     """Of the confidence at voxels, where the labels have one."""
     panoptic: PanopticEvaluation | None = None
-    """Of the instances at voxels, where the labels have them and the logs have boxes."""
+    """Of the instances, where the labels have them; at voxels, where the logs have boxes; at points, where point labels
+    or boxes say whose the points are."""
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -120,9 +122,11 @@ def at_labelled_points(
     taxonomy = benchmark.taxonomy
     classes = len(taxonomy.classes)
     counts, by_height = np.zeros((2, classes, classes), np.int64)
+    named = {}
     for log in reader.logs(pairing.logs):
         frames = {frame.name: frame for frame in log.frames if frame.truth.points is not None}
-        for name in pairing.predicted(log.id, list(frames)):
+        named[log.id] = pairing.predicted(log.id, list(frames))
+        for name in named[log.id]:
             points, true = _labelled_points(reader, frames[name], predictions)
             labels, inside = at_points.labels_at(predictions.load(log.id, name), points, predictions.grid)
             true, scored = true[inside], np.ones(len(labels), bool)
@@ -136,6 +140,7 @@ def at_labelled_points(
         pairing.frames,
         pairing.missing,
         {name: at_points.score(count, taxonomy) for name, count in baselines.items()},
+        panoptic=at_point_instances(predictions, reader, benchmark, named),
     )
 
 
@@ -144,9 +149,8 @@ def _labelled_points(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Points [n, 3] in the frame of the predictions' grid, and their classes [n]."""
     truth = reader.point_truth(frame)
-    assert truth is not None and frame.sweep is not None  # the frame refers to point truth, which is of its sweep
-    grid_from_lidar = inverse(frame.ego_from_grid(predictions.grid)) @ frame.sweep.ego_from_lidar
-    return transform_points(grid_from_lidar, reader.points(frame.sweep)), truth.semantics
+    assert truth is not None  # the frame refers to point truth, which is of its sweep
+    return scan_in_grid(reader, frame, predictions.grid), truth.semantics
 
 
 class Pairing:

@@ -23,8 +23,7 @@ def export_version(version: PublishedVersion, format: Format, out: Path, zipped:
     refuse_other_space(version, BENCHMARKS[format])
     if zipped and format != "semantickitti":
         raise BadPredictions("--zip writes a submission to the SemanticKITTI server; occ3d has none")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadPredictions(f"{out} is not an empty folder; choose another one, or remove it first")
+    refuse_full(out)
     frames = list(version.frames())
     if not frames:
         raise BadPredictions(f"version {version.name} has no frames to export")
@@ -36,3 +35,9 @@ def export_version(version: PublishedVersion, format: Format, out: Path, zipped:
     if zipped:
         semantickitti.write_zip(out, out / "submission.zip")
     return len(frames)
+
+
+def refuse_full(out: Path) -> None:
+    """Raises BadPredictions unless ``out`` is an empty folder or not there yet."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadPredictions(f"{out} is not an empty folder; choose another one, or remove it first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.benchmark import Benchmark
 from pipeline.predictions import Predictions
@@ -28,11 +28,15 @@ class PanopticEvaluation:
     names: tuple[str, ...]
     """Of the classes."""
     frames: int
-    """Frames that were scored: those with instances, a pose and boxes in their log."""
+    """Frames that were scored: those with instances, where somebody says whose the elements are: at voxels the boxes of
+    a log with poses, at points the labels or the boxes."""
+    elements: Literal["voxels", "points"] = "voxels"
+    """What was counted."""
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
-        facts = {"frames": self.frames, "voxels": self.quality.facts(self.names), "tracking": self.tracking.facts()}
+        quality = self.quality.facts(self.names)
+        facts = {"frames": self.frames, self.elements: quality, "tracking": self.tracking.facts()}
         return facts if self.rays is None else {**facts, "rays": self.rays.facts()}
 
 

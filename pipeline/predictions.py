@@ -149,6 +149,11 @@ def refuse_other_space(version: PublishedVersion, benchmark: Benchmark) -> None:
             f"version {version.name} has {list(grid.shape)} voxels of {grid.voxel_size} m in the {grid.frame} frame, "
             f"{benchmark.format} has {list(expected.shape)} of {expected.voxel_size} m in the {expected.frame} frame"
         )
+    refuse_other_classes(version, benchmark)
+
+
+def refuse_other_classes(version: PublishedVersion, benchmark: Benchmark) -> None:
+    """Raises BadPredictions unless the version's classes are those of the benchmark."""
     taxonomy = version.space.taxonomy
     if (taxonomy.names, taxonomy.free_id) != (benchmark.taxonomy.names, benchmark.taxonomy.free_id):
         raise BadPredictions(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.versions import PublishedFrame, PublishedVersion
-from schemas.drive_log import DriveLog, Frame, LogReader
-from schemas.errors import BadLog, BadPredictions
+from pipeline.labelled_frames import labelled_frame
+from pipeline.versions import PublishedVersion
+from schemas.drive_log import LogReader
+from schemas.errors import BadPredictions
 from stages.tracking.logbook import Logbook
 from stages.tracking.trajectories import Trajectories, to_parquet
 
@@ -33,7 +34,7 @@ def write_trajectories(
         logbook = Logbook(grid)
         for published in version.frames(log.id):
             note(f"log {log.id}, frame {published.name}")
-            frame = _frame(log, published)
+            frame = labelled_frame(log, published)
             instance, semantics = (published.load(name) for name in ("instance", "semantics"))
             labels = semantics.astype(np.uint8, copy=False)
             ids = instance.astype(np.uint16, copy=False)
@@ -42,13 +43,3 @@ def write_trajectories(
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{log.id}.parquet").write_bytes(to_parquet(tables[log.id]))
     return tables
-
-
-def _frame(log: DriveLog, published: PublishedFrame) -> Frame:
-    index = published.row.index
-    if index >= len(log.frames) or log.frames[index].name != published.name:
-        raise BadLog(
-            f"log {log.id} has no frame {published.name} at place {index}: these are not the logs that were labelled, "
-            "or they changed since"
-        )
-    return log.frames[index]

@@ -1,8 +1,8 @@
-"""Whose voxel it is in the truth of a log: its boxes, and where its LiDAR stood."""
+"""Whose voxel or point it is in the truth of a log: its boxes, and where its LiDAR stood."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from schemas.errors import BadLog
 from schemas.geometry import inverse
 from schemas.grid import Grid
 from schemas.taxonomy import UNKNOWN, Taxonomy
-from stages.evaluation.panoptic_truth import owners
+from stages.evaluation.panoptic_truth import owners, point_owners
 from stages.evaluation.ray_scores import ray_origins
 from stages.ingest.categories import OCC3D_CLASS
 from stages.ingest.recognise import open_logs
@@ -25,7 +25,7 @@ names 99.6% of the thing voxels rightly; boxes enlarged by 0.3 m as in OffsetOcc
 
 
 class TrueObjects:
-    """The objects of one log in the voxel truth of a benchmark."""
+    """The objects of one log in the truth of a benchmark."""
 
     def __init__(self, log: DriveLog, grid: Grid, taxonomy: Taxonomy) -> None:
         self._grid, self._taxonomy = grid, taxonomy
@@ -42,11 +42,29 @@ class TrueObjects:
     def instances(self, name: str, semantics: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Ids, unique in the log, of the objects that have the voxels of ``semantics`` [x, y, z]; 0 for none."""
         frame = self._frames[name]
-        boxes = frame.truth.boxes
-        classes = [_thing(box.category, self._taxonomy) for box in boxes]
-        which = owners(semantics, self._grid, self._grid_from_world(frame), boxes, classes, leftovers=LEFTOVERS)
-        ids = np.array([0, *(self._ids[box.instance] for box in boxes)], np.int64)
-        return ids[which + 1]
+        things = [entry.id for entry in self._taxonomy.classes if entry.thing]
+        boxes, grid_from_world = frame.truth.boxes, self._grid_from_world(frame)
+        classes = self._classes(frame, things)
+        return self._named(frame, owners(semantics, self._grid, grid_from_world, boxes, classes, leftovers=LEFTOVERS))
+
+    def point_instances(
+        self, name: str, semantics: NDArray[np.uint8], points: NDArray[np.float64], things: Container[int]
+    ) -> NDArray[np.int64]:
+        """Ids, unique in the log, of the objects of the classes ``things`` that have ``points`` [n, 3] (metres, frame
+        of the grid) of the classes ``semantics`` [n]; 0 for none."""
+        frame = self._frames[name]
+        classes = self._classes(frame, things)
+        which = point_owners(semantics, points, self._grid_from_world(frame), frame.truth.boxes, classes)
+        return self._named(frame, which)
+
+    def _classes(self, frame: Frame, things: Container[int]) -> list[int]:
+        """Of each box of the frame: its class, UNKNOWN when that is not among ``things``."""
+        found = [_class(box.category, self._taxonomy) for box in frame.truth.boxes]
+        return [class_id if class_id in things else UNKNOWN for class_id in found]
+
+    def _named(self, frame: Frame, which: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Ids of the boxes in places ``which`` of the frame's, 0 for -1."""
+        return np.array([0, *(self._ids[box.instance] for box in frame.truth.boxes)], np.int64)[which + 1]
 
     def origins(self, name: str) -> NDArray[np.float64]:
         """Places of the log's LiDAR from which the frame is looked at, [n, 3] metres in the frame of the grid."""
@@ -83,8 +101,7 @@ def true_objects(reader: LogReader, log: str, benchmark: Benchmark, grid: Grid) 
     return TrueObjects(found, grid, benchmark.taxonomy)
 
 
-def _thing(category: str, taxonomy: Taxonomy) -> int:
-    """The thing class of a nuScenes category or of a class's own name; UNKNOWN for all else."""
+def _class(category: str, taxonomy: Taxonomy) -> int:
+    """The class of a nuScenes category or of a class's own name; UNKNOWN for all else."""
     names = taxonomy.names
-    class_id = names.index(category) if category in names else OCC3D_CLASS.get(category, UNKNOWN)
-    return class_id if class_id != UNKNOWN and taxonomy.classes[class_id].thing else UNKNOWN
+    return names.index(category) if category in names else OCC3D_CLASS.get(category, UNKNOWN)

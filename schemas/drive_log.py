@@ -37,6 +37,8 @@ class Sweep:
     path: Path
     ego_from_lidar: Matrix
     time: float
+    name: str = ""
+    """The data set's own: the token of the ``sample_data`` in nuScenes. Empty where it is that of the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Truth:
     points: Path | None = None
     """Per-point labels of the frame's sweep: SemanticKITTI ``.label`` or nuScenes lidarseg ``.bin``."""
     boxes: tuple[Box, ...] = ()
+    point_objects: Path | None = None
+    """Whose the points are, where ``points`` does not say it: nuScenes ``_panoptic.npz``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,31 @@ class VoxelTruth:
 
 
 @dataclass(frozen=True, slots=True)
-class PointTruth:
-    """Truth of a sweep's points: ``semantics`` uint8 [n] class ids (UNKNOWN: not scored), ``instance`` uint16 [n]."""
+class PointSegments:
+    """Panoptic truth of a sweep's points: those of one class and one id are a segment.
+
+    ``semantics`` uint8 [n] class ids (UNKNOWN: not scored); ``category`` uint16 [n] the data set's own, finer class
+    (raw id of SemanticKITTI, category of nuScenes); ``instance`` uint16 [n] number of the object in the log, 0: none.
+    """
 
     semantics: NDArray[np.uint8]
+    category: NDArray[np.uint16]
     instance: NDArray[np.uint16]
+
+    @property
+    def ids(self) -> NDArray[np.uint32]:
+        """[n]: both benchmarks take the category for a part of the id, so that lane-marking and road, or an adult and
+        a child of one number, are two segments of one class. SemanticKITTI: the label as it is in the file."""
+        return self.category.astype(np.uint32) | self.instance.astype(np.uint32) << np.uint32(16)
+
+
+@dataclass(frozen=True, slots=True)
+class PointTruth:
+    """Truth of a sweep's points: ``semantics`` uint8 [n] class ids (UNKNOWN: not scored); ``segments`` of the same
+    points, None where the data set does not say whose they are."""
+
+    semantics: NDArray[np.uint8]
+    segments: PointSegments | None = None
 
 
 class LogReader(Protocol):

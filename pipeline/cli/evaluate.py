@@ -48,7 +48,9 @@ def evaluate(
     Folders of predictions: sequences/XX/predictions/NNNNNN.label (semantickitti); TOKEN.npz or
     SCENE/TOKEN/labels.npz (occ3d). A map is scored against the truth of all frames of its logs, placed in their world:
     give the root of the logs, which has the poses. A version with instances is also scored by panoptic quality, STQ and
-    id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any.
+    id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any;
+    with --at points by the panoptic quality of SemanticKITTI or nuScenes at the points in the grid, against the
+    instances of the point labels, or boxes where those have none.
     """
     from rich.console import Console
 
@@ -141,7 +143,7 @@ def score_table(columns: dict[str, Scores]) -> Table:
 
 
 def panoptic_table(found: PanopticEvaluation) -> Table:
-    """Percent; PQ, SQ and RQ of voxels: the means first, then the classes that are anywhere."""
+    """Percent; PQ, SQ and RQ: the means first, then the classes that have a score."""
     from rich.table import Table
 
     table = Table("", "PQ", "SQ", "RQ")

@@ -1,4 +1,4 @@
-"""Whose voxel it is: instances of semantic voxels, from annotated boxes.
+"""Whose voxel or point it is: instances of what has a class, from annotated boxes.
 
 Data sets annotate voxels with classes and objects with boxes. A voxel whose centre lies in a box of its own class
 belongs to that object; where boxes overlap, to the first of them. Boxes are drawn tightly and voxels are coarse, so
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.drive_log import Box
-from schemas.geometry import Matrix
+from schemas.geometry import Matrix, inverse, transform_points
 from schemas.grid import Grid
+from schemas.taxonomy import UNKNOWN
 
 Place = tuple[slice, slice, slice]
 
@@ -56,6 +57,27 @@ def owners(
             nearer &= (distance <= leftovers) & (distance < nearest[place])
             result[place][nearer] = i
             nearest[place][nearer] = distance[nearer]
+    return result
+
+
+def point_owners(
+    semantics: NDArray[np.uint8], points: NDArray[np.float64], frame_from_world: Matrix, boxes: Sequence[Box],
+    classes: Sequence[int],
+) -> NDArray[np.int32]:  # fmt: skip
+    """Of each of ``points`` [n, 3] (metres, any frame), the place in ``boxes`` of the first box of its class that holds
+    it, faces included; -1 for none: int32 [n].
+
+    ``semantics`` [n] are class ids, ``classes`` those of the boxes. Boxes are drawn around the points, so they are
+    taken as they are. A box of class UNKNOWN, of zero size or of a pose that is not finite holds nothing.
+    """
+    result = np.full(len(points), -1, np.int32)
+    for i, (box, class_) in enumerate(zip(boxes, classes, strict=True)):
+        frame_from_box, half = frame_from_world @ box.world_from_box, np.array(box.size) / 2
+        if class_ == UNKNOWN or half.min() <= 0 or not np.isfinite(frame_from_box).all():
+            continue
+        (mine,) = np.nonzero((semantics == class_) & (result < 0))
+        offset = np.abs(transform_points(inverse(frame_from_box), points[mine]))
+        result[mine[(offset <= half).all(axis=1)]] = i
     return result
 
 

@@ -36,6 +36,13 @@ def numbering(log: str) -> _NUMBERS:
     return {class_: Numbering(log, MOST, f"objects of class {names[class_]}") for class_ in THINGS}
 
 
+def refuse_name(split: str, log: str, token: str) -> None:
+    """Raises BadPredictions unless ``split`` and ``token`` can be parts of a path."""
+    for part in (split, token):
+        if not re.fullmatch(r"\w[\w.-]*", part):
+            raise BadPredictions(f"log {log}, sweep {token} cannot be exported: {part!r} cannot be part of a path")
+
+
 def panoptic_codes(
     semantics: NDArray[np.uint8], instance: NDArray[np.integer[Any]], numbers: _NUMBERS
 ) -> NDArray[np.uint16]:
@@ -61,9 +68,7 @@ def write_points(
 
     split: the devkit's ``eval_set``, such as val. token: of the sweep's sample_data. Raises BadPredictions.
     """
-    for part in (split, token):
-        if not re.fullmatch(r"\w[\w.-]*", part):
-            raise BadPredictions(f"log {log}, sweep {token} cannot be exported: {part!r} cannot be part of a path")
+    refuse_name(split, log, token)
     refuse_lengths(log, token, semantics, instance)
     path = root / "panoptic" / split / f"{token}_panoptic.npz"
     codes = panoptic_codes(semantics, instance, numbers)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pykitti.utils import read_calib_file
 
-from schemas.drive_log import Box, Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
+from schemas.drive_log import Box, Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, Truth, VoxelTruth
 from schemas.errors import BadLog, DamagedFile
 from schemas.formats import semantickitti
 from schemas.geometry import Matrix, inverse, rigid
@@ -96,7 +96,7 @@ class KittiReader:
         raw, instance = semantickitti.read_point_labels(frame.truth.points, len(self.points(frame.sweep)))
         semantics = taxonomy_preset("semantickitti").from_raw[raw]
         semantics[raw == 0] = UNKNOWN
-        return PointTruth(semantics, instance)
+        return PointTruth(semantics, PointSegments(semantics, raw, instance))
 
 
 @dataclass(frozen=True, slots=True)

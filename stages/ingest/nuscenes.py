@@ -1,4 +1,4 @@
-"""nuScenes through its devkit, with lidarseg and Occ3D truth where they lie beside it.
+"""nuScenes through its devkit, with lidarseg, panoptic and Occ3D truth where they lie beside it.
 
 A log is a scene, its frames are the key frames (samples). The ego frame of a frame is the car at the time of its LiDAR
 turn; cameras fire some milliseconds apart, so each camera's extrinsics include the car's motion in between.
@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from schemas.drive_log import Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, VoxelTruth
 from schemas.errors import BadLog, DamagedFile
+from schemas.formats.nuscenes_panoptic import read_codes
 from schemas.formats.occ3d import read_labels
 from schemas.taxonomy import UNKNOWN
 from stages.ingest.categories import OCC3D_CLASS
@@ -80,7 +81,8 @@ class NuScenesReader:
         return VoxelTruth(arrays["semantics"], arrays["mask_camera"].astype(bool))
 
     def point_truth(self, frame: Frame) -> PointTruth | None:
-        """lidarseg as Occ3D classes; categories that the lidarseg challenge ignores are UNKNOWN. No instances."""
+        """lidarseg as Occ3D classes; categories that the challenges ignore are UNKNOWN. Segments come from the panoptic
+        file of the sweep, classes and all, where there is one."""
         path = frame.truth.points
         if path is None or frame.sweep is None:
             return None
@@ -91,7 +93,11 @@ class NuScenesReader:
         points = len(self.points(frame.sweep))
         if len(index) != points:
             raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
-        return PointTruth(_class_by_index(self.root, path.parent.name)[index], np.zeros(points, np.uint16))
+        classes, segments = _class_by_index(self.root, path.parent.name), None
+        if frame.truth.point_objects is not None:
+            category, instance = read_codes(frame.truth.point_objects, points)
+            segments = PointSegments(classes[category], category, instance)
+        return PointTruth(classes[index], segments)
 
 
 def versions(root: Path) -> list[str]:

@@ -65,7 +65,8 @@ class _SceneReading:
         sweep = None
         if LIDAR in rows:
             ego_from_lidar = self._ego_from_sensor(rows[LIDAR])
-            sweep = Sweep(self._root / rows[LIDAR]["filename"], ego_from_lidar, rows[LIDAR]["timestamp"] * 1e-6)
+            path, time = self._root / rows[LIDAR]["filename"], rows[LIDAR]["timestamp"] * 1e-6
+            sweep = Sweep(path, ego_from_lidar, time, rows[LIDAR]["token"])
         time = sample["timestamp"] * 1e-6
         return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(sample, rows.get(LIDAR)))
 
@@ -116,14 +117,18 @@ class _SceneReading:
 
     def _truth(self, sample: Row, lidar: Row | None) -> Truth:
         voxels = self._root / "gts" / self._scene / sample["token"] / "labels.npz"
-        points = None
-        if lidar is not None and "lidarseg" in self._tables.table_names:
-            try:
-                points = self._root / self._tables.get("lidarseg", lidar["token"])["filename"]
-            except KeyError:
-                points = None
+        points, objects = (self._point_labels(table, lidar) for table in ("lidarseg", "panoptic"))
         boxes = tuple(_box(self._tables.get("sample_annotation", token)) for token in sample["anns"])
-        return Truth(voxels if voxels.is_file() else None, points, boxes)
+        return Truth(voxels if voxels.is_file() else None, points, boxes, objects)
+
+    def _point_labels(self, table: str, lidar: Row | None) -> Path | None:
+        """The file of ``table`` for a LiDAR turn; None where the root or the turn has none."""
+        if lidar is None or table not in self._tables.table_names:
+            return None
+        try:
+            return self._root / self._tables.get(table, lidar["token"])["filename"]
+        except KeyError:
+            return None
 
     def warnings(self, frames: tuple[Frame, ...]) -> Iterator[str]:
         for channel, indices in self._absent.items():

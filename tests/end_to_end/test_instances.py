@@ -73,6 +73,22 @@ def test_trajectories_are_tables_of_the_logs_that_were_labelled(logs: Path, stor
     ).stderr  # fmt: skip
 
 
+def test_points_are_scored_and_exported(logs: Path, store: Path) -> None:
+    spec, root = f"{store}@objects", logs.parent
+    scores = ("--format", "occ3d", "--at", "points", "--json", root / "points.json")
+    assert "PQ-dagger" in occlabel("evaluate", spec, "--truth", logs, *scores).stdout
+    found = json.loads((root / "points.json").read_text())["panoptic"]
+    assert found["frames"] == 9 and found["points"]["things"]["pq"] > 0
+    told = occlabel("export", spec, "--format", "nuscenes-panoptic", "--logs", logs, "--out", root / "points").stdout
+    assert told.endswith("wrote the points of 9 frames\n")
+    sizes = {path.name.split("_")[0]: path.stat().st_size for path in (logs / "lidarseg").rglob("*.bin")}
+    written = {path.name.split("_")[0]: np.load(path)["data"] for path in (root / "points/panoptic/val").iterdir()}
+    assert {token: len(codes) for token, codes in written.items()} == sizes, "a byte of lidarseg is a point"
+    assert any((codes % 1000 > 0).any() for codes in written.values())
+    without = ("--format", "nuscenes-panoptic", "--logs", logs, "--out", root / "none")
+    assert "has no instances" in occlabel("export", f"{store}@labels", *without, code=1).stderr
+
+
 def test_objects_can_be_drawn(logs: Path, store: Path) -> None:
     occlabel("view", f"{store}@objects", "--objects", "--out", logs.parent / "objects.png")
     assert (logs.parent / "objects.png").stat().st_size > 5000

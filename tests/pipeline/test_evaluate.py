@@ -222,7 +222,7 @@ class PointReader:
         return self.lidar_points
 
     def point_truth(self, frame: Frame) -> PointTruth:
-        return PointTruth(self.truth, np.zeros(len(self.truth), np.uint16))
+        return PointTruth(self.truth)
 
 
 @pytest.mark.parametrize(("benchmark", "road"), [(KITTI, 9), (OCC3D, 11)], ids=["lidar-grid", "ego-grid"])

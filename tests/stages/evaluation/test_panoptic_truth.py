@@ -9,7 +9,7 @@ from schemas.drive_log import Box
 from schemas.geometry import inverse, yaw_rotation
 from schemas.grid import GRIDS, Grid
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.evaluation.panoptic_truth import owners
+from stages.evaluation.panoptic_truth import owners, point_owners
 from stages.ingest.town.kinds import KINDS
 from stages.ingest.town.rigs import kitti_rig
 from stages.ingest.town.town import drive
@@ -104,3 +104,25 @@ def test_boxes_of_a_town_find_its_objects() -> None:
     things = (semantics > 0) & (semantics < 9) & frame.truth.seen_ever
     assert things.sum() > 1000
     assert (objects == frame.truth.objects)[things].mean() > 0.99
+
+
+def test_a_point_goes_to_the_first_box_of_its_class_that_holds_it() -> None:
+    frame_from_world = yaw_rotation(0.7)
+    frame_from_world[:3, 3] = [30, -4, 1]
+    boxes = [box((0, 0, 0), (2, 1, 1), 0.3), box((0, 0, 0), (4, 2, 1), 0.3), box((0, 0, 0), (4, 2, 1), 0.3)]
+    in_box = np.array([[0.99, 0, 0], [1.01, 0, 0], [-1.99, 0.99, -0.49], [2.01, 0, 0], [0, 0, 0.51], [0, 0, 0]])
+    points = in_box @ (frame_from_world @ boxes[0].world_from_box)[:3, :3].T + frame_from_world[:3, 3]
+    semantics = np.array([CAR, CAR, CAR, CAR, CAR, BUS], np.uint8)
+    assert point_owners(semantics, points, frame_from_world, boxes, [CAR] * 3).tolist() == [0, 1, 1, -1, -1, -1]
+    assert point_owners(semantics, points, frame_from_world, boxes, [BUS, CAR, CAR]).tolist() == [1, 1, 1, -1, -1, 0]
+
+
+def test_faces_are_inside_and_what_is_no_box_holds_nothing() -> None:
+    points = np.array([[1.0, 0.5, 0.5], [0, 0, 0]])
+    nowhere = box((0, 0, 0), (2, 1, 1))
+    nowhere.world_from_box[0, 3] = np.nan
+    flat, whole = box((0, 0, 0), (2, 0, 1)), box((0, 0, 0), (2, 1, 1))
+    cars, unknown = np.full(2, CAR, np.uint8), np.full(2, UNKNOWN, np.uint8)
+    assert point_owners(cars, points, np.eye(4), [nowhere, flat, whole], [CAR] * 3).tolist() == [2, 2]
+    assert point_owners(unknown, points, np.eye(4), [whole], [UNKNOWN]).tolist() == [-1, -1]
+    assert point_owners(cars, points, np.eye(4), [], []).tolist() == [-1, -1]

@@ -174,7 +174,8 @@ def test_point_labels_that_mean_nothing_are_not_scored(root: Path) -> None:
     write_point_labels(root / "sequences/00/labels/000000.label", raw, np.arange(50, dtype=np.uint16))
     truth = KittiReader(root).point_truth(log.frames[0])
     assert truth.semantics[:6].tolist() == [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, 9, 8]
-    assert truth.instance.tolist() == list(range(50))
+    assert truth.segments.instance.tolist() == list(range(50))
+    np.testing.assert_array_equal(truth.segments.ids, np.fromfile(log.frames[0].truth.points, "<u4"))
     (root / "sequences/00/labels/000000.label").write_bytes(b"\0" * 40)
     with pytest.raises(DamagedFile, match="truncated"):
         KittiReader(root).point_truth(log.frames[0])
@@ -259,4 +260,4 @@ def test_real_cars_are_labelled_where_cars_are(real: Path) -> None:
     assert abs(np.median(road[:, 2]) + 1.73) < 0.15
     nearest = points[(truth.semantics == 1) & (np.abs(points[:, 1]) < 6) & (points[:, 0] > 3)]
     assert -1.8 < np.median(nearest[:, 2]) < 0
-    assert len(np.unique(truth.instance[truth.semantics == 1])) > 3
+    assert len(np.unique(truth.segments.instance[truth.semantics == 1])) > 3

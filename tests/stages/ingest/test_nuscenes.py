@@ -13,6 +13,7 @@ import pytest
 
 from schemas.errors import BadLog, DamagedFile
 from schemas.geometry import inverse, project, transform_points
+from schemas.taxonomy import UNKNOWN
 from stages.ingest.nuscenes import NuScenesReader
 from stages.ingest.town.write_nuscenes import write_nuscenes
 
@@ -116,6 +117,33 @@ def test_damaged_scans_and_labels_say_what_is_wrong(root: Path) -> None:
     log.frames[2].truth.voxels.write_bytes(b"PK")
     with pytest.raises(DamagedFile, match="not a readable npz"):
         reader.voxel_truth(log.frames[2])
+
+
+def test_panoptic_files_say_whose_a_point_is(root: Path) -> None:
+    """Categories are those of the file, even where lidarseg has another."""
+    sweep = only(root).frames[1].sweep
+    path = root / f"panoptic/v1.0-mini/{sweep.name}_panoptic.npz"
+    path.parent.mkdir(parents=True)
+    codes = np.zeros(51, np.uint16)
+    codes[:5] = [17_007, 2_007, 3_007, 24_000, 5_003]
+    np.savez_compressed(path, data=codes)
+    row = {"token": sweep.name, "sample_data_token": sweep.name, "filename": str(path.relative_to(root))}
+    (root / "v1.0-mini/panoptic.json").write_text(json.dumps([row]))
+    edit(root, "category", lambda rows: None)
+    log, reader = only(root), NuScenesReader(root)
+    assert [frame.truth.point_objects for frame in log.frames] == [None, path, None, None]
+    assert reader.point_truth(log.frames[0]).segments is None
+    found = reader.point_truth(log.frames[1]).segments
+    assert found.semantics[:6].tolist() == [4, 7, 7, 11, UNKNOWN, UNKNOWN]
+    assert found.instance[:6].tolist() == [7, 7, 7, 0, 3, 0]
+    assert len(set(found.ids[:6].tolist())) == 6, "an adult and a child of one number are two"
+    for wrong, complaint in ((codes[:9], "its scan has 51 points"), (codes * 0.5, "float64")):
+        np.savez_compressed(path, data=wrong)
+        with pytest.raises(DamagedFile, match=complaint):
+            reader.point_truth(log.frames[1])
+    path.write_bytes(b"PK")
+    with pytest.raises(DamagedFile, match="not a readable npz"):
+        reader.point_truth(log.frames[1])
 
 
 def test_the_reader_travels_without_its_database(root: Path) -> None:
