@@ -96,11 +96,7 @@ class ObjectQueries(Instances):
             seeds = finder.find(semantics, self.queries, self.score)
             classes = seeds.classes if self.class_aware else None
             instance = panoptic_vote(semantics, seeds.ids, things, size, self.radius, seed_classes=classes)
-            if self.unclaimed == "components":
-                left = np.where(instance == 0, semantics, np.uint8(space.taxonomy.free_id))
-                rest = connected_components(left, things, size, smallest=_CRUMB)
-                instance = np.where(rest > 0, rest + instance.max(), instance)
-            return instance
+            return with_components(instance, semantics, space) if self.unclaimed == "components" else instance
 
         by_frame = frame_by_frame(find, space, "lower instances.queries or set instances.unclaimed=keep")
         if self.unclaimed != "empty":
@@ -113,3 +109,12 @@ class ObjectQueries(Instances):
             return {**arrays, "semantics": emptied_}
 
         return process
+
+
+def with_components(
+    instance: NDArray[np.uint32], semantics: NDArray[np.uint8], space: LabelSpace
+) -> NDArray[np.uint32]:
+    """``instance`` [X, Y, Z] with the thing voxels of nobody parted by what touches, ids after the others'."""
+    left = np.where(instance == 0, semantics, np.uint8(space.taxonomy.free_id))
+    rest = connected_components(left, thing_table(space), space.grid.voxel_size, smallest=_CRUMB)
+    return np.where(rest > 0, rest + instance.max(initial=0), instance)

@@ -1,0 +1,164 @@
+"""What the parts of the instances slot are worth: PQ, SQ and RQ of things, on some frames of simulated logs.
+
+    python scripts/ablate_instances.py STORE@VERSION --truth LOGS [--weights FILE] [--coupled FILE] [--out PNG]
+
+VERSION holds the labels in which objects are looked for. Objects touch where their voxels are of one class and one
+component of the truth, as cars in a parked row; scores "touching" are over the voxels up to 1.2 m around such objects,
+"elsewhere" over the others. ``--coupled`` is a weight file that was trained without the paper's decoupling, which is
+compared at radius 0 as in its table 3. ``--out`` draws quality over the radius of the vote, the paper's figure 4.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from pipeline.benchmark import BENCHMARKS, Benchmark, Format
+from pipeline.true_objects import true_objects
+from pipeline.versions import open_version
+from schemas.stage import LabelSpace
+from stages.evaluation.panoptic import PanopticCounts, Quality
+from stages.evaluation.panoptic_rules import voxels
+from stages.evaluation.segments import Labels
+from stages.ingest.recognise import open_logs
+from stages.instances.components import connected_components
+from stages.instances.learned import ObjectQueries, with_components
+from stages.instances.offsetocc import Finder, Seeds
+from stages.instances.panoptic_vote import panoptic_vote
+from stages.instances.slot import thing_table
+from stages.instances.touching import ConnectedComponents
+from stages.instances.weight_file import load_network, things_of
+
+RADII = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8, 3.6, 4.8)
+_NEAR = 1.2
+Way = Callable[[NDArray[np.uint8]], NDArray[np.uint32]]
+
+
+@dataclass
+class Frame:
+    """One frame that is scored."""
+
+    labels: NDArray[np.uint8]
+    true: Labels
+    scored: NDArray[np.bool_]
+    touching: NDArray[np.bool_]
+    """Where objects touch."""
+
+
+def frames(spec: str, truth: Path, benchmark: Benchmark, every: int) -> Iterator[Frame]:
+    version, reader = open_version(spec), open_logs(truth.parent if truth.name == "gts" else truth)
+    files = benchmark.truth_files(truth)
+    for log in version.logs:
+        objects = true_objects(reader, log, benchmark, version.space.grid)
+        assert objects is not None, f"log {log} has no boxes"
+        for frame in list(version.frames(log))[every // 2 :: every]:
+            semantics, scored = benchmark.read_truth(files[log][frame.name])
+            owners = objects.instances(frame.name, semantics)
+            near = places_of_touching(semantics, owners, version.space)
+            yield Frame(frame.load("semantics").astype(np.uint8), Labels(semantics, owners), scored, near)
+
+
+def places_of_touching(semantics: NDArray[np.uint8], owners: NDArray[np.int64], space: LabelSpace) -> NDArray[np.bool_]:
+    """Voxels up to _NEAR metres from an object that touches another of its class."""
+    whole = connected_components(semantics, thing_table(space), space.grid.voxel_size)
+    pairs = np.unique(np.stack([whole[owners > 0], owners[owners > 0]], axis=1), axis=0)
+    crowded = np.bincount(pairs[:, 0]) > 1
+    rows = np.isin(owners, np.unique(pairs[crowded[pairs[:, 0]], 1])) & (owners > 0)
+    return binary_dilation(rows, np.ones((3, 3, 3)), iterations=round(_NEAR / space.grid.voxel_size))
+
+
+class Table:
+    """Counts of each way to find instances, over all voxels, where objects touch, and elsewhere."""
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._rules, self._classes = voxels(benchmark.taxonomy), len(benchmark.taxonomy.classes)
+        self.rows: dict[str, tuple[PanopticCounts, ...]] = {}
+
+    def add(self, name: str, frame: Frame, instance: NDArray[np.uint32]) -> None:
+        counts = self.rows.setdefault(name, tuple(PanopticCounts(self._rules, self._classes) for _ in range(3)))
+        found = Labels(frame.labels, instance.astype(np.int64))
+        for count, where in zip(counts, (True, frame.touching, ~frame.touching), strict=True):
+            count.add(found, frame.true, frame.scored & where)
+
+    def quality(self, name: str) -> list[Quality]:
+        return [count.scores().things for count in self.rows[name]]
+
+    def print(self) -> None:
+        print(f"{'':44}{'all: PQ   SQ   RQ':20}{'touching':20}elsewhere")
+        for name in self.rows:
+            cells = (f"{100 * q.pq:5.1f}{100 * q.sq:5.1f}{100 * q.rq:5.1f}" for q in self.quality(name))
+            print(f"{name:44}" + "     ".join(cells), flush=True)
+
+
+def draw(table: Table, names: dict[str, str], path: Path) -> None:
+    """PQ, SQ and RQ over the radius; ``names``: title of a curve -> what its rows begin with."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axis, measure in zip(figure.subplots(1, 3), ("pq", "rq", "sq"), strict=True):
+        for number, (title, start) in enumerate(names.items()):
+            values = [100 * getattr(table.quality(f"{start}{radius:g} m")[0], measure) for radius in RADII]
+            axis.plot(RADII, values, marker="o", markersize=3, color=f"C{number}", label=title)
+        axis.set(xlabel="radius of the vote [m]", ylabel=f"{measure.upper()} of things")
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version")
+    parser.add_argument("--truth", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, help="[default: the shipped ones]")
+    parser.add_argument("--coupled", type=Path)
+    parser.add_argument("--every", type=int, default=4, help="one frame in so many")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    space = open_version(options.version).space
+    benchmark = BENCHMARKS[cast(Format, space.taxonomy.name)]
+    stage, table = ObjectQueries(weights=options.weights), Table(benchmark)
+    things, size = thing_table(space), space.grid.voxel_size
+    files = {"": stage.files(space)[0], "coupled, ": options.coupled}
+    finders = {name: Finder(load_network(path, space), space, things_of(space)) for name, path in files.items() if path}
+    components = ConnectedComponents()
+
+    def voted(frame: Frame, seeds: Seeds, radius: float, aware: bool = True) -> NDArray[np.uint32]:
+        classes = seeds.classes if aware else None
+        return panoptic_vote(frame.labels, seeds.ids, things, size, radius, seed_classes=classes)
+
+    for frame in frames(options.version, options.truth, benchmark, options.every):
+        touching = connected_components(
+            frame.labels, things, size, smallest=components.smallest, join_within=components.join_within
+        )
+        table.add("connected components", frame, touching)
+        for score in (0.2, 0.3, 0.5, 0.6):
+            seeds = finders[""].find(frame.labels, stage.queries, score)
+            table.add(
+                f"module, score {score}", frame, with_components(voted(frame, seeds, stage.radius), frame.labels, space)
+            )
+        for name, finder in finders.items():
+            seeds = finder.find(frame.labels, stage.queries, stage.score)
+            for radius in RADII:
+                table.add(f"module, {name}radius {radius:g} m", frame, voted(frame, seeds, radius))
+                if not name:
+                    table.add(f"module, any class, radius {radius:g} m", frame, voted(frame, seeds, radius, False))
+        seeds = finders[""].find(frame.labels, stage.queries, stage.score)
+        left = voted(frame, seeds, stage.radius)
+        table.add("module, and components of the unclaimed", frame, with_components(left, frame.labels, space))
+    table.print()
+    if options.out:
+        curves = {"own class votes": "module, radius ", "all classes vote": "module, any class, radius "}
+        draw(table, curves, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The learned kind of the slot, whatever its weights: what it refuses, and what it does where nothing is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.drive_log import Frame
+from schemas.errors import BadWeights
+from schemas.grid import GRIDS
+from schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
+from stages.instances.lattice import Lattice
+from stages.instances.learned import ObjectQueries
+from stages.instances.offsetocc import OffsetOcc
+from stages.instances.weight_file import facts_of, things_of
+from stages.learning.weights import save_weights
+from tests.stages.instances.conftest import CAR, car_park
+
+
+@pytest.fixture
+def weights(tmp_path: Path, space: LabelSpace) -> Path:
+    """Of a network that has learned nothing."""
+    lattice = Lattice(space.grid.voxel_size, 6.0, 2.0)
+    network = OffsetOcc(space.grid.shape[2], 20, 8, lattice)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, network.state_dict(), facts_of(space, lattice, [1] * 8))
+    return path
+
+
+def run(stage: ObjectQueries, space: LabelSpace, semantics: np.ndarray) -> Arrays:
+    assert stage.refuse(space) is None
+    frames = tuple(Frame(f"{n:06d}", 0.1 * n, np.eye(4)) for n in range(len(semantics)))
+    clip = Clip("log", 0, len(semantics))
+    return stage.setup(space, "cpu")(clip, Inputs(0, frames, {"semantics": semantics}))
+
+
+def test_what_no_object_claims_is_kept_emptied_or_parted_by_what_touches(space: LabelSpace, weights: Path) -> None:
+    semantics = car_park(1)[0][None]
+    # Nothing is surer than 1, so no object is found.
+    kept = run(ObjectQueries(weights=weights, score=1.0, unclaimed="keep"), space, semantics)
+    assert set(kept) == {"instance"} and not kept["instance"].any()
+    emptied = run(ObjectQueries(weights=weights, score=1.0, unclaimed="empty"), space, semantics)
+    assert not emptied["instance"].any()
+    np.testing.assert_array_equal(emptied["semantics"], np.where(semantics == CAR, 0, semantics))
+    parted = run(ObjectQueries(weights=weights, score=1.0), space, semantics)["instance"]
+    assert np.array_equal(parted > 0, semantics == CAR) and parted.max() == 2  # two rows
+
+
+def test_objects_of_another_class_than_a_voxel_do_not_get_it_unless_asked(space: LabelSpace, weights: Path) -> None:
+    semantics = car_park(1)[0][None]
+    # At 0 every query is an object, of whatever class.
+    aware = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep"), space, semantics)["instance"]
+    blind = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep", class_aware=False), space, semantics)
+    assert (blind["instance"] > 0).sum() >= (aware > 0).sum()
+    assert not aware[semantics != CAR].any()
+
+
+def test_an_empty_scene_and_more_objects_than_queries(space: LabelSpace, weights: Path) -> None:
+    stage = ObjectQueries(weights=weights, queries=3, score=0.0)
+    empty = np.stack([np.zeros(space.grid.shape, np.uint8), np.full(space.grid.shape, 255, np.uint8)])
+    assert not run(stage, space, empty)["instance"].any()
+    crowd = np.zeros((1, *space.grid.shape), np.uint8)
+    crowd[0, ::3, ::3, 2:6] = 6
+    found = run(stage, space, crowd)["instance"]
+    # Whom the three queries do not claim has 0.26 m3 of its own: enough for an object.
+    assert (found[crowd == 6] > 0).all() and found.max() > 100
+
+
+def test_weights_that_are_missing_or_for_something_else_are_refused(space: LabelSpace, weights: Path) -> None:
+    with pytest.raises(BadWeights, match="occlabel train instances"):
+        ObjectQueries().files(space)
+    other = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
+    with pytest.raises(BadWeights, match="made for the grid"):
+        ObjectQueries(weights=weights).refuse(other)
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(BadWeights, match="not a readable weight file"):
+        ObjectQueries(weights=weights).refuse(space)
+
+
+def test_a_taxonomy_with_another_thing_class_asks_for_other_weights(space: LabelSpace, weights: Path) -> None:
+    classes = (*space.taxonomy.classes, LabelClass(id=20, name="animal", colour=(9, 9, 9), thing=True))
+    more = LabelSpace(space.grid, Taxonomy(name="more", free_id=0, classes=classes))
+    assert len(things_of(more)) == len(things_of(space)) + 1
+    with pytest.raises(BadWeights, match=r"classes .*animal"):
+        ObjectQueries(weights=weights).refuse(more)
+
+
+def test_a_taxonomy_without_things_is_refused() -> None:
+    stuff = (LabelClass(id=0, name="free", colour=(0, 0, 0)), LabelClass(id=1, name="road", colour=(9, 9, 9)))
+    bare = LabelSpace(GRIDS["occ3d"], Taxonomy(name="bare", free_id=0, classes=stuff))
+    assert "no class of things" in str(ObjectQueries().refuse(bare))
