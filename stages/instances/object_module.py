@@ -54,7 +54,7 @@ class Objects:
     shapes: Tensor
     """[n, Q, 4, RANK]: for ``ObjectModule.points``."""
     centre_logits: Tensor
-    """[n, x, y]: the map of centres."""
+    """[n, X, Y]: the map of centres."""
     proposed: Tensor
     """[n, Q]: its logits where the queries started; far below zero where no peak was."""
 
@@ -62,10 +62,11 @@ class Objects:
 class ObjectModule(nn.Module):
     """For embeddings [n, channels, x, y, layers] and so many thing classes."""
 
-    def __init__(self, channels: int, layers: int, things: int, lattice: Lattice) -> None:
+    def __init__(self, channels: int, layers: int, fold: int, things: int, lattice: Lattice) -> None:
+        """``fold``: voxels along an axis for one of the embeddings."""
         super().__init__()
         self.lattice = lattice
-        self.centre_map = CentreMap(channels, layers)
+        self.centre_map = CentreMap(channels, layers, fold)
         self.content = nn.Parameter(torch.zeros(WIDTH))
         self.start = nn.Linear(HIDDEN, WIDTH)
         self.place = nn.Sequential(nn.Linear(_waves(3), WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH))

@@ -33,7 +33,7 @@ class OffsetOcc(nn.Module):
     def __init__(self, heights: int, classes: int, things: int, lattice: Lattice) -> None:
         super().__init__()
         self.encode = VoxelEncoder(heights, classes)
-        self.objects = ObjectModule(CHANNELS, self.encode.layers, things, lattice)
+        self.objects = ObjectModule(CHANNELS, self.encode.layers, FOLD, things, lattice)
 
     def forward(self, labels: Tensor, low: Tensor, high: Tensor, queries: int) -> Objects:
         """Objects of ``labels`` int64 [n, X, Y, Z], UNKNOWN as the last kind, of the box low..high [n, 3] metres."""

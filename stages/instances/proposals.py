@@ -16,7 +16,7 @@ from torch.nn import functional
 
 HIDDEN = 64
 _PRIOR = -4.0  # one cell in fifty is a centre: the start of a focal loss
-_SPREAD = 0.6
+_SPREAD = 0.4
 """[m]: pedestrians stand closer than cars; a hill wider than the gap between two would melt them into one."""
 
 
@@ -33,27 +33,31 @@ class Proposals:
 
 
 class CentreMap(nn.Module):
-    """Embeddings [n, channels, x, y, layers] to how likely the centre of an object is in each column."""
+    """Embeddings [n, channels, x, y, layers] to how likely the centre of an object is in each column of voxels.
 
-    def __init__(self, channels: int, layers: int) -> None:
+    Of voxels, not of cells: bicycles in a rack stand closer than two cells of 0.8 m.
+    """
+
+    def __init__(self, channels: int, layers: int, fold: int) -> None:
         super().__init__()
+        self.fold = fold
         self.hidden = nn.Sequential(
             nn.Conv2d(channels * layers, HIDDEN, 1), nn.ReLU(inplace=True),
             nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
         )  # fmt: skip
-        self.score = nn.Conv2d(HIDDEN, 1, 1)
+        self.score = nn.Conv2d(HIDDEN, fold**2, 1)
         nn.init.constant_(self.score.bias, _PRIOR)  # type: ignore[arg-type]
 
     def forward(self, volume: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [n, x, y] and features [n, hidden, x, y]."""
+        """Logits [n, x * fold, y * fold] and features [n, hidden, x, y]."""
         hidden = self.hidden(volume.permute(0, 1, 4, 2, 3).flatten(1, 2))
-        return self.score(hidden)[:, 0], hidden
+        return functional.pixel_shuffle(self.score(hidden), self.fold)[:, 0], hidden
 
 
 def peaks(logits: Tensor, features: Tensor, low: Tensor, high: Tensor, wanted: int) -> Proposals:
     """The ``wanted`` highest of ``logits`` [n, x, y] that no neighbour exceeds, or all cells if they are fewer.
 
-    features [n, hidden, x, y]; low and high [n, 3]: metres, the box that the map covers.
+    features [n, hidden, x / fold, y / fold]; low and high [n, 3]: metres, the box that the map covers.
     """
     height = functional.max_pool2d(logits[:, None], 3, stride=1, padding=1)[:, 0]
     standing = torch.where(logits == height, logits, logits - 1e4).flatten(1)
@@ -63,7 +67,9 @@ def peaks(logits: Tensor, features: Tensor, low: Tensor, high: Tensor, wanted: i
     size = (high - low)[:, None, :2] / torch.tensor([x, y], device=low.device)
     flat = low[:, None, :2] + (index + 0.5) * size
     middle = ((low + high) / 2)[:, None, 2:].expand(-1, flat.shape[1], -1)
-    found = features.flatten(2).gather(2, cell[:, None].expand(-1, features.shape[1], -1)).transpose(1, 2)
+    fold = x // features.shape[2]
+    column = index[..., 0] // fold * features.shape[3] + index[..., 1] // fold
+    found = features.flatten(2).gather(2, column[:, None].expand(-1, features.shape[1], -1)).transpose(1, 2)
     return Proposals(found, torch.cat([flat, middle], dim=2), best)
 
 

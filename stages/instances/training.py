@@ -108,7 +108,7 @@ class ObjectTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-_SCORE, _RADIUS = 0.4, 1.2
+_SCORE, _RADIUS = 0.5, 1.2
 """With which held-out frames are scored: near the defaults of the stage."""
 
 

@@ -3,9 +3,9 @@
 OffsetOcc lifts camera images to them. Offboard there is something better, labels that have been refined; embeddings
 from images go to the same place, ``ObjectModule.forward``.
 
-Labels of a cell of 2 x 2 x 2 voxels are embedded and summed. Seen from above, the cells of a column side by side, a
-pyramid of convolutions over three scales tells what belongs to what; its features are lifted to all heights again and
-stand beside the embeddings of the labels themselves.
+Labels of a cell of 2 x 2 x 2 voxels are embedded, each by its place in the cell, and summed. Seen from above, the cells
+of a column side by side, a pyramid of convolutions over three scales tells what belongs to what; its features are
+lifted to all heights again and stand beside the embeddings of the labels themselves.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class VoxelEncoder(nn.Module):
         self.kinds = classes + 1
         """The classes, and UNKNOWN."""
         self.layers = -(-heights // FOLD)
-        self.table = nn.Embedding(self.kinds, _EMBEDDED)
+        self.table = nn.Embedding(FOLD**3 * self.kinds, _EMBEDDED)
+        self.register_buffer("corners", torch.arange(FOLD**3) * self.kinds, persistent=False)
         self.stem = nn.Sequential(*_convolution(self.layers * _EMBEDDED, _WIDTHS[0], 1))
         self.blocks = nn.ModuleList(
             nn.Sequential(*_convolution(inputs, outputs), *_convolution(outputs, outputs))
@@ -51,7 +52,7 @@ class VoxelEncoder(nn.Module):
         UNKNOWN is the last kind. X and Y are multiples of SCALE, Z of FOLD.
         """
         cells = _cells(labels)
-        bags = cells.flatten(0, 3)
+        bags = (cells + self.get_buffer("corners")).flatten(0, 3)
         even = torch.full(bags.shape, 1 / bags.shape[1], device=bags.device)
         embedded = weighted_bag(bags, self.table.weight, even).unflatten(0, cells.shape[:4])  # [n, x, y, z, c]
         seen = self.stem(embedded.flatten(3).permute(0, 3, 1, 2).contiguous())

@@ -54,10 +54,10 @@ def test_embeddings_are_of_half_the_resolution_and_shift_with_the_scene() -> Non
 def test_queries_start_at_the_highest_peaks() -> None:
     logits = torch.full((1, 8, 8), -9.0)
     logits[0, 2, 3], logits[0, 2, 4], logits[0, 6, 1] = 2.0, 1.0, 1.5
-    features = torch.arange(64.0).view(1, 1, 8, 8)
+    features = torch.arange(16.0).view(1, 1, 4, 4)  # of cells of two columns each way
     found = peaks(logits, features, torch.zeros(1, 3), torch.full((1, 3), 8.0), wanted=2)
     assert found.places[0].tolist() == [[2.5, 3.5, 4.0], [6.5, 1.5, 4.0]]  # the neighbour of a higher one is no peak
-    assert found.features[0, :, 0].tolist() == [19.0, 49.0]
+    assert found.features[0, :, 0].tolist() == [5.0, 12.0]
 
 
 def test_the_map_is_asked_for_a_hill_on_each_centre() -> None:
@@ -94,7 +94,7 @@ def test_points_of_some_columns_are_those_of_all(network: OffsetOcc) -> None:
 def test_a_scene_smaller_than_the_queries_gives_one_a_cell(network: OffsetOcc) -> None:
     with torch.inference_mode():
         found = network(torch.zeros(1, 8, 8, 8, dtype=torch.int64), LOW, LOW + 3.2, 300)
-    assert found.layers[-1].centres.shape == (1, 16, 3)
+    assert found.layers[-1].centres.shape == (1, 64, 3)
 
 
 def test_grids_that_do_not_halve_are_padded_with_the_unknown(space) -> None:  # type: ignore[no-untyped-def]
