@@ -12,6 +12,7 @@ from pipeline.true_objects import TrueObjects
 from pipeline.versions import PublishedFrame, open_version
 from schemas.drive_log import DriveLog, Frame, LogReader
 from schemas.errors import BadLog
+from schemas.stage import LabelSpace
 from workers.store import Store
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def train(
     label_logs(refined, reader, store, version, executor=executor)
     published = open_version(f"{store.location}@{version}")
     logs = reader.logs([log for log in published.logs if log in ids])
-    scenes = [_scenes(log, reader, refined, list(published.frames(log.id))) for log in logs]
+    scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]
     facts = {"labels": ", ".join(stage.slot for stage in refined.stages()), "command": command}
     return train_instances(recipe.space, [log for log in scenes if len(log)], out, options, device, resume, facts)
 
@@ -60,25 +61,24 @@ def _boxes(log: DriveLog) -> bool:
     return any(frame.truth.boxes for frame in log.frames)
 
 
-def _scenes(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[PublishedFrame]) -> Scenes:
+def scenes_of(log: DriveLog, reader: LogReader, space: LabelSpace, published: list[PublishedFrame]) -> Scenes:
+    """The frames of ``log`` that have labels, voxel truth and boxes."""
     from stages.instances.samples import Scenes
 
     rows = {frame.name: frame for frame in published}
-    objects = TrueObjects(log, recipe.grid, recipe.taxonomy)
-    frames = [
-        _Reading(reader, frame, rows[frame.name], objects, recipe) for frame in _frames(log) if frame.name in rows
-    ]
-    return Scenes(frames, recipe.grid, len(recipe.taxonomy.classes))
+    objects = TrueObjects(log, space.grid, space.taxonomy)
+    frames = [_Reading(reader, frame, rows[frame.name], objects, space) for frame in _frames(log) if frame.name in rows]
+    return Scenes(frames, space.grid, len(space.taxonomy.classes))
 
 
 class _Reading:
     """Reads one frame when it is called."""
 
     def __init__(
-        self, reader: LogReader, frame: Frame, labelled: PublishedFrame, objects: TrueObjects, recipe: Recipe
+        self, reader: LogReader, frame: Frame, labelled: PublishedFrame, objects: TrueObjects, space: LabelSpace
     ) -> None:
         self._reader, self._frame, self._labelled, self._objects = reader, frame, labelled, objects
-        self._recipe = recipe
+        self._space = space
 
     def __call__(self) -> Scene:
         from stages.instances.samples import scene
@@ -86,11 +86,11 @@ class _Reading:
 
         truth = self._reader.voxel_truth(self._frame)
         assert truth is not None  # _frames() gives no other
-        if truth.semantics.shape != self._recipe.grid.shape:
+        if truth.semantics.shape != self._space.grid.shape:
             raise BadLog(
                 f"the truth of frame {self._frame.name} is {list(truth.semantics.shape)} voxels, the recipe's grid is "
-                f"{list(self._recipe.grid.shape)}; train on logs of the recipe's own data set"
+                f"{list(self._space.grid.shape)}; train on logs of the recipe's own data set"
             )
         owners = self._objects.instances(self._frame.name, truth.semantics)
         labels = self._labelled.load("semantics").astype("uint8", copy=False)
-        return scene(labels, truth.semantics, truth.scored, owners, things_of(self._recipe.space))
+        return scene(labels, truth.semantics, truth.scored, owners, things_of(self._space))

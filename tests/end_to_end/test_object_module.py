@@ -1,0 +1,54 @@
+"""The object module as a user meets it: train weights on the recipe's labels, run with them, be told what is missing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command import occlabel
+
+from pipeline.simulate import simulate_logs
+from pipeline.versions import open_version
+from stages.learning.weights import read_facts
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("objects") / "logs"
+    simulate_logs("nuscenes", root, logs=2, frames=3, seed=81, image_scale=None, rate=2.0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def recipe(logs: Path) -> Path:
+    path = logs.parent / "recipe.yaml"
+    path.write_text(
+        "grid: occ3d\ntaxonomy: occ3d\ncompletion: {kind: lmscnet, mirror: false}\ninstances: {kind: components}\n"
+    )
+    return path
+
+
+def test_weights_are_trained_on_what_comes_before_and_serve_a_run(logs: Path, recipe: Path) -> None:
+    out, store = logs.parent / "w.safetensors", logs.parent / "store"
+    told = occlabel(
+        "train", "instances", recipe, "--logs", logs, "--out", out, "--executor", "local",
+        "--steps", 1, "--epoch", 1, "--batch", 1, "--crop", 12.8, "--queries", 8,
+    ).stdout  # fmt: skip
+    assert "network offsetocc-1, labels completion" in told
+    assert json.loads(read_facts(out)["objects"])["car"] > 0
+    options = ("--set", "instances.kind=offsetocc", "--set", f"instances.weights={out}")
+    arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
+    report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1", *options).stdout)
+    assert report["frames"] == 6
+    assert any(frame.load("instance").any() for frame in open_version(f"{store}@v1").frames())
+
+
+def test_logs_without_boxes_cannot_be_learned_from(logs: Path, recipe: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    simulate_logs("kitti", bare, logs=1, frames=2, seed=82, image_scale=None, rate=2.0)
+    for path in bare.rglob("boxes.txt"):
+        path.unlink()
+    told = occlabel("train", "instances", recipe, "--logs", bare, "--out", tmp_path / "w.safetensors", code=1).stderr
+    assert "has no log with voxel truth and boxes" in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bare"]
