@@ -1,4 +1,4 @@
-"""The object module as a user meets it: train weights on the recipe's labels, run with them, be told what is missing."""
+"""The object module as a user meets it: train weights on a recipe's labels, run with them, be told what is missing."""
 
 import json
 from pathlib import Path
