@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pipeline.benchmark import Benchmark
 from schemas.drive_log import DriveLog, Frame, LogReader
 from schemas.errors import BadLog
-from schemas.geometry import inverse
+from schemas.geometry import inverse, transform_points
 from schemas.grid import Grid
 from schemas.taxonomy import UNKNOWN, Taxonomy
+from stages.evaluation.boxes import Placed
 from stages.evaluation.panoptic_truth import owners, point_owners
 from stages.evaluation.ray_scores import ray_origins
 from stages.ingest.categories import OCC3D_CLASS
@@ -56,6 +57,22 @@ class TrueObjects:
         classes = self._classes(frame, things)
         which = point_owners(semantics, points, self._grid_from_world(frame), frame.truth.boxes, classes)
         return self._named(frame, which)
+
+    def boxes(self, name: str, least_points: int) -> Placed:
+        """The boxes of thing classes in which so many LiDAR points were counted, or none were; in the grid's frame."""
+        frame = self._frames[name]
+        classes = self._classes(frame, [entry.id for entry in self._taxonomy.classes if entry.thing])
+        kept = [
+            (self._ids[box.instance], class_id, box.world_from_box[:3, 3])
+            for box, class_id in zip(frame.truth.boxes, classes, strict=True)
+            if class_id != UNKNOWN and not 0 <= box.lidar_points < least_points
+        ]
+        centres = np.array([centre for _, _, centre in kept]).reshape(-1, 3)
+        return Placed(
+            np.array([id_ for id_, _, _ in kept], np.int64),
+            np.array([class_id for _, class_id, _ in kept], np.int64),
+            transform_points(self._grid_from_world(frame), centres),
+        )
 
     def _classes(self, frame: Frame, things: Container[int]) -> list[int]:
         """Of each box of the frame: its class, UNKNOWN when that is not among ``things``."""

@@ -30,8 +30,10 @@ def evaluate(
     ],
     format: Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")],
     at: Annotated[
-        Literal["voxels", "points"],
-        typer.Option("--at", help="Score at voxels, or at labelled LiDAR points (truth: a KITTI or nuScenes root)."),
+        Literal["voxels", "points", "boxes"],
+        typer.Option(
+            "--at", help="Score at voxels, at labelled LiDAR points, or objects at boxes (both: truth is a log root)."
+        ),
     ] = "voxels",
     log: LogIds = None,
     baselines: Annotated[
@@ -50,7 +52,8 @@ def evaluate(
     give the root of the logs, which has the poses. A version with instances is also scored by panoptic quality, STQ and
     id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any;
     with --at points by the panoptic quality of SemanticKITTI or nuScenes at the points in the grid, against the
-    instances of the point labels, or boxes where those have none.
+    instances of the point labels, or boxes where those have none. With --at boxes: how many of the boxes with at least
+    20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
     """
     from rich.console import Console
 
@@ -58,9 +61,12 @@ def evaluate(
     from pipeline.evaluate import evaluate_labels
 
     if is_map(labels):
-        if at == "points" or log or baselines or diagram:
+        if at != "voxels" or log or baselines or diagram:
             raise OcclabelError(f"{labels} is a map, scored as a whole at voxels; leave out --at, --log and the like")
         _evaluate_map(labels, truth, out)
+        return
+    if at == "boxes":
+        _evaluate_boxes(labels, truth, format, log, out)
         return
     evaluation = evaluate_labels(labels, truth, format, at, log)
     columns = {name if at == "points" or name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
@@ -102,6 +108,40 @@ def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
     console.print(f"scored against the truth of {found.frames} frames, static classes only")
     if out is not None:
         _write({"scores": {"map": found.scores.facts()}, "frames": found.frames}, out)
+
+
+def _evaluate_boxes(
+    labels: str, truth: Path, format: Literal["semantickitti", "occ3d"], logs: list[str] | None, out: Path | None
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipeline.at_boxes import at_boxes
+    from pipeline.benchmark import BENCHMARKS
+    from pipeline.predictions import open_predictions
+    from stages.ingest.recognise import open_logs
+
+    benchmark = BENCHMARKS[format]
+    found = at_boxes(open_predictions(labels, benchmark), open_logs(truth), benchmark.taxonomy, logs)
+    facts = found.facts()
+    table = Table("", "boxes", "found %")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, quality in facts["per_class"].items():
+        table.add_row(name, f"{quality['boxes']}", _percent(quality["found"]))
+    console = Console()
+    console.print(table)
+    offset, switches = (
+        "-" if facts[name] is None else f"{facts[name]:.2f}"
+        for name in ("centre_offset", "id_switches_per_100_found_boxes")
+    )
+    console.print(
+        f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['found'])} % have an object, "
+        f"{_percent(facts['named'])} % one of their class; its centre is {offset} m from the box's on average, "
+        f"{switches} id switches per 100 found boxes"
+    )
+    if out is not None:
+        _write(facts, out)
 
 
 def _draw(reliability: Reliability | None, labels: str, path: Path) -> None:

@@ -16,13 +16,13 @@ def object_voxels(
     centres [Q, 3] and offsets [Q, K, 3]: metres, in the grid's frame; logits [Q, K]. An offset counts if its logit is
     above 0, which is a score above 0.5, and its point lies in the grid. One voxel may be named more than once.
     """
-    points = centres[:, None] + offsets
+    owner, offset = np.nonzero(logits > 0)
+    points = centres[owner] + offsets[owner, offset]
     lower, upper = np.array(grid.origin, np.float32), np.array(grid.upper, np.float32)
     # In this order, in float32, as in the released code: another order would move points that lie on a border.
     cells = np.floor((points - lower) / (upper - lower) * np.array(grid.shape, np.float32))
     inside = ((cells >= 0) & (cells < np.array(grid.shape))).all(axis=-1)
-    owner, offset = np.nonzero(inside & (logits > 0))
-    return owner, cells[owner, offset].astype(np.int64), logits[owner, offset]
+    return owner[inside], cells[inside].astype(np.int64), logits[owner, offset][inside]
 
 
 def seeds_from_objects(

@@ -89,6 +89,16 @@ def test_points_are_scored_and_exported(logs: Path, store: Path) -> None:
     assert "has no instances" in occlabel("export", f"{store}@labels", *without, code=1).stderr
 
 
+def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
+    scores = ("--truth", logs, "--format", "occ3d", "--at", "boxes")
+    told = occlabel("evaluate", f"{store}@objects", *scores, "--json", logs.parent / "boxes.json").stdout
+    found = json.loads((logs.parent / "boxes.json").read_text())
+    assert found["frames"] == 9 and found["boxes"] > 20
+    assert 0.2 < found["named"] <= found["found"] < 1 and found["centre_offset"] < 1
+    assert f"{found['boxes']} boxes in 9 frames" in told
+    assert "an instances block" in occlabel("evaluate", f"{store}@labels", *scores, code=1).stderr
+
+
 def test_objects_can_be_drawn(logs: Path, store: Path) -> None:
     occlabel("view", f"{store}@objects", "--objects", "--out", logs.parent / "objects.png")
     assert (logs.parent / "objects.png").stat().st_size > 5000
