@@ -1,0 +1,75 @@
+"""Draws the place where most objects touch as connected components, the object module and truth part it.
+
+    python scripts/draw_objects.py STORE@VERSION --truth LOGS --out PNG [--weights FILE] [--every 5]
+
+VERSION holds refined labels of simulated logs, in which objects are looked for as by ``ablate_instances.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from ablate_instances import Frame, frames
+from scipy.ndimage import uniform_filter
+
+from pipeline.benchmark import BENCHMARKS, Format
+from pipeline.report.birds_eye import birds_eye, objects_from_above, panels
+from pipeline.versions import open_version
+from schemas.drive_log import Frame as LogFrame
+from schemas.stage import Clip, Inputs, LabelSpace
+from stages.instances.learned import ObjectQueries
+from stages.instances.stage import InstancesStage
+from stages.instances.touching import ConnectedComponents
+
+SIZE = 24.0
+"""Edge of the place that is drawn [m]."""
+
+
+def most_crowded(candidates: list[Frame], space: LabelSpace) -> tuple[Frame, tuple[slice, slice]]:
+    """The frame, and in it the place, with most voxels of objects that touch and are labelled."""
+    side = round(SIZE / space.grid.voxel_size)
+    best: tuple[float, Frame, tuple[slice, slice]] | None = None
+    for frame in candidates:
+        shown = frame.touching & (frame.true.instance > 0) & (frame.labels == frame.true.semantics) & frame.scored
+        dense = uniform_filter(shown.sum(axis=2).astype(np.float64), side)
+        x, y = np.unravel_index(dense.argmax(), dense.shape)
+        corner = [int(np.clip(at - side // 2, 0, size - side)) for at, size in zip((x, y), dense.shape, strict=True)]
+        if best is None or dense[x, y] > best[0]:
+            best = float(dense[x, y]), frame, (slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
+    assert best is not None, "no frames to look at"
+    return best[1:]
+
+
+def instances(stage: InstancesStage, frame: Frame, space: LabelSpace) -> np.ndarray:  # type: ignore[type-arg]
+    inputs = Inputs(0, (LogFrame("frame", 0.0, np.eye(4)),), {"semantics": frame.labels[None]})
+    return stage.setup(space, "cpu")(Clip("log", 0, 1), inputs)["instance"][0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version")
+    parser.add_argument("--truth", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, help="[default: the shipped ones]")
+    parser.add_argument("--every", type=int, default=5, help="looks at one frame in so many")
+    options = parser.parse_args()
+    space = open_version(options.version).space
+    benchmark = BENCHMARKS[cast(Format, space.taxonomy.name)]
+    frame, place = most_crowded(list(frames(options.version, options.truth, benchmark, options.every)), space)
+    found = {
+        "connected components": instances(ConnectedComponents(), frame, space),
+        "object module": instances(ObjectQueries(weights=options.weights), frame, space),
+    }
+    images = [birds_eye(frame.labels[place], space.taxonomy)]
+    images += [objects_from_above(ids[place], frame.labels[place], space.taxonomy) for ids in found.values()]
+    images.append(objects_from_above(frame.true.instance[place], frame.true.semantics[place], space.taxonomy))
+    footer = f"{SIZE:.0f} m, from above; a colour for each object."
+    panels(images, ["labels", *found, "truth"], space.taxonomy, options.out, footer, width=260)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()
