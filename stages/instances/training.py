@@ -89,11 +89,12 @@ class ObjectTask(lightning.LightningModule):
         self.counts[:] = 0
 
     def validation_step(self, batch: Tensor, index: int) -> None:
-        scene = self.held_out[int(batch)]
+        scene, threads = self.held_out[int(batch)], torch.get_num_threads()
         seeds = self.finder.find(scene.labels, queries=256, score=_SCORE)
         found = panoptic_vote(
             scene.labels, seeds.ids, self.things, self.held_out.grid.voxel_size, _RADIUS, seed_classes=seeds.classes
         )
+        torch.set_num_threads(threads)  # the vote's threads reset torch's
         self.counts += recognised(found, scene)
 
     def on_validation_epoch_end(self) -> None:
