@@ -1,0 +1,24 @@
+"""What no kind of the slot can do: name more objects than the array has room for."""
+
+import numpy as np
+import pytest
+
+from schemas.drive_log import Frame
+from schemas.errors import OcclabelError
+from schemas.grid import GRIDS
+from schemas.stage import Clip, Inputs, LabelSpace
+from schemas.taxonomy import TAXONOMIES
+from stages.instances.touching import ConnectedComponents
+
+
+def test_a_frame_with_more_objects_than_ids_is_named() -> None:
+    space = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
+    semantics = np.full((2, *space.grid.shape), 17, np.uint8)
+    semantics[1, ::2, ::2, ::2] = 7  # 80,000 people
+    process = ConnectedComponents(smallest=0.0).setup(space, "cpu")
+    frames = tuple(Frame(f"{n:06d}", n / 10, None) for n in range(2))
+    sentence = r"log 07, frame 000001 has 80000 objects, .* end at 65535; raise instances.smallest"
+    with pytest.raises(OcclabelError, match=sentence):
+        process(Clip("07", 0, 2), Inputs(0, frames, {"semantics": semantics}))
+    crumbs = ConnectedComponents(smallest=0.2, join_within=0.0).setup(space, "cpu")
+    assert not crumbs(Clip("07", 0, 2), Inputs(0, frames, {"semantics": semantics}))["instance"].any()
