@@ -30,13 +30,13 @@ class ObjectQueries(Instances):
     """A safetensors file of ``occlabel train instances``; the one shipped for grid and taxonomy by default."""
     queries: int = Field(default=300, ge=1)
     """The most objects that can be found in a frame."""
-    score: float = Field(default=0.5, ge=0, le=1)
-    """How sure the module must be that there is an object."""
+    score: float = Field(default=0.45, ge=0, le=1)
+    """How sure the module must be that there is an object; this and the next three measured best on held-out towns."""
     radius: float = Field(default=1.2, ge=0)
     """Manhattan distance [m] in which voxels of objects vote for those around them."""
     class_aware: bool = True
     """Whether objects vote for voxels of their own class only."""
-    unclaimed: Literal["keep", "empty", "components"] = "components"
+    unclaimed: Literal["keep", "empty", "components"] = "keep"
     """A thing voxel that no object is near keeps its class and belongs to none, as in OffsetOcc's code; becomes free,
     as in its paper; or is of one object with those of its class that it touches."""
 

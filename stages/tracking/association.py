@@ -96,7 +96,7 @@ class Tracker:
         grid: Grid,
         kinds: Kinds,
         *,
-        bridge: float = 2.0,
+        bridge: float = 3.0,
         drift: float = 3.0,
         memory: int = 20,
         first_frame: int = 0,

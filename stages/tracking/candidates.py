@@ -23,6 +23,8 @@ be explained. Otherwise a car that leaves would be paired with the next one behi
 _SIDEWAYS = 3.0
 """How much longer than a metre ahead a metre sideways counts for what is longer than it is wide."""
 _LONG = 2.0  # ratio of the variances along and across: 1.4 times as long as wide
+_LENGTH = 3.2
+"""[m]: what seems long and is shorter may be the front of a lorry, seen from ahead, which is wider than it is deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def candidates(
     they are near and alike in size. The score is IoU + 0.5 nearness (smaller / larger voxel count), nearness being
     (stays + stayed) / 2 - distance / gate where that is above 0. ``stays`` and ``stayed`` fall from 1 to 0.4 for
     tracks within their gate, and objects within their reach, of the border. For a track seen once, what is off its
-    long axis counts as three times as far. Of a track that leaves the grid only what is still in it is compared, and
-    the size of what the border cuts is not held against it.
+    long axis counts as three times as far, if that is as long as a car. Of a track that leaves the grid only what is
+    still in it is compared (of one seen once, all), and the size of what the border cuts is not held against it.
     """
     grid_from_world = inverse(world_from_grid)
     overlapping, ious, seen, centres = _overlaps(expected, objects, grid_from_world, grid)
@@ -78,7 +80,9 @@ def candidates(
     stays = _inner(transform_points(grid_from_world, expected.places), gate, grid)[track]
     stayed = _inner(objects.centroids, np.maximum(reaches, 1e-9), grid)[object_]
     nearness = np.maximum((stays + stayed) / 2 - distance / gate[track], 0)
-    sizes = seen[track], objects.voxels[object_]
+    # Who may have gone anywhere need not have left the grid, although the place where it was has.
+    whole = np.bincount(expected.owners, minlength=len(seen))
+    sizes = np.where(expected.fresh, whole, seen)[track], objects.voxels[object_]
     ratio = np.minimum(*sizes) / np.maximum(*sizes)
     ratio[expected.cut[track] | objects.cut(grid)[object_]] = 1
     fits = expected.groups[track] == groups[object_]
@@ -104,7 +108,10 @@ def _across(expected: Expected) -> NDArray[np.float64]:
         np.bincount(expected.owners, offsets[:, i] * offsets[:, j], minlength=n) for i, j in ((0, 0), (1, 1), (0, 1))
     )
     spread = np.hypot((xx - yy) / 2, xy)  # the eigenvalues are the mean of xx and yy, plus and minus this
-    long = (xx + yy) / 2 + spread > _LONG * ((xx + yy) / 2 - spread)
+    along = (xx + yy) / 2 + spread
+    points = np.maximum(np.bincount(expected.owners, minlength=n), 1)
+    # A bar of length l has the variance l^2 / 12 along itself.
+    long = (along > _LONG * ((xx + yy) / 2 - spread)) & (along / points > _LENGTH**2 / 12)
     axis = 0.5 * np.arctan2(2 * xy, xx - yy)
     across = np.stack([-np.sin(axis), np.cos(axis)], axis=1)
     across[~(long & expected.fresh & ~expected.cut)] = 0

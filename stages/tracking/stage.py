@@ -23,13 +23,13 @@ class Association(Stage):
     """
 
     slot: ClassVar[str] = "tracking"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("semantics", "instance")
     senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
     writes: ClassVar[tuple[str, ...]] = ("instance", "tracks")
 
     kind: Literal["association"] = "association"
-    bridge: float = Field(default=2.0, ge=0)
+    bridge: float = Field(default=3.0, ge=0)
     """Seconds for which an object may be out of sight and still be the same."""
     drift: float = Field(default=3.0, ge=0)
     """m/s by which an object may go faster or slower than predicted."""

@@ -45,7 +45,7 @@ def test_what_no_object_claims_is_kept_emptied_or_parted_by_what_touches(space: 
     emptied = run(ObjectQueries(weights=weights, score=1.0, unclaimed="empty"), space, semantics)
     assert not emptied["instance"].any()
     np.testing.assert_array_equal(emptied["semantics"], np.where(semantics == CAR, 0, semantics))
-    parted = run(ObjectQueries(weights=weights, score=1.0), space, semantics)["instance"]
+    parted = run(ObjectQueries(weights=weights, score=1.0, unclaimed="components"), space, semantics)["instance"]
     assert np.array_equal(parted > 0, semantics == CAR) and parted.max() == 2  # two rows
 
 
@@ -59,7 +59,7 @@ def test_objects_of_another_class_than_a_voxel_do_not_get_it_unless_asked(space:
 
 
 def test_an_empty_scene_and_more_objects_than_queries(space: LabelSpace, weights: Path) -> None:
-    stage = ObjectQueries(weights=weights, queries=3, score=0.0)
+    stage = ObjectQueries(weights=weights, queries=3, score=0.0, unclaimed="components")
     empty = np.stack([np.zeros(space.grid.shape, np.uint8), np.full(space.grid.shape, 255, np.uint8)])
     assert not run(stage, space, empty)["instance"].any()
     crowd = np.zeros((1, *space.grid.shape), np.uint8)
