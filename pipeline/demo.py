@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.evaluate import evaluate_version
 from pipeline.label import Report, label_logs
 from pipeline.recipe import load_recipe
-from pipeline.report.birds_eye import birds_eye, difference, panels
+from pipeline.report.birds_eye import birds_eye, difference, objects_from_above, panels
 from pipeline.simulate import simulate_logs
 from pipeline.versions import PublishedVersion, open_version
 from schemas.errors import OcclabelError
@@ -34,7 +36,7 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
     refined = _label(out, roads, "v1")
     # Committed on the way to v1: nothing is computed.
-    single = _label(out, roads, "single-frame", skip=["propagation", "voting"])
+    single = _label(out, roads, "single-frame", skip=["propagation", "voting", "instances", "tracking"])
     console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
     console.print(
         _table({name: evaluate_version(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)})
@@ -81,17 +83,20 @@ def _draw(out: Path, roads: Path, single: PublishedVersion, refined: PublishedVe
     for log in reader.logs():
         frame = log.frames[len(log.frames) // 2]
         truth = reader.voxel_truth(frame)
-        labels = [
-            next(f for f in version.frames(log.id) if f.name == frame.name).load("semantics").astype(np.uint8)
-            for version in (single, refined)
-        ]
+        labels = [_array(version, log.id, frame.name, "semantics").astype(np.uint8) for version in (single, refined)]
         assert truth is not None  # simulated logs have truth on every frame
         images = [birds_eye(label, taxonomy, truth.scored) for label in labels]
         images.append(birds_eye(truth.semantics, taxonomy, truth.scored))
         images += [difference(label, truth.semantics, truth.scored, taxonomy) for label in labels]
-        titles = [*NAMES, "truth", f"{NAMES[0]} against truth", f"{NAMES[1]} against truth"]
+        images.append(objects_from_above(_array(refined, log.id, frame.name, "instance"), labels[1], taxonomy))
+        titles = [*NAMES, "truth", f"{NAMES[0]} against truth", f"{NAMES[1]} against truth", "objects (v1)"]
         path = out / "pictures" / f"{log.id}-{frame.name}.png"
         footer = "Differences: green right, orange wrong class, red missed, blue invented; scored voxels only."
-        panels(images, titles, taxonomy, path, footer, width=300)
+        panels(images, titles, taxonomy, path, footer, width=260)
         paths.append(path)
     return paths
+
+
+def _array(version: PublishedVersion, log: str, frame: str, name: str) -> NDArray[np.unsignedinteger[Any]]:
+    found = next(published for published in version.frames(log) if published.name == frame)
+    return found.load(name).astype(np.uint16)

@@ -49,6 +49,8 @@ def test_a_changed_voting_option_leaves_completion_alone(logs: Path, labelled: P
         ("completion", 0),
         ("propagation", 0),
         ("voting", 4),
+        ("instances", 4),
+        ("tracking", 4),
     ]
 
 
@@ -130,9 +132,11 @@ def test_wrong_input_gets_a_sentence(
 
 def test_a_slot_that_the_recipe_does_not_have_can_be_skipped(logs: Path, tmp_path: Path) -> None:
     store = tmp_path / "s"
-    planned = occlabel("plan", "semantickitti_lidar", "--logs", logs, "--store", store, "--skip", "instances", "--json")
+    planned = occlabel("plan", "semantickitti_lidar", "--logs", logs, "--store", store, "--skip", "priors", "--json")
     assert [stage["stage"] for stage in json.loads(planned.stdout)["stages"]] == [
         "completion",
         "propagation",
         "voting",
+        "instances",
+        "tracking",
     ]

@@ -11,6 +11,7 @@ from schemas.grid import GRIDS
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Stage
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
 from stages.completion.trained import Trained
+from stages.instances.learned import ObjectQueries
 from stages.instances.touching import ConnectedComponents
 from stages.tracking.stage import Association
 from stages.voting.stage import Registration
@@ -23,6 +24,8 @@ CASES = [
     pytest.param(Registration(kind="registration", radius=2, sensor="lidar"), "occ3d", id="registration-lidar"),
     pytest.param(Registration(kind="registration", radius=2, sensor="camera"), "occ3d", id="registration-camera"),
     pytest.param(ConnectedComponents(), "occ3d", id="components"),
+    pytest.param(ObjectQueries(score=0.1), "occ3d", id="offsetocc"),
+    pytest.param(ObjectQueries(unclaimed="empty"), "semantickitti", id="offsetocc-emptied"),
     pytest.param(Association(remembered=1), "occ3d", id="association"),
 ]
 
@@ -82,6 +85,7 @@ def test_contract(stage: Stage, space_name: str) -> None:
     if "semantics" in stage.written:
         known = outputs["semantics"] != UNKNOWN
         assert (outputs["semantics"][known] < len(space.taxonomy.classes)).all()
+    if "confidence" in stage.written:
         assert (outputs["confidence"][~known] == 0).all()
 
     again = stage.setup(space, "cpu")(whole, inputs_for(stage, space, whole))
