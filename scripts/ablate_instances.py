@@ -140,11 +140,9 @@ def main() -> None:
             frame.labels, things, size, smallest=components.smallest, join_within=components.join_within
         )
         table.add("connected components", frame, touching)
-        for score in (0.2, 0.3, 0.5, 0.6):
+        for score in (0.3, 0.6):
             seeds = finders[""].find(frame.labels, stage.queries, score)
-            table.add(
-                f"module, score {score}", frame, with_components(voted(frame, seeds, stage.radius), frame.labels, space)
-            )
+            table.add(f"module, score {score}", frame, voted(frame, seeds, stage.radius))
         for name, finder in finders.items():
             seeds = finder.find(frame.labels, stage.queries, stage.score)
             for radius in RADII:
