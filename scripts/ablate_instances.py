@@ -151,6 +151,7 @@ def main() -> None:
                     table.add(f"module, any class, radius {radius:g} m", frame, voted(frame, seeds, radius, False))
         seeds = finders[""].find(frame.labels, stage.queries, stage.score)
         left = voted(frame, seeds, stage.radius)
+        table.add("module, 2.8 m where nobody is near", frame, np.where(left > 0, left, voted(frame, seeds, 2.8)))
         table.add("module, and components of the unclaimed", frame, with_components(left, frame.labels, space))
     table.print()
     if options.out:

@@ -31,9 +31,12 @@ class ObjectQueries(Instances):
     queries: int = Field(default=300, ge=1)
     """The most objects that can be found in a frame."""
     score: float = Field(default=0.45, ge=0, le=1)
-    """How sure the module must be that there is an object; this and the next three measured best on held-out towns."""
+    """How sure the module must be that there is an object; this and the rest measured best on held-out towns."""
     radius: float = Field(default=1.2, ge=0)
     """Manhattan distance [m] in which voxels of objects vote for those around them."""
+    reach: float = Field(default=0, ge=0)
+    """Where that is more than the radius: the distance [m] in which they vote for voxels that nobody voted for, such as
+    the ends of a lorry."""
     class_aware: bool = True
     """Whether objects vote for voxels of their own class only."""
     unclaimed: Literal["keep", "empty", "components"] = "keep"
@@ -96,6 +99,9 @@ class ObjectQueries(Instances):
             seeds = finder.find(semantics, self.queries, self.score)
             classes = seeds.classes if self.class_aware else None
             instance = panoptic_vote(semantics, seeds.ids, things, size, self.radius, seed_classes=classes)
+            if self.reach > self.radius:
+                far = panoptic_vote(semantics, seeds.ids, things, size, self.reach, seed_classes=classes)
+                instance = np.where(instance > 0, instance, far)
             return with_components(instance, semantics, space) if self.unclaimed == "components" else instance
 
         by_frame = frame_by_frame(find, space, "lower instances.queries or set instances.unclaimed=keep")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from schemas.drive_log import Frame
 from schemas.errors import BadWeights
@@ -22,9 +23,10 @@ from tests.stages.instances.conftest import CAR, car_park
 
 @pytest.fixture
 def weights(tmp_path: Path, space: LabelSpace) -> Path:
-    """Of a network that has learned nothing."""
+    """Of a network that has learned nothing and is sure of all its points."""
     lattice = Lattice(space.grid.voxel_size, 6.0, 2.0)
     network = OffsetOcc(space.grid.shape[2], 20, 8, lattice)
+    torch.nn.init.constant_(network.objects.bias, 4.0)
     path = tmp_path / "w.safetensors"
     save_weights(path, network.state_dict(), facts_of(space, lattice, [1] * 8))
     return path
@@ -54,8 +56,19 @@ def test_objects_of_another_class_than_a_voxel_do_not_get_it_unless_asked(space:
     # At 0 every query is an object, of whatever class.
     aware = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep"), space, semantics)["instance"]
     blind = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep", class_aware=False), space, semantics)
-    assert (blind["instance"] > 0).sum() >= (aware > 0).sum()
+    assert (blind["instance"] > 0).sum() > (aware > 0).sum()
     assert not aware[semantics != CAR].any()
+
+
+def test_who_is_voted_for_by_nobody_near_may_be_by_those_farther_away(space: LabelSpace, weights: Path) -> None:
+    semantics = car_park(1)[0][None]
+    near, far = (
+        run(ObjectQueries(weights=weights, score=0.0, radius=0.0, class_aware=False, reach=reach), space, semantics)
+        for reach in (0.0, 4.0)
+    )
+    held = near["instance"] > 0
+    np.testing.assert_array_equal(far["instance"][held], near["instance"][held])
+    assert (far["instance"] > 0).sum() >= held.sum() > 0
 
 
 def test_an_empty_scene_and_more_objects_than_queries(space: LabelSpace, weights: Path) -> None:
