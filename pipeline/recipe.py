@@ -181,6 +181,9 @@ def _override(fields: dict[str, Any], override: str) -> None:
             block[part] = {}
         block = block[part]
     try:
-        block[option] = yaml.safe_load(value)
+        parsed = yaml.safe_load(value)
+        if option == "kind" and block.get("kind", parsed) != parsed:
+            block.clear()  # the options were those of the other kind
+        block[option] = parsed
     except yaml.YAMLError as error:
         raise BadRecipe(f"--set {override}: {value!r} is not a YAML value") from error
