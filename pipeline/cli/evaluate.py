@@ -16,6 +16,7 @@ from schemas.errors import OcclabelError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from pipeline.evaluate import Evaluation
     from pipeline.panoptic import PanopticEvaluation
     from stages.evaluation.reliability import Reliability
     from stages.evaluation.scores import Scores
@@ -55,8 +56,6 @@ def evaluate(
     instances of the point labels, or boxes where those have none. With --at boxes: how many of the boxes with at least
     20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
     """
-    from rich.console import Console
-
     from pipeline.city_map.score import is_map
     from pipeline.evaluate import evaluate_labels
 
@@ -66,9 +65,22 @@ def evaluate(
         _evaluate_map(labels, truth, out)
         return
     if at == "boxes":
+        if baselines or diagram:
+            raise OcclabelError("--at boxes scores objects alone; leave out --baselines and --diagram")
         _evaluate_boxes(labels, truth, format, log, out)
         return
     evaluation = evaluate_labels(labels, truth, format, at, log)
+    _show(evaluation, at, baselines)
+    if diagram is not None:
+        _draw(evaluation.reliability, labels, diagram)
+        typer.echo(f"wrote {diagram}")
+    if out is not None:
+        _write(evaluation.facts(), out)
+
+
+def _show(evaluation: Evaluation, at: Literal["voxels", "points"], baselines: bool) -> None:
+    from rich.console import Console
+
     columns = {name if at == "points" or name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
     if at == "points":
         columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
@@ -85,11 +97,6 @@ def evaluate(
     if evaluation.panoptic:
         console.print(panoptic_table(evaluation.panoptic))
         console.print(*_panoptic_sentences(evaluation.panoptic), sep="\n")
-    if diagram is not None:
-        _draw(evaluation.reliability, labels, diagram)
-        console.print(f"wrote {diagram}")
-    if out is not None:
-        _write(evaluation.facts(), out)
 
 
 def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:

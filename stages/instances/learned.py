@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.errors import BadWeights
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources
 from stages.instances.components import connected_components
 from stages.instances.slot import Instances, frame_by_frame, thing_table
@@ -60,14 +59,8 @@ class ObjectQueries(Instances):
         from stages.instances.weight_file import purpose
         from stages.learning.purpose import shipped
 
-        path = shipped(_SHIPPED, purpose(space))
-        if path is not None:
-            return path
-        raise BadWeights(
-            f"no weights of the object module are shipped for voxels of {space.grid.voxel_size} m and these "
-            f"{len(space.taxonomy.classes)} classes; train them with occlabel train instances and name the file as "
-            "instances.weights, or set instances.kind=components, which needs none"
-        )
+        otherwise = ", or set instances.kind=components, which needs none"
+        return shipped(_SHIPPED, purpose(space), space, self.slot, otherwise)
 
     def refuse(self, space: LabelSpace) -> str | None:
         refused = super().refuse(space)

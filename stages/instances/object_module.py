@@ -55,8 +55,6 @@ class Objects:
     """[n, Q, 4, RANK]: for ``ObjectModule.points``."""
     centre_logits: Tensor
     """[n, X, Y]: the map of centres."""
-    proposed: Tensor
-    """[n, Q]: its logits where the queries started; far below zero where no peak was."""
 
 
 class ObjectModule(nn.Module):
@@ -92,7 +90,7 @@ class ObjectModule(nn.Module):
             found.append(Found(classify(state), centres))
             places = centres.detach()
         shapes = self.shape(state).unflatten(-1, (4, RANK))
-        return Objects(tuple(found), shapes, logits, proposals.logits)
+        return Objects(tuple(found), shapes, logits)
 
     def points(self, shapes: Tensor, columns: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Offsets [q, K, 3] in metres and score logits [q, K] of ``shapes`` [q, 4, RANK].

@@ -28,8 +28,6 @@ class Proposals:
     """[n, Q, hidden]: of the column there."""
     places: Tensor
     """[n, Q, 3] metres; the height is half way up the grid."""
-    logits: Tensor
-    """[n, Q]."""
 
 
 class CentreMap(nn.Module):
@@ -61,7 +59,7 @@ def peaks(logits: Tensor, features: Tensor, low: Tensor, high: Tensor, wanted: i
     """
     height = functional.max_pool2d(logits[:, None], 3, stride=1, padding=1)[:, 0]
     standing = torch.where(logits == height, logits, logits - 1e4).flatten(1)
-    best, cell = standing.topk(min(wanted, standing.shape[1]), dim=1)
+    cell = standing.topk(min(wanted, standing.shape[1]), dim=1).indices
     x, y = logits.shape[1:]
     index = torch.stack([cell // y, cell % y], dim=-1)
     size = (high - low)[:, None, :2] / torch.tensor([x, y], device=low.device)
@@ -70,7 +68,7 @@ def peaks(logits: Tensor, features: Tensor, low: Tensor, high: Tensor, wanted: i
     fold = x // features.shape[2]
     column = index[..., 0] // fold * features.shape[3] + index[..., 1] // fold
     found = features.flatten(2).gather(2, column[:, None].expand(-1, features.shape[1], -1)).transpose(1, 2)
-    return Proposals(found, torch.cat([flat, middle], dim=2), best)
+    return Proposals(found, torch.cat([flat, middle], dim=2))
 
 
 def centre_targets(centres: Tensor, present: Tensor, low: Tensor, high: Tensor, shape: tuple[int, int]) -> Tensor:

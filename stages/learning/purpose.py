@@ -40,6 +40,16 @@ def check(path: Path, purpose: Mapping[str, str], command: str) -> dict[str, str
     return facts
 
 
-def shipped(folder: Path, purpose: Mapping[str, str]) -> Path | None:
-    """The weight file in ``folder`` that serves the purpose, or None."""
-    return next((path for path in sorted(folder.glob("*.safetensors")) if fits(read_facts(path), purpose)), None)
+def shipped(folder: Path, purpose: Mapping[str, str], space: LabelSpace, slot: str, otherwise: str = "") -> Path:
+    """The weight file in ``folder`` that serves the purpose in ``space``.
+
+    Raises BadWeights when there is none; ``otherwise`` ends the sentence with what else a user of ``slot`` can do.
+    """
+    for path in sorted(folder.glob("*.safetensors")):
+        if fits(read_facts(path), purpose):
+            return path
+    raise BadWeights(
+        f"no weights of {slot} are shipped for voxels of {space.grid.voxel_size} m and these "
+        f"{len(space.taxonomy.classes)} classes; train them with occlabel train {slot} and name the file as "
+        f"{slot}.weights{otherwise}"
+    )

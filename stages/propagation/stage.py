@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from schemas.errors import BadWeights
 from schemas.geometry import rigid
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
 from schemas.taxonomy import UNKNOWN
@@ -67,14 +66,7 @@ class LocalPropagation(Stage):
         from stages.learning.purpose import shipped
         from stages.propagation.weight_file import purpose
 
-        path = shipped(_SHIPPED, purpose(space))
-        if path is not None:
-            return path
-        raise BadWeights(
-            f"no propagation weights are shipped for voxels of {space.grid.voxel_size} m and these "
-            f"{len(space.taxonomy.classes)} classes; train them with occlabel train propagation and name the file as "
-            "propagation.weights"
-        )
+        return shipped(_SHIPPED, purpose(space), space, self.slot)
 
     def refuse(self, space: LabelSpace) -> str | None:
         path = self._weights(space)

@@ -97,6 +97,8 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     assert 0.2 < found["named"] <= found["found"] < 1 and found["centre_offset"] < 1
     assert f"{found['boxes']} boxes in 9 frames" in told
     assert "an instances block" in occlabel("evaluate", f"{store}@labels", *scores, code=1).stderr
+    drawn = occlabel("evaluate", f"{store}@objects", *scores, "--diagram", "d.png", code=1).stderr
+    assert "leave out --baselines and --diagram" in drawn
 
 
 def test_objects_can_be_drawn(logs: Path, store: Path) -> None:

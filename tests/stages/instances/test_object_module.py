@@ -9,7 +9,7 @@ import torch
 from schemas.taxonomy import UNKNOWN
 from stages.instances.deformable_attention import DeformableAttention
 from stages.instances.lattice import Lattice
-from stages.instances.object_module import RANK, WIDTH
+from stages.instances.object_module import NEAR, RANK, WIDTH
 from stages.instances.offsetocc import OffsetOcc, padded
 from stages.instances.proposals import centre_loss, centre_targets, peaks
 from stages.instances.voxel_embeddings import CHANNELS, FOLD, VoxelEncoder
@@ -70,13 +70,19 @@ def test_the_map_is_asked_for_a_hill_on_each_centre() -> None:
     assert centre_loss(perfect, target) < 1e-3 < centre_loss(-perfect, target)
 
 
-def test_objects_do_not_depend_on_what_is_far_away(network: OffsetOcc) -> None:
-    torch.manual_seed(1)
-    labels = torch.randint(0, 21, (1, 40, 40, 8))
-    with torch.inference_mode():
-        few, many = (network(labels, LOW, HIGH, queries) for queries in (5, 5))
-    torch.testing.assert_close(few.layers[-1].centres, many.layers[-1].centres)
-    assert few.layers[-1].classes.shape == (1, 5, 8) and few.shapes.shape == (1, 5, 4, RANK)
+def test_queries_far_apart_do_not_speak_with_each_other(network: OffsetOcc) -> None:
+    layer, volume = network.objects.layers[0], torch.randn(1, CHANNELS, 20, 18, 4)
+    place, state = torch.zeros(1, 2, WIDTH), torch.randn(1, 2, WIDTH)
+    other = state.clone()
+    other[:, 1] += 1.0
+
+    def first(states: torch.Tensor, metres: float) -> torch.Tensor:
+        places = torch.tensor([[[1.0, 0.0, 0.0], [1.0 + metres, 0.0, 0.0]]])
+        with torch.inference_mode():
+            return layer(states, place, places, volume, LOW, HIGH)[0, 0]
+
+    torch.testing.assert_close(first(state, NEAR + 0.1), first(other, NEAR + 0.1))
+    assert (first(state, NEAR - 0.1) - first(other, NEAR - 0.1)).abs().max() > 1e-3
 
 
 def test_points_of_some_columns_are_those_of_all(network: OffsetOcc) -> None:

@@ -113,7 +113,7 @@ def test_weights_for_something_else_are_refused(weights: Path, space: LabelSpace
     other = LabelSpace(space.grid, TAXONOMIES["occ3d"])
     with pytest.raises(BadWeights, match=r"was made for the classes .* occlabel train propagation"):
         stage.refuse(other)
-    with pytest.raises(BadWeights, match=r"no propagation weights are shipped for voxels of 0\.4 m"):
+    with pytest.raises(BadWeights, match=r"no weights of propagation are shipped for voxels of 0\.4 m"):
         LocalPropagation().files(space)
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(BadWeights, match="not a readable weight file"):
