@@ -67,9 +67,9 @@ class ObjectQueries(Instances):
         path = None if refused else self._weights(space)
         if path is not None and path.is_file():
             from stages.instances.weight_file import purpose
-            from stages.learning.purpose import check
+            from stages.learning.purpose import check_purpose
 
-            check(path, purpose(space), "occlabel train instances")
+            check_purpose(path, purpose(space), "occlabel train instances")
         return refused
 
     def setup(self, space: LabelSpace, device: str) -> Process:

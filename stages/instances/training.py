@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from schemas.errors import BadLog, OcclabelError
 from schemas.grid import Grid
@@ -23,6 +22,7 @@ from stages.instances.panoptic_vote import panoptic_vote
 from stages.instances.samples import Crops, Scene, Scenes
 from stages.instances.voxel_embeddings import SCALE
 from stages.instances.weight_file import facts_of, things_of
+from stages.learning.spread import EvenlySpread
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import load_weights, named_with_digest, save_weights
 
@@ -128,19 +128,6 @@ def recognised(found: NDArray[np.uint32], scene: Scene) -> NDArray[np.int64]:
     return np.array([int((both & (2 * count > union)).sum()), int((of_found[1:] > 0).sum()), most - 1])
 
 
-class _Numbers(Dataset[Tensor]):
-    """Numbers of at most ``limit`` frames, evenly spread."""
-
-    def __init__(self, frames: int, limit: int) -> None:
-        self.chosen = np.linspace(0, frames - 1, min(limit, frames)).astype(int).tolist()
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, number: int) -> Tensor:
-        return torch.tensor(self.chosen[number])
-
-
 def crop_columns(crop: float, grid: Grid) -> int:
     """Columns of a crop's edge, a multiple of the encoder's coarsest cell. Raises OcclabelError below one cell."""
     columns = int(crop / grid.voxel_size + 1e-6) // SCALE * SCALE
@@ -186,7 +173,7 @@ def train_instances(
     fit(
         task,
         samples,
-        _Numbers(len(apart), options.held_out_frames),
+        EvenlySpread(len(apart), options.held_out_frames),
         schedule,
         out.with_suffix(".training"),
         device,
@@ -204,5 +191,5 @@ def train_instances(
 
 def _counts(scenes: Scenes, things: int) -> NDArray[np.int64]:
     """Objects of each thing class in a hundred frames, evenly spread."""
-    some = np.linspace(0, len(scenes) - 1, min(100, len(scenes))).astype(int)
+    some = EvenlySpread(len(scenes), 100).chosen
     return sum((np.bincount(scenes[i].classes, minlength=things) for i in some), np.zeros(things, np.int64))

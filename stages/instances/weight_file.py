@@ -11,7 +11,7 @@ from schemas.errors import BadWeights
 from schemas.stage import LabelSpace
 from stages.instances.lattice import Lattice
 from stages.instances.offsetocc import NETWORK, OffsetOcc
-from stages.learning.purpose import check, purpose_of
+from stages.learning.purpose import check_purpose, purpose_of
 from stages.learning.weights import load_weights
 
 
@@ -36,7 +36,7 @@ def facts_of(space: LabelSpace, lattice: Lattice, objects: Sequence[int]) -> dic
 
 def load_network(path: Path, space: LabelSpace) -> OffsetOcc:
     """The network of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    facts = check(path, purpose(space), "occlabel train instances")
+    facts = check_purpose(path, purpose(space), "occlabel train instances")
     try:
         lattice = Lattice(**json.loads(facts["lattice"]))
     except (KeyError, TypeError, ValueError) as error:

@@ -25,7 +25,7 @@ def fits(facts: Mapping[str, str], purpose: Mapping[str, str]) -> bool:
     return all(facts.get(name) == value for name, value in purpose.items())
 
 
-def check(path: Path, purpose: Mapping[str, str], command: str) -> dict[str, str]:
+def check_purpose(path: Path, purpose: Mapping[str, str], command: str) -> dict[str, str]:
     """The facts of a weight file. Raises BadWeights when it is damaged or was made for another purpose.
 
     ``command``: what trains such weights, for the sentence.

@@ -162,18 +162,3 @@ def _flipped(glimpse: Glimpse, axes: Sequence[int]) -> Glimpse:
         glimpse.times,
         glimpse.refined,
     )
-
-
-class WholeWindows(Dataset[Tensor]):
-    """Numbers of at most ``limit`` windows, evenly spread, that are refined whole."""
-
-    def __init__(self, seen: Views, limit: int) -> None:
-        self.seen = seen
-        count = min(limit, len(seen.windows))
-        self.chosen = np.linspace(0, len(seen.windows) - 1, count).astype(int).tolist()
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, number: int) -> Tensor:
-        return torch.tensor(self.chosen[number])

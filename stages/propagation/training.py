@@ -18,13 +18,14 @@ from schemas.taxonomy import UNKNOWN
 from stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from stages.learning.objective import THINNING, Objective
 from stages.learning.rarity import rarity
+from stages.learning.spread import EvenlySpread
 from stages.learning.trainer import Schedule, fit
 from stages.learning.weights import load_weights, named_with_digest, save_weights
 from stages.propagation.dualflow4d import DualFlow4D, Parts
 from stages.propagation.encoder import SCALE
 from stages.propagation.head import Surroundings
 from stages.propagation.refine import Refiner
-from stages.propagation.samples import Crops, Labelled, Views, WholeWindows, views
+from stages.propagation.samples import Crops, Labelled, Views, views
 from stages.propagation.sequence import kinds
 from stages.propagation.weight_file import check, facts_of
 from stages.propagation.windows import Reach
@@ -158,15 +159,15 @@ def train_propagation(
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
     if options.start is not None:
         load_weights(network, options.start)
-    some = WholeWindows(seen, 100).chosen
+    some = EvenlySpread(len(seen.windows), 100).chosen
     counts = torch.from_numpy(_counts(seen, some)[:classes] * (len(seen.windows) / len(some)))
     task = PropagationTask(network, apart, Objective(counts, free_id), free_id, options.rate)
     looked_for = rarity(counts.numpy(), free_id)
     samples = Crops(seen, options.crop, options.patches, free_id, THINNING, looked_for, options.seed)
-    windows = WholeWindows(apart, options.held_out_windows)
+    windows = EvenlySpread(len(apart.windows), options.held_out_windows)
     fit(task, samples, windows, schedule, out.with_suffix(".training"), device, resume)
     network.cpu().eval()
-    temperature = calibrate(network, apart, WholeWindows(apart, options.calibration_windows), free_id)
+    temperature = calibrate(network, apart, EvenlySpread(len(apart.windows), options.calibration_windows), free_id)
     facts = facts_of(space, options.parts, options.reach) | facts | {
         "temperature": f"{temperature:.4f}",
         "seed": str(options.seed),
@@ -177,7 +178,7 @@ def train_propagation(
 
 
 @torch.no_grad()
-def calibrate(network: DualFlow4D, seen: Views, windows: WholeWindows, free_id: int) -> float:
+def calibrate(network: DualFlow4D, seen: Views, windows: EvenlySpread, free_id: int) -> float:
     """Adds to the network's biases what makes the mean IoU of held-out windows highest; returns the temperature."""
     refiner = Refiner(network, "cpu")
     strides = strides_of(_counts(seen, windows.chosen)[: seen.classes])

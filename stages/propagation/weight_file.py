@@ -8,8 +8,7 @@ from pathlib import Path
 
 from schemas.errors import BadWeights
 from schemas.stage import LabelSpace
-from stages.learning import purpose as purposes
-from stages.learning.purpose import purpose_of
+from stages.learning.purpose import check_purpose, purpose_of
 from stages.learning.weights import load_weights, read_facts
 from stages.propagation.dualflow4d import NETWORK, DualFlow4D, Parts
 from stages.propagation.windows import Reach
@@ -26,7 +25,7 @@ def purpose(space: LabelSpace) -> dict[str, str]:
 
 def check(path: Path, space: LabelSpace) -> dict[str, str]:
     """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    return purposes.check(path, purpose(space), "occlabel train propagation")
+    return check_purpose(path, purpose(space), "occlabel train propagation")
 
 
 def training_of(path: Path) -> tuple[str, Reach]:
