@@ -44,10 +44,8 @@ def at_boxes(
     pairing, counts, frames = Pairing(predictions, logs, set(reader.log_ids())), BoxCounts(), 0
     for log in reader.logs(pairing.logs):
         truth = TrueObjects(log, predictions.grid, taxonomy)
-        names = [
-            frame.name for frame in log.frames if frame.truth.boxes and predictions.has_instance(log.id, frame.name)
-        ]
-        for name in truth.in_time(pairing.predicted(log.id, names)):
+        boxed = pairing.predicted(log.id, [frame.name for frame in log.frames if frame.truth.boxes])
+        for name in truth.in_time(name for name in boxed if predictions.has_instance(log.id, name)):
             boxes = truth.boxes(name, LEAST_POINTS)
             _, inside = predictions.grid.cells(boxes.centres)
             kept = Placed(boxes.ids[inside], boxes.classes[inside], boxes.centres[inside])

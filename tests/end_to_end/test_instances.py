@@ -97,6 +97,10 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     assert 0.2 < found["named"] <= found["found"] < 1 and found["centre_offset"] < 1
     assert f"{found['boxes']} boxes in 9 frames" in told
     assert "an instances block" in occlabel("evaluate", f"{store}@labels", *scores, code=1).stderr
+    elsewhere = logs.parent / "elsewhere"
+    simulate_logs("nuscenes", elsewhere, logs=1, frames=2, seed=82, image_scale=None, rate=2.0)
+    others = ("--truth", elsewhere, *scores[2:])
+    assert "nothing to score at boxes" in occlabel("evaluate", f"{store}@objects", *others, code=1).stderr
     drawn = occlabel("evaluate", f"{store}@objects", *scores, "--diagram", "d.png", code=1).stderr
     assert "leave out --baselines and --diagram" in drawn
 
