@@ -53,6 +53,7 @@ def at_boxes(
             counts.add(Placed(found.ids.astype(np.int64), found.classes.astype(np.int64), found.centroids), kept)
             frames += 1
         counts.end_log()
+    pairing.refuse_nothing()
     if not frames:
         raise BadPredictions(
             "there is nothing to score at boxes: no frame has annotated boxes, a pose and instances; label the logs "

@@ -100,7 +100,8 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     elsewhere = logs.parent / "elsewhere"
     simulate_logs("nuscenes", elsewhere, logs=1, frames=2, seed=82, image_scale=None, rate=2.0)
     others = ("--truth", elsewhere, *scores[2:])
-    assert "nothing to score at boxes" in occlabel("evaluate", f"{store}@objects", *others, code=1).stderr
+    told = occlabel("evaluate", f"{store}@objects", *others, code=1).stderr
+    assert "log and frame names must be those of the truth" in told
     drawn = occlabel("evaluate", f"{store}@objects", *scores, "--diagram", "d.png", code=1).stderr
     assert "leave out --baselines and --diagram" in drawn
 
