@@ -14,9 +14,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.voting.crossing import column_feet, column_foot, run_end
 from stages.voting.vote import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
 
-_BLOCK = 32  # columns of 32 heights and 20 classes: 82 kB, within the second-level cache
+_BLOCK = 128  # columns of 32 heights and 20 classes: 328 kB, within the second-level cache
 
 _BIT_OF = np.zeros(64, np.int64)
 """Which bit is set in a power of two, by the upper six bits of its product with ``_DE_BRUIJN``."""
@@ -44,78 +45,71 @@ def list_columns(labels, weights, free, unknown, starts, entries):  # type: igno
     starts[len(starts) - 1] = count
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def run_end(start, slope, k, last):  # type: ignore[no-untyped-def]
-    """The first height after ``k``, at most ``last``, where floor(start + slope * height) is another."""
-    here = np.floor(start + slope * k)
-    if np.floor(start + slope * (last - 1)) == here:
-        return last
-    border = (here + 1.0 - start) / slope if slope > 0 else (here - start) / slope
-    end = min(max(int(border), k + 1), last)
-    # The division may round to the other side.
-    while end > k + 1 and np.floor(start + slope * (end - 1)) != here:
-        end -= 1
-    while end < last and np.floor(start + slope * end) == here:
-        end += 1
-    return end
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def column_foot(matrix, x, y):  # type: ignore[no-untyped-def]
-    """Where the centre of the lowest cell of the column at (x, y) lies in the source, in voxels."""
-    return (
-        matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * 0.5 + matrix[0, 3],
-        matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * 0.5 + matrix[1, 3],
-        matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * 0.5 + matrix[2, 3],
-    )
-
-
 @numba.njit(cache=True, nogil=True)
-def _add_frame(starts, entries, weights, multipliers, free, matrix, x, y0, votes, totals, covered, named):  # type: ignore[no-untyped-def]
+def _add_frame(  # type: ignore[no-untyped-def]
+    starts, entries, weights, volume, shape, multipliers, free, matrix, x, y0, feet, split, ramp, votes, totals,
+    covered, named
+):  # fmt: skip
     """Adds what one frame says of the target columns (x, y0), (x, y0 + 1), ...
 
+    weights: of all voxels of all volumes, flat; the frame's begin at ``volume`` and have the ``shape`` of its grid.
+    feet, split: of the columns, from ``column_feet``. ramp: uint32 [Z], 0, 1, 2, ...
     votes: [columns, Z, classes]. totals [columns, Z]: weights times the multiplier of free, as if every voxel were
     free; what is not is taken off in ``votes``. covered [columns, Z + 1]: by how many more frames voted than one height
-    below. named uint64 [columns, Z]: the
-    classes but free that were named, bit ``class % 64``.
+    below. named uint64 [columns, Z]: the classes but free that were named, bit ``class % 64``.
     """
     heights = totals.shape[1]
     dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
     empty = multipliers[free]
     says = np.uint16(empty > 0)
     for c in range(totals.shape[0]):
-        sx, sy, sz = column_foot(matrix, x + 0.5, y0 + c + 0.5)
+        i, j, up = int(feet[0, c]), int(feet[1, c]), int(feet[2, c])
+        sx, sy, sz, to_x, to_y, to_z = 0.0, 0.0, 0.0, heights, heights, heights
+        if split[c]:
+            sx, sy, sz = column_foot(matrix, x + 0.5, y0 + c + 0.5)
+            to_x, to_y, to_z = run_end(sx, dx, 0, heights), run_end(sy, dy, 0, heights), run_end(sz, dz, 0, heights)
         k = 0
-        while k < heights:
-            end = min(run_end(sx, dx, k, heights), run_end(sy, dy, k, heights), run_end(sz, dz, k, heights))
-            i, j = int(np.floor(sx + dx * k)), int(np.floor(sy + dy * k))
-            up = int(np.floor(sz + dz * k))
-            low, high = max(k, -up), min(end, weights.shape[2] - up)
+        while True:
+            end = min(to_x, to_y, to_z)
+            low, high = max(k, -up), min(end, shape[2] - up)
+            if 0 <= i < shape[0] and 0 <= j < shape[1] and low < high:
+                # Unsigned: a signed index costs a test for counting from the end, and no loop with tests is vectorised.
+                row, first, span, shift = np.uint64(c), np.uint64(low), np.uint64(high - low), np.uint64(up)
+                place = i * shape[1] + j
+                base = volume + place * shape[2] + up
+                if 0 <= base <= len(weights) - heights:
+                    # All heights, and nothing added outside the run: as fast for a short run as for a long one.
+                    lowest, count = np.uint32(low), np.uint32(high - low)
+                    for h in range(np.uint64(heights)):
+                        inside = np.uint32(ramp[h] - lowest) < count
+                        totals[row, h] += np.int32(weights[np.uint64(base) + h]) * empty if inside else np.int32(0)
+                else:
+                    for h in range(low, high):
+                        totals[c, h] += np.int32(weights[base + h]) * empty
+                covered[row, first] += says
+                covered[row, first + span] -= says
+                for e in range(np.uint64(starts[np.uint64(place)]), np.uint64(starts[np.uint64(place + 1)])):
+                    entry = entries[e]
+                    h = np.uint64(entry >> np.uint32(24)) - shift
+                    if h - first < span:
+                        label = np.uint64((entry >> np.uint32(16)) & np.uint32(255))
+                        weight = np.int32(entry & np.uint32(65535))
+                        totals[row, h] -= weight * empty
+                        votes[row, h, label] += weight * multipliers[label]
+                        if (multipliers[label] > 0) != says:
+                            other = np.uint16(multipliers[label] > 0) - says
+                            covered[row, h] += other
+                            covered[row, h + np.uint64(1)] -= other
+                        named[row, h] |= np.uint64(1) << (label & np.uint64(63))
+            if end == heights:
+                break
             k = end
-            if i < 0 or i >= weights.shape[0] or j < 0 or j >= weights.shape[1] or low >= high:
-                continue
-            # Unsigned: a signed index costs a test for counting from the end, and no loop with tests is vectorised.
-            row, first, source = np.uint64(c), np.uint64(low), np.uint64(low + up)
-            ui, uj = np.uint64(i), np.uint64(j)
-            for q in range(np.uint64(high - low)):
-                totals[row, first + q] += np.int32(weights[ui, uj, source + q]) * empty
-            covered[row, first] += says
-            covered[row, np.uint64(high)] -= says
-            place = ui * np.uint64(weights.shape[1]) + uj
-            for e in range(np.uint64(starts[place]), np.uint64(starts[place + np.uint64(1)])):
-                entry = entries[e]
-                height = int(entry >> np.uint32(24)) - up
-                if low <= height < high:
-                    h = np.uint64(height)
-                    label = np.uint64((entry >> np.uint32(16)) & np.uint32(255))
-                    weight = np.int32(entry & np.uint32(65535))
-                    totals[row, h] -= weight * empty
-                    votes[row, h, label] += weight * multipliers[label]
-                    if (multipliers[label] > 0) != says:
-                        other = np.uint16(multipliers[label] > 0) - says
-                        covered[row, h] += other
-                        covered[row, h + np.uint64(1)] -= other
-                    named[row, h] |= np.uint64(1) << (label & np.uint64(63))
+            if to_x == k:
+                i, to_x = int(np.floor(sx + dx * k)), run_end(sx, dx, k, heights)
+            if to_y == k:
+                j, to_y = int(np.floor(sy + dy * k)), run_end(sy, dy, k, heights)
+            if to_z == k:
+                up, to_z = int(np.floor(sz + dz * k)), run_end(sz, dz, k, heights)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -152,13 +146,17 @@ def _decide(votes, totals, covered, free, named, winner, margin, support):  # ty
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def gather_columns(  # type: ignore[no-untyped-def]
-    starts, entries, weights, volumes, multipliers, free, frames, matrices, threads, winner, margin, support
+    starts, entries, weights, volumes, shape, multipliers, free, frames, matrices, threads, winner, margin, support
 ):
     """The whole target; thread ``t`` owns the rows t, t + threads, t + 2 threads, ...
 
+    weights: of all volumes, flat; ``volumes`` [frames] are those of the frames, and ``shape`` the frames' grid.
     ``matrices`` [n, 3, 4]: source voxel coordinates (floor gives the index) of a point in target cell coordinates.
     """
+    size = shape[0] * shape[1] * shape[2]
     for thread in numba.prange(threads):
+        feet, split = np.empty((3, _BLOCK)), np.empty(_BLOCK, np.bool_)
+        ramp = np.arange(winner.shape[2]).astype(np.uint32)
         votes = np.zeros((_BLOCK, winner.shape[2], multipliers.shape[1]), np.int32)
         totals = np.zeros((_BLOCK, winner.shape[2]), np.int32)
         covered = np.zeros((_BLOCK, winner.shape[2] + 1), np.uint16)
@@ -168,9 +166,10 @@ def gather_columns(  # type: ignore[no-untyped-def]
                 columns = min(_BLOCK, winner.shape[1] - y0)
                 for n in range(len(frames)):
                     f = frames[n]
+                    column_feet(matrices[n], x, y0, winner.shape[2], feet, split[:columns])
                     _add_frame(
-                        starts[f], entries[f], weights[volumes[f]], multipliers[n], free, matrices[n],
-                        x, y0, votes[:columns], totals[:columns], covered[:columns], named[:columns],
+                        starts[f], entries[f], weights, volumes[f] * size, shape, multipliers[n], free, matrices[n],
+                        x, y0, feet, split, ramp, votes[:columns], totals[:columns], covered[:columns], named[:columns],
                     )  # fmt: skip
                 for c in range(columns):
                     y = y0 + c
@@ -217,9 +216,9 @@ class Gather:
         multipliers[:, : ballots.classes] = voters.multipliers
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         gather_columns(
-            self._starts, self._entries, self._weights, ballots.volumes, multipliers, ballots.free_id, voters.frames,
-            voxel_from_cell(voters.cell_from_voxel), use_threads(worker_cpus()),
-            outcome.winner, outcome.margin, outcome.support,
+            self._starts, self._entries, self._weights.reshape(-1), ballots.volumes, self._weights.shape[1:],
+            multipliers, ballots.free_id, voters.frames, voxel_from_cell(voters.cell_from_voxel),
+            use_threads(worker_cpus()), outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
 

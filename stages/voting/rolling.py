@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadRecipe
-from stages.voting.gather import Gather, column_foot, run_end, voxel_from_cell
+from stages.voting.crossing import column_foot, run_end
+from stages.voting.gather import Gather, voxel_from_cell
 from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
 
 _MOST_CELLS = 1 << 27
