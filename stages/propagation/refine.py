@@ -100,16 +100,17 @@ class Refiner:
     def _decide(self, scores: Tensor, labels: Bytes, sure: Bytes) -> tuple[Bytes, Bytes]:
         """Labels and confidence [n] of voxels from their scores [n, classes] and their onboard labels [n]."""
         # Classes first: the maximum over 20 classes is then taken along contiguous memory.
-        scores = (scores / self.verdict.temperature).T.contiguous()
+        scores = scores.T.contiguous().div_(self.verdict.temperature)
         best, label = scores.max(dim=0)
-        total = (scores - best).exp().sum(dim=0)
+        shares = scores.sub_(best).exp_()  # in place: fresh memory of this size costs more than the sums
+        total = shares.sum(dim=0)
         probability = 1 / total
         if self.verdict.gate > 0:
             before = torch.from_numpy(labels).to(scores.device).long()
             onboard = torch.from_numpy(sure).to(scores.device).float() / 255
             keep = probability < self.verdict.gate * onboard
             label = torch.where(keep, before, label)
-            probability = torch.where(keep, (scores.gather(0, before[None])[0] - best).exp() / total, probability)
+            probability = torch.where(keep, shares.gather(0, before[None])[0] / total, probability)
         return _bytes(label), _bytes((probability * 255).round())
 
     def _precision(self) -> torch.autocast:
