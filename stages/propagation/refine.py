@@ -97,10 +97,11 @@ class Refiner:
             label[at], sure[at] = self._decide(scores, label[at], sure[at])
         return semantics, confidence
 
+    @torch.inference_mode()
     def _decide(self, scores: Tensor, labels: Bytes, sure: Bytes) -> tuple[Bytes, Bytes]:
         """Labels and confidence [n] of voxels from their scores [n, classes] and their onboard labels [n]."""
         # Classes first: the maximum over 20 classes is then taken along contiguous memory.
-        scores = scores.T.contiguous().div_(self.verdict.temperature)
+        scores = scores.T.clone(memory_format=torch.contiguous_format).div_(self.verdict.temperature)
         best, label = scores.max(dim=0)
         shares = scores.sub_(best).exp_()  # in place: fresh memory of this size costs more than the sums
         total = shares.sum(dim=0)
