@@ -11,6 +11,15 @@ import typer
 
 from pipeline.cli.options import LogsRoot, ReaderName, RecipeName
 
+_Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")]
+_Seed = Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")]
+_Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")]
+_Executor = Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs before.")]
+_Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
+_Epoch = Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")]
+_Start = Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")]
+
 app = typer.Typer(help="Train a stage's model on logs with truth.", no_args_is_help=True)
 
 
@@ -23,16 +32,16 @@ def train() -> None:
 def completion(
     recipe: RecipeName,
     logs: LogsRoot,
-    out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
-    seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 6000,
-    epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 500,
+    out: _Out,
+    seed: _Seed = 0,
+    device: _Device = "cpu",
+    steps: _Steps = 6000,
+    epoch: _Epoch = 500,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 3,
     crop: Annotated[float, typer.Option(min=3.2, help="Edge of a crop in metres.")] = 38.4,
     rate: Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")] = 3e-3,
-    start: Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
+    start: _Start = None,
+    resume: _Resume = False,
     reader: ReaderName = None,
 ) -> None:
     """Train the LiDAR completion network of a recipe's grid and taxonomy.
@@ -45,9 +54,8 @@ def completion(
     from stages.ingest.recognise import open_logs
 
     options = Options(seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, rate=rate, start=start)
-    command = shlex.join(["occlabel", *sys.argv[1:]])
     space = load_recipe(recipe).space
-    facts = train_completion(space, open_logs(logs, reader), out, options, device, resume, command)
+    facts = train_completion(space, open_logs(logs, reader), out, options, device, resume, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "temperature")))
 
 
@@ -55,15 +63,15 @@ def completion(
 def propagation(
     recipe: RecipeName,
     logs: LogsRoot,
-    out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
+    out: _Out,
     held_out: Annotated[
         Path | None, typer.Option(help="Root of more logs to hold out, for a better calibration.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
-    executor: Annotated[Literal["ray", "local"], typer.Option(help="Who computes the onboard labels.")] = "ray",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 4000,
-    epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 500,
+    seed: _Seed = 0,
+    device: _Device = "cpu",
+    executor: _Executor = "ray",
+    steps: _Steps = 4000,
+    epoch: _Epoch = 500,
     batch: Annotated[int, typer.Option(min=1, help="Windows in a step.")] = 2,
     crop: Annotated[int, typer.Option(min=16, help="Edge of a crop in columns, a multiple of 16.")] = 128,
     patches: Annotated[int, typer.Option(min=1, help="Blocks of 2 x 2 columns learned of each refined frame.")] = 384,
@@ -73,8 +81,8 @@ def propagation(
     transformer: Annotated[bool, typer.Option(help="With the transformer.")] = True,
     spatial: Annotated[bool, typer.Option(help="With the embedding of relative coordinates.")] = True,
     temporal: Annotated[bool, typer.Option(help="With an embedding of time.")] = False,
-    start: Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
+    start: _Start = None,
+    resume: _Resume = False,
     reader: ReaderName = None,
 ) -> None:
     """Train local propagation (DualFlow4D) on the labels of a recipe's completion.
@@ -93,9 +101,10 @@ def propagation(
         seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, patches=patches, rate=rate,
         parts=Parts(transformer, spatial, temporal), reach=Reach(local, references), start=start,
     )  # fmt: skip
-    command = shlex.join(["occlabel", *sys.argv[1:]])
     others = None if held_out is None else open_logs(held_out, reader)
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command, others)
+    facts = train(
+        load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, _command(), others
+    )
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))
 
 
@@ -103,12 +112,12 @@ def propagation(
 def instances(
     recipe: RecipeName,
     logs: LogsRoot,
-    out: Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")],
-    seed: Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")] = 0,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")] = "cpu",
-    executor: Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs.")] = "ray",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 3000,
-    epoch: Annotated[int, typer.Option(min=1, help="Steps between two validations and checkpoints.")] = 500,
+    out: _Out,
+    seed: _Seed = 0,
+    device: _Device = "cpu",
+    executor: _Executor = "ray",
+    steps: _Steps = 3000,
+    epoch: _Epoch = 500,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 4,
     crop: Annotated[float, typer.Option(min=3.2, help="Edge of a crop in metres.")] = 38.4,
     queries: Annotated[int, typer.Option(min=1, help="Queries of a crop.")] = 48,
@@ -117,8 +126,8 @@ def instances(
     assignment: Annotated[
         Literal["nearest", "exact"], typer.Option(help="Of an object's voxels to a query's points.")
     ] = "nearest",
-    start: Annotated[Path | None, typer.Option(help="A weight file to go on from. [default: from nothing]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint beside OUT.")] = False,
+    start: _Start = None,
+    resume: _Resume = False,
     reader: ReaderName = None,
 ) -> None:
     """Train the object module (OffsetOcc) on refined labels, for a recipe's grid and taxonomy.
@@ -135,6 +144,10 @@ def instances(
         seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, queries=queries, rate=rate,
         decoupled=decoupled, assignment=assignment, start=start,
     )  # fmt: skip
-    command = shlex.join(["occlabel", *sys.argv[1:]])
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, command)
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "labels", "objects")))
+
+
+def _command() -> str:
+    """What was typed, for the header of the weight file."""
+    return shlex.join(["occlabel", *sys.argv[1:]])
