@@ -90,17 +90,17 @@ def _add_frame(  # type: ignore[no-untyped-def]
                 covered[row, first + span] -= says
                 for e in range(np.uint64(starts[np.uint64(place)]), np.uint64(starts[np.uint64(place + 1)])):
                     entry = entries[e]
-                    h = np.uint64(entry >> np.uint32(24)) - shift
-                    if h - first < span:
+                    height = np.uint64(entry >> np.uint32(24)) - shift
+                    if height - first < span:
                         label = np.uint64((entry >> np.uint32(16)) & np.uint32(255))
                         weight = np.int32(entry & np.uint32(65535))
-                        totals[row, h] -= weight * empty
-                        votes[row, h, label] += weight * multipliers[label]
+                        totals[row, height] -= weight * empty
+                        votes[row, height, label] += weight * multipliers[label]
                         if (multipliers[label] > 0) != says:
                             other = np.uint16(multipliers[label] > 0) - says
-                            covered[row, h] += other
-                            covered[row, h + np.uint64(1)] -= other
-                        named[row, h] |= np.uint64(1) << (label & np.uint64(63))
+                            covered[row, height] += other
+                            covered[row, height + np.uint64(1)] -= other
+                        named[row, height] |= np.uint64(1) << (label & np.uint64(63))
             if end == heights:
                 break
             k = end
