@@ -123,6 +123,7 @@ def instances(
     queries: Annotated[int, typer.Option(min=1, help="Queries of a crop.")] = 48,
     rate: Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")] = 1e-3,
     decoupled: Annotated[bool, typer.Option(help="Learn shapes from the true centre of an object.")] = True,
+    damaged: Annotated[float, typer.Option(min=0, max=1, help="Share of the crops with labels made worse.")] = 0.5,
     assignment: Annotated[
         Literal["nearest", "exact"], typer.Option(help="Of an object's voxels to a query's points.")
     ] = "nearest",
@@ -142,7 +143,7 @@ def instances(
 
     options = Options(
         seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, queries=queries, rate=rate,
-        decoupled=decoupled, assignment=assignment, start=start,
+        decoupled=decoupled, assignment=assignment, damaged=damaged, start=start,
     )  # fmt: skip
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, device, executor, resume, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "labels", "objects")))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from schemas.grid import Grid
+from stages.instances.damage import Damage
 from stages.instances.lattice import Lattice, nearest_points
 from stages.instances.voxel_embeddings import FOLD, SCALE
 
@@ -85,18 +86,29 @@ class Scenes:
 
 
 class Crops(Dataset[dict[str, Tensor]]):
-    """Sample n of a run, for every n: frame, crop, flips and turn are drawn from (seed, n) alone.
+    """Sample n of a run, for every n: frame, crop, flips, turn and damage are drawn from (seed, n) alone.
 
     A sample holds ``labels`` uint8 [x, y, Z] of the crop, UNKNOWN as the last kind; ``low`` and ``high`` [3] metres,
     the crop's box; ``classes`` int64 [MOST_OBJECTS], -1 for none; ``centres`` and ``phase`` [MOST_OBJECTS, 3] metres;
     ``filled`` bool [MOST_OBJECTS, K]: see ``object_losses.Truth``. An object that the crop cuts is what is left of it.
+    ``damage`` is done to the labels, not to the truth, of a share ``damaged`` of the crops.
     """
 
-    def __init__(self, scenes: Scenes, lattice: Lattice, crop: int, seed: int) -> None:
+    def __init__(
+        self,
+        scenes: Scenes,
+        lattice: Lattice,
+        crop: int,
+        seed: int,
+        damage: Damage | None = None,
+        damaged: float = 0.5,
+    ) -> None:
         self.scenes = scenes
         self.lattice = lattice
         self.crop = crop
         self.seed = seed
+        self.damage = damage
+        self.damaged = damaged
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         round_, place = divmod(number, len(self.scenes))
@@ -111,6 +123,8 @@ class Crops(Dataset[dict[str, Tensor]]):
         inside = ((voxels >= 0) & (voxels < size)).all(axis=1)
         part, voxels = _turned(part, voxels[inside], draw)
         box = _box(grid, corner, part.shape)
+        if self.damage is not None and draw.random() < self.damaged:
+            part = self.damage.done(part, draw)
         truth = _objects(voxels, owner[inside], scene.classes, box, self.lattice)
         tall = -part.shape[2] % FOLD
         kinds = np.minimum(np.pad(part, [(0, 0), (0, 0), (0, tall)], constant_values=255), self.scenes.classes)

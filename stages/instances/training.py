@@ -15,6 +15,7 @@ from torch import Tensor
 from schemas.errors import BadLog, OcclabelError
 from schemas.grid import Grid
 from schemas.stage import LabelSpace
+from stages.instances.damage import Damage
 from stages.instances.lattice import Lattice, largest_object
 from stages.instances.object_losses import Assignment, Truth, losses
 from stages.instances.offsetocc import Finder, OffsetOcc
@@ -44,6 +45,8 @@ class Options:
     decoupled: bool = True
     """Whether shapes are learned from the true centre, as the paper recommends."""
     assignment: Assignment = "nearest"
+    damaged: float = 0.5
+    """Share of the crops whose labels are made worse (``damage.py``)."""
     held_out_every: int = 10
     held_out_frames: int = 24
     """Scored after each epoch."""
@@ -155,6 +158,7 @@ def train_instances(
     if not len(seen) or not len(apart):
         raise BadLog(f"{len(logs)} logs hold {len(seen)} frames to learn from and {len(apart)} held out; give more")
     things = things_of(space)
+    known = np.isin(np.arange(256), things)
     lattice = Lattice(space.grid.voxel_size, *largest_object(space.taxonomy))
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
@@ -163,13 +167,12 @@ def train_instances(
         load_weights(network, options.start)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch)
     finder = Finder(network, space, things, device)
-    task = ObjectTask(
-        network, finder, np.isin(np.arange(256), things), apart, options, schedule.epochs * schedule.epoch_steps
-    )
+    task = ObjectTask(network, finder, known, apart, options, schedule.epochs * schedule.epoch_steps)
     counts = _counts(seen, len(things))
     if not counts.sum():
         raise BadLog(f"the {len(seen)} frames to learn from show no object of a thing class")
-    samples = Crops(seen, lattice, crop, options.seed)
+    damage = Damage(known, space.taxonomy.free_id, space.grid.voxel_size)
+    samples = Crops(seen, lattice, crop, options.seed, damage, options.damaged)
     fit(
         task,
         samples,
