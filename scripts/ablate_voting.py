@@ -5,7 +5,8 @@
 VERSION holds what votes: ``occlabel run RECIPE --logs LOGS --store STORE --version VERSION --skip voting``.
 Each row of the first part changes the row before it, up to the recipe's vote. Scores are over the scored voxels of the
 widest range, mIoU over the classes that the truth holds. Ghosts are voxels labelled movable that are free in truth;
-trails are those of them where something movable is in another frame of the window, and nothing movable beside them.
+trails are those of them where something movable is in another frame of the window, and nothing movable beside them;
+beside, those that touch something movable in truth: its surface, drawn a voxel too thick.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Counts:
     confusion: NDArray[np.int64]
     """[truth, predicted]."""
     trails: int = field(default=0)
+    beside: int = field(default=0)
 
     def line(self, taxonomy: Taxonomy) -> str:
         hits = self.confusion.diagonal()
@@ -77,15 +79,20 @@ class Counts:
         ghosts = int(self.confusion[taxonomy.free_id][movable].sum())
         every, moving, still = (100 * iou[which].mean() for which in (present, present & movable, present & ~movable))
         scores = f"mIoU {every:5.1f}   movable {moving:5.1f}   static {still:5.1f}"
-        return f"{scores}   ghosts {ghosts:7,}   trails {self.trails:6,}"
+        return f"{scores}   ghosts {ghosts:7,}   trails {self.trails:6,}   beside {self.beside:7,}"
 
 
 def movable_classes(taxonomy: Taxonomy) -> NDArray[np.bool_]:
     return np.array([entry.movable for entry in taxonomy.classes])
 
 
-def trails(log: DriveLog, truths: list[VoxelTruth], targets: range, space: LabelSpace) -> dict[int, NDArray[np.bool_]]:
-    """Per target, the scored free voxels where something movable is in another frame of the window."""
+Masks = dict[int, NDArray[np.bool_]]
+"""By target, [X, Y, Z]."""
+
+
+def trails(log: DriveLog, truths: list[VoxelTruth], targets: range, space: LabelSpace) -> tuple[Masks, Masks]:
+    """The scored free voxels where something movable is in another frame of the window, and none beside them; and those
+    with something movable beside them."""
     movable = np.zeros(256, bool)
     movable[: len(space.taxonomy.classes)] = movable_classes(space.taxonomy)
     free = np.uint8(space.taxonomy.free_id)
@@ -94,15 +101,16 @@ def trails(log: DriveLog, truths: list[VoxelTruth], targets: range, space: Label
     ever = Registration(**PAPER | {"method": "gather", "empty_weight": 1 / 16})
     inputs = Inputs(0, log.frames, {"semantics": labels, "confidence": np.full_like(labels, 255)})
     poll = PollingPlace(ever, space, "cpu").open(log.id, inputs)
-    result = {}
+    left, beside = {}, {}
     for target in targets:
         touched = poll.on(target)
         # Anything but a unanimous vote for free: confidence is the margin.
         sometimes = (touched["semantics"] != free) | (touched["confidence"] < 255)
         near = binary_dilation(labels[target] != free, np.ones((3, 3, 3)))
         truth = truths[target]
-        result[target] = sometimes & ~near & (truth.semantics == free) & truth.scored
-    return result
+        empty = (truth.semantics == free) & truth.scored
+        left[target], beside[target] = sometimes & ~near & empty, near & empty
+    return left, beside
 
 
 def score_log(
@@ -116,7 +124,7 @@ def score_log(
     space = version.space
     frames = {frame.name: frame for frame in version.frames(log.id)}
     arrays = {name: np.stack([frames[f.name].load(name) for f in log.frames]) for name in ("semantics", "confidence")}
-    left = trails(log, truths, targets, space)
+    left, beside = trails(log, truths, targets, space)
     movable = movable_classes(space.taxonomy)
 
     def count(name: str, target: int, labels: NDArray[np.generic]) -> None:
@@ -124,6 +132,7 @@ def score_log(
         labels = np.where(labels == UNKNOWN, space.taxonomy.free_id, labels).astype(np.uint8)  # as it is exported
         table[name].confusion += confusion(labels, truth.semantics, truth.scored, len(movable), name).T
         table[name].trails += int((movable[labels] & left[target]).sum())
+        table[name].beside += int((movable[labels] & beside[target]).sum())
 
     for target in targets:
         count("before the vote", target, arrays["semantics"][target])
