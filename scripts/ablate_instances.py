@@ -140,7 +140,7 @@ def main() -> None:
             frame.labels, things, size, smallest=components.smallest, join_within=components.join_within
         )
         table.add("connected components", frame, touching)
-        for score in (0.15, 0.45):
+        for score in (0.15, 0.3, 0.45):
             seeds = finders[""].find(frame.labels, stage.queries, score)
             table.add(f"module, score {score}", frame, voted(frame, seeds, stage.radius))
         for name, finder in finders.items():

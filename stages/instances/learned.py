@@ -29,7 +29,7 @@ class ObjectQueries(Instances):
     """A safetensors file of ``occlabel train instances``; the one shipped for grid and taxonomy by default."""
     queries: int = Field(default=300, ge=1)
     """The most objects that can be found in a frame."""
-    score: float = Field(default=0.3, ge=0, le=1)
+    score: float = Field(default=0.45, ge=0, le=1)
     """How sure the module must be that there is an object; this and the rest measured best on held-out towns."""
     radius: float = Field(default=1.2, ge=0)
     """Manhattan distance [m] in which voxels of objects vote for those around them."""
