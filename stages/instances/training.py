@@ -30,7 +30,7 @@ from stages.learning.weights import load_weights, named_with_digest, save_weight
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to train. The defaults made the shipped weights."""
+    """How to train. The header of a shipped file says with what it was made."""
 
     seed: int = 0
     steps: int = 3000

@@ -54,14 +54,13 @@ def _add_frame(  # type: ignore[no-untyped-def]
 
     weights: of all voxels of all volumes, flat; the frame's begin at ``volume`` and have the ``shape`` of its grid.
     feet, split: of the columns, from ``column_feet``. ramp: uint32 [Z], 0, 1, 2, ...
-    votes: [columns, Z, classes]. totals [columns, Z]: weights times the multiplier of free, as if every voxel were
-    free; what is not is taken off in ``votes``. covered [columns, Z + 1]: by how many more frames voted than one height
-    below. named uint64 [columns, Z]: the classes but free that were named, bit ``class % 64``.
+    votes [columns, Z, classes]. totals [columns, Z]: weights times the multiplier of free, as if all were free; what is
+    not is taken off. covered [columns, Z + 1]: by how many more frames voted than one height below. named uint64
+    [columns, Z]: the classes but free that were named, bit ``class % 64``.
     """
     heights = totals.shape[1]
     dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
-    empty = multipliers[free]
-    says = np.uint16(empty > 0)
+    empty, says = multipliers[free], np.uint16(multipliers[free] > 0)
     for c in range(totals.shape[0]):
         i, j, up = int(feet[0, c]), int(feet[1, c]), int(feet[2, c])
         sx, sy, sz, to_x, to_y, to_z = 0.0, 0.0, 0.0, heights, heights, heights
@@ -75,13 +74,11 @@ def _add_frame(  # type: ignore[no-untyped-def]
             if 0 <= i < shape[0] and 0 <= j < shape[1] and low < high:
                 # Unsigned: a signed index costs a test for counting from the end, and no loop with tests is vectorised.
                 row, first, span, shift = np.uint64(c), np.uint64(low), np.uint64(high - low), np.uint64(up)
-                place = i * shape[1] + j
-                base = volume + place * shape[2] + up
+                place, base = i * shape[1] + j, volume + (i * shape[1] + j) * shape[2] + up
                 if 0 <= base <= len(weights) - heights:
                     # All heights, and nothing added outside the run: as fast for a short run as for a long one.
-                    lowest, count = np.uint32(low), np.uint32(high - low)
                     for h in range(np.uint64(heights)):
-                        inside = np.uint32(ramp[h] - lowest) < count
+                        inside = np.uint32(ramp[h] - np.uint32(low)) < np.uint32(high - low)
                         totals[row, h] += np.int32(weights[np.uint64(base) + h]) * empty if inside else np.int32(0)
                 else:
                     for h in range(low, high):

@@ -14,6 +14,7 @@ from schemas.errors import BadLog, BadWeights, OcclabelError
 from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import TAXONOMIES
+from stages.instances.damage import Damage
 from stages.instances.lattice import Lattice
 from stages.instances.object_losses import Truth, losses
 from stages.instances.offsetocc import Finder, OffsetOcc
@@ -101,6 +102,18 @@ def test_a_crop_holds_the_objects_in_it_however_it_is_turned(space: LabelSpace) 
             cells = np.floor((voxels - low) / 0.4).astype(int)
             assert (sample["labels"].numpy()[tuple(cells.T)] == CAR).all()
             np.testing.assert_allclose(voxels.mean(axis=0), sample["centres"][slot], atol=1e-4)
+
+
+def test_damage_is_done_to_the_labels_and_not_to_the_truth(space: LabelSpace) -> None:
+    scenes, lattice = Scenes([parked(5, space)], space.grid, 20), Lattice(0.4, 6.0, 2.0)
+    damage = Damage(np.arange(256) == CAR, 0, 0.4)
+    whole, spared, damaged = (
+        Crops(scenes, lattice, 32, 0, damage, share)[0] if share >= 0 else Crops(scenes, lattice, 32, 0)[0]
+        for share in (-1, 0, 1)
+    )
+    assert (whole["labels"] == spared["labels"]).all()
+    assert (whole["labels"] != damaged["labels"]).any()
+    assert all((whole[name] == damaged[name]).all() for name in ("classes", "centres", "filled"))
 
 
 def test_what_cannot_be_found_is_not_learned(space: LabelSpace) -> None:
