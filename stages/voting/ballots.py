@@ -12,6 +12,7 @@ from schemas.drive_log import Frame
 from schemas.geometry import inverse
 from schemas.grid import Grid
 from schemas.stage import Inputs, LabelSpace
+from stages.voting.rules import Rules
 from stages.voting.vote import Ballots
 from stages.voting.weighing import soft_shift, weigh
 from stages.voting.weights import (
@@ -22,17 +23,16 @@ from stages.voting.weights import (
 )
 
 if TYPE_CHECKING:
-    from stages.voting.stage import Registration
     from stages.voting.visibility import Sight
 
 
 class BallotBox:
     """Makes ballots of the frames of a log; what depends on a rig alone is computed once."""
 
-    def __init__(self, options: Registration, space: LabelSpace) -> None:
-        self._options = options
+    def __init__(self, rules: Rules, space: LabelSpace) -> None:
+        self._rules = rules
         self._space = space
-        self._rigs = _Rigs(options, space.grid)
+        self._rigs = _Rigs(rules, space.grid)
         self._movable = movable_ids(space)
 
     def ballots(self, inputs: Inputs, places: NDArray[np.float64]) -> Ballots:
@@ -40,8 +40,8 @@ class BallotBox:
         labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
         confidence = inputs.arrays["confidence"].astype(np.uint8, copy=False)
         which, weights = self._rigs.of(inputs.frames)
-        options = self._options
-        if options.weigh_confidence or options.movable_boost > 1 or options.hidden_divisor > 1:
+        rules = self._rules
+        if rules.weigh_confidence or rules.movable_boost > 1 or rules.hidden_divisor > 1:
             rigs, weights = weights, np.empty(labels.shape, np.uint16)
             for row, frame in enumerate(inputs.frames):
                 self._weigh(frame, rigs[which[row]], labels[row], confidence[row], weights[row])
@@ -58,13 +58,13 @@ class BallotBox:
         weights: NDArray[np.uint16],
     ) -> None:
         """Writes what the votes of one frame count, from its rig's weights; all [X, Y, Z]."""
-        options = self._options
+        rules = self._rules
         hidden = np.zeros((1, 1, 1), np.bool_)
-        if options.hidden_divisor > 1:
+        if rules.hidden_divisor > 1:
             hidden = self._rigs.sight(frame).hidden(labels, self._space.taxonomy.free_id)
         weigh(
-            rig, labels, confidence, self._movable, hidden, soft_shift(rig) if options.weigh_confidence else -1,
-            options.movable_confidence * 255, options.movable_boost, options.hidden_divisor, weights,
+            rig, labels, confidence, self._movable, hidden, soft_shift(rig) if rules.weigh_confidence else -1,
+            rules.movable_confidence * 255, rules.movable_boost, rules.hidden_divisor, weights,
         )  # fmt: skip
 
 
@@ -78,10 +78,10 @@ def movable_ids(space: LabelSpace) -> NDArray[np.bool_]:
 class _Rigs:
     """The weight volumes of the rigs that occur in a log, and the sight from their sensors."""
 
-    def __init__(self, options: Registration, grid: Grid) -> None:
-        self._sensor = options.sensor
-        self._reach = options.lidar_range or default_reach(grid)
-        self._near_box = default_near_box(grid, options.near_box)
+    def __init__(self, rules: Rules, grid: Grid) -> None:
+        self._sensor = rules.sensor
+        self._reach = rules.lidar_range or default_reach(grid)
+        self._near_box = default_near_box(grid, rules.near_box)
         self._grid = grid
         self._keys: list[bytes] = []
         self._stack: NDArray[np.uint16] = np.empty((0, *grid.shape), np.uint16)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +15,23 @@ from schemas.stage import Arrays, Inputs, LabelSpace
 from schemas.taxonomy import UNKNOWN
 from stages.voting.ballots import BallotBox, movable_ids
 from stages.voting.calibration import load
+from stages.voting.rules import Rules
 from stages.voting.vote import Ballots, Method, Outcome, Voters, cell_from_voxel
 from stages.voting.window import sources
-
-if TYPE_CHECKING:
-    from stages.voting.stage import Registration
 
 _ONE = 16
 """The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
 
 
 class PollingPlace:
-    """What polls with the same options share; prepared once per worker."""
+    """What polls with the same rules share; prepared once per worker."""
 
-    def __init__(self, options: Registration, space: LabelSpace, device: str) -> None:
-        self.options = options
+    def __init__(self, rules: Rules, space: LabelSpace, device: str) -> None:
+        self.rules = rules
         self.space = space
-        self.box = BallotBox(options, space)
-        self.method = _method(options.method, device)
-        self.calibration = None if options.calibration is None else load(options.calibration, space)
+        self.box = BallotBox(rules, space)
+        self.method = _method(rules.method, device)
+        self.calibration = None if rules.calibration is None else load(rules.calibration, space)
         self.movable = movable_ids(space)
 
     def open(self, log: str, inputs: Inputs) -> Poll:
@@ -66,8 +63,8 @@ class Poll:
         }
 
     def _voters(self, target: int) -> Voters:
-        options, grid, taxonomy = self._place.options, self._place.space.grid, self._place.space.taxonomy
-        voting = sources(target, self._poses, grid, options.radius, options.stride, options.min_overlap)
+        rules, grid, taxonomy = self._place.rules, self._place.space.grid, self._place.space.taxonomy
+        voting = sources(target, self._poses, grid, rules.radius, rules.stride, rules.min_overlap)
         frames = np.array([frame for frame, _ in voting])
         matrices = [
             cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
@@ -75,13 +72,13 @@ class Poll:
         ]
         classes = len(taxonomy.classes)
         multipliers = np.full((len(frames), classes), _ONE, np.int32)
-        multipliers[:, taxonomy.free_id] = round(options.empty_weight * _ONE)
-        multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= options.movable_boost
+        multipliers[:, taxonomy.free_id] = round(rules.empty_weight * _ONE)
+        multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= rules.movable_boost
         return Voters(frames, np.stack(matrices), multipliers, target)
 
     def _clear(self, outcome: Outcome, target: int) -> None:
         """Takes movable labels, in place, from voxels in which the frame itself is sure of something else."""
-        least, movable = self._place.options.cleared_confidence, self._place.movable
+        least, movable = self._place.rules.cleared_confidence, self._place.movable
         if least is None:
             return
         own, sure = (self._inputs.arrays[name][target] for name in ("semantics", "confidence"))

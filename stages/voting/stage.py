@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
 from stages.voting.calibration import find, load
-from stages.voting.weights import SensorModel
+from stages.voting.rules import Rules
 
 
-class Registration(Stage):
+class Registration(Rules, Stage):
     """The sensor-weighted registration of OccFiner (section III-C), empty votes included.
 
     A frame whose scan was damaged (all UNKNOWN) is filled by its neighbours; a frame without a pose keeps its own
@@ -28,39 +27,6 @@ class Registration(Stage):
     writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence", "support")
 
     kind: Literal["registration"] = "registration"
-    radius: int = Field(default=25, ge=0)
-    """Frames that vote before and after the target."""
-    stride: int = Field(default=1, ge=1)
-    """Every how manyth frame votes; the window spans radius * stride frames each way."""
-    min_overlap: float = Field(default=0.0, ge=0, le=1)
-    """Share of the target that a frame must cover, seen from above, to vote."""
-    sensor: SensorModel = "lidar"
-    """What a voxel's weight depends on: nothing, the cameras' images, or the distance from the LiDAR."""
-    lidar_range: float | None = Field(default=None, gt=0)
-    """Distance [m] at which the LiDAR weight reaches its least; the grid's reach along x when not given."""
-    near_box: tuple[float, float, float] = (25.6, 25.6, 6.4)
-    """Size [m] of the box in which a voxel seen by a camera has the highest weight; it lies in front of the car in a
-    grid that does, around it otherwise."""
-    method: Literal["splat", "gather", "rolling"] = "gather"
-    """How votes find their cell: the paper's forward registration; looked up from the target, without its holes; or in
-    a grid of the world, which costs the same for every radius and rounds twice."""
-    weigh_confidence: bool = True
-    """Whether a frame's vote also counts with the frame's own confidence in it."""
-    empty_weight: float = Field(default=1.0, gt=0, le=16)
-    """How much a vote for free counts against one for a class, in steps of a sixteenth."""
-    movable_boost: int = Field(default=30, ge=1, le=255)
-    """How much more a frame's own votes for movable classes count in its own voxels: what moves is where this frame
-    sees it, and elsewhere in the next. 1 treats movable classes like all others."""
-    movable_confidence: float = Field(default=0.6, ge=0, le=1)
-    """How sure a vote for a movable class must be; less sure it counts 1 / ``movable_boost``."""
-    cleared_confidence: float | None = Field(default=0.6, ge=0, le=1)
-    """How sure a frame must be that a voxel of its own holds nothing that can move, to overrule the others: the place
-    that a car has left is free or road again. null leaves it to the votes."""
-    hidden_divisor: int = Field(default=4, ge=1, le=1000)
-    """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR;
-    things that can move are spared."""
-    calibration: str | None = None
-    """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""
 
     @property
     def halo(self) -> int:
