@@ -14,8 +14,9 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from schemas.errors import OcclabelError
@@ -53,12 +54,18 @@ class NumberedSamples(Sampler[int]):
         return self.per_epoch
 
 
-class _Average(EMAWeightAveraging):
+class _Average(WeightAveraging):
     """Exponential mean of weights and of normalisation statistics; the horizon is a twentieth of the run."""
 
     def __init__(self, schedule: Schedule) -> None:
         horizon = max(schedule.epochs * schedule.epoch_steps / 20, 2)
-        super().__init__(decay=1 - 1 / horizon, use_buffers=True)
+
+        def mean(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
+            # A whole number is no quantity but a place in a table, say: its mean, cut off to a whole number, is one
+            # less after the first step, and so on.
+            return torch.lerp(average, current, 1 / horizon) if average.is_floating_point() else current
+
+        super().__init__(use_buffers=True, avg_fn=mean)
 
 
 def check_device(device: str) -> None:
