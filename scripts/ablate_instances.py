@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from pipeline.benchmark import BENCHMARKS, Benchmark, Format
+from pipeline.recipe import load_recipe
 from pipeline.true_objects import true_objects
 from pipeline.versions import open_version
 from schemas.stage import LabelSpace
@@ -139,7 +140,9 @@ def main() -> None:
     options = parser.parse_args()
     space = open_version(options.version).space
     benchmark = BENCHMARKS[cast(Format, space.taxonomy.name)]
-    stage, table = ObjectQueries(weights=options.weights), Table(benchmark)
+    shipped = load_recipe({0.2: "semantickitti_lidar", 0.4: "nuscenes_lidar"}[space.grid.voxel_size]).instances
+    assert isinstance(shipped, ObjectQueries)
+    stage, table = shipped.model_copy(update={"weights": options.weights}), Table(benchmark)
     things, size = thing_table(space), space.grid.voxel_size
     files = {"": stage.files(space)[0], "coupled, ": options.coupled}
     finders = {name: Finder(load_network(path, space), space, things_of(space)) for name, path in files.items() if path}
@@ -165,7 +168,8 @@ def main() -> None:
                     table.add(f"module, any class, radius {radius:g} m", frame, voted(frame, seeds, radius, False))
         seeds = finders[""].find(frame.labels, stage.queries, stage.score)
         left = voted(frame, seeds, stage.radius)
-        table.add("module, 2.8 m where nobody is near", frame, np.where(left > 0, left, voted(frame, seeds, 2.8)))
+        far = voted(frame, seeds, max(stage.reach, stage.radius))
+        table.add("module, as in the recipe", frame, np.where(left > 0, left, far))
         table.add("module, and components of the unclaimed", frame, with_components(left, frame.labels, space))
         table.add(_CEILING, frame, nearest_true(frame, space))
     table.print()

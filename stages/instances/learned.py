@@ -33,7 +33,7 @@ class ObjectQueries(Instances):
     """How sure the module must be that there is an object; this and the rest measured best on held-out towns."""
     radius: float = Field(default=1.2, ge=0)
     """Manhattan distance [m] in which voxels of objects vote for those around them."""
-    reach: float = Field(default=0, ge=0)
+    reach: float = Field(default=4.8, ge=0)
     """Where that is more than the radius: the distance [m] in which they vote for voxels that nobody voted for, such as
     the ends of a lorry."""
     class_aware: bool = True
