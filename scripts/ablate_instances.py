@@ -41,7 +41,6 @@ from stages.instances.weight_file import load_network, things_of
 
 RADII = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8, 3.6, 4.8)
 _NEAR = 1.2
-_CEILING = "the nearest true object of the class"
 
 
 @dataclass
@@ -171,7 +170,7 @@ def main() -> None:
         far = voted(frame, seeds, max(stage.reach, stage.radius))
         table.add("module, as in the recipe", frame, np.where(left > 0, left, far))
         table.add("module, and components of the unclaimed", frame, with_components(left, frame.labels, space))
-        table.add(_CEILING, frame, nearest_true(frame, space))
+        table.add("the nearest true object of the class", frame, nearest_true(frame, space))
     table.print()
     if options.out:
         curves = {"own class votes": "module, radius ", "all classes vote": "module, any class, radius "}

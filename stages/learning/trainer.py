@@ -61,8 +61,8 @@ class _Average(WeightAveraging):
         horizon = max(schedule.epochs * schedule.epoch_steps / 20, 2)
 
         def mean(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
-            # A whole number is no quantity but a place in a table, say: its mean, cut off to a whole number, is one
-            # less after the first step, and so on.
+            # A whole number is a place in a table, say, and no quantity: its mean with itself, rounded down, can come
+            # out one less at each step.
             return torch.lerp(average, current, 1 / horizon) if average.is_floating_point() else current
 
         super().__init__(use_buffers=True, avg_fn=mean)

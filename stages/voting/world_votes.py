@@ -103,22 +103,9 @@ def _own_votes(entries, extra, own):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def read_off(  # type: ignore[no-untyped-def]
-    matrix,
-    corner,
-    starts,
-    entries,
-    extra,
-    free,
-    threads,
-    totals,
-    covered,
-    slots,
-    votes,
-    summaries,
-    winner,
-    margin,
-    support,
-):
+    matrix, corner, starts, entries, extra, free, threads,
+    totals, covered, slots, votes, summaries, winner, margin, support,
+):  # fmt: skip
     """The outcome of a target. ``matrix`` [3, 4]: world cell coordinates of its voxels' centres; ``corner`` as there.
 
     ``extra`` [classes + 1]: by how much more the target's own votes, in its own voxels, are multiplied.
