@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from pipeline.benchmark import BENCHMARKS, Benchmark, Format
-from pipeline.recipe import load_recipe
-from pipeline.true_objects import true_objects
-from pipeline.versions import open_version
+from pipeline.planning.recipe import load_recipe
+from pipeline.published.versions import open_version
+from pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
+from pipeline.quality.true_objects import true_objects
 from schemas.stage import LabelSpace
 from stages.evaluation.panoptic import PanopticCounts, Quality
 from stages.evaluation.panoptic_rules import voxels

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from pipeline.recipe import load_recipe
-from pipeline.versions import PublishedVersion, open_version
+from pipeline.planning.recipe import load_recipe
+from pipeline.published.versions import PublishedVersion, open_version
 from schemas.drive_log import DriveLog, VoxelTruth
 from schemas.stage import Inputs, LabelSpace
 from schemas.taxonomy import UNKNOWN, Taxonomy

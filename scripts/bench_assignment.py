@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.train_instances import scenes_of
-from pipeline.versions import open_version
+from pipeline.published.versions import open_version
+from pipeline.teaching.train_instances import scenes_of
 from stages.ingest.recognise import open_logs
 from stages.instances.object_losses import Assignment, Truth, losses
 from stages.instances.offsetocc import Finder, OffsetOcc

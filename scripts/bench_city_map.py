@@ -26,10 +26,10 @@ import numpy as np
 from pykitti.utils import read_calib_file
 from scipy.spatial import cKDTree
 
-from pipeline.city_map.files import draw_map
-from pipeline.city_map.make import contribute, tile_sums
-from pipeline.city_map.placed_logs import PlacedLog
-from pipeline.city_map.tiles import add_up
+from pipeline.delivery.city_map.files import draw_map
+from pipeline.delivery.city_map.make import contribute, tile_sums
+from pipeline.delivery.city_map.placed_logs import PlacedLog
+from pipeline.delivery.city_map.tiles import add_up
 from schemas.city_map import MapIndex
 from schemas.geometry import inverse, rigid
 from schemas.grid import GRIDS

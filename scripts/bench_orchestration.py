@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.label import label_logs
-from pipeline.recipe import load_recipe
+from pipeline.planning.recipe import load_recipe
+from pipeline.running.label import label_logs
 from stages.ingest.recognise import open_logs
 from workers.store import Store
 

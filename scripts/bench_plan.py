@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.plan import make_plan
-from pipeline.recipe import load_recipe
+from pipeline.planning.plan import make_plan
+from pipeline.planning.recipe import load_recipe
 from stages.ingest.recognise import open_logs
 from workers.store import Store
 

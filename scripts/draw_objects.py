@@ -15,9 +15,9 @@ import numpy as np
 from ablate_instances import Frame, frames
 from scipy.ndimage import uniform_filter
 
-from pipeline.benchmark import BENCHMARKS, Format
-from pipeline.report.birds_eye import birds_eye, objects_from_above, panels
-from pipeline.versions import open_version
+from pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+from pipeline.published.versions import open_version
+from pipeline.quality.benchmark import BENCHMARKS, Format
 from schemas.drive_log import Frame as LogFrame
 from schemas.stage import Clip, Inputs, LabelSpace
 from stages.instances.learned import ObjectQueries

@@ -16,9 +16,9 @@ from ablate_voting import movable_classes, trails
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from pipeline.recipe import load_recipe
-from pipeline.report.birds_eye import birds_eye, panels
-from pipeline.versions import PublishedVersion, open_version
+from pipeline.delivery.pictures.birds_eye import birds_eye, panels
+from pipeline.planning.recipe import load_recipe
+from pipeline.published.versions import PublishedVersion, open_version
 from schemas.drive_log import DriveLog, LogReader
 from schemas.stage import Inputs
 from stages.ingest.recognise import open_logs

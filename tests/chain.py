@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recipe import Recipe
+from pipeline.planning.recipe import Recipe
 from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
 from schemas.errors import BadLog, DamagedFile
 from schemas.grid import Grid

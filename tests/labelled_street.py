@@ -10,7 +10,7 @@ from pathlib import Path
 import made_up_town as town
 import numpy as np
 
-from pipeline.scans import scan_in_grid
+from pipeline.quality.scans import scan_in_grid
 from schemas.drive_log import LogReader
 from schemas.geometry import inverse, transform_points
 from schemas.grid import GRIDS

@@ -16,8 +16,8 @@ from schemas.errors import OcclabelError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.evaluate import Evaluation
-    from pipeline.panoptic import PanopticEvaluation
+    from pipeline.quality.evaluate import Evaluation
+    from pipeline.quality.panoptic import PanopticEvaluation
     from stages.evaluation.reliability import Reliability
     from stages.evaluation.scores import Scores
 
@@ -56,8 +56,8 @@ def evaluate(
     instances of the point labels, or boxes where those have none. With --at boxes: how many of the boxes with at least
     20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
     """
-    from pipeline.city_map.score import is_map
-    from pipeline.evaluate import evaluate_labels
+    from pipeline.delivery.city_map.score import is_map
+    from pipeline.quality.evaluate import evaluate_labels
 
     if is_map(labels):
         if at != "voxels" or log or baselines or diagram:
@@ -102,7 +102,7 @@ def _show(evaluation: Evaluation, at: Literal["voxels", "points"], baselines: bo
 def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
     from rich.console import Console
 
-    from pipeline.city_map.score import score_map
+    from pipeline.delivery.city_map.score import score_map
     from stages.ingest.recognise import open_logs
     from workers.map_store import MapStore
 
@@ -123,9 +123,9 @@ def _evaluate_boxes(
     from rich.console import Console
     from rich.table import Table
 
-    from pipeline.at_boxes import at_boxes
-    from pipeline.benchmark import BENCHMARKS
-    from pipeline.predictions import open_predictions
+    from pipeline.quality.at_boxes import at_boxes
+    from pipeline.quality.benchmark import BENCHMARKS
+    from pipeline.quality.predictions import open_predictions
     from stages.ingest.recognise import open_logs
 
     benchmark = BENCHMARKS[format]
@@ -152,7 +152,7 @@ def _evaluate_boxes(
 
 
 def _draw(reliability: Reliability | None, labels: str, path: Path) -> None:
-    from pipeline.report.reliability import draw_reliability
+    from pipeline.delivery.pictures.reliability import draw_reliability
 
     if reliability is None:
         raise OcclabelError(

@@ -21,7 +21,7 @@ Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive log
 @app.command("list")
 def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: AsJson = False) -> None:
     """List the logs under DIR, one a line. A log that cannot be read is listed with the reason."""
-    from pipeline.report.log_facts import log_facts
+    from pipeline.delivery.pictures.log_facts import log_facts
     from stages.ingest.recognise import open_logs
 
     logs = open_logs(root, reader)
@@ -70,7 +70,7 @@ def show(
 
     Points that sit on the edges of things in the picture mean that calibration and poses are understood.
     """
-    from pipeline.report.log_facts import log_facts
+    from pipeline.delivery.pictures.log_facts import log_facts
     from stages.ingest.recognise import open_logs
 
     logs = open_logs(root, reader)
@@ -80,7 +80,7 @@ def show(
     else:
         _print(facts)
     if out is not None:
-        from pipeline.report.overlay import draw_overlay
+        from pipeline.delivery.pictures.overlay import draw_overlay
 
         if frame >= len(drive.frames):
             raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")

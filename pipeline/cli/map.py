@@ -32,9 +32,9 @@ def map_(
     other logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
     occlabel evaluate scores a map.
     """
-    from pipeline.city_map.files import draw_map, export_ply
-    from pipeline.city_map.make import make_map
-    from pipeline.versions import open_version
+    from pipeline.delivery.city_map.files import draw_map, export_ply
+    from pipeline.delivery.city_map.make import make_map
+    from pipeline.published.versions import open_version
     from stages.ingest.recognise import open_logs
     from workers.map_store import MapStore
 

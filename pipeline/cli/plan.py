@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
 
 if TYPE_CHECKING:
-    from pipeline.plan import Plan
+    from pipeline.planning.plan import Plan
     from workers.store import Store
 
 
@@ -25,8 +25,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what is done, what is left and what cannot work, without computing anything."""
-    from pipeline.plan import make_plan
-    from pipeline.recipe import load_recipe
+    from pipeline.planning.plan import make_plan
+    from pipeline.planning.recipe import load_recipe
     from stages.ingest.recognise import open_logs
     from workers.store import Store
 
@@ -40,7 +40,7 @@ def plan(
 
 def plan_facts(result: Plan, store: Store) -> dict[str, object]:
     """The plan as plain values: what ``--json`` prints."""
-    from pipeline.history import seconds_per_frame
+    from pipeline.running.history import seconds_per_frame
 
     rates = seconds_per_frame(store)
     rows = result.counts()

@@ -13,7 +13,7 @@ def replay(entry: Annotated[str, typer.Argument(metavar="STORE/quarantine/RUN/EN
 
     Exit code 0 when the clip works now (run again to commit it), 1 when it still fails.
     """
-    from pipeline.replay import rehearsal
+    from pipeline.running.replay import rehearsal
 
     order, quarantined = rehearsal(entry)
     typer.echo(

@@ -40,8 +40,8 @@ def run(
     Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed and nothing was published,
     1 aborted, 2 wrong usage.
     """
-    from pipeline.label import EXIT_CODES, label_logs
-    from pipeline.recipe import load_recipe
+    from pipeline.planning.recipe import load_recipe
+    from pipeline.running.label import EXIT_CODES, label_logs
     from stages.ingest.recognise import open_logs
     from workers.store import Store
 

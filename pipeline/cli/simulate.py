@@ -52,7 +52,7 @@ def simulate(
         raise OcclabelError(f"--rate {rate} is not between 0 and 100 frames per second")
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pipeline.simulate import simulate_logs
+    from pipeline.teaching.simulate import simulate_logs
 
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeRemainingColumn())
     with Progress(*columns) as progress:

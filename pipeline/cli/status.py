@@ -12,15 +12,15 @@ from pipeline.cli.options import AsJson
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
-    from pipeline.history import RunState
+    from pipeline.running.history import RunState
 
 
 def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJson = False) -> None:
     """Show runs (going on, ended, killed), committed clips, versions and quarantine of a store."""
     from collections import Counter
 
-    from pipeline.history import run_states
-    from pipeline.versions import version_names
+    from pipeline.published.versions import version_names
+    from pipeline.running.history import run_states
     from workers.store import Store
 
     target = Store(store)

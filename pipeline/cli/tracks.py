@@ -24,8 +24,8 @@ def tracks(
     import numpy as np
     from rich.console import Console
 
-    from pipeline.trajectories import write_trajectories
-    from pipeline.versions import open_version
+    from pipeline.delivery.trajectories import write_trajectories
+    from pipeline.published.versions import open_version
     from stages.ingest.recognise import open_logs
 
     with Console(stderr=True).status("") as status:

@@ -49,7 +49,7 @@ def completion(
     Every tenth log is held out and scored after each epoch. Checkpoints and curves (CSV) lie in the folder beside OUT
     whose name ends with .training.
     """
-    from pipeline.recipe import load_recipe
+    from pipeline.planning.recipe import load_recipe
     from stages.completion.training import Options, train_completion
     from stages.ingest.recognise import open_logs
 
@@ -90,8 +90,8 @@ def propagation(
     Labels the logs with the recipe's onboard model first. Every tenth log is held out and scored after each epoch.
     Labels, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with .training.
     """
-    from pipeline.recipe import load_recipe
-    from pipeline.train_propagation import train
+    from pipeline.planning.recipe import load_recipe
+    from pipeline.teaching.train_propagation import train
     from stages.ingest.recognise import open_logs
     from stages.propagation.dualflow4d import Parts
     from stages.propagation.training import Options
@@ -136,8 +136,8 @@ def instances(
     Labels the logs with the recipe's stages before instances first. Every tenth log is held out and scored after each
     epoch. Labels, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with .training.
     """
-    from pipeline.recipe import load_recipe
-    from pipeline.train_instances import train
+    from pipeline.planning.recipe import load_recipe
+    from pipeline.teaching.train_instances import train
     from stages.ingest.recognise import open_logs
     from stages.instances.training import Options
 

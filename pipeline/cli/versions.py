@@ -17,7 +17,7 @@ Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
     """List the versions of a store."""
-    from pipeline.versions import published, version_names
+    from pipeline.published.versions import published, version_names
     from workers.store import Store
 
     store = Store(spec.rpartition("@")[0] if "@" in spec else spec)
@@ -41,7 +41,7 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
 @app.command()
 def show(spec: Spec, as_json: AsJson = False) -> None:
     """Show what a version says about itself."""
-    from pipeline.versions import open_version
+    from pipeline.published.versions import open_version
 
     info = open_version(spec).info
     if as_json:
@@ -60,7 +60,7 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
 @app.command()
 def verify(spec: Spec, as_json: AsJson = False) -> None:
     """Read every voxel of a version again and compare it with what was published. Exit code 1 when any differs."""
-    from pipeline.versions import open_version
+    from pipeline.published.versions import open_version
 
     version = open_version(spec)
     problems = version.verify()

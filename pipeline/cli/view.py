@@ -20,8 +20,8 @@ def view(
     """Draw labels from above, one panel per version: the car looks up."""
     import numpy as np
 
-    from pipeline.report.birds_eye import birds_eye, objects_from_above, panels
-    from pipeline.versions import open_version
+    from pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+    from pipeline.published.versions import open_version
     from schemas.errors import StoreError
 
     opened = [open_version(spec) for spec in versions]

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from command import occlabel
 
-from pipeline.simulate import simulate_logs
-from pipeline.versions import open_version
+from pipeline.published.versions import open_version
+from pipeline.teaching.simulate import simulate_logs
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from pipeline.simulate import simulate_logs
-from pipeline.versions import open_version
+from pipeline.published.versions import open_version
+from pipeline.teaching.simulate import simulate_logs
 from stages.learning.weights import read_facts
 
 pytestmark = pytest.mark.slow

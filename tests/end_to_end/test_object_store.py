@@ -8,8 +8,8 @@ import pytest
 from chain import MadeUpReader, small_recipe
 from moto.server import ThreadedMotoServer
 
-from pipeline.label import label_logs
-from pipeline.versions import open_version
+from pipeline.published.versions import open_version
+from pipeline.running.label import label_logs
 from workers.store import Store
 
 

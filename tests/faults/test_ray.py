@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from chain import MadeUpReader, Voxelise, small_recipe
 
-from pipeline.label import label_logs
+from pipeline.running.label import label_logs
 from workers.store import Store
 
 DRIVER = """
 import sys
 from pathlib import Path
 from chain import MadeUpReader, Voxelise, small_recipe
-from pipeline.label import label_logs
+from pipeline.running.label import label_logs
 from workers.store import Store
 root = Path(sys.argv[1])
 recipe = small_recipe(first=Voxelise(notes=root / "notes", faults={"b/4": ("sleep",)}))

@@ -1,0 +1,1 @@
+"""How it leaves the house: exports, trajectories, pictures, the map."""

@@ -1,0 +1,54 @@
+"""A city map as files that other tools show: a point cloud, a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.delivery.city_map.picture import city_picture, write_picture
+from pipeline.delivery.city_map.tiles import load_tile
+from schemas.city_map import MapIndex
+from schemas.errors import OcclabelError
+from stages.mapping.ply import write_ply
+from workers.map_store import MapStore
+
+
+def export_ply(out: MapStore, index: MapIndex, world: str | None, path: Path) -> int:
+    """Writes the static occupied voxels of a world, the only one by default, as PLY; returns how many.
+
+    Raises OcclabelError when the map has several worlds and none is named, or not that one.
+    """
+    world = _only(index, world)
+    tiles = [tile for tile in index.tiles if tile.world == world]
+    voxels = sum(tile.occupied for tile in tiles)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        blocks = (load_tile(out, tile) for tile in tiles)
+        comment = f"occlabel city map, world {world}, voxels of {index.voxel_size} m"
+        write_ply(file, blocks, voxels, index.voxel_size, index.taxonomy, comment)
+    return voxels
+
+
+def draw_map(out: MapStore, index: MapIndex, world: str | None, path: Path) -> None:
+    """Draws a world, the only one by default, from above. Raises like ``export_ply``."""
+    world = _only(index, world)
+    tiles = [tile for tile in index.tiles if tile.world == world]
+    logs = sum(contribution.world == world for contribution in index.contributions)
+    title = f"{world}: {logs} log{'s' if logs > 1 else ''}, {sum(tile.occupied for tile in tiles):,} static voxels"
+    blocks = (((tile.x, tile.y), load_tile(out, tile)) for tile in tiles)
+    places = [(tile.x, tile.y) for tile in tiles]
+    write_picture(city_picture(blocks, places, index.voxel_size, index.taxonomy, title), path)
+
+
+def _only(index: MapIndex, world: str | None) -> str:
+    if world in index.worlds:
+        return str(world)
+    if world is not None:
+        raise OcclabelError(f"the map has no world {world!r}; it has {', '.join(index.worlds[:20])}")
+    if not index.worlds:
+        raise OcclabelError("the map is empty: no labelled voxel of its logs is known")
+    if len(index.worlds) > 1:
+        raise OcclabelError(
+            f"the map has {len(index.worlds)} worlds, and a file shows one: name it with --world "
+            f"({', '.join(index.worlds[:20])})"
+        )
+    return index.worlds[0]

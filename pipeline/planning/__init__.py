@@ -1,0 +1,1 @@
+"""What is to be done: the recipe, the fingerprint of each artifact, and the plan of what is missing."""

@@ -1,0 +1,1 @@
+"""How it is done to the end: schedule, retries, quarantine, progress and history of a run."""

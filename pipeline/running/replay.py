@@ -1,0 +1,32 @@
+"""From a quarantine entry back to the order that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from pipeline.planning.orders import OrderDesk
+from pipeline.planning.plan import make_plan
+from pipeline.planning.recipe import parse_recipe
+from pipeline.running.quarantine import QuarantineEntry, read_entry
+from schemas.errors import OcclabelError
+from schemas.stage import Clip
+from stages.ingest.recognise import open_logs
+from workers.work import Order
+
+
+def rehearsal(location: str) -> tuple[Order, QuarantineEntry]:
+    """The order of the entry at ``location``, made anew from the log as it is now.
+
+    Raises OcclabelError when the entry does not exist or its log cannot be planned any more.
+    """
+    store, entry = read_entry(location)
+    recipe = parse_recipe(yaml.safe_load(entry.recipe), f"of {location}")
+    reader = open_logs(Path(entry.logs), entry.reader)
+    plan = make_plan(recipe, reader, store, [entry.log])
+    if not plan.logs:
+        raise OcclabelError(f"log {entry.log} cannot be labelled any more: {'; '.join(plan.refused.values())}")
+    desk = OrderDesk(recipe, reader, store, plan.logs, "cpu")
+    index = [stage.slot for stage in recipe.stages()].index(entry.slot)
+    return desk.order((index, Clip(entry.log, entry.start, entry.stop))), entry

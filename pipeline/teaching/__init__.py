@@ -1,0 +1,1 @@
+"""What networks and newcomers learn from: simulated logs, trainings, the demo."""

@@ -1,0 +1,102 @@
+"""The demo: simulate, label with and without voting, publish, evaluate, draw."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
+from pipeline.planning.recipe import load_recipe
+from pipeline.published.versions import PublishedVersion, open_version
+from pipeline.quality.evaluate import evaluate_version
+from pipeline.running.label import Report, label_logs
+from pipeline.teaching.simulate import simulate_logs
+from schemas.errors import OcclabelError
+from stages.ingest.recognise import open_logs
+from workers.store import Store
+
+RECIPE = "semantickitti_lidar"
+SEED = 0
+"""Of the towns of the test split that the demo drives through; the built-in network never saw this split."""
+
+
+def run_demo(out: Path, logs: int, frames: int) -> None:
+    """Runs the demo in ``out``; what is there from an earlier one is used. Raises OcclabelError."""
+    console = Console(highlight=False)
+    started = time.monotonic()
+    roads = out / "logs"
+    console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
+    simulate_logs("kitti", roads, logs=logs, frames=frames, seed=SEED, jobs=min(logs, 2))
+    console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
+    refined = _label(out, roads, "v1")
+    # Committed on the way to v1: nothing is computed.
+    single = _label(out, roads, "single-frame", skip=["propagation", "voting", "instances", "tracking"])
+    console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
+    console.print(
+        _table({name: evaluate_version(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)})
+    )
+    console.print(f"[bold]4 draw[/]      {', '.join(str(path) for path in _draw(out, roads, single, refined))}")
+    console.print(f"done in {time.monotonic() - started:.0f} s; now try: occlabel versions show {out}@v1")
+
+
+NAMES = ("single frame", "refined (v1)")
+
+
+def _label(out: Path, roads: Path, version: str, skip: list[str] | None = None) -> PublishedVersion:
+    report: Report = label_logs(load_recipe(RECIPE, skip=skip), open_logs(roads), Store(out), version)
+    if report.info is None or report.state != "complete":
+        raise OcclabelError(f"the demo could not publish {version}: {report.message or report.state}")
+    return open_version(f"{out}@{version}")
+
+
+def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
+    """IoU and mIoU (over the classes that the truth holds) by range, of each version, and the gain."""
+    table = Table("range", title_justify="left")
+    names = list(scores)
+    for measure in ("IoU", "mIoU"):
+        for name in names:
+            table.add_column(f"{measure} {name}", justify="right")
+        table.add_column("gain", justify="right")
+    for range_ in scores[names[0]]:
+        cells = []
+        for measure in ("iou", "miou_present"):
+            before, after = (scores[name][range_][measure] for name in names)
+            cells += [
+                f"{100 * before:.1f}",
+                f"{100 * after:.1f}",
+                f"{100 * (after / before - 1):+.1f}%" if before else "-",
+            ]
+        table.add_row(f"{range_} m", *cells)
+    return table
+
+
+def _draw(out: Path, roads: Path, single: PublishedVersion, refined: PublishedVersion) -> list[Path]:
+    """One picture per log, of its middle frame: prediction, refined, truth, difference."""
+    paths = []
+    reader, taxonomy = open_logs(roads), refined.space.taxonomy
+    for log in reader.logs():
+        frame = log.frames[len(log.frames) // 2]
+        truth = reader.voxel_truth(frame)
+        labels = [_array(version, log.id, frame.name, "semantics").astype(np.uint8) for version in (single, refined)]
+        assert truth is not None  # simulated logs have truth on every frame
+        images = [birds_eye(label, taxonomy, truth.scored) for label in labels]
+        images.append(birds_eye(truth.semantics, taxonomy, truth.scored))
+        images += [difference(label, truth.semantics, truth.scored, taxonomy) for label in labels]
+        images.append(objects_from_above(_array(refined, log.id, frame.name, "instance"), labels[1], taxonomy))
+        titles = [*NAMES, "truth", f"{NAMES[0]} against truth", f"{NAMES[1]} against truth", "objects (v1)"]
+        path = out / "pictures" / f"{log.id}-{frame.name}.png"
+        footer = "Differences: green right, orange wrong class, red missed, blue invented; scored voxels only."
+        panels(images, titles, taxonomy, path, footer, width=260)
+        paths.append(path)
+    return paths
+
+
+def _array(version: PublishedVersion, log: str, frame: str, name: str) -> NDArray[np.unsignedinteger[Any]]:
+    found = next(published for published in version.frames(log) if published.name == frame)
+    return found.load(name).astype(np.uint16)

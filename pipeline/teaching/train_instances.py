@@ -1,0 +1,96 @@
+"""Training of the object module on refined labels: labels the logs by the recipe up to voting, then learns."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.planning.recipe import Recipe
+from pipeline.published.versions import PublishedFrame, open_version
+from pipeline.quality.true_objects import TrueObjects
+from pipeline.running.label import label_logs
+from schemas.drive_log import DriveLog, Frame, LogReader
+from schemas.errors import BadLog
+from schemas.stage import LabelSpace
+from workers.store import Store
+
+if TYPE_CHECKING:
+    from stages.instances.samples import Scene, Scenes
+    from stages.instances.training import Options
+
+
+def train(
+    recipe: Recipe, reader: LogReader, out: Path, options: Options, device: str, executor: str, resume: bool,
+    command: str,
+) -> dict[str, str]:  # fmt: skip
+    """Labels the logs with the recipe's stages before instances, trains on them, writes ``out``; returns its facts.
+
+    Every tenth log is held out. The labels lie in a store in the folder ``out`` with the suffix ``.training``; what is
+    there is not computed again. Raises BadLog when no log has both voxel truth and boxes.
+    """
+    from stages.instances.training import crop_columns, train_instances
+    from stages.learning.trainer import check_device
+
+    # What cannot work is said before hours of labelling.
+    check_device(device)
+    crop_columns(options.crop, recipe.grid)
+    ids = [log.id for log in reader.logs() if _frames(log)]
+    if not ids:
+        raise BadLog(
+            f"{reader.root} has no log with voxel truth and boxes, which say whose voxel is whose; occlabel simulate "
+            "writes such logs"
+        )
+    refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking")))
+    store = Store(str(out.with_suffix(".training") / "refined"))
+    version = hashlib.blake2b(refined.model_dump_json().encode(), digest_size=6).hexdigest()
+    label_logs(refined, reader, store, version, executor=executor)
+    published = open_version(f"{store.location}@{version}")
+    logs = reader.logs([log for log in published.logs if log in ids])
+    scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]
+    facts = {"labels": ", ".join(stage.slot for stage in refined.stages()), "command": command}
+    return train_instances(recipe.space, [log for log in scenes if len(log)], out, options, device, resume, facts)
+
+
+def _frames(log: DriveLog) -> list[Frame]:
+    """The frames of a log that say which voxels there are and where its objects are."""
+    return [f for f in log.frames if f.truth.voxels is not None and f.world_from_ego is not None and _boxes(log)]
+
+
+def _boxes(log: DriveLog) -> bool:
+    return any(frame.truth.boxes for frame in log.frames)
+
+
+def scenes_of(log: DriveLog, reader: LogReader, space: LabelSpace, published: list[PublishedFrame]) -> Scenes:
+    """The frames of ``log`` that have labels, voxel truth and boxes."""
+    from stages.instances.samples import Scenes
+
+    rows = {frame.name: frame for frame in published}
+    objects = TrueObjects(log, space.grid, space.taxonomy)
+    frames = [_Reading(reader, frame, rows[frame.name], objects, space) for frame in _frames(log) if frame.name in rows]
+    return Scenes(frames, space.grid, len(space.taxonomy.classes))
+
+
+class _Reading:
+    """Reads one frame when it is called."""
+
+    def __init__(
+        self, reader: LogReader, frame: Frame, labelled: PublishedFrame, objects: TrueObjects, space: LabelSpace
+    ) -> None:
+        self._reader, self._frame, self._labelled, self._objects = reader, frame, labelled, objects
+        self._space = space
+
+    def __call__(self) -> Scene:
+        from stages.instances.samples import scene
+        from stages.instances.weight_file import things_of
+
+        truth = self._reader.voxel_truth(self._frame)
+        assert truth is not None  # _frames() gives no other
+        if truth.semantics.shape != self._space.grid.shape:
+            raise BadLog(
+                f"the truth of frame {self._frame.name} is {list(truth.semantics.shape)} voxels, the recipe's grid is "
+                f"{list(self._space.grid.shape)}; train on logs of the recipe's own data set"
+            )
+        owners = self._objects.instances(self._frame.name, truth.semantics)
+        labels = self._labelled.load("semantics").astype("uint8", copy=False)
+        return scene(labels, truth.semantics, truth.scored, owners, things_of(self._space))

@@ -1,0 +1,88 @@
+"""Training of local propagation on the labels of a recipe's completion: labels the logs first, then learns."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.planning.fingerprint import onboard_name
+from pipeline.planning.recipe import Recipe
+from pipeline.published.versions import PublishedFrame, open_version
+from pipeline.running.label import label_logs
+from schemas.drive_log import DriveLog, LogReader
+from schemas.errors import BadLog
+from stages.learning.truth import learnable_truth
+from workers.store import Store
+
+if TYPE_CHECKING:
+    from stages.propagation.samples import Labelled
+    from stages.propagation.training import Options
+
+
+def train(
+    recipe: Recipe,
+    reader: LogReader,
+    out: Path,
+    options: Options,
+    device: str,
+    executor: str,
+    resume: bool,
+    command: str,
+    held_out: LogReader | None = None,
+) -> dict[str, str]:
+    """Labels the logs with the recipe's completion, trains on them, writes ``out``; returns the file's facts.
+
+    Of every tenth log, and of the logs of ``held_out``, nothing is learned: they say how good the network is, and when
+    it names which class how surely. The onboard labels lie in a store in the folder ``out`` with the suffix
+    ``.training``; what is there is not computed again. Raises BadLog when the logs hold too little truth or too little
+    way, BadWeights when the training cannot start from the weights that it was told to.
+    """
+    from stages.learning.trainer import check_device
+    from stages.propagation.training import check_options, train_propagation
+
+    # What cannot work is said before hours of labelling.
+    check_options(options, recipe.space)
+    check_device(device)
+    if not any(frame.truth.voxels is not None for log in reader.logs() for frame in log.frames):
+        raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
+    onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking")))
+    store = Store(str(out.with_suffix(".training") / "onboard"))
+    name = onboard_name(onboard.completion, onboard.space)
+    version = name.rsplit(" ", 1)[-1]
+    logs = _labels(onboard, reader, store, version, executor)
+    others = [] if held_out is None else _labels(onboard, held_out, store, f"{version}-held-out", executor)
+    facts = {"onboard": name, "command": command}
+    return train_propagation(recipe.space, logs, out, options, device, resume, facts, others)
+
+
+def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> list[Labelled]:
+    """The logs of ``reader`` that have truth, labelled with the onboard model."""
+    label_logs(onboard, reader, store, version, executor=executor)
+    published = open_version(f"{store.location}@{version}")
+    logs = reader.logs(list(published.logs))
+    found = [_labelled(log, reader, onboard, list(published.frames(log.id))) for log in logs]
+    return [log for log in found if len(log.poses) > 0]
+
+
+def _labelled(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[PublishedFrame]) -> Labelled:
+    """The frames of a log that have both onboard labels and truth."""
+    from stages.propagation.samples import Labelled
+
+    rows = {frame.name: frame for frame in published}
+    frames = [frame for frame in log.frames if frame.name in rows and frame.truth.voxels is not None]
+    volumes = partial(_volumes, [rows[frame.name] for frame in frames])
+
+    def truth(row: int) -> NDArray[np.uint8]:
+        return learnable_truth(reader, frames[row], recipe.grid)
+
+    poses = [frame.world_from_grid(recipe.grid) for frame in frames]
+    return Labelled(poses, [frame.time for frame in frames], volumes, truth)
+
+
+def _volumes(frames: list[PublishedFrame], row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    semantics, confidence = (frames[row].load(name).astype(np.uint8) for name in ("semantics", "confidence"))
+    return semantics, confidence

@@ -1,0 +1,84 @@
+"""``occlabel logs``: what a log holds, and a picture that shows a wrong frame convention."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import made_up_town as town
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from pipeline.cli.logs import app
+from pipeline.delivery.pictures.overlay import depth_colours, paint_points
+from schemas.errors import BadLog
+from stages.ingest.town.write_kitti import write_kitti
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rig = town.rig("kitti", ("image_2",))
+    frames = town.frames(rig, 3, truth=False)
+    # One wall of points 10 m before the camera, on its axis: x ahead of the ego frame is y of the turned LiDAR.
+    ahead = np.linalg.inv(rig.lidar.ego_from_lidar) @ [11.0, 0.2, 1.5, 1.0]
+    frames[0].scan.points[:, :3] = ahead[:3]
+    write_kitti("00", frames, rig, tmp_path)
+    (tmp_path / "sequences/01").mkdir()
+    return tmp_path
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_list_tells_every_log_even_one_that_cannot_be_read(root: Path) -> None:
+    good, bad = json.loads(run("list", root, "--json"))
+    assert (good["id"], good["frames"], good["scans"], good["poses"]) == ("00", 3, 3, 3)
+    assert good["duration"] == 1.0
+    assert good["distance"] == pytest.approx(2 * np.hypot(2, 1), rel=0.05)
+    assert good["cameras"] == [{"name": "image_2", "images": 3, "width": 64, "height": 48}]
+    assert good["truth"] == {"voxels": 0, "points": 3, "boxes": 3}
+    assert "no frames" in bad["error"]
+    text = run("list", root)
+    assert "cannot be read: sequence 01 has no frames" in " ".join(text.split())
+
+
+def test_show_draws_points_where_the_camera_sees_them(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "picture.png"
+    facts = json.loads(run("show", root, "--log", "00", "--out", out, "--json").split("wrote")[0])
+    assert facts["id"] == "00"
+    picture = np.asarray(Image.open(out)).astype(int)
+    plain = np.asarray(Image.open(root / "sequences/00/image_2/000000.png").resize(picture.shape[1::-1])).astype(int)
+    changed = np.argwhere(np.abs(picture - plain).sum(axis=2) > 60)
+    changed = changed[changed[:, 0] > 20]  # below the camera's name
+    centre = np.array([23.5, 31.5]) * picture.shape[1] / 64
+    assert len(changed)
+    assert np.abs(changed - centre).max() < 3
+
+
+def test_a_frame_or_log_that_is_not_there_is_refused(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadLog, match="has 3 frames, counted from 0; there is no frame 3"):
+        run("show", root, "--frame", 3, "--out", tmp_path / "a.png")
+    with pytest.raises(BadLog, match="has no sequence '07'"):
+        run("show", root, "--log", "07")
+    (root / "sequences/00/velodyne/000001.bin").unlink()
+    with pytest.raises(BadLog, match="frame 000001 has no scan"):
+        run("show", root, "--frame", 1, "--out", tmp_path / "a.png")
+
+
+def test_a_camera_whose_image_is_damaged_is_still_drawn(root: Path, tmp_path: Path) -> None:
+    (root / "sequences/00/image_2/000002.png").write_bytes(b"")
+    run("show", root, "--frame", 2, "--out", tmp_path / "a.png")
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_the_nearest_point_is_on_top_and_points_behind_are_not_drawn() -> None:
+    canvas = np.zeros((10, 10, 3), np.uint8)
+    uv = np.array([[4.0, 4.0], [4.0, 4.0], [8.0, 1.0], [1e9, 0.0]])
+    paint_points(canvas, uv, np.array([3.0, 30.0, -5.0, 4.0]))
+    np.testing.assert_array_equal(canvas[4, 4], depth_colours(np.array([3.0]))[0])
+    assert not canvas[:3].any()

@@ -1,0 +1,134 @@
+"""``occlabel export --format semantickitti-panoptic`` and ``nuscenes-panoptic``: points with the labels of voxels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_street import LabelledVersion, kitti_street, labelled, nuscenes_street
+from typer.testing import CliRunner
+
+import pipeline.published.versions
+from pipeline.cli import app
+from pipeline.delivery.export_points import export_points
+from pipeline.quality.scans import scan_in_grid
+from schemas.drive_log import LogReader
+from schemas.errors import BadLog, BadPredictions
+from schemas.formats.semantickitti import read_point_labels
+from schemas.taxonomy import TAXONOMIES
+from stages.ingest.kitti import KittiReader
+from stages.ingest.nuscenes import NuScenesReader
+
+
+@pytest.fixture
+def kitti(tmp_path: Path) -> tuple[LogReader, LabelledVersion]:
+    reader = KittiReader(tmp_path / "kitti")
+    return reader, labelled(reader, kitti_street(reader.root), "semantickitti")
+
+
+@pytest.fixture
+def nuscenes(tmp_path: Path) -> tuple[LogReader, LabelledVersion]:
+    reader = NuScenesReader(tmp_path / "nuscenes")
+    return reader, labelled(reader, nuscenes_street(reader.root), "occ3d")
+
+
+def test_each_point_has_class_and_object_of_its_voxel(kitti, tmp_path: Path) -> None:
+    reader, version = kitti
+    [log] = reader.logs()
+    with log.frames[1].sweep.path.open("ab") as file:
+        file.write(np.array([-9, 0, 0, 0], "<f4").tobytes())  # behind the car, where no grid is
+    assert export_points(version, "semantickitti-panoptic", reader, tmp_path / "out").frames == 3
+    one_number: dict[int, set[int]] = {}
+    for frame, labels in zip(log.frames, version.kept, strict=True):
+        points = scan_in_grid(reader, frame, version.space.grid)
+        path = tmp_path / f"out/sequences/00/predictions/{frame.name}.label"
+        raw, number = read_point_labels(path, len(points))
+        cells, inside = version.space.grid.cells(points)
+        at = tuple(cells[inside].T)
+        np.testing.assert_array_equal(version.space.taxonomy.from_raw[raw[inside]], labels.load("semantics")[at] % 255)
+        for id_, written in zip(labels.load("instance")[at].tolist(), number[inside].tolist(), strict=True):
+            one_number.setdefault(id_, set()).add(written)
+        assert not raw[~inside].any() and not number[~inside].any()
+    assert sorted(one_number) == [0, 9, 700, 1400, 2100, 2800, 3500], "and no barrier, which is a fence there"
+    assert one_number.pop(0) == {0}
+    assert sorted(map(list, one_number.values())) == [[n] for n in range(1, 7)], "one in all frames"
+
+
+def test_a_frame_without_a_readable_scan_is_skipped_and_told(nuscenes, tmp_path: Path, monkeypatch) -> None:
+    reader, version = nuscenes
+    sweeps = [frame.sweep for log in reader.logs() for frame in log.frames]
+    sweeps[0].path.unlink()
+    sweeps[4].path.write_bytes(b"\0" * 7)
+    monkeypatch.setattr(pipeline.published.versions, "open_version", lambda spec: version)
+    arguments = ("--logs", reader.root, "--out", tmp_path / "out", "--split", "mini_val")
+    code, text, _ = export("nuscenes-panoptic", *arguments)
+    assert code == 0
+    assert "wrote the points of 4 of 6 frames; 2 without a scan that can be read skipped" in text
+    assert f"log scene-0103, frame {version.kept[0].name} has no scan" in text and "it is truncated" in text
+    written = {path.name for path in (tmp_path / "out").rglob("*.*")}
+    assert written == {f"{sweep.name}_panoptic.npz" for index, sweep in enumerate(sweeps) if index not in (0, 4)}
+    for sweep in sweeps[1:]:
+        sweep.path.write_bytes(b"")
+    with pytest.raises(BadLog, match="nothing was written"):
+        export_points(version, "nuscenes-panoptic", reader, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscenes, tmp_path: Path) -> None:
+    reader, version = kitti
+    out = tmp_path / "out"
+
+    def refused(match: str, format: str = "semantickitti-panoptic", reader: LogReader = reader, **options: str) -> None:
+        with pytest.raises((BadPredictions, BadLog), match=match):
+            export_points(version, format, reader, out, **options)
+        assert not out.exists()
+
+    last = version.kept[-1]
+    refused("has the classes of 'semantickitti', not those of occ3d", "nuscenes-panoptic")
+    instance = last.arrays.pop("instance")
+    refused("has no instances; add the blocks instances and tracking")
+    last.arrays["instance"] = instance
+    last.log = "01"
+    refused("has no sequence '01'; it has 00")
+    last.log, last.name = "00", "000007"
+    refused("log 00 has no frame 000007 at place 2")
+    (reader.root / "sequences/00").rename(reader.root / "sequences/town")
+    for frame in version.kept:
+        frame.log = "town"
+    last.name = "000002"
+    refused("two digits")
+    version.kept.clear()
+    refused("no frames")
+    reader, version = nuscenes
+    refused("cannot be part of a path", "nuscenes-panoptic", reader, split="../val")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/precious").touch()
+    with pytest.raises(BadPredictions, match="not an empty folder"):
+        export_points(version, "nuscenes-panoptic", reader, tmp_path / "full")
+
+
+def test_only_nuscenes_names_its_scans_by_token(kitti, tmp_path: Path) -> None:
+    reader, version = kitti
+    version.space = replace(version.space, taxonomy=TAXONOMIES["occ3d"])
+    with pytest.raises(BadPredictions, match="which only the logs of a nuScenes root have"):
+        export_points(version, "nuscenes-panoptic", reader, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_what_it_lacks(kitti, tmp_path: Path, monkeypatch) -> None:
+    reader, version = kitti
+    monkeypatch.setattr(pipeline.published.versions, "open_version", lambda spec: version)
+    arguments = ("--out", tmp_path / "out")
+    assert "say where the labelled logs lie, with --logs" in export("semantickitti-panoptic", *arguments)[2]
+    assert "--zip" in export("semantickitti-panoptic", *arguments, "--logs", reader.root, "--zip")[2]
+    assert not (tmp_path / "out").exists()
+    _, text, _ = export("semantickitti-panoptic", *arguments, "--logs", reader.root)
+    assert text.endswith("wrote the points of 3 frames")
+
+
+def export(format: str, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, output on one line, and the error's sentence."""
+    result = CliRunner().invoke(app, ["export", "store@v1", "--format", format, *map(str, arguments)])
+    return result.exit_code, " ".join(result.output.split()), str(result.exception)

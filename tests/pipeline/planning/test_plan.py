@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+from chain import MadeUpReader, Number, Smooth, Voxelise, small_recipe
+
+from pipeline.planning.plan import make_plan
+from schemas.errors import BadLog, OcclabelError
+from schemas.stage import Clip
+from workers.store import Store
+
+
+def test_voting_waits_for_the_clips_its_halo_touches_and_no_others(tmp_path: Path) -> None:
+    plan = make_plan(small_recipe(clip_frames=4), MadeUpReader(tmp_path, {"a": 14}), Store(tmp_path / "s"))
+    assert len(plan.todo) == 8
+    assert sorted(plan.todo[1, Clip("a", 8, 12)]) == [(0, Clip("a", s, min(s + 4, 14))) for s in (4, 8, 12)]
+    assert plan.todo[0, Clip("a", 8, 12)] == ()
+
+
+def test_a_stage_that_remembers_waits_for_its_own_clips_before(tmp_path: Path) -> None:
+    recipe = small_recipe(clip_frames=4, third=Number(remembered=5))
+    plan = make_plan(recipe, MadeUpReader(tmp_path, {"a": 14}), Store(tmp_path / "s"))
+    assert plan.todo[2, Clip("a", 0, 4)] == ((1, Clip("a", 0, 4)),)
+    own = [(2, Clip("a", 4, 8)), (2, Clip("a", 8, 12))]
+    assert list(plan.todo[2, Clip("a", 12, 14)]) == [(1, Clip("a", 12, 14)), *own]
+
+
+def test_every_unit_comes_after_what_it_waits_for(tmp_path: Path) -> None:
+    recipe = small_recipe(third=Number())
+    plan = make_plan(recipe, MadeUpReader(tmp_path, {"a": 14, "b": 3}), Store(tmp_path / "s"))
+    assert len(plan.todo) == 15
+    seen: set = set()
+    for key, needs in plan.todo.items():
+        assert set(needs) <= seen
+        seen.add(key)
+
+
+def test_fingerprints_change_with_what_decides_the_voxels_and_with_nothing_else(tmp_path: Path) -> None:
+    def prints(**changes: object) -> tuple[str, ...]:
+        recipe = small_recipe(**changes)
+        return make_plan(recipe, MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "s")).logs[0].fingerprints
+
+    first, second = prints()
+    assert prints(gates={"min_labelled": 0.1}) == (first, second)
+    assert prints(second=Smooth(radius=2)) == (first, prints(second=Smooth(radius=2))[1]) != (first, second)
+    changed = prints(first=Voxelise(label=8))
+    assert changed[0] != first
+    assert changed[1] != second
+
+
+def test_what_cannot_work_is_refused_with_a_sentence_and_the_rest_goes_on(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 4, "b": 4, "c": 4, "d/../e": 4}, blind=("b",), poseless=("c",))
+    plan = make_plan(small_recipe(), reader, Store(tmp_path / "s"))
+    assert [log.id for log in plan.logs] == ["a"]
+    assert "no LiDAR scans" in plan.refused["b"]
+    assert "no poses" in plan.refused["c"]
+    assert "cannot be a name" in plan.refused["d/../e"]
+
+
+def test_too_little_memory_is_found_before_any_compute(tmp_path: Path) -> None:
+    with pytest.raises(OcclabelError, match=r"needs 1000000\.0 GiB"):
+        make_plan(small_recipe(second=Smooth(gigabytes=1e6)), MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "s"))
+
+
+def test_an_unknown_log_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(BadLog, match="no log z; it has a"):
+        make_plan(small_recipe(), MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "s"), ["z"])

@@ -1,0 +1,150 @@
+"""``occlabel evaluate --at points`` on a version with instances: equal to the official evaluators."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_street import (
+    LabelledFrame,
+    LabelledVersion,
+    Row,
+    kitti_street,
+    labelled,
+    nuscenes_street,
+    replace_table,
+    write_panoptic,
+)
+from typer.testing import CliRunner
+
+import pipeline.quality.predictions
+from pipeline.cli import app
+from pipeline.delivery.export_points import export_points
+from pipeline.quality.benchmark import BENCHMARKS
+from pipeline.quality.evaluate import Evaluation, at_labelled_points
+from pipeline.quality.predictions import Version
+from schemas.formats.semantickitti import write_point_labels
+from schemas.grid import GRIDS
+from schemas.stage import LabelSpace
+from schemas.taxonomy import TAXONOMIES
+from stages.ingest.kitti import KittiReader
+from stages.ingest.nuscenes import NuScenesReader
+
+CAR, ROAD = 1, 9
+
+
+def evaluated(version: LabelledVersion, root: Path, format: str) -> Evaluation:
+    benchmark = BENCHMARKS[format]
+    return at_labelled_points(Version(version, benchmark), root, benchmark)
+
+
+def test_the_devkit_finds_the_same_in_what_is_exported(tmp_path: Path) -> None:
+    from nuscenes.eval.panoptic.evaluate import NuScenesPanopticEval
+    from nuscenes.nuscenes import NuScenes
+
+    root = tmp_path / "logs"
+    streets = nuscenes_street(root)
+    write_panoptic(root, streets)
+    version = labelled(NuScenesReader(root), streets, "occ3d")
+    export_points(version, "nuscenes-panoptic", NuScenesReader(root), tmp_path / "out", split="mini_val")
+    tables = NuScenes("v1.0-mini", str(root), verbose=False)
+    devkit = NuScenesPanopticEval(tables, str(tmp_path / "out"), "mini_val", "segmentation", 15, str(tmp_path / "told"))
+    official = devkit.evaluate_segmentation()
+    facts = evaluated(version, root, "occ3d").facts()["panoptic"]
+    assert facts["frames"] == 6
+    found = facts["points"]
+    assert 0.1 < found["all"]["pq"] < 0.4, "10 of 16 classes are nowhere, and some labels are wrong"
+    for measure in ("pq", "sq", "rq"):
+        assert found["all"][measure] == pytest.approx(official["all"][measure.upper()], rel=1e-9)
+        for name, quality in found["per_class"].items():
+            assert quality[measure] == pytest.approx(official[name][measure.upper()], rel=1e-9), name
+    assert found["pq_dagger"] == pytest.approx(official["all"]["PQ_dagger"], rel=1e-9)
+    assert set(found["per_class"]) == set(official) - {"all", "ignore"}
+
+
+def test_boxes_say_the_same_as_panoptic_files(tmp_path: Path) -> None:
+    streets = nuscenes_street(tmp_path)
+    version = labelled(NuScenesReader(tmp_path), streets, "occ3d")
+    by_boxes = evaluated(version, tmp_path, "occ3d")
+    write_panoptic(tmp_path, streets)
+    by_files = evaluated(version, tmp_path, "occ3d")
+    assert by_boxes.facts()["panoptic"] == by_files.facts()["panoptic"]
+    found = by_boxes.facts()["panoptic"]["points"]["per_class"]
+    assert found["truck"]["pq"] > 0.6 and found["barrier"]["pq"] > 0.6, "a thing of the challenge, not of the grid"
+    assert by_boxes.facts()["scores"] == by_files.facts()["scores"], "classes are those of lidarseg either way"
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> tuple[Path, LabelledVersion]:
+    """One scan of SemanticKITTI, a point a voxel, and labels of it; see ``test_scores_by_hand``."""
+    parts = [  # count, raw id, instance, predicted class, predicted object
+        (80, 10, 5, CAR, 1), (20, 10, 5, 0, 0), (60, 252, 5, CAR, 2), (160, 40, 0, ROAD, 0), (40, 40, 0, CAR, 2),
+        (100, 60, 0, ROAD, 3), (70, 0, 0, CAR, 1), (30, 40, 0, None, 0),
+    ]  # fmt: skip
+    grid, space = GRIDS["semantickitti"], LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+    counts = [part[0] for part in parts]
+    raw, number, classes, ids = (np.repeat([p[i] or 0 for p in parts], counts) for i in (1, 2, 3, 4))
+    outside = np.repeat([p[3] is None for p in parts], counts)
+    cells = np.stack(np.unravel_index(np.arange(len(raw)) * 7, (60, 60, 10)), axis=1)
+    points = np.array(grid.origin) + (cells + 0.5) * grid.voxel_size
+    points[outside, 0] -= 40
+    folder = tmp_path / "sequences/00"
+    for name in ("velodyne", "labels"):
+        (folder / name).mkdir(parents=True)
+    cloud = np.column_stack([points, np.zeros(len(points))]).astype("<f4")
+    (folder / "velodyne/000000.bin").write_bytes(cloud.tobytes())
+    write_point_labels(folder / "labels/000000.label", raw.astype(np.uint16), number.astype(np.uint16))
+    semantics, instance = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, np.uint16)
+    at = tuple(cells[~outside].T)
+    semantics[at], instance[at] = classes[~outside], ids[~outside]
+    frame = LabelledFrame("00", "000000", Row(0), {"semantics": semantics, "instance": instance})
+    return tmp_path, LabelledVersion([frame], space)
+
+
+def test_scores_by_hand(drawn: tuple[Path, LabelledVersion]) -> None:
+    root, version = drawn
+    facts = evaluated(version, root, "semantickitti").facts()["panoptic"]
+    found = facts["points"]
+    # Two cars of one number, of which one moves: 80 of 100 points, and 60 of 60 with 40 of the road.
+    assert found["per_class"]["car"]["pq"] == pytest.approx((0.8 + 0.6) / 2)
+    # Lane-marking is a segment of its own, which is missed: a prediction has no objects of road. The 30 points of road
+    # outside the grid do not count.
+    assert found["per_class"]["road"]["pq"] == pytest.approx(160 / (260 + 200 - 160) / 1.5)
+    assert found["all"]["pq"] == pytest.approx((0.7 + 160 / 300 / 1.5) / 19), "an absent class is 0"
+    assert (facts["frames"], facts["tracking"]["objects_matched"]) == (1, 1.0)
+
+
+def test_without_instances_nothing_is_said_of_them(drawn: tuple[Path, LabelledVersion]) -> None:
+    root, version = drawn
+    labels = root / "sequences/00/labels/000000.label"
+    label = np.fromfile(labels, "<u4")
+    (label & 0xFFFF).tofile(labels)
+    assert evaluated(version, root, "semantickitti").panoptic is None, "nobody numbered the objects"
+    label.tofile(labels)
+    assert evaluated(version, root, "semantickitti").panoptic is not None
+    del version.kept[0].arrays["instance"]
+    assert evaluated(version, root, "semantickitti").panoptic is None
+
+
+def test_lidarseg_without_boxes_does_not_say_whose_a_point_is(tmp_path: Path) -> None:
+    version = labelled(NuScenesReader(tmp_path), nuscenes_street(tmp_path), "occ3d")
+    for table in ("sample_annotation", "instance"):
+        replace_table(tmp_path, table, [])
+    assert evaluated(version, tmp_path, "occ3d").panoptic is None
+
+
+def test_the_command_prints_and_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = labelled(KittiReader(tmp_path), kitti_street(tmp_path), "semantickitti")
+    monkeypatch.setattr(pipeline.quality.predictions, "open_version", lambda spec: version)
+    out = tmp_path / "scores.json"
+    arguments = ["evaluate", "store@v1", "--truth", str(tmp_path), "--format", "semantickitti", "--at", "points"]
+    result = CliRunner().invoke(app, [*arguments, "--json", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    text = " ".join(result.output.split())
+    assert "3 frames scored at points" in text and "PQ-dagger" in text and "instances of 3 frames: STQ" in text
+    facts = json.loads(out.read_text())["panoptic"]
+    assert set(facts) == {"frames", "points", "tracking"}
+    assert facts["points"]["per_class"]["truck"]["pq"] > 0.6
+    assert facts["points"]["per_class"]["bicycle"]["pq"] == 0.0

@@ -1,0 +1,185 @@
+"""The run: resume, retries, quarantine, and the same labels whatever happens on the way."""
+
+from pathlib import Path
+
+import pytest
+from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
+
+from pipeline.planning.plan import make_plan
+from pipeline.published.versions import open_version
+from pipeline.running.history import run_states
+from pipeline.running.label import label_logs
+from pipeline.running.run import Run, RunStalled, new_state
+from schemas.errors import StoreError
+from workers.store import Store
+from workers.work import Failure
+
+
+def calls(notes: Path) -> int:
+    return len(list(notes.glob("*"))) if notes.exists() else 0
+
+
+def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store", **options):
+    reader = reader or MadeUpReader(tmp_path, {"a": 10, "b": 6})
+    return label_logs(
+        recipe or small_recipe(), reader, Store(tmp_path / store), version, executor="local", quiet=True, **options
+    )
+
+
+def execute(tmp_path: Path, executor: ScriptedExecutor, **recipe: object) -> Run:
+    reader, store = MadeUpReader(tmp_path, {"a": 10, "b": 6}), Store(tmp_path / "store")
+    plan = make_plan(small_recipe(**recipe), reader, store)
+    run = Run(plan, reader, "made-up", store, executor, new_state(plan, "r1", "v1", 1), lambda _: None)
+    run.execute()
+    return run
+
+
+def test_a_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
+    recipe = small_recipe(first=Voxelise(notes=tmp_path / "notes"))
+    first = label(tmp_path, recipe)
+    done = calls(tmp_path / "notes")
+    second = label(tmp_path, recipe)
+    assert (first.state, second.state) == ("complete", "complete")
+    assert calls(tmp_path / "notes") == done == 5
+    assert second.run is None
+    assert first.info == second.info
+
+
+def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    label(tmp_path, small_recipe(first=Voxelise(notes=notes)))
+    report = label(tmp_path, small_recipe(first=Voxelise(notes=notes), second=Smooth(radius=2)), version="v2")
+    assert calls(notes) == 5
+    assert report.run is not None
+    assert [stage.total for stage in report.run.stages] == [0, 5]
+
+
+def test_a_version_takes_each_array_from_the_stage_that_wrote_it_last(tmp_path: Path) -> None:
+    label(tmp_path, small_recipe(), version="two")
+    report = label(tmp_path, small_recipe(third=Number()), version="three")
+    assert report.run is not None
+    assert [stage.total for stage in report.run.stages] == [0, 0, 5]
+    two, three = (open_version(f"{tmp_path / 'store'}@{name}") for name in ("two", "three"))
+    assert not three.verify()
+    for before, after in zip(two.frames(), three.frames(), strict=True):
+        for name in ("semantics", "confidence", "support"):
+            assert (before.load(name) == after.load(name)).all()
+        assert after.row.source("instance")[0] == "tracking"
+        assert after.row.source("semantics")[0] == "voting"
+    assert [int(frame.load("tracks")) for frame in three.frames("a")] == list(range(1, 11))
+    assert int(next(three.frames("a")).load("instance").max()) == 1
+
+
+def test_clip_size_does_not_change_what_a_stage_remembers(tmp_path: Path) -> None:
+    recipes = [small_recipe(clip_frames=n, third=Number(remembered=2)) for n in (1, 3, 16)]
+    digests = {label(tmp_path, r, version=f"v{r.clip_frames}").info.content_digest for r in recipes}
+    assert len(digests) == 1
+
+
+def test_clip_size_does_not_change_the_labels(tmp_path: Path) -> None:
+    digests = {label(tmp_path, small_recipe(clip_frames=n), version=f"v{n}").info.content_digest for n in (1, 3, 4, 16)}
+    assert len(digests) == 1
+
+
+def test_bad_data_is_quarantined_at_once_and_what_depends_on_it_is_named(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    recipe = small_recipe(first=Voxelise(notes=notes, faults={"a/8": ("raise",) * 9}), gates={"min_labelled": 0.1})
+    report = label(tmp_path, recipe)
+    assert report.state == "quarantine"
+    (entry,) = report.entries
+    assert (entry.cause, entry.log, entry.start, entry.attempts) == ("data", "a", 8, 1)
+    assert "labels out of range" in entry.error
+    assert "_misbehave" in entry.traceback
+    assert entry.skipped == ("voting a 000004-000008", "voting a 000008-000010")
+    names = [(f.log, f.name) for f in open_version(f"{tmp_path}/store@v1").frames()]
+    assert names == [("a", f"{i:06d}") for i in range(4)] + [("b", f"{i:06d}") for i in range(6)]
+
+
+def test_a_damaged_scan_costs_its_frame_and_nothing_else(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 10, "b": 6}, damaged=("a/000005",))
+    report = label(tmp_path, reader=reader)
+    assert report.state == "quarantine"
+    assert report.damaged == 1
+    assert [entry.cause for entry in report.entries] == ["damaged"]
+    assert report.info is not None
+    assert report.info.frames == 16
+    filled = next(f for f in open_version(f"{tmp_path}/store@v1").frames("a") if f.name == "000005")
+    assert (filled.load("semantics") != 255).any()  # voting filled it from its neighbours
+    assert "truncated" in filled.row.damaged[0]
+    label(tmp_path, small_recipe(second=None), reader=reader, version="single")
+    frame = next(f for f in open_version(f"{tmp_path}/store@single").frames("a") if f.name == "000005")
+    assert (frame.load("semantics") == 255).all()
+
+
+def test_store_trouble_is_retried_and_a_deadly_clip_is_given_up_after_two_workers(tmp_path: Path) -> None:
+    away, dead = Failure("store", "away"), Failure("crash", "died")
+    script = {("completion", "a", 0): [away, away], ("completion", "b", 0): [dead, dead]}
+    run = execute(tmp_path, ScriptedExecutor(script=script))  # type: ignore[arg-type]
+    (entry,) = run.entries
+    assert (entry.log, entry.cause, entry.attempts) == ("b", "crash", 2)
+    assert [stage.done for stage in run.state.stages] == [4, 3]
+    assert run.state.stages[1].skipped == 2
+
+
+def test_a_clip_over_its_time_is_killed(tmp_path: Path) -> None:
+    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"] * 99})
+    run = execute(tmp_path, executor, limits={"clip_seconds": 0.15})
+    assert len(executor.killed) == 2
+    assert [entry.cause for entry in run.entries] == ["timeout"]
+
+
+def test_no_progress_aborts_with_the_clip_that_hangs(tmp_path: Path) -> None:
+    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"] * 99})
+    with pytest.raises(RunStalled, match="completion a 000000-000004"):
+        execute(tmp_path, executor, limits={"stall_minutes": 0.2 / 60})
+
+
+def test_a_gate_keeps_a_version_from_being_published(tmp_path: Path) -> None:
+    report = label(
+        tmp_path,
+        small_recipe(gates={"min_known": 1.0, "min_labelled": 1.0}),
+        reader=MadeUpReader(tmp_path, {"a": 1}, damaged=("a/000000",)),
+    )
+    assert report.state == "gate failed"
+    assert "min_known is 0.000" in report.message
+    with pytest.raises(StoreError, match="no version 'v1'"):
+        open_version(f"{tmp_path}/store@v1")
+
+
+def test_versions_never_change(tmp_path: Path) -> None:
+    label(tmp_path)
+    with pytest.raises(StoreError, match="choose another --version"):
+        label(tmp_path, small_recipe(first=Voxelise(label=10)))
+
+
+def test_labels_do_not_depend_on_the_store_or_on_retries(tmp_path: Path) -> None:
+    undisturbed = label(tmp_path).info
+    other = Store(tmp_path / "other")
+    reader = MadeUpReader(tmp_path, {"a": 10, "b": 6})
+    plan = make_plan(small_recipe(), reader, other)
+    script = {("voting", "a", 4): [Failure("store", "away")], ("completion", "a", 4): [Failure("crash", "died")]}
+    Run(
+        plan, reader, "made-up", other, ScriptedExecutor(script=script), new_state(plan, "r", "v", 1), lambda _: None
+    ).execute()  # type: ignore[arg-type]
+    assert label(tmp_path, store="other").info.content_digest == undisturbed.content_digest
+
+
+def test_a_torn_shard_is_found_by_verify(tmp_path: Path) -> None:
+    label(tmp_path)
+    version = open_version(f"{tmp_path}/store@v1")
+    assert version.verify() == []
+    shard = next((tmp_path / "store/artifacts/voting").rglob("semantics/c/0/0/0/0"))
+    content = bytearray(shard.read_bytes())
+    content[10] ^= 0xFF
+    shard.write_bytes(content)
+    assert any("semantics" in problem for problem in version.verify())
+
+
+def test_the_history_says_how_a_run_ended(tmp_path: Path) -> None:
+    label(tmp_path)
+    (state,) = run_states(Store(tmp_path / "store"))
+    assert state.state == "complete"
+    assert [(stage.slot, stage.done, stage.frames) for stage in state.stages] == [
+        ("completion", 5, 16),
+        ("voting", 5, 16),
+    ]
