@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from stages.ingest.town.camera import render
-from stages.ingest.town.lidar import TURN, scan
-from stages.ingest.town.recording import Rig
-from stages.ingest.town.rigs import kitti_rig, nuscenes_rig
-from stages.ingest.town.scene import Scene
-from stages.ingest.town.town import build
-from stages.ingest.town.truth import truth, view
+from stages.town.sensors.camera import render
+from stages.town.sensors.lidar import TURN, scan
+from stages.town.sensors.recording import Rig
+from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from stages.town.sensors.scene import Scene
+from stages.town.sensors.truth import truth, view
+from stages.town.town import build
 
 
 def seconds(work: Callable[[], Any], repeats: int) -> float:

@@ -17,11 +17,11 @@ from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
 from stages.ingest.nuscenes import NuScenesReader
-from stages.ingest.town.kinds import KIND_ID, KINDS
-from stages.ingest.town.nuscenes_tables import write_json
-from stages.ingest.town.recording import Rig, TownBox, TownFrame, TownScan
-from stages.ingest.town.write_kitti import write_kitti
-from stages.ingest.town.write_nuscenes import write_nuscenes
+from stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan
+from stages.town.things.kinds import KIND_ID, KINDS
+from stages.town.writers.kitti import write_kitti
+from stages.town.writers.nuscenes import write_nuscenes
+from stages.town.writers.nuscenes_tables import write_json
 
 THINGS = (
     ("car", 1, (9.0, 4.0, 0.8), (4.4, 1.8, 1.5), 80),

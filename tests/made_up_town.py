@@ -6,8 +6,7 @@ import numpy as np
 
 from schemas.geometry import Matrix, yaw_rotation
 from schemas.grid import GRIDS
-from stages.ingest.town.kinds import KIND_ID
-from stages.ingest.town.recording import (
+from stages.town.sensors.recording import (
     CameraModel,
     LidarModel,
     Rig,
@@ -17,6 +16,7 @@ from stages.ingest.town.recording import (
     TownScan,
     TownTruth,
 )
+from stages.town.things.kinds import KIND_ID
 
 AHEAD = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 """ego_from_camera rotation of a camera that looks ahead."""

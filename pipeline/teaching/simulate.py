@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import OcclabelError
-from stages.ingest.town.root import Layout, TownDrive, TownRoot
-from stages.ingest.town.town import Split
+from stages.town.town import Split
+from stages.town.writers.root import Layout, TownDrive, TownRoot
 
 RATES: dict[Layout, float] = {"kitti": 10.0, "nuscenes": 2.0}
 """Frames per second of the data sets themselves."""

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pipeline.cli.logs import app
 from pipeline.delivery.pictures.overlay import depth_colours, paint_points
 from schemas.errors import BadLog
-from stages.ingest.town.write_kitti import write_kitti
+from stages.town.writers.kitti import write_kitti
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from schemas.stage import LabelSpace
 from schemas.taxonomy import TAXONOMIES
 from stages.ingest.kitti import KittiReader
 from stages.ingest.kitti_boxes import write_boxes
-from stages.ingest.town.write_kitti import write_kitti
-from stages.ingest.town.write_nuscenes import write_nuscenes
+from stages.town.writers.kitti import write_kitti
+from stages.town.writers.nuscenes import write_nuscenes
 
 CAR, ROAD = 1, 9
 

@@ -13,7 +13,7 @@ from pipeline.cli.simulate import simulate
 from pipeline.teaching.simulate import simulate_logs
 from schemas.errors import OcclabelError
 from stages.ingest.recognise import open_logs
-from stages.ingest.town.root import TownRoot
+from stages.town.writers.root import TownRoot
 
 
 def content(root: Path) -> dict[str, bytes]:

@@ -13,11 +13,11 @@ from schemas.taxonomy import TAXONOMIES
 from stages.completion.slot import Scan
 from stages.completion.trained import load_network, predictor, shipped_weights
 from stages.completion.training import scores_of
-from stages.ingest.town.kinds import KINDS
-from stages.ingest.town.recording import TownFrame
-from stages.ingest.town.rigs import kitti_rig, nuscenes_rig
-from stages.ingest.town.town import drive
 from stages.learning.weights import read_facts
+from stages.town.sensors.recording import TownFrame
+from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from stages.town.things.kinds import KINDS
+from stages.town.town import drive
 
 GROUND = {"semantickitti": "road", "occ3d": "driveable_surface"}
 OBJECT = {"semantickitti": "vegetation", "occ3d": "vegetation"}

@@ -10,9 +10,9 @@ from schemas.geometry import inverse, yaw_rotation
 from schemas.grid import GRIDS, Grid
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
 from stages.evaluation.panoptic_truth import owners, point_owners
-from stages.ingest.town.kinds import KINDS
-from stages.ingest.town.rigs import kitti_rig
-from stages.ingest.town.town import drive
+from stages.town.sensors.rigs import kitti_rig
+from stages.town.things.kinds import KINDS
+from stages.town.town import drive
 
 SMALL = Grid(origin=(-4, -4, -1), voxel_size=0.5, shape=(16, 16, 8), frame="ego")
 CAR, BUS = 4, 3

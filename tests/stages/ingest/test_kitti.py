@@ -19,7 +19,7 @@ from schemas.geometry import inverse, transform_points
 from schemas.grid import GRIDS
 from schemas.taxonomy import UNKNOWN
 from stages.ingest.kitti import KittiReader
-from stages.ingest.town.write_kitti import write_kitti
+from stages.town.writers.kitti import write_kitti
 
 
 @pytest.fixture

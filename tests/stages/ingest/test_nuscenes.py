@@ -15,7 +15,7 @@ from schemas.errors import BadLog, DamagedFile
 from schemas.geometry import inverse, project, transform_points
 from schemas.taxonomy import UNKNOWN
 from stages.ingest.nuscenes import NuScenesReader
-from stages.ingest.town.write_nuscenes import write_nuscenes
+from stages.town.writers.nuscenes import write_nuscenes
 
 CAMERAS = ("CAM_FRONT", "CAM_BACK")
 

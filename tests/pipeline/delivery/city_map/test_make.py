@@ -25,7 +25,7 @@ from schemas.drive_log import DriveLog
 from schemas.errors import BadLog, OcclabelError, StoreError
 from schemas.taxonomy import TAXONOMIES, UNKNOWN
 from stages.ingest.kitti import KittiReader
-from stages.ingest.town.write_kitti import write_kitti
+from stages.town.writers.kitti import write_kitti
 from workers.map_store import MapStore
 from workers.store import Store
 

@@ -1,0 +1,1 @@
+"""What stands along the streets: lots, houses, gardens, fences."""

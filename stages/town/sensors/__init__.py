@@ -1,0 +1,1 @@
+"""What a car sees of the town: LiDAR, cameras, and the exact truth."""

@@ -1,0 +1,61 @@
+"""How the car drives: where it is along the main street at any time, and its pose on the road."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.geometry import Matrix
+from stages.town.site import on_slope
+from stages.town.streets.ground import Ground
+from stages.town.streets.streets import MARGIN, Street
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Speed over time: a mean and a slow wave around it."""
+
+    speed: float
+    """Metres per second."""
+    swing: float
+    """Amplitude of the wave, below ``speed``."""
+    period: float
+    phase: float
+
+    def station(self, time: float) -> float:
+        """Metres driven after ``time`` seconds, negative before the start."""
+        omega = 2 * np.pi / self.period
+        wave = np.cos(self.phase) - np.cos(omega * time + self.phase)
+        return float(self.speed * time + self.swing / omega * wave)
+
+    def velocity(self, time: float) -> float:
+        return float(self.speed + self.swing * np.sin(2 * np.pi / self.period * time + self.phase))
+
+
+def draw_motion(rng: np.random.Generator, speed: tuple[float, float]) -> Motion:
+    mean = float(rng.uniform(*speed))
+    return Motion(mean, mean * float(rng.uniform(0, 0.6)), float(rng.uniform(8, 20)), float(rng.uniform(0, 2 * np.pi)))
+
+
+@dataclass(frozen=True, slots=True)
+class EgoPath:
+    """The car's way through the town."""
+
+    street: Street
+    lateral: float
+    """Left of the centre line [m]."""
+    motion: Motion
+    ground: Ground
+    height: float
+    """Of the ego frame's origin above the ground [m]."""
+
+    def station(self, time: float) -> float:
+        return MARGIN + self.motion.station(time)
+
+    def pose(self, time: float) -> Matrix:
+        """``world_from_ego`` [4, 4]: x ahead, tilted as the road."""
+        x, y, heading = self.street.at(self.station(time), self.lateral)
+        pose = on_slope(self.ground, x, y, heading, 2.7, 1.5)
+        pose[:3, 3] += pose[:3, 2] * self.height
+        return pose

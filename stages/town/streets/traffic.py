@@ -1,0 +1,136 @@
+"""What moves: vehicles in lanes, people and riders on sidewalks, each along a street at a speed of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.geometry import Matrix
+from stages.town.site import Site
+from stages.town.streets.ego import EgoPath
+from stages.town.streets.streets import Street
+from stages.town.things.model import Model
+from stages.town.things.people import person, rider
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A thing on a street: ``lateral`` metres left of the centre line, ``start`` metres along at time 0.
+
+    ``speed`` [m/s] is signed: negative drives against the street's direction. With ``follows`` the station is that
+    of the car plus ``start``.
+    """
+
+    object_id: int
+    model: Model
+    street: Street
+    lateral: float
+    start: float
+    speed: float
+    follows: EgoPath | None = None
+
+    def station(self, time: float) -> float:
+        return self.start + (self.follows.station(time) if self.follows else self.speed * time)
+
+    def pose(self, site: Site, time: float) -> Matrix | None:
+        """World pose on the ground, None while off the street."""
+        station = self.station(time)
+        if not 3.0 < station < self.street.length - 3.0:
+            return None
+        x, y, heading = self.street.at(station, self.lateral)
+        if not site.ground.inside(x, y, 4.0):
+            return None
+        yaw = heading if self.speed >= 0 else heading + np.pi
+        return site.on_slope(x, y, yaw, self.model.size[0], self.model.size[1])
+
+    def velocity(self, time: float) -> tuple[float, float]:
+        """Along world x and y [m/s], by central difference over a tenth of a second."""
+        before, after = (self.street.at(self.station(time + d), self.lateral) for d in (-0.05, 0.05))
+        return (after[0] - before[0]) / 0.1, (after[1] - before[1]) / 0.1
+
+
+def _edge_of_lane(model: Model, lateral: float, street: Street) -> float:
+    """Cyclists keep to the outer side of their lane."""
+    return lateral + np.sign(lateral) * 0.25 * street.lane_width if model.kind == "bicyclist" else lateral
+
+
+def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) -> list[Agent]:
+    """All that moves in the town. ``side`` is -1 where traffic keeps right, 1 where it keeps left."""
+    agents: list[Agent] = []
+    main = streets[0]
+    for lane in range(main.lanes):
+        for direction in (1, -1):
+            lateral = side * direction * (lane + 0.5) * main.lane_width
+            if abs(lateral - path.lateral) < 0.1:
+                agents += _own_lane(site, path, lateral)
+            else:
+                agents += _lane(site, main, lateral, direction, site.style.traffic)
+    for street in streets[1:]:
+        if site.rng.random() < 0.5:
+            agents += _lane(site, street, side * street.lane_width / 2, 1, site.style.traffic * 0.6, 16.0)
+        if site.rng.random() < 0.35:
+            agents += _waiting(site, street, side)
+    for street in streets:
+        for which in (0, 1):
+            agents += _walkers(site, street, which)
+    return agents
+
+
+def _own_lane(site: Site, path: EgoPath, lateral: float) -> list[Agent]:
+    """Perhaps a vehicle ahead and one behind; they keep their distance."""
+    agents = []
+    for sign in (1, -1):
+        if site.rng.random() < 0.35 * min(site.style.traffic, 1.5):
+            model = site.fleet.drives(site.rng)
+            gap = sign * float(site.rng.uniform(9, 45) + model.size[0] / 2)
+            agents.append(Agent(site.next_id(), model, path.street, lateral, gap, 1.0, path))
+    return agents
+
+
+def _lane(
+    site: Site, street: Street, lateral: float, direction: int, traffic: float, first: float = 5.0
+) -> list[Agent]:
+    """One lane at one speed, so that nobody runs into another; now and then a standing queue."""
+    rng = site.rng
+    speed = 0.0 if rng.random() < 0.1 else float(rng.uniform(*site.style.speed))
+    agents, station = [], first + float(rng.exponential(40 / max(traffic, 0.1)))
+    while station < street.length + 30:
+        model = site.fleet.drives(rng)
+        spot = _edge_of_lane(model, lateral, street)
+        agents.append(
+            Agent(site.next_id(), model, street, spot, station, direction * speed if speed else direction * 1e-9)
+        )
+        station += model.size[0] + (
+            float(rng.uniform(6, 9)) if speed == 0 else 8 + float(rng.exponential(40 / max(traffic, 0.1)))
+        )
+    return agents
+
+
+def _waiting(site: Site, street: Street, side: float) -> list[Agent]:
+    """A vehicle that waits to enter the main street."""
+    model = site.fleet.drives(site.rng)
+    lateral = _edge_of_lane(model, -side * street.lane_width / 2, street)
+    return [Agent(site.next_id(), model, street, lateral, float(site.rng.uniform(13, 18) + model.size[0] / 2), -1e-9)]
+
+
+def _walkers(site: Site, street: Street, which: int) -> list[Agent]:
+    """People, and a few cyclists, along one sidewalk or, where there is none, the verge."""
+    rng = site.rng
+    beyond, agents = 0.0, []
+    for kind, width, _ in street.bands[which]:
+        if kind == "sidewalk":
+            break
+        beyond += width
+    else:
+        beyond, width = 0.2, 0.8
+    for _ in range(int(rng.poisson(street.length / 55 * site.style.people))):
+        start, direction = float(rng.uniform(0, street.length)), float(rng.choice([-1, 1]))
+        cycling = rng.random() < 0.15
+        speed = float(rng.uniform(2.5, 5.0) if cycling else rng.uniform(0.6, 1.8))
+        for k in range(1 if cycling else int(rng.choice([1, 1, 1, 2, 3]))):
+            model = rider(rng, "bicyclist") if cycling else person(rng, walking=True)
+            away = street.half + beyond + float(rng.uniform(0.35, max(width - 0.35, 0.4)))
+            lateral = away if which == 0 else -away
+            agents.append(Agent(site.next_id(), model, street, lateral, start + k * 0.7, direction * speed))
+    return agents

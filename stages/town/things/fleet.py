@@ -1,0 +1,70 @@
+"""Which vehicles a town has. Every town draws a mix of its own: what is rare in one is common in the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.town.things.cars import car
+from stages.town.things.model import Model
+from stages.town.things.people import rider
+from stages.town.things.trucks import bus, construction_vehicle, trailer, truck
+from stages.town.things.two_wheelers import two_wheeler
+
+Rng = np.random.Generator
+
+_MODELS: dict[str, Callable[[Rng], Model]] = {
+    "car": car,
+    "truck": truck,
+    "bus": bus,
+    "trailer": trailer,
+    "construction-vehicle": construction_vehicle,
+    "motorcycle": lambda rng: two_wheeler(rng, "motorcycle"),
+    "motorcyclist": lambda rng: rider(rng, "motorcyclist"),
+    "bicyclist": lambda rng: rider(rng, "bicyclist"),
+}
+
+_DRIVING = {
+    "car": 0.60, "truck": 0.10, "bus": 0.07, "construction-vehicle": 0.02, "motorcyclist": 0.10, "bicyclist": 0.11,
+}  # fmt: skip
+_PARKED = {
+    "car": 0.86, "motorcycle": 0.05, "truck": 0.04, "trailer": 0.03, "bus": 0.01, "construction-vehicle": 0.01,
+}  # fmt: skip
+"""Mean shares. Rare vehicles are several times as frequent as on real streets: a network learns a class from examples,
+and a score of a class from a handful of them says nothing."""
+
+_SPREAD = 0.8
+"""Of the logarithm of a share between towns; cars keep theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Shares of the kinds of vehicles in one town; each of the two sums to 1."""
+
+    driving: dict[str, float]
+    parked: dict[str, float]
+
+    def drives(self, rng: Rng) -> Model:
+        """A vehicle for a lane, its rider or driver included."""
+        return _draw(rng, self.driving)
+
+    def parks(self, rng: Rng) -> Model:
+        """A vehicle for a place at the kerb."""
+        return _draw(rng, self.parked)
+
+
+def draw_fleet(rng: Rng) -> Fleet:
+    return Fleet(_mix(rng, _DRIVING), _mix(rng, _PARKED))
+
+
+def _mix(rng: Rng, means: dict[str, float]) -> dict[str, float]:
+    drawn = {kind: mean * float(np.exp(rng.normal(0, _SPREAD))) for kind, mean in means.items()}
+    drawn["car"] = means["car"]
+    total = sum(drawn.values())
+    return {kind: share / total for kind, share in drawn.items()}
+
+
+def _draw(rng: Rng, shares: dict[str, float]) -> Model:
+    return _MODELS[str(rng.choice(list(shares), p=list(shares.values())))](rng)

@@ -1,0 +1,1 @@
+"""The layouts in which recordings are written: KITTI and nuScenes."""

@@ -1,0 +1,122 @@
+"""A folder of simulated logs: which town each log is, and which logs are there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from schemas.errors import OcclabelError
+from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from stages.town.town import Split, drive
+from stages.town.writers.kitti import write_kitti
+from stages.town.writers.nuscenes import write_scene
+from stages.town.writers.nuscenes_tables import committed_logs, publish_tables, write_json
+
+Layout = Literal["kitti", "nuscenes"]
+
+GENERATOR = 2
+"""Raised when the same seed gives another town, so that logs of two kinds never share a root."""
+
+RECORD = "town.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TownDrive:
+    """What one simulated log is: everything that decides its bytes."""
+
+    seed: int
+    split: Split
+    frames: int
+    rate: float
+    """Frames per second."""
+    image_scale: float | None
+    """Of the data set's own resolution; None: no cameras."""
+
+
+@dataclass(frozen=True, slots=True)
+class TownRoot:
+    """A KITTI or nuScenes root that holds nothing but simulated logs. ``town.json`` says which town each log is."""
+
+    root: Path
+    layout: Layout
+
+    def assign(self, drives: Iterable[TownDrive]) -> dict[str, TownDrive]:
+        """The drives that are not in the root yet, under the log ids they shall have; ``town.json`` knows them from now
+        on, so that a run that was killed gives them the same ids when it is started again.
+
+        Raises OcclabelError when the folder is no town root of this layout, or holds a drive's town in another form.
+        """
+        known = self._records()
+        present = self.log_ids()
+        taken = {log_id: record for log_id, record in known.items() if log_id in present}
+        by_town = {(record["seed"], record["split"]): log_id for log_id, record in taken.items()}
+        missing: dict[str, TownDrive] = {}
+        for wanted in drives:
+            log_id = by_town.get((wanted.seed, wanted.split))
+            if log_id is None:
+                log_id = next(name for name in self._names() if name not in taken and name not in missing)
+                missing[log_id] = wanted
+            elif taken[log_id] != asdict(wanted):
+                raise OcclabelError(
+                    f"{self.root} already holds town {wanted.split} {wanted.seed} as log {log_id}, with other frames, "
+                    "rate or images; give another --out or another --seed"
+                )
+        self.root.mkdir(parents=True, exist_ok=True)
+        logs = {**taken, **{log_id: asdict(wanted) for log_id, wanted in missing.items()}}
+        content = {"generator": GENERATOR, "layout": self.layout, "logs": dict(sorted(logs.items()))}
+        write_json(self.root / RECORD, content)
+        return missing
+
+    def log_ids(self) -> set[str]:
+        """The logs that are there whole."""
+        if self.layout == "nuscenes":
+            return committed_logs(self.root)
+        return {path.name for path in (self.root / "sequences").glob("[!.]*")}
+
+    def record(self, log_id: str, wanted: TownDrive, frame_done: Callable[[], None]) -> None:
+        """Drives through the town and writes the log; calls ``frame_done`` after each frame. May run in any process."""
+        rig = (kitti_rig if self.layout == "kitti" else nuscenes_rig)(wanted.image_scale or 1.0, wanted.rate)
+        images = wanted.image_scale is not None
+
+        def frames() -> Iterable[Any]:
+            for frame in drive(wanted.seed, wanted.split, rig, wanted.frames, images=images, truth=True):
+                yield frame
+                frame_done()
+
+        if self.layout == "kitti":
+            write_kitti(log_id, frames(), rig, self.root)
+        else:
+            write_scene(log_id, frames(), rig, self.root, seed=wanted.seed, split=wanted.split)
+
+    def publish(self) -> None:
+        """Makes the logs that are there readable, and clears what a killed run left; one process at a time."""
+        if self.layout == "nuscenes" and self.log_ids():
+            publish_tables(self.root)
+
+    def clear_partial(self) -> None:
+        """Removes logs that a killed run left unfinished."""
+        folder = self.root / ("sequences" if self.layout == "kitti" else ".town")
+        for path in [*folder.glob(".*.partial"), *folder.glob("*.partial")]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _names(self) -> Iterable[str]:
+        for number in range(10_000):
+            yield f"{number:02d}" if self.layout == "kitti" else f"scene-{number + 1:04d}"
+
+    def _records(self) -> dict[str, dict[str, Any]]:
+        if not self.root.exists() or not any(self.root.iterdir()):
+            return {}
+        if not (self.root / RECORD).is_file():
+            raise OcclabelError(f"{self.root} is not empty and was not made by simulate; give another --out")
+        content = json.loads((self.root / RECORD).read_text())
+        if content["layout"] != self.layout or content["generator"] != GENERATOR:
+            raise OcclabelError(
+                f"{self.root} holds {content['layout']} logs of generator {content['generator']}, and these would be "
+                f"{self.layout} logs of generator {GENERATOR}; give another --out"
+            )
+        logs: dict[str, dict[str, Any]] = content["logs"]
+        return logs
