@@ -26,8 +26,8 @@ from schemas.stage import Inputs, LabelSpace
 from schemas.taxonomy import UNKNOWN, Taxonomy
 from stages.evaluation.confusion import confusion
 from stages.ingest.recognise import open_logs
-from stages.voting.poll import PollingPlace
 from stages.voting.stage import Registration
+from stages.voting.vote import PollingPlace
 
 PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "movable_boost": 1} | {
     "cleared_confidence": None, "hidden_divisor": 1, "empty_weight": 1.0, "calibration": None,

@@ -22,7 +22,7 @@ from pipeline.published.versions import PublishedVersion, open_version
 from schemas.drive_log import DriveLog, LogReader
 from schemas.stage import Inputs
 from stages.ingest.recognise import open_logs
-from stages.voting.poll import PollingPlace
+from stages.voting.vote import PollingPlace
 
 ALIKE = "all classes alike"
 SIZE = 16.0

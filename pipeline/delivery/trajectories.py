@@ -11,8 +11,9 @@ from pipeline.published.labelled_frames import labelled_frame
 from pipeline.published.versions import PublishedVersion
 from schemas.drive_log import LogReader
 from schemas.errors import BadPredictions
+from schemas.trajectories import Trajectories
+from stages.export.trajectories import to_parquet
 from stages.tracking.logbook import Logbook
-from stages.tracking.trajectories import Trajectories, to_parquet
 
 
 def write_trajectories(

@@ -13,9 +13,9 @@ from pipeline.quality.predictions import Predictions
 from pipeline.quality.true_objects import TrueObjects
 from schemas.drive_log import LogReader
 from schemas.errors import BadPredictions
+from schemas.objects import summarise
 from schemas.taxonomy import Taxonomy
 from stages.evaluation.boxes import BoxCounts, BoxScores, Placed
-from stages.tracking.objects import summarise
 
 LEAST_POINTS = 20
 """A box with fewer LiDAR points inside is not asked for: hardly anything of it was seen."""

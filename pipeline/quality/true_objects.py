@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pipeline.quality.benchmark import Benchmark
 from schemas.drive_log import DriveLog, Frame, LogReader
 from schemas.errors import BadLog
+from schemas.formats.nuscenes_categories import OCC3D_CLASS
 from schemas.geometry import inverse, transform_points
 from schemas.grid import Grid
 from schemas.taxonomy import UNKNOWN, Taxonomy
 from stages.evaluation.boxes import Placed
 from stages.evaluation.panoptic_truth import owners, point_owners
 from stages.evaluation.ray_scores import ray_origins
-from stages.ingest.categories import OCC3D_CLASS
 from stages.ingest.recognise import open_logs
 
 LEFTOVERS = 0.8

@@ -19,11 +19,11 @@ from pykitti.utils import read_calib_file
 from schemas.drive_log import Box, Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, Truth, VoxelTruth
 from schemas.errors import BadLog, DamagedFile
 from schemas.formats import semantickitti
+from schemas.formats.kitti_boxes import read_boxes
 from schemas.geometry import Matrix, inverse, rigid
 from schemas.taxonomy import UNKNOWN, taxonomy_preset
 from stages.ingest.digest import LogDigest
 from stages.ingest.images import SUFFIXES, check_image, read_image
-from stages.ingest.kitti_boxes import read_boxes
 from stages.ingest.numbered import (
     CameraTrack,
     Files,

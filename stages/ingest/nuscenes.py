@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from schemas.drive_log import Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, VoxelTruth
 from schemas.errors import BadLog, DamagedFile
+from schemas.formats.nuscenes_categories import OCC3D_CLASS
 from schemas.formats.nuscenes_panoptic import read_codes
 from schemas.formats.occ3d import read_labels
 from schemas.taxonomy import UNKNOWN
-from stages.ingest.categories import OCC3D_CLASS
 from stages.ingest.digest import LogDigest
 from stages.ingest.images import check_image, read_image
 from stages.ingest.nuscenes_scene import read_scene

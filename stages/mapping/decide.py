@@ -28,6 +28,13 @@ class MapBlocks:
     """[n, 8, 8, 8] votes, those for free space included."""
 
 
+def static_voxels(part: MapBlocks, ballot: Ballot) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
+    """The voxels of static classes: cells of the world [n, 3], class ids [n], confidence [n]."""
+    block, *cell = np.nonzero(np.isin(part.semantics, ballot.label_of[1:]))
+    cells = part.blocks[block].astype(np.int64) * BLOCK + np.stack(cell, axis=1)
+    return cells, part.semantics[(block, *cell)], part.confidence[(block, *cell)]
+
+
 def decide(votes: Votes, ballot: Ballot) -> MapBlocks:
     """Most votes win; a tie goes to free space, then to the lowest id: what is not sure is not in the map."""
     shape = (len(votes.keys), BLOCK, BLOCK, BLOCK)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from schemas.errors import BadLog
 from schemas.geometry import Matrix, rigid, transform_points
 from schemas.grid import Grid
+from schemas.objects import Objects, summarise
 from stages.tracking.candidates import Expected, candidates
 from stages.tracking.kinds import Kinds
 from stages.tracking.matching import best_matching
 from stages.tracking.motion import heading
-from stages.tracking.objects import Objects, summarise
 
 
 @dataclass(frozen=True, slots=True)

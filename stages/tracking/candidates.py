@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.geometry import Matrix, inverse, transform_points
 from schemas.grid import Grid
-from stages.tracking.objects import Objects
+from schemas.objects import Objects
 
 _LEAST_OVERLAP = 0.1
 """IoU of neighbours that touch, moved by a voxel, stays below."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from schemas.geometry import Matrix, transform_points
 from schemas.grid import Grid
+from schemas.objects import summarise
+from schemas.trajectories import Trajectories, concatenated
 from stages.tracking.motion import has_moved, smooth
-from stages.tracking.objects import summarise
-from stages.tracking.trajectories import Trajectories, concatenated
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ from schemas.drive_log import Frame
 from schemas.geometry import inverse
 from schemas.grid import Grid
 from schemas.stage import Inputs, LabelSpace
+from stages.voting.methods import Ballots
 from stages.voting.rules import Rules
-from stages.voting.vote import Ballots
 from stages.voting.weighing import soft_shift, weigh
 from stages.voting.weights import (
     default_near_box,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from schemas.errors import BadRecipe
 from stages.voting.gather import Gather, voxel_from_cell
-from stages.voting.vote import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
+from stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
 from stages.voting.world_votes import cast, read_off
 
 _MOST_CELLS = 1 << 27

@@ -47,7 +47,7 @@ class Registration(Rules, Stage):
         return None
 
     def setup(self, space: LabelSpace, device: str) -> Process:
-        from stages.voting.poll import PollingPlace
+        from stages.voting.vote import PollingPlace
 
         place = PollingPlace(self, space, device)
 

@@ -1,132 +1,117 @@
-"""The contract of the voting methods: who votes on a target with what, and what comes out (OccFiner, section III-C).
-
-Every voxel of every source frame adds an integer weight to the votes of its class in the target, empty space included.
-The methods differ in how they find the cell: ``splat`` moves source voxels to the target (equations 7 to 9), ``gather``
-looks the target's cells up in the sources.
-"""
+"""The poll on the frames of a log: which frames vote on a target, what their votes count, and what is made of it."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
 
-import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from schemas.errors import BadRecipe
-from schemas.geometry import Matrix
+from schemas.drive_log import Frame
+from schemas.geometry import Matrix, rigid
+from schemas.grid import Grid
+from schemas.stage import Arrays, Inputs, LabelSpace
+from schemas.taxonomy import UNKNOWN
+from stages.voting.ballots import BallotBox, movable_ids
+from stages.voting.calibration import load
+from stages.voting.methods import Ballots, Method, Outcome, Voters, cell_from_voxel
+from stages.voting.rules import Rules
+from stages.voting.window import sources
 
-# The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
-numba.config.THREADING_LAYER = "omp"
-
-_VOTES_PER_CELL = 8  # more centres of one frame cannot lie in one rotated cell of the same size
-
-
-@dataclass(frozen=True, slots=True)
-class Ballots:
-    """What the frames of a window say, whatever the target."""
-
-    labels: NDArray[np.uint8]
-    """[frame, X, Y, Z] class ids; UNKNOWN and ids >= ``classes`` do not vote."""
-    weights: NDArray[np.uint16]
-    """[volume, X, Y, Z]: how much each voxel's vote counts."""
-    volumes: NDArray[np.int64]
-    """[frame]: which of the weight volumes is the frame's; one volume may serve all frames of a rig."""
-    classes: int
-    free_id: int
-    world_from_voxel: NDArray[np.float64] | None = None
-    """[frame, 3, 4] world coordinates of a voxel's centre, in voxels, from its index (i, j, k, 1); NaN: unknown."""
+_ONE = 16
+"""The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Voters:
-    """The frames that vote on one target."""
+class PollingPlace:
+    """What polls with the same rules share; prepared once per worker."""
 
-    frames: NDArray[np.int64]
-    """Their rows [n] in the ballots."""
-    cell_from_voxel: NDArray[np.float64]
-    """[n, 3, 4]: target cell coordinates of a source voxel's centre, from its index (i, j, k, 1)."""
-    multipliers: NDArray[np.int32]
-    """[n, classes]: by how much a frame's votes for a class count more; of 0 the frame has no say."""
-    target: int = -1
-    """Which frame's own grid the target is, if it is one's."""
+    def __init__(self, rules: Rules, space: LabelSpace, device: str) -> None:
+        self.rules = rules
+        self.space = space
+        self.box = BallotBox(rules, space)
+        self.method = _method(rules.method, device)
+        self.calibration = None if rules.calibration is None else load(rules.calibration, space)
+        self.movable = movable_ids(space)
 
-
-class Method(Protocol):
-    """A way to hold the vote. Results do not depend on the order of the voters or on the number of threads."""
-
-    def __init__(self, ballots: Ballots) -> None: ...
-
-    def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
-        """Lets ``voters`` decide each cell of a target grid of ``shape``.
-
-        Raises BadRecipe when the votes of a cell could exceed 32 bits.
-        """
-        ...
+    def open(self, log: str, inputs: Inputs) -> Poll:
+        """The poll on the frames of ``inputs``, of which all may vote."""
+        return Poll(self, log, inputs)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of a vote over the target grid [X, Y, Z]."""
+class Poll:
+    """The frames of a window, ready to vote on each other. Raises BadLog for a pose that is not rigid."""
 
-    winner: NDArray[np.uint8]
-    """Class with the most votes; ties and cells without a vote go to the lowest id."""
-    margin: NDArray[np.uint8]
-    """(first - second) / all votes, scaled to 0..255 and rounded down; 0 without a vote."""
-    support: NDArray[np.uint16]
-    """How many frames voted in the cell."""
+    def __init__(self, place: PollingPlace, log: str, inputs: Inputs) -> None:
+        grid = place.space.grid
+        self._place = place
+        self._inputs = inputs
+        self._poses = [_world_from_grid(log, frame, grid) for frame in inputs.frames]
+        self._count = place.method(place.box.ballots(inputs, _places(self._poses, grid)))
 
+    def on(self, target: int) -> Arrays:
+        """Semantics, confidence and support [X, Y, Z] of the frame in row ``target`` of the inputs."""
+        outcome = self._count.vote(self._voters(target), self._place.space.grid.shape)
+        self._clear(outcome, target)
+        sure = self._place.calibration
+        confidence = outcome.margin if sure is None else sure.confidence(outcome.winner, outcome.margin)
+        known = outcome.support > 0
+        return {
+            "semantics": np.where(known, outcome.winner, np.uint8(UNKNOWN)),
+            "confidence": np.where(known, confidence, np.uint8(0)),
+            "support": outcome.support,
+        }
 
-def cell_from_voxel(
-    target_from_source: Matrix,
-    source_origin: ArrayLike,
-    source_voxel: ArrayLike,
-    target_origin: ArrayLike,
-    target_voxel: ArrayLike,
-) -> NDArray[np.float64]:
-    """[3, 4] from the index of a source voxel to target cell coordinates of its centre (floor gives the cell).
+    def _voters(self, target: int) -> Voters:
+        rules, grid, taxonomy = self._place.rules, self._place.space.grid, self._place.space.taxonomy
+        voting = sources(target, self._poses, grid, rules.radius, rules.stride, rules.min_overlap)
+        frames = np.array([frame for frame, _ in voting])
+        matrices = [
+            cell_from_voxel(target_from_source, grid.origin, grid.voxel_size, grid.origin, grid.voxel_size)
+            for _, target_from_source in voting
+        ]
+        classes = len(taxonomy.classes)
+        multipliers = np.full((len(frames), classes), _ONE, np.int32)
+        multipliers[:, taxonomy.free_id] = round(rules.empty_weight * _ONE)
+        multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= rules.movable_boost
+        return Voters(frames, np.stack(matrices), multipliers, target)
 
-    Origins [m] and voxel sizes [m] are [3], or one number for all axes; the grids need not be alike.
-    """
-    origin = np.broadcast_to(np.asarray(source_origin, np.float64), 3)
-    size = np.broadcast_to(np.asarray(source_voxel, np.float64), 3)
-    result = np.empty((3, 4))
-    result[:, :3] = target_from_source[:3, :3] * size
-    first_centre = target_from_source[:3, :3] @ (origin + 0.5 * size) + target_from_source[:3, 3]
-    result[:, 3] = first_centre - np.asarray(target_origin, np.float64)
-    return result / np.broadcast_to(np.asarray(target_voxel, np.float64), 3)[:, None]
-
-
-def inverses(maps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverses [n, 3, 4] of affine maps [n, 3, 4]."""
-    result = np.empty_like(maps)
-    result[:, :, :3] = np.linalg.inv(maps[:, :, :3])
-    result[:, :, 3] = -np.einsum("nij,nj->ni", result[:, :, :3], maps[:, :, 3])
-    return result
-
-
-def use_threads(count: int) -> int:
-    """Makes this process vote on ``count`` threads, or as many as numba has; returns how many."""
-    count = max(1, min(count, numba.config.NUMBA_NUM_THREADS))
-    numba.set_num_threads(count)
-    return count
-
-
-def worker_cpus() -> int:
-    """CPUs of this worker: Ray tells its actors in OMP_NUM_THREADS; otherwise whatever the process may run on."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() else len(os.sched_getaffinity(0))
+    def _clear(self, outcome: Outcome, target: int) -> None:
+        """Takes movable labels, in place, from voxels in which the frame itself is sure of something else."""
+        least, movable = self._place.rules.cleared_confidence, self._place.movable
+        if least is None:
+            return
+        own, sure = (self._inputs.arrays[name][target] for name in ("semantics", "confidence"))
+        other = ~movable[own] & (own < len(self._place.space.taxonomy.classes))
+        left = movable[outcome.winner] & other & (sure >= least * 255)
+        outcome.winner[left] = own[left]
+        outcome.margin[left] = sure[left]
 
 
-def refuse_overflow(ballots: Ballots, voters: Voters) -> None:
-    """Raises BadRecipe when the votes of a cell could exceed 32 bits."""
-    heaviest = int(ballots.weights.max(initial=0)) * int(voters.multipliers.max(axis=1, initial=0).sum())
-    # A target cell coarser than the source voxels holds as many more of their centres.
-    finer = max((1.0 / abs(np.linalg.det(matrix[:, :3])) for matrix in voters.cell_from_voxel), default=1.0)
-    if _VOTES_PER_CELL * heaviest * max(finer, 1.0) >= 2**31:
-        raise BadRecipe(
-            f"the votes of {len(voters.frames)} frames, up to {heaviest} in all, could overflow the 32 bits of a "
-            "voxel; lower voting.radius"
-        )
+def _method(name: str, device: str) -> Callable[[Ballots], Method]:
+    if name == "splat":
+        from stages.voting.splat import Splat
+
+        return Splat
+    if name == "rolling":
+        from stages.voting.rolling import Rolling
+
+        return Rolling
+    if device != "cpu":
+        from stages.voting.gather_torch import GatherTorch
+
+        return partial(GatherTorch, device=device)
+    from stages.voting.gather import Gather
+
+    return Gather
+
+
+def _places(poses: Sequence[Matrix | None], grid: Grid) -> NDArray[np.float64]:
+    """``Ballots.world_from_voxel`` of frames with these world_from_grid poses."""
+    size, nowhere = grid.voxel_size, np.full((3, 4), np.nan)
+    return np.stack([nowhere if p is None else cell_from_voxel(p, grid.origin, size, 0.0, size) for p in poses])
+
+
+def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:
+    pose = frame.world_from_grid(grid)
+    return None if pose is None else rigid(pose, f"log {log}, frame {frame.name}: pose")

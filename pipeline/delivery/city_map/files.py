@@ -8,7 +8,9 @@ from pipeline.delivery.city_map.picture import city_picture, write_picture
 from pipeline.delivery.city_map.tiles import load_tile
 from schemas.city_map import MapIndex
 from schemas.errors import OcclabelError
-from stages.mapping.ply import write_ply
+from stages.export.ply import write_ply
+from stages.mapping.ballot import ballot
+from stages.mapping.decide import static_voxels
 from workers.map_store import MapStore
 
 
@@ -22,9 +24,10 @@ def export_ply(out: MapStore, index: MapIndex, world: str | None, path: Path) ->
     voxels = sum(tile.occupied for tile in tiles)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        blocks = (load_tile(out, tile) for tile in tiles)
+        rows = ballot(index.taxonomy)
+        parts = (static_voxels(load_tile(out, tile), rows) for tile in tiles)
         comment = f"occlabel city map, world {world}, voxels of {index.voxel_size} m"
-        write_ply(file, blocks, voxels, index.voxel_size, index.taxonomy, comment)
+        write_ply(file, parts, voxels, index.voxel_size, index.taxonomy, comment)
     return voxels
 
 

@@ -12,9 +12,9 @@ from pipeline.quality.bench import baselines
 from pipeline.quality.bench.scene import FREE, Scene
 from schemas.taxonomy import UNKNOWN
 from stages.voting.gather import Gather
+from stages.voting.methods import Ballots, Method, Voters, cell_from_voxel
 from stages.voting.rolling import Rolling
 from stages.voting.splat import Splat
-from stages.voting.vote import Ballots, Method, Voters, cell_from_voxel
 
 
 class Contender(ABC):

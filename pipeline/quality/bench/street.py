@@ -16,7 +16,7 @@ from schemas.drive_log import Camera
 from schemas.geometry import Matrix, inverse, yaw_rotation
 from schemas.grid import Grid, grid_preset
 from schemas.taxonomy import taxonomy_preset
-from stages.voting.vote import cell_from_voxel
+from stages.voting.methods import cell_from_voxel
 from stages.voting.weights import camera_weights, default_near_box
 
 RADIUS = 25

@@ -13,9 +13,9 @@ from PIL import Image
 from schemas.drive_log import Box
 from schemas.errors import OcclabelError
 from schemas.formats import semantickitti
+from schemas.formats.kitti_boxes import write_boxes
 from schemas.geometry import Matrix, inverse
 from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.ingest.kitti_boxes import write_boxes
 from stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan, TownTruth
 from stages.town.things.kinds import FREE, KINDS
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from schemas.errors import OcclabelError
+from schemas.formats.nuscenes_categories import CATEGORIES
 from schemas.formats.occ3d import write_labels
 from schemas.geometry import Matrix
 from schemas.taxonomy import taxonomy_preset
-from stages.ingest.categories import CATEGORIES
 from stages.town.sensors.recording import CameraModel, Rig, TownBox, TownFrame, TownScan
 from stages.town.sensors.visibility import visibility
 from stages.town.things.kinds import KINDS

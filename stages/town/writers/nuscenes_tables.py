@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.ingest.categories import CATEGORIES
+from schemas.formats.nuscenes_categories import CATEGORIES
 
 VERSION = "v1.0-mini"
 CHANNELS = (

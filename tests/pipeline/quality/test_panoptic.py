@@ -17,6 +17,7 @@ from pipeline.quality.benchmark import BENCHMARKS
 from pipeline.quality.evaluate import at_voxels
 from pipeline.quality.predictions import Version
 from schemas.drive_log import Box
+from schemas.formats.kitti_boxes import write_boxes
 from schemas.formats.occ3d import read_labels
 from schemas.formats.semantickitti import write_flags, write_volume
 from schemas.geometry import inverse, transform_points, yaw_rotation
@@ -24,7 +25,6 @@ from schemas.grid import GRIDS
 from schemas.stage import LabelSpace
 from schemas.taxonomy import TAXONOMIES
 from stages.ingest.kitti import KittiReader
-from stages.ingest.kitti_boxes import write_boxes
 from stages.town.writers.kitti import write_kitti
 from stages.town.writers.nuscenes import write_nuscenes
 

@@ -9,10 +9,10 @@ from driving_boxes import CAR, FREE, GRID, PERSON, TRUCK, Driver, local_id, pose
 from schemas.errors import BadLog
 from schemas.grid import GRIDS
 from schemas.taxonomy import TAXONOMIES
+from schemas.trajectories import Trajectories
 from stages.tracking.association import Tracker
 from stages.tracking.kinds import kinds_of
 from stages.tracking.logbook import Logbook
-from stages.tracking.trajectories import Trajectories
 
 KINDS = kinds_of(TAXONOMIES["occ3d"])
 Ego = Callable[[float], np.ndarray]

@@ -5,8 +5,8 @@ import pytest
 
 from schemas.taxonomy import UNKNOWN
 from stages.voting.gather import Gather, voxel_from_cell
+from stages.voting.methods import Ballots, Outcome, Voters, cell_from_voxel
 from stages.voting.splat import Splat
-from stages.voting.vote import Ballots, Outcome, Voters, cell_from_voxel
 
 SHAPE = (40, 36, 10)
 CLASSES = 6

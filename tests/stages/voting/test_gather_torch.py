@@ -7,7 +7,7 @@ import torch
 from schemas.geometry import yaw_rotation
 from stages.voting.gather import Gather
 from stages.voting.gather_torch import GatherTorch
-from stages.voting.vote import Ballots, Voters, cell_from_voxel
+from stages.voting.methods import Ballots, Voters, cell_from_voxel
 
 DEVICES = [
     "cpu",

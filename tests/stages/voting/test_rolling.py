@@ -6,8 +6,8 @@ import pytest
 from schemas.errors import BadRecipe
 from schemas.geometry import yaw_rotation
 from stages.voting.gather import Gather
+from stages.voting.methods import Ballots, Voters, cell_from_voxel
 from stages.voting.rolling import Rolling
-from stages.voting.vote import Ballots, Voters, cell_from_voxel
 
 SHAPE = (16, 18, 10)
 FRAMES = 9

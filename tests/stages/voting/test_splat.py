@@ -9,8 +9,8 @@ import pytest
 from schemas.drive_log import Camera
 from schemas.errors import BadRecipe
 from schemas.taxonomy import UNKNOWN
+from stages.voting.methods import Ballots, Voters, cell_from_voxel, use_threads
 from stages.voting.splat import Splat
-from stages.voting.vote import Ballots, Voters, cell_from_voxel, use_threads
 from stages.voting.weights import LIDAR_UNIT, camera_weights, lidar_weights
 
 CASES = [

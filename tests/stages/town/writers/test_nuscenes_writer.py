@@ -13,8 +13,8 @@ from nuscenes.eval.lidarseg.utils import LidarsegClassMapper
 from nuscenes.nuscenes import NuScenes
 
 from schemas.errors import OcclabelError
+from schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
 from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.ingest.categories import CATEGORIES, OCC3D_CLASS
 from stages.ingest.nuscenes import NuScenesReader
 from stages.town.sensors.recording import TownImage
 from stages.town.sensors.visibility import visibility

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import StoreError
-from stages.tracking.trajectories import Trajectories, concatenated, from_parquet, to_parquet
+from schemas.trajectories import Trajectories, concatenated
+from stages.export.trajectories import from_parquet, to_parquet
 
 
 def table() -> Trajectories:

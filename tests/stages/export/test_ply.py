@@ -7,8 +7,9 @@ import numpy as np
 import open3d as o3d
 from map_scenes import FREE, TAXONOMY, WALL
 
-from stages.mapping.decide import MapBlocks
-from stages.mapping.ply import write_ply
+from stages.export.ply import write_ply
+from stages.mapping.ballot import ballot
+from stages.mapping.decide import MapBlocks, static_voxels
 
 
 def test_occupied_voxels_come_back_at_their_centres_in_their_colours(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_occupied_voxels_come_back_at_their_centres_in_their_colours(tmp_path: P
     filler = np.zeros(semantics.shape, np.uint32)
     blocks = MapBlocks(np.array([[0, 0, 0], [-1, 2, 0]], np.int32), semantics, filler.astype(np.uint8), filler)
     file = io.BytesIO()
-    write_ply(file, [blocks], 2, 0.2, TAXONOMY, "a comment")
+    write_ply(file, [static_voxels(blocks, ballot(TAXONOMY))], 2, 0.2, TAXONOMY, "a comment")
     path = tmp_path / "map.ply"
     path.write_bytes(file.getvalue())
     cloud = o3d.io.read_point_cloud(str(path))

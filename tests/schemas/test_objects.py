@@ -3,7 +3,7 @@
 import numpy as np
 
 from schemas.grid import Grid
-from stages.tracking.objects import summarise
+from schemas.objects import summarise
 
 GRID = Grid(origin=(-4.0, -3.0, -1.0), voxel_size=0.5, shape=(12, 10, 6), frame="ego")
 
