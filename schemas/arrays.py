@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import OcclabelError
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.stage import LabelSpace
-from schemas.taxonomy import Taxonomy
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import Taxonomy
 
 
 class Contribution(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog
 
 Matrix = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from schemas.errors import BadRecipe
-from schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
 
 _SAMPLES = 32  # along x and y: overlap in steps of a thousandth
 

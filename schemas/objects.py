@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
+from occlabel.schemas.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)

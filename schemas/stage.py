@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from schemas.drive_log import Frame
-from schemas.grid import Grid
-from schemas.taxonomy import Taxonomy
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import Taxonomy
 
 Sensor = Literal["points", "images", "poses"]
 Arrays = dict[str, NDArray[np.generic]]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from schemas.errors import BadRecipe
+from occlabel.schemas.errors import BadRecipe
 
 UNKNOWN = 255
 """Semantics of a voxel of which nothing is known (never empty, never a class); in truth: not scored."""

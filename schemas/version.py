@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.errors import OcclabelError
+from occlabel.schemas.errors import OcclabelError
 
 
 class VersionFrame(BaseModel):

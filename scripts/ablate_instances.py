@@ -22,22 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from pipeline.planning.recipe import load_recipe
-from pipeline.published.versions import open_version
-from pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
-from pipeline.quality.true_objects import true_objects
-from schemas.stage import LabelSpace
-from stages.evaluation.panoptic import PanopticCounts, Quality
-from stages.evaluation.panoptic_rules import voxels
-from stages.evaluation.segments import Labels
-from stages.ingest.recognise import open_logs
-from stages.instances.components import connected_components
-from stages.instances.learned import ObjectQueries, with_components
-from stages.instances.offsetocc import Finder, Seeds
-from stages.instances.panoptic_vote import panoptic_vote
-from stages.instances.slot import thing_table
-from stages.instances.touching import ConnectedComponents
-from stages.instances.weight_file import load_network, things_of
+from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
+from occlabel.pipeline.quality.true_objects import true_objects
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.evaluation.panoptic import PanopticCounts, Quality
+from occlabel.stages.evaluation.panoptic_rules import voxels
+from occlabel.stages.evaluation.segments import Labels
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.instances.components import connected_components
+from occlabel.stages.instances.learned import ObjectQueries, with_components
+from occlabel.stages.instances.offsetocc import Finder, Seeds
+from occlabel.stages.instances.panoptic_vote import panoptic_vote
+from occlabel.stages.instances.slot import thing_table
+from occlabel.stages.instances.touching import ConnectedComponents
+from occlabel.stages.instances.weight_file import load_network, things_of
 
 RADII = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8, 3.6, 4.8)
 _NEAR = 1.2

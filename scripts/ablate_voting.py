@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from pipeline.planning.recipe import load_recipe
-from pipeline.published.versions import PublishedVersion, open_version
-from schemas.drive_log import DriveLog, VoxelTruth
-from schemas.stage import Inputs, LabelSpace
-from schemas.taxonomy import UNKNOWN, Taxonomy
-from stages.evaluation.confusion import confusion
-from stages.ingest.recognise import open_logs
-from stages.voting.stage import Registration
-from stages.voting.vote import PollingPlace
+from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.schemas.drive_log import DriveLog, VoxelTruth
+from occlabel.schemas.stage import Inputs, LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.voting.stage import Registration
+from occlabel.stages.voting.vote import PollingPlace
 
 PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "movable_boost": 1} | {
     "cleared_confidence": None, "hidden_divisor": 1, "empty_weight": 1.0, "calibration": None,

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.published.versions import open_version
-from pipeline.teaching.train_instances import scenes_of
-from stages.ingest.recognise import open_logs
-from stages.instances.object_losses import Assignment, Truth, losses
-from stages.instances.offsetocc import Finder, OffsetOcc
-from stages.instances.panoptic_vote import panoptic_vote
-from stages.instances.samples import Crops, Scenes
-from stages.instances.slot import thing_table
-from stages.instances.training import crop_columns, recognised
-from stages.instances.weight_file import load_network, things_of
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.teaching.train_instances import scenes_of
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.instances.object_losses import Assignment, Truth, losses
+from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
+from occlabel.stages.instances.panoptic_vote import panoptic_vote
+from occlabel.stages.instances.samples import Crops, Scenes
+from occlabel.stages.instances.slot import thing_table
+from occlabel.stages.instances.training import crop_columns, recognised
+from occlabel.stages.instances.weight_file import load_network, things_of
 
 _QUERIES, _SCORE, _RADIUS, _RATE, _HELD_OUT = 48, 0.5, 1.2, 1e-4, 40
 

@@ -26,20 +26,20 @@ import numpy as np
 from pykitti.utils import read_calib_file
 from scipy.spatial import cKDTree
 
-from pipeline.delivery.city_map.files import draw_map
-from pipeline.delivery.city_map.make import contribute, tile_sums
-from pipeline.delivery.city_map.placed_logs import PlacedLog
-from pipeline.delivery.city_map.tiles import add_up
-from schemas.city_map import MapIndex
-from schemas.geometry import inverse, rigid
-from schemas.grid import GRIDS
-from schemas.stage import Clip, LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.mapping.ballot import ballot
-from stages.mapping.fuse import PlacedFrame
-from workers.artifact import Artifact
-from workers.map_store import MapStore
-from workers.store import Store
+from occlabel.pipeline.delivery.city_map.files import draw_map
+from occlabel.pipeline.delivery.city_map.make import contribute, tile_sums
+from occlabel.pipeline.delivery.city_map.placed_logs import PlacedLog
+from occlabel.pipeline.delivery.city_map.tiles import add_up
+from occlabel.schemas.city_map import MapIndex
+from occlabel.schemas.geometry import inverse, rigid
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Clip, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.mapping.ballot import ballot
+from occlabel.stages.mapping.fuse import PlacedFrame
+from occlabel.workers.artifact import Artifact
+from occlabel.workers.map_store import MapStore
+from occlabel.workers.store import Store
 
 SPACE = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
 IDS = {name: np.uint8(i) for i, name in enumerate(SPACE.taxonomy.names)}

@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.planning.recipe import load_recipe
-from pipeline.running.label import label_logs
-from stages.ingest.recognise import open_logs
-from workers.store import Store
+from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.running.label import label_logs
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.store import Store
 
 
 def main() -> None:

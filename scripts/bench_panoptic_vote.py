@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.instances.panoptic_vote import panoptic_vote, radius_in_voxels
+from occlabel.stages.instances.panoptic_vote import panoptic_vote, radius_in_voxels
 
 CAR, FREE = 4, 17
 THINGS = np.arange(256) == CAR

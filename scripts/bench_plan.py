@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.planning.plan import make_plan
-from pipeline.planning.recipe import load_recipe
-from stages.ingest.recognise import open_logs
-from workers.store import Store
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.store import Store
 
 CALIBRATION = """P0: 718.856 0 607.1928 0 0 718.856 185.2157 0 0 0 1 0
 P1: 718.856 0 607.1928 -386.1448 0 718.856 185.2157 0 0 0 1 0

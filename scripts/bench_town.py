@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from stages.town.sensors.camera import render
-from stages.town.sensors.lidar import TURN, scan
-from stages.town.sensors.recording import Rig
-from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
-from stages.town.sensors.scene import Scene
-from stages.town.sensors.truth import truth, view
-from stages.town.town import build
+from occlabel.stages.town.sensors.camera import render
+from occlabel.stages.town.sensors.lidar import TURN, scan
+from occlabel.stages.town.sensors.recording import Rig
+from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from occlabel.stages.town.sensors.scene import Scene
+from occlabel.stages.town.sensors.truth import truth, view
+from occlabel.stages.town.town import build
 
 
 def seconds(work: Callable[[], Any], repeats: int) -> float:

@@ -15,14 +15,14 @@ import numpy as np
 from ablate_instances import Frame, frames
 from scipy.ndimage import uniform_filter
 
-from pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
-from pipeline.published.versions import open_version
-from pipeline.quality.benchmark import BENCHMARKS, Format
-from schemas.drive_log import Frame as LogFrame
-from schemas.stage import Clip, Inputs, LabelSpace
-from stages.instances.learned import ObjectQueries
-from stages.instances.stage import InstancesStage
-from stages.instances.touching import ConnectedComponents
+from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
+from occlabel.schemas.drive_log import Frame as LogFrame
+from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.stages.instances.learned import ObjectQueries
+from occlabel.stages.instances.stage import InstancesStage
+from occlabel.stages.instances.touching import ConnectedComponents
 
 SIZE = 24.0
 """Edge of the place that is drawn [m]."""

@@ -16,13 +16,13 @@ from ablate_voting import movable_classes, trails
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from pipeline.delivery.pictures.birds_eye import birds_eye, panels
-from pipeline.planning.recipe import load_recipe
-from pipeline.published.versions import PublishedVersion, open_version
-from schemas.drive_log import DriveLog, LogReader
-from schemas.stage import Inputs
-from stages.ingest.recognise import open_logs
-from stages.voting.vote import PollingPlace
+from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, panels
+from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.stage import Inputs
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.voting.vote import PollingPlace
 
 ALIKE = "all classes alike"
 SIZE = 16.0

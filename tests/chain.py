@@ -12,12 +12,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.planning.recipe import Recipe
-from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
-from schemas.errors import BadLog, DamagedFile
-from schemas.grid import Grid
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Stage
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Stage
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 
 GRID = Grid(origin=(0.0, -4.0, -1.0), voxel_size=1.0, shape=(8, 8, 4), frame="lidar")
 
@@ -213,7 +213,7 @@ class ScriptedExecutor:
         return len(self.orders)
 
     def wait(self, timeout: float) -> list[tuple[int, object]]:
-        from workers.work import attempt
+        from occlabel.workers.work import attempt
 
         order = self.orders[-1]
         outcomes = self.script.get((order.stage.slot, order.clip.log, order.clip.start), [])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.geometry import inverse, transform_points, yaw_rotation
-from schemas.grid import Grid
-from schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import TAXONOMIES
 
 GRID = Grid(origin=(-20.0, -12.0, -1.0), voxel_size=0.4, shape=(100, 60, 8), frame="ego")
 CENTRES = GRID.centres().reshape(-1, 3)

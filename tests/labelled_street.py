@@ -10,18 +10,18 @@ from pathlib import Path
 import made_up_town as town
 import numpy as np
 
-from pipeline.quality.scans import scan_in_grid
-from schemas.drive_log import LogReader
-from schemas.geometry import inverse, transform_points
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.ingest.nuscenes import NuScenesReader
-from stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan
-from stages.town.things.kinds import KIND_ID, KINDS
-from stages.town.writers.kitti import write_kitti
-from stages.town.writers.nuscenes import write_nuscenes
-from stages.town.writers.nuscenes_tables import write_json
+from occlabel.pipeline.quality.scans import scan_in_grid
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.ingest.nuscenes import NuScenesReader
+from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan
+from occlabel.stages.town.things.kinds import KIND_ID, KINDS
+from occlabel.stages.town.writers.kitti import write_kitti
+from occlabel.stages.town.writers.nuscenes import write_nuscenes
+from occlabel.stages.town.writers.nuscenes_tables import write_json
 
 THINGS = (
     ("car", 1, (9.0, 4.0, 0.8), (4.4, 1.8, 1.5), 80),

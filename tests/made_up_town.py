@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.geometry import Matrix, yaw_rotation
-from schemas.grid import GRIDS
-from stages.town.sensors.recording import (
+from occlabel.schemas.geometry import Matrix, yaw_rotation
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.town.sensors.recording import (
     CameraModel,
     LidarModel,
     Rig,
@@ -16,7 +16,7 @@ from stages.town.sensors.recording import (
     TownScan,
     TownTruth,
 )
-from stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.kinds import KIND_ID
 
 AHEAD = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 """ego_from_camera rotation of a camera that looks ahead."""

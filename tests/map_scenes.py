@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.geometry import transform_points, yaw_rotation
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN, LabelClass, Taxonomy
-from stages.mapping.fuse import PlacedFrame
+from occlabel.schemas.geometry import transform_points, yaw_rotation
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN, LabelClass, Taxonomy
+from occlabel.stages.mapping.fuse import PlacedFrame
 
 GRID = Grid(origin=(-0.4, -2.0, -1.2), voxel_size=0.2, shape=(21, 18, 13), frame="lidar")
 SHAPE = (128, 128, 64)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 from zarr.errors import ContainsArrayError, ContainsGroupError
 
-from schemas.arrays import ARRAYS
-from schemas.errors import StoreError
-from schemas.grid import Grid
-from schemas.stage import Arrays, Clip
-from workers.store import Store, artifact_path
+from occlabel.schemas.arrays import ARRAYS
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Arrays, Clip
+from occlabel.workers.store import Store, artifact_path
 
 
 def frame_digests(array: NDArray[np.generic]) -> tuple[str, ...]:

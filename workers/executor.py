@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from workers.work import Order, Outcome
+from occlabel.workers.work import Order, Outcome
 
 
 class Executor(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from workers.work import Order, Outcome, attempt
+from occlabel.workers.work import Order, Outcome, attempt
 
 
 class LocalExecutor:

@@ -21,10 +21,10 @@ from pydantic import ValidationError
 from zarr.codecs import ZstdCodec
 from zarr.errors import ContainsGroupError
 
-from schemas.city_map import Contribution, MapIndex
-from schemas.errors import StoreError
-from schemas.stage import Arrays
-from workers.store import Store
+from occlabel.schemas.city_map import Contribution, MapIndex
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.stage import Arrays
+from occlabel.workers.store import Store
 
 _CHUNK = 16 << 20  # bytes, uncompressed
 

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Any
 
-from workers.work import Failure, Order, Outcome, attempt
+from occlabel.workers.work import Failure, Order, Outcome, attempt
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -22,9 +22,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, NotFoundError
 from obstore.store import LocalStore, from_url
 
-from schemas.errors import StoreError
-from schemas.receipt import Receipt
-from schemas.stage import Clip
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.receipt import Receipt
+from occlabel.schemas.stage import Clip
 
 if TYPE_CHECKING:
     from zarr.storage import ObjectStore as ZarrStore

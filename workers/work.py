@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from schemas.arrays import ARRAYS
-from schemas.drive_log import DriveLog, Frame, LogReader
-from schemas.errors import DamagedFile, OcclabelError, StoreError
-from schemas.receipt import Damage, Receipt, Timings
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Stage
-from schemas.taxonomy import UNKNOWN
-from workers.artifact import Artifact, frame_digests
-from workers.store import Store
+from occlabel.schemas.arrays import ARRAYS
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
+from occlabel.schemas.errors import DamagedFile, OcclabelError, StoreError
+from occlabel.schemas.receipt import Damage, Receipt, Timings
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Stage
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.store import Store
 
 
 @dataclass(frozen=True, slots=True)

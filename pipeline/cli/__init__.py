@@ -6,23 +6,23 @@ import sys
 
 import typer
 
-from pipeline.cli.bench import app as bench_app
-from pipeline.cli.calibrate import calibrate
-from pipeline.cli.demo import demo
-from pipeline.cli.evaluate import evaluate
-from pipeline.cli.export import export
-from pipeline.cli.logs import app as logs_app
-from pipeline.cli.map import map_
-from pipeline.cli.plan import plan
-from pipeline.cli.replay import replay
-from pipeline.cli.run import run
-from pipeline.cli.simulate import simulate
-from pipeline.cli.status import status
-from pipeline.cli.tracks import tracks
-from pipeline.cli.train import app as train_app
-from pipeline.cli.versions import app as versions_app
-from pipeline.cli.view import view
-from schemas.errors import OcclabelError
+from occlabel.pipeline.cli.bench import app as bench_app
+from occlabel.pipeline.cli.calibrate import calibrate
+from occlabel.pipeline.cli.demo import demo
+from occlabel.pipeline.cli.evaluate import evaluate
+from occlabel.pipeline.cli.export import export
+from occlabel.pipeline.cli.logs import app as logs_app
+from occlabel.pipeline.cli.map import map_
+from occlabel.pipeline.cli.plan import plan
+from occlabel.pipeline.cli.replay import replay
+from occlabel.pipeline.cli.run import run
+from occlabel.pipeline.cli.simulate import simulate
+from occlabel.pipeline.cli.status import status
+from occlabel.pipeline.cli.tracks import tracks
+from occlabel.pipeline.cli.train import app as train_app
+from occlabel.pipeline.cli.versions import app as versions_app
+from occlabel.pipeline.cli.view import view
+from occlabel.schemas.errors import OcclabelError
 
 app = typer.Typer(
     name="occlabel",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
-from schemas.errors import OcclabelError
+from occlabel.schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,7 +69,7 @@ def voting(
     _check_folders(out, as_json)
     from rich.console import Console
 
-    from pipeline.quality.bench.voting import bench_voting
+    from occlabel.pipeline.quality.bench.voting import bench_voting
 
     with Console(stderr=True).status("") as status:
         report = bench_voting(scene, method, radius, skip_baselines, status.update)
@@ -166,7 +166,7 @@ def propagation(
     from rich.console import Console
     from rich.table import Table
 
-    from pipeline.quality.bench.propagation import bench_propagation
+    from occlabel.pipeline.quality.bench.propagation import bench_propagation
 
     with Console(stderr=True).status("") as status:
         facts = bench_propagation(weights, device, status.update)

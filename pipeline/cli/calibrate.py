@@ -23,7 +23,7 @@ def calibrate(
     """
     from rich.console import Console
 
-    from pipeline.quality.calibrate import calibrate as fit
+    from occlabel.pipeline.quality.calibrate import calibrate as fit
 
     with Console(stderr=True).status("") as status:
         found = fit(labels, truth, format, out, status.update)

@@ -17,6 +17,6 @@ def demo(
 
     OUT is a store like any other: try occlabel status OUT, occlabel versions show OUT@v1.
     """
-    from pipeline.teaching.demo import run_demo
+    from occlabel.pipeline.teaching.demo import run_demo
 
     run_demo(out, logs, frames)

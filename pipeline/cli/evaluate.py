@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipeline.cli.options import LogIds
-from schemas.errors import OcclabelError
+from occlabel.pipeline.cli.options import LogIds
+from occlabel.schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.quality.evaluate import Evaluation
-    from pipeline.quality.panoptic import PanopticEvaluation
-    from stages.evaluation.reliability import Reliability
-    from stages.evaluation.scores import Scores
+    from occlabel.pipeline.quality.evaluate import Evaluation
+    from occlabel.pipeline.quality.panoptic import PanopticEvaluation
+    from occlabel.stages.evaluation.reliability import Reliability
+    from occlabel.stages.evaluation.scores import Scores
 
 
 def evaluate(
@@ -56,8 +56,8 @@ def evaluate(
     instances of the point labels, or boxes where those have none. With --at boxes: how many of the boxes with at least
     20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
     """
-    from pipeline.delivery.city_map.score import is_map
-    from pipeline.quality.evaluate import evaluate_labels
+    from occlabel.pipeline.delivery.city_map.score import is_map
+    from occlabel.pipeline.quality.evaluate import evaluate_labels
 
     if is_map(labels):
         if at != "voxels" or log or baselines or diagram:
@@ -102,9 +102,9 @@ def _show(evaluation: Evaluation, at: Literal["voxels", "points"], baselines: bo
 def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
     from rich.console import Console
 
-    from pipeline.delivery.city_map.score import score_map
-    from stages.ingest.recognise import open_logs
-    from workers.map_store import MapStore
+    from occlabel.pipeline.delivery.city_map.score import score_map
+    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.workers.map_store import MapStore
 
     target = MapStore(location)
     index = target.index()
@@ -123,10 +123,10 @@ def _evaluate_boxes(
     from rich.console import Console
     from rich.table import Table
 
-    from pipeline.quality.at_boxes import at_boxes
-    from pipeline.quality.benchmark import BENCHMARKS
-    from pipeline.quality.predictions import open_predictions
-    from stages.ingest.recognise import open_logs
+    from occlabel.pipeline.quality.at_boxes import at_boxes
+    from occlabel.pipeline.quality.benchmark import BENCHMARKS
+    from occlabel.pipeline.quality.predictions import open_predictions
+    from occlabel.stages.ingest.recognise import open_logs
 
     benchmark = BENCHMARKS[format]
     found = at_boxes(open_predictions(labels, benchmark), open_logs(truth), benchmark.taxonomy, logs)
@@ -152,7 +152,7 @@ def _evaluate_boxes(
 
 
 def _draw(reliability: Reliability | None, labels: str, path: Path) -> None:
-    from pipeline.delivery.pictures.reliability import draw_reliability
+    from occlabel.pipeline.delivery.pictures.reliability import draw_reliability
 
     if reliability is None:
         raise OcclabelError(

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.options import ReaderName
-from schemas.errors import OcclabelError
+from occlabel.pipeline.cli.options import ReaderName
+from occlabel.schemas.errors import OcclabelError
 
 
 def export(
@@ -38,10 +38,10 @@ def export(
     grid is unlabelled. semantickitti-panoptic: sequences/XX/predictions/NNNNNN.label, one uint32 a point.
     nuscenes-panoptic: panoptic/SPLIT/TOKEN_panoptic.npz, classes of the lidarseg challenge.
     """
-    from pipeline.published.versions import open_version
+    from occlabel.pipeline.published.versions import open_version
 
     if format == "semantickitti" or format == "occ3d":
-        from pipeline.delivery.export import export_version
+        from occlabel.pipeline.delivery.export import export_version
 
         frames = export_version(open_version(version), format, out, zipped)
         typer.echo(f"wrote {frames} frames to {out}" + (f" and {out / 'submission.zip'}" if zipped else ""))
@@ -50,8 +50,8 @@ def export(
         raise OcclabelError(f"{format} labels the points of scans: say where the labelled logs lie, with --logs LOGS")
     if zipped:
         raise OcclabelError(f"--zip writes a submission of voxels to the SemanticKITTI server; {format} has none")
-    from pipeline.delivery.export_points import export_points
-    from stages.ingest.recognise import open_logs
+    from occlabel.pipeline.delivery.export_points import export_points
+    from occlabel.stages.ingest.recognise import open_logs
 
     done = export_points(open_version(version), format, open_logs(logs, reader), out, split)
     typer.echo(f"{out}: {done.sentence()}")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import AsJson, LogIds, ReaderName
-from schemas.errors import BadLog
+from occlabel.pipeline.cli.options import AsJson, LogIds, ReaderName
+from occlabel.schemas.errors import BadLog
 
 if TYPE_CHECKING:
-    from schemas.drive_log import DriveLog, LogReader
+    from occlabel.schemas.drive_log import DriveLog, LogReader
 
 app = typer.Typer(help="Say what drive logs hold, and draw their LiDAR into their cameras.", no_args_is_help=True)
 Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout.")]
@@ -21,8 +21,8 @@ Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive log
 @app.command("list")
 def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: AsJson = False) -> None:
     """List the logs under DIR, one a line. A log that cannot be read is listed with the reason."""
-    from pipeline.delivery.pictures.log_facts import log_facts
-    from stages.ingest.recognise import open_logs
+    from occlabel.pipeline.delivery.pictures.log_facts import log_facts
+    from occlabel.stages.ingest.recognise import open_logs
 
     logs = open_logs(root, reader)
     rows: list[dict[str, Any]] = []
@@ -70,8 +70,8 @@ def show(
 
     Points that sit on the edges of things in the picture mean that calibration and poses are understood.
     """
-    from pipeline.delivery.pictures.log_facts import log_facts
-    from stages.ingest.recognise import open_logs
+    from occlabel.pipeline.delivery.pictures.log_facts import log_facts
+    from occlabel.stages.ingest.recognise import open_logs
 
     logs = open_logs(root, reader)
     facts = log_facts(drive := _one(logs, log))
@@ -80,7 +80,7 @@ def show(
     else:
         _print(facts)
     if out is not None:
-        from pipeline.delivery.pictures.overlay import draw_overlay
+        from occlabel.pipeline.delivery.pictures.overlay import draw_overlay
 
         if frame >= len(drive.frames):
             raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")

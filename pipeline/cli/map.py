@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import LogIds, LogsRoot, ReaderName
+from occlabel.pipeline.cli.options import LogIds, LogsRoot, ReaderName
 
 if TYPE_CHECKING:
-    from schemas.city_map import Contribution
+    from occlabel.schemas.city_map import Contribution
 
 
 def map_(
@@ -32,11 +32,11 @@ def map_(
     other logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
     occlabel evaluate scores a map.
     """
-    from pipeline.delivery.city_map.files import draw_map, export_ply
-    from pipeline.delivery.city_map.make import make_map
-    from pipeline.published.versions import open_version
-    from stages.ingest.recognise import open_logs
-    from workers.map_store import MapStore
+    from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
+    from occlabel.pipeline.delivery.city_map.make import make_map
+    from occlabel.pipeline.published.versions import open_version
+    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.workers.map_store import MapStore
 
     opened, root = open_version(version), open_logs(logs, reader)
     target = MapStore(out)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
+from occlabel.pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
 
 if TYPE_CHECKING:
-    from pipeline.planning.plan import Plan
-    from workers.store import Store
+    from occlabel.pipeline.planning.plan import Plan
+    from occlabel.workers.store import Store
 
 
 def plan(
@@ -25,10 +25,10 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what is done, what is left and what cannot work, without computing anything."""
-    from pipeline.planning.plan import make_plan
-    from pipeline.planning.recipe import load_recipe
-    from stages.ingest.recognise import open_logs
-    from workers.store import Store
+    from occlabel.pipeline.planning.plan import make_plan
+    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.workers.store import Store
 
     target = Store(store)
     result = make_plan(load_recipe(recipe, set_, skip), open_logs(logs, reader), target, log)
@@ -40,7 +40,7 @@ def plan(
 
 def plan_facts(result: Plan, store: Store) -> dict[str, object]:
     """The plan as plain values: what ``--json`` prints."""
-    from pipeline.running.history import seconds_per_frame
+    from occlabel.pipeline.running.history import seconds_per_frame
 
     rates = seconds_per_frame(store)
     rows = result.counts()

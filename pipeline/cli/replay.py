@@ -13,13 +13,13 @@ def replay(entry: Annotated[str, typer.Argument(metavar="STORE/quarantine/RUN/EN
 
     Exit code 0 when the clip works now (run again to commit it), 1 when it still fails.
     """
-    from pipeline.running.replay import rehearsal
+    from occlabel.pipeline.running.replay import rehearsal
 
     order, quarantined = rehearsal(entry)
     typer.echo(
         f"{quarantined.slot} {quarantined.log} frames {quarantined.start}-{quarantined.stop - 1}: {quarantined.error}"
     )
-    from workers.work import rehearse
+    from occlabel.workers.work import rehearse
 
     try:
         _, damaged, _ = rehearse(order)

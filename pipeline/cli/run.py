@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
+from occlabel.pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
 
 
 class ExecutorName(StrEnum):
@@ -40,10 +40,10 @@ def run(
     Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed and nothing was published,
     1 aborted, 2 wrong usage.
     """
-    from pipeline.planning.recipe import load_recipe
-    from pipeline.running.label import EXIT_CODES, label_logs
-    from stages.ingest.recognise import open_logs
-    from workers.store import Store
+    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.pipeline.running.label import EXIT_CODES, label_logs
+    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.workers.store import Store
 
     report = label_logs(
         load_recipe(recipe, set_, skip),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import OcclabelError
+from occlabel.schemas.errors import OcclabelError
 
 
 class Format(StrEnum):
@@ -52,7 +52,7 @@ def simulate(
         raise OcclabelError(f"--rate {rate} is not between 0 and 100 frames per second")
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pipeline.teaching.simulate import simulate_logs
+    from occlabel.pipeline.teaching.simulate import simulate_logs
 
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeRemainingColumn())
     with Progress(*columns) as progress:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import AsJson
-from schemas.errors import StoreError
+from occlabel.pipeline.cli.options import AsJson
+from occlabel.schemas.errors import StoreError
 
 if TYPE_CHECKING:
-    from pipeline.running.history import RunState
+    from occlabel.pipeline.running.history import RunState
 
 
 def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJson = False) -> None:
     """Show runs (going on, ended, killed), committed clips, versions and quarantine of a store."""
     from collections import Counter
 
-    from pipeline.published.versions import version_names
-    from pipeline.running.history import run_states
-    from workers.store import Store
+    from occlabel.pipeline.published.versions import version_names
+    from occlabel.pipeline.running.history import run_states
+    from occlabel.workers.store import Store
 
     target = Store(store)
     if not target.exists():

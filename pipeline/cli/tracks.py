@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import ReaderName
+from occlabel.pipeline.cli.options import ReaderName
 
 
 def tracks(
@@ -24,9 +24,9 @@ def tracks(
     import numpy as np
     from rich.console import Console
 
-    from pipeline.delivery.trajectories import write_trajectories
-    from pipeline.published.versions import open_version
-    from stages.ingest.recognise import open_logs
+    from occlabel.pipeline.delivery.trajectories import write_trajectories
+    from occlabel.pipeline.published.versions import open_version
+    from occlabel.stages.ingest.recognise import open_logs
 
     with Console(stderr=True).status("") as status:
         tables = write_trajectories(open_version(version), open_logs(logs, reader), out, status.update)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli.options import LogsRoot, ReaderName, RecipeName
+from occlabel.pipeline.cli.options import LogsRoot, ReaderName, RecipeName
 
 _Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")]
 _Seed = Annotated[int, typer.Option(help="The same seed on the same logs gives the same weights.")]
@@ -49,9 +49,9 @@ def completion(
     Every tenth log is held out and scored after each epoch. Checkpoints and curves (CSV) lie in the folder beside OUT
     whose name ends with .training.
     """
-    from pipeline.planning.recipe import load_recipe
-    from stages.completion.training import Options, train_completion
-    from stages.ingest.recognise import open_logs
+    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.stages.completion.training import Options, train_completion
+    from occlabel.stages.ingest.recognise import open_logs
 
     options = Options(seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, rate=rate, start=start)
     space = load_recipe(recipe).space
@@ -90,12 +90,12 @@ def propagation(
     Labels the logs with the recipe's onboard model first. Every tenth log is held out and scored after each epoch.
     Labels, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with .training.
     """
-    from pipeline.planning.recipe import load_recipe
-    from pipeline.teaching.train_propagation import train
-    from stages.ingest.recognise import open_logs
-    from stages.propagation.dualflow4d import Parts
-    from stages.propagation.training import Options
-    from stages.propagation.windows import Reach
+    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.pipeline.teaching.train_propagation import train
+    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.stages.propagation.dualflow4d import Parts
+    from occlabel.stages.propagation.training import Options
+    from occlabel.stages.propagation.windows import Reach
 
     options = Options(
         seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, patches=patches, rate=rate,
@@ -136,10 +136,10 @@ def instances(
     Labels the logs with the recipe's stages before instances first. Every tenth log is held out and scored after each
     epoch. Labels, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with .training.
     """
-    from pipeline.planning.recipe import load_recipe
-    from pipeline.teaching.train_instances import train
-    from stages.ingest.recognise import open_logs
-    from stages.instances.training import Options
+    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.pipeline.teaching.train_instances import train
+    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.stages.instances.training import Options
 
     options = Options(
         seed=seed, steps=steps, epoch_steps=epoch, batch=batch, crop=crop, queries=queries, rate=rate,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import AsJson
-from schemas.errors import StoreError
+from occlabel.pipeline.cli.options import AsJson
+from occlabel.schemas.errors import StoreError
 
 app = typer.Typer(help="List, show and verify published label versions.", no_args_is_help=True)
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
@@ -17,8 +17,8 @@ Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
     """List the versions of a store."""
-    from pipeline.published.versions import published, version_names
-    from workers.store import Store
+    from occlabel.pipeline.published.versions import published, version_names
+    from occlabel.workers.store import Store
 
     store = Store(spec.rpartition("@")[0] if "@" in spec else spec)
     if not store.exists():
@@ -41,7 +41,7 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
 @app.command()
 def show(spec: Spec, as_json: AsJson = False) -> None:
     """Show what a version says about itself."""
-    from pipeline.published.versions import open_version
+    from occlabel.pipeline.published.versions import open_version
 
     info = open_version(spec).info
     if as_json:
@@ -60,7 +60,7 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
 @app.command()
 def verify(spec: Spec, as_json: AsJson = False) -> None:
     """Read every voxel of a version again and compare it with what was published. Exit code 1 when any differs."""
-    from pipeline.published.versions import open_version
+    from occlabel.pipeline.published.versions import open_version
 
     version = open_version(spec)
     problems = version.verify()

@@ -20,9 +20,9 @@ def view(
     """Draw labels from above, one panel per version: the car looks up."""
     import numpy as np
 
-    from pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
-    from pipeline.published.versions import open_version
-    from schemas.errors import StoreError
+    from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+    from occlabel.pipeline.published.versions import open_version
+    from occlabel.schemas.errors import StoreError
 
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]

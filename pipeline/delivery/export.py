@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.published.versions import PublishedVersion
-from pipeline.quality.benchmark import BENCHMARKS, Format
-from pipeline.quality.predictions import refuse_other_space
-from schemas.errors import BadPredictions
-from stages.export import occ3d, semantickitti
+from occlabel.pipeline.published.versions import PublishedVersion
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
+from occlabel.pipeline.quality.predictions import refuse_other_space
+from occlabel.schemas.errors import BadPredictions
+from occlabel.stages.export import occ3d, semantickitti
 
 
 def export_version(version: PublishedVersion, format: Format, out: Path, zipped: bool = False) -> int:

@@ -10,17 +10,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.delivery.export import refuse_full
-from pipeline.published.labelled_frames import labelled_frame
-from pipeline.published.versions import PublishedFrame, PublishedVersion
-from pipeline.quality.benchmark import BENCHMARKS, Format
-from pipeline.quality.predictions import refuse_other_classes
-from pipeline.quality.scans import scan_in_grid
-from schemas.drive_log import Frame, LogReader
-from schemas.errors import BadLog, BadPredictions, DamagedFile
-from schemas.grid import Grid
-from stages.export import nuscenes_panoptic, semantickitti, semantickitti_panoptic
-from stages.export.points import point_labels
+from occlabel.pipeline.delivery.export import refuse_full
+from occlabel.pipeline.published.labelled_frames import labelled_frame
+from occlabel.pipeline.published.versions import PublishedFrame, PublishedVersion
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
+from occlabel.pipeline.quality.predictions import refuse_other_classes
+from occlabel.pipeline.quality.scans import scan_in_grid
+from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
+from occlabel.schemas.grid import Grid
+from occlabel.stages.export import nuscenes_panoptic, semantickitti, semantickitti_panoptic
+from occlabel.stages.export.points import point_labels
 
 PointFormat = Literal["semantickitti-panoptic", "nuscenes-panoptic"]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.published.labelled_frames import labelled_frame
-from pipeline.published.versions import PublishedVersion
-from schemas.drive_log import LogReader
-from schemas.errors import BadPredictions
-from schemas.trajectories import Trajectories
-from stages.export.trajectories import to_parquet
-from stages.tracking.logbook import Logbook
+from occlabel.pipeline.published.labelled_frames import labelled_frame
+from occlabel.pipeline.published.versions import PublishedVersion
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.trajectories import Trajectories
+from occlabel.stages.export.trajectories import to_parquet
+from occlabel.stages.tracking.logbook import Logbook
 
 
 def write_trajectories(

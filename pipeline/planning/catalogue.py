@@ -6,8 +6,8 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.drive_log import DriveLog, LogReader
-from workers.store import Store
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.workers.store import Store
 
 
 class LogFacts(BaseModel):

@@ -7,8 +7,8 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline.planning.recipe import Recipe
-from schemas.stage import LabelSpace, Stage
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.stage import LabelSpace, Stage
 
 
 @lru_cache(maxsize=64)

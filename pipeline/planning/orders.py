@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pipeline.planning.fingerprint import sources
-from pipeline.planning.plan import Key, LogPlan
-from pipeline.planning.recipe import Recipe
-from schemas.drive_log import DriveLog, LogReader
-from workers.store import Store
-from workers.work import Order
+from occlabel.pipeline.planning.fingerprint import sources
+from occlabel.pipeline.planning.plan import Key, LogPlan
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.workers.store import Store
+from occlabel.workers.work import Order
 
 
 class OrderDesk:

@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.planning.catalogue import Catalogue, LogFacts
-from pipeline.planning.fingerprint import fingerprints, onboard_name, sources, stage_digest
-from pipeline.planning.recipe import Recipe
-from schemas.arrays import ARRAYS
-from schemas.drive_log import LogReader
-from schemas.errors import BadLog, OcclabelError, StoreError
-from schemas.stage import Clip, Stage
-from workers.store import Store, safe_name
+from occlabel.pipeline.planning.catalogue import Catalogue, LogFacts
+from occlabel.pipeline.planning.fingerprint import fingerprints, onboard_name, sources, stage_digest
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.arrays import ARRAYS
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog, OcclabelError, StoreError
+from occlabel.schemas.stage import Clip, Stage
+from occlabel.workers.store import Store, safe_name
 
 Key = tuple[int, Clip]
 """A unit of work: index of the stage in the recipe, and the clip."""

@@ -9,15 +9,15 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.errors import BadRecipe
-from schemas.grid import Grid, grid_preset
-from schemas.stage import LabelSpace, Stage
-from schemas.taxonomy import Taxonomy, taxonomy_preset
-from stages.completion.stage import CompletionStage
-from stages.instances.stage import InstancesStage
-from stages.propagation.stage import PropagationStage
-from stages.tracking.stage import TrackingStage
-from stages.voting.stage import VotingStage
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.grid import Grid, grid_preset
+from occlabel.schemas.stage import LabelSpace, Stage
+from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
+from occlabel.stages.completion.stage import CompletionStage
+from occlabel.stages.instances.stage import InstancesStage
+from occlabel.stages.propagation.stage import PropagationStage
+from occlabel.stages.tracking.stage import TrackingStage
+from occlabel.stages.voting.stage import VotingStage
 
 SLOTS = ("priors", "completion", "propagation", "voting", "instances", "tracking")
 """The slots of the chain, in the order the data flows."""
@@ -101,7 +101,7 @@ class Recipe(BaseModel):
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes that come with occlabel."""
-    folder = resources.files("pipeline.planning.recipes")
+    folder = resources.files("occlabel.pipeline.planning.recipes")
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
@@ -156,7 +156,7 @@ def _read(name: str) -> dict[str, Any]:
             raise BadRecipe(f"recipe file {name} does not exist")
         text = path.read_text()
     elif name in shipped_recipes():
-        text = resources.files("pipeline.planning.recipes").joinpath(f"{name}.yaml").read_text()
+        text = resources.files("occlabel.pipeline.planning.recipes").joinpath(f"{name}.yaml").read_text()
     else:
         raise BadRecipe(f"there is no recipe {name!r}; give a YAML file or one of: {', '.join(shipped_recipes())}")
     try:

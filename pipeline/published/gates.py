@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.planning.recipe import Gates
-from schemas.version import GateResult
+from occlabel.pipeline.planning.recipe import Gates
+from occlabel.schemas.version import GateResult
 
 
 def check_gates(gates: Gates, planned: int, known_shares: Sequence[float]) -> tuple[GateResult, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.published.versions import PublishedFrame
-from schemas.drive_log import DriveLog, Frame
-from schemas.errors import BadLog
+from occlabel.pipeline.published.versions import PublishedFrame
+from occlabel.schemas.drive_log import DriveLog, Frame
+from occlabel.schemas.errors import BadLog
 
 
 def labelled_frame(log: DriveLog, published: PublishedFrame) -> Frame:

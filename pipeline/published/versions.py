@@ -13,14 +13,14 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.planning.plan import Plan
-from pipeline.planning.recipe import Recipe, parse_recipe
-from pipeline.published.gates import check_gates
-from schemas.errors import GateFailed, StoreError
-from schemas.receipt import Receipt
-from schemas.stage import LabelSpace
-from schemas.version import VersionFrame, VersionInfo, content_digest
-from workers.store import Store, safe_name
+from occlabel.pipeline.planning.plan import Plan
+from occlabel.pipeline.planning.recipe import Recipe, parse_recipe
+from occlabel.pipeline.published.gates import check_gates
+from occlabel.schemas.errors import GateFailed, StoreError
+from occlabel.schemas.receipt import Receipt
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.version import VersionFrame, VersionInfo, content_digest
+from occlabel.workers.store import Store, safe_name
 
 _INFO = b"occlabel"
 _OBJECTS = ("digests", "sources")
@@ -47,7 +47,7 @@ class PublishedFrame:
 
     def load(self, array: str) -> NDArray[np.generic]:
         """``array`` over the grid, [x, y, z]. Raises StoreError when the version has no such array."""
-        from workers.artifact import Artifact
+        from occlabel.workers.artifact import Artifact
 
         if not self.holds(array):
             raise StoreError(f"the version has no array {array!r}, only {', '.join(sorted(self.row.digests))}")
@@ -89,7 +89,7 @@ class PublishedVersion:
 
     def verify(self) -> list[str]:
         """Reads every voxel again; one sentence for each frame whose digest differs or that cannot be read."""
-        from workers.artifact import frame_digests
+        from occlabel.workers.artifact import frame_digests
 
         problems = []
         for frame in self.frames():

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.quality.evaluate import Pairing
-from pipeline.quality.predictions import Predictions
-from pipeline.quality.true_objects import TrueObjects
-from schemas.drive_log import LogReader
-from schemas.errors import BadPredictions
-from schemas.objects import summarise
-from schemas.taxonomy import Taxonomy
-from stages.evaluation.boxes import BoxCounts, BoxScores, Placed
+from occlabel.pipeline.quality.evaluate import Pairing
+from occlabel.pipeline.quality.predictions import Predictions
+from occlabel.pipeline.quality.true_objects import TrueObjects
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.objects import summarise
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.boxes import BoxCounts, BoxScores, Placed
 
 LEAST_POINTS = 20
 """A box with fewer LiDAR points inside is not asked for: hardly anything of it was seen."""

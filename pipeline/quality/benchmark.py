@@ -10,14 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadLog
-from schemas.formats import occ3d as occ3d_files
-from schemas.formats import semantickitti as semantickitti_files
-from schemas.grid import Grid, grid_preset
-from schemas.taxonomy import Taxonomy, taxonomy_preset
-from stages.evaluation import occ3d, panoptic_rules, semantickitti
-from stages.evaluation.panoptic_rules import Rules
-from stages.evaluation.scores import Scores
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.formats import occ3d as occ3d_files
+from occlabel.schemas.formats import semantickitti as semantickitti_files
+from occlabel.schemas.grid import Grid, grid_preset
+from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
+from occlabel.stages.evaluation import occ3d, panoptic_rules, semantickitti
+from occlabel.stages.evaluation.panoptic_rules import Rules
+from occlabel.stages.evaluation.scores import Scores
 
 Format = Literal["semantickitti", "occ3d"]
 

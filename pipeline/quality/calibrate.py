@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.published.versions import open_version
-from pipeline.quality.benchmark import BENCHMARKS, Format
-from pipeline.quality.evaluate import Pairing
-from pipeline.quality.predictions import Version
-from schemas.errors import BadPredictions
-from stages.evaluation.reliability import Reliability
-from stages.voting.calibration import Tally, fit
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
+from occlabel.pipeline.quality.evaluate import Pairing
+from occlabel.pipeline.quality.predictions import Version
+from occlabel.schemas.errors import BadPredictions
+from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.voting.calibration import Tally, fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.published.versions import PublishedVersion
-from pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
-from pipeline.quality.panoptic import PanopticEvaluation, at_instances
-from pipeline.quality.panoptic_points import at_point_instances
-from pipeline.quality.predictions import Predictions, Version, open_predictions
-from pipeline.quality.scans import scan_in_grid
-from schemas.drive_log import Frame, LogReader
-from schemas.errors import BadPredictions
-from stages.evaluation import points as at_points
-from stages.evaluation.confusion import confusion, crop
-from stages.evaluation.reliability import Reliability
-from stages.evaluation.scores import Scores
-from stages.ingest.recognise import open_logs
+from occlabel.pipeline.published.versions import PublishedVersion
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
+from occlabel.pipeline.quality.panoptic import PanopticEvaluation, at_instances
+from occlabel.pipeline.quality.panoptic_points import at_point_instances
+from occlabel.pipeline.quality.predictions import Predictions, Version, open_predictions
+from occlabel.pipeline.quality.scans import scan_in_grid
+from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.errors import BadPredictions
+from occlabel.stages.evaluation import points as at_points
+from occlabel.stages.evaluation.confusion import confusion, crop
+from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.evaluation.scores import Scores
+from occlabel.stages.ingest.recognise import open_logs
 
 Where = Literal["voxels", "points"]
 

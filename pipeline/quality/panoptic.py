@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.quality.benchmark import Benchmark
-from pipeline.quality.predictions import Predictions
-from pipeline.quality.true_objects import logs_of_truth, true_objects
-from stages.evaluation.panoptic import PanopticCounts, PanopticScores
-from stages.evaluation.panoptic_rules import voxels
-from stages.evaluation.ray_scores import RayCounts, RayScores
-from stages.evaluation.segments import Labels
-from stages.evaluation.tracking import TrackingCounts, TrackingScores
+from occlabel.pipeline.quality.benchmark import Benchmark
+from occlabel.pipeline.quality.predictions import Predictions
+from occlabel.pipeline.quality.true_objects import logs_of_truth, true_objects
+from occlabel.stages.evaluation.panoptic import PanopticCounts, PanopticScores
+from occlabel.stages.evaluation.panoptic_rules import voxels
+from occlabel.stages.evaluation.ray_scores import RayCounts, RayScores
+from occlabel.stages.evaluation.segments import Labels
+from occlabel.stages.evaluation.tracking import TrackingCounts, TrackingScores
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.benchmark import Benchmark
-from pipeline.quality.panoptic import PanopticEvaluation
-from pipeline.quality.predictions import Predictions
-from pipeline.quality.scans import scan_in_grid
-from pipeline.quality.true_objects import TrueObjects
-from schemas.drive_log import DriveLog, Frame, LogReader, PointSegments
-from schemas.taxonomy import UNKNOWN
-from stages.evaluation.panoptic import PanopticCounts
-from stages.evaluation.panoptic_rules import Rules
-from stages.evaluation.segments import Labels
-from stages.evaluation.tracking import TrackingCounts
-from stages.export.points import point_labels
+from occlabel.pipeline.quality.benchmark import Benchmark
+from occlabel.pipeline.quality.panoptic import PanopticEvaluation
+from occlabel.pipeline.quality.predictions import Predictions
+from occlabel.pipeline.quality.scans import scan_in_grid
+from occlabel.pipeline.quality.true_objects import TrueObjects
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader, PointSegments
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.evaluation.panoptic import PanopticCounts
+from occlabel.stages.evaluation.panoptic_rules import Rules
+from occlabel.stages.evaluation.segments import Labels
+from occlabel.stages.evaluation.tracking import TrackingCounts
+from occlabel.stages.export.points import point_labels
 
 
 def at_point_instances(

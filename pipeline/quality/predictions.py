@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.published.versions import PublishedFrame, PublishedVersion, open_version
-from pipeline.quality.benchmark import Benchmark
-from schemas.errors import BadPredictions, StoreError
-from schemas.formats import occ3d, semantickitti
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.pipeline.published.versions import PublishedFrame, PublishedVersion, open_version
+from occlabel.pipeline.quality.benchmark import Benchmark
+from occlabel.schemas.errors import BadPredictions, StoreError
+from occlabel.schemas.formats import occ3d, semantickitti
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 
 class Predictions(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Frame, LogReader
-from schemas.geometry import inverse, transform_points
-from schemas.grid import Grid
+from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.grid import Grid
 
 
 def scan_in_grid(reader: LogReader, frame: Frame, grid: Grid) -> NDArray[np.float64]:

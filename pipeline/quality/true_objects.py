@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.benchmark import Benchmark
-from schemas.drive_log import DriveLog, Frame, LogReader
-from schemas.errors import BadLog
-from schemas.formats.nuscenes_categories import OCC3D_CLASS
-from schemas.geometry import inverse, transform_points
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN, Taxonomy
-from stages.evaluation.boxes import Placed
-from stages.evaluation.panoptic_truth import owners, point_owners
-from stages.evaluation.ray_scores import ray_origins
-from stages.ingest.recognise import open_logs
+from occlabel.pipeline.quality.benchmark import Benchmark
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.evaluation.boxes import Placed
+from occlabel.stages.evaluation.panoptic_truth import owners, point_owners
+from occlabel.stages.evaluation.ray_scores import ray_origins
+from occlabel.stages.ingest.recognise import open_logs
 
 LEFTOVERS = 0.8
 """Voxels so near a box of their class [m] are the object's, as in SparseOcc. In the town, whose objects are known, that

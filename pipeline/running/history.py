@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from schemas.receipt import Receipt
-from workers.store import Store
+from occlabel.schemas.receipt import Receipt
+from occlabel.workers.store import Store
 
 State = Literal["running", "complete", "quarantine", "gate failed", "aborted"]
 SILENT_AFTER = 60.0

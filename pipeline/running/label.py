@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pipeline.planning.plan import Plan, make_plan
-from pipeline.planning.recipe import Recipe
-from pipeline.published.versions import collect, publish, published
-from pipeline.running.history import RunState, State, write_state
-from pipeline.running.progress import progress
-from pipeline.running.quarantine import QuarantineEntry
-from pipeline.running.run import Run, new_run_id, new_state
-from schemas.drive_log import LogReader
-from schemas.errors import GateFailed, OcclabelError, StoreError
-from schemas.version import VersionInfo
-from workers.executor import Executor
-from workers.store import Store, safe_name
+from occlabel.pipeline.planning.plan import Plan, make_plan
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.versions import collect, publish, published
+from occlabel.pipeline.running.history import RunState, State, write_state
+from occlabel.pipeline.running.progress import progress
+from occlabel.pipeline.running.quarantine import QuarantineEntry
+from occlabel.pipeline.running.run import Run, new_run_id, new_state
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
+from occlabel.schemas.version import VersionInfo
+from occlabel.workers.executor import Executor
+from occlabel.workers.store import Store, safe_name
 
 EXIT_CODES: dict[State, int] = {"complete": 0, "running": 1, "aborted": 1, "quarantine": 3, "gate failed": 4}
 
@@ -148,10 +148,10 @@ def _check_name_free(store: Store, plan: Plan, version: str) -> None:
 
 def _executor(name: str, ray_address: str | None, recipe: Recipe) -> Executor:
     if name == "local":
-        from workers.local import LocalExecutor
+        from occlabel.workers.local import LocalExecutor
 
         return LocalExecutor()
-    from workers.ray import RayExecutor
+    from occlabel.workers.ray import RayExecutor
 
     needs = [stage.resources(recipe.space) for stage in recipe.stages()]
     return RayExecutor(ray_address, max(need.cpus for need in needs), max(need.gpus for need in needs))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.table import Table
 
-from pipeline.running.history import RunState
+from occlabel.pipeline.running.history import RunState
 
 _LINE_EVERY = 15.0
 

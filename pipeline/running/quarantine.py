@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.errors import StoreError
-from workers.store import Store
+from occlabel.schemas.errors import StoreError
+from occlabel.workers.store import Store
 
 
 class QuarantineEntry(BaseModel):

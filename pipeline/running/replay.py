@@ -6,14 +6,14 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.planning.orders import OrderDesk
-from pipeline.planning.plan import make_plan
-from pipeline.planning.recipe import parse_recipe
-from pipeline.running.quarantine import QuarantineEntry, read_entry
-from schemas.errors import OcclabelError
-from schemas.stage import Clip
-from stages.ingest.recognise import open_logs
-from workers.work import Order
+from occlabel.pipeline.planning.orders import OrderDesk
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.pipeline.planning.recipe import parse_recipe
+from occlabel.pipeline.running.quarantine import QuarantineEntry, read_entry
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.stage import Clip
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.work import Order
 
 
 def rehearsal(location: str) -> tuple[Order, QuarantineEntry]:

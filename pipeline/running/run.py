@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline.planning.orders import OrderDesk
-from pipeline.planning.plan import Key, Plan
-from pipeline.running.history import RunState, StageProgress, write_state
-from pipeline.running.quarantine import QuarantineEntry, write_entry
-from pipeline.running.schedule import Schedule
-from schemas.drive_log import LogReader
-from schemas.errors import OcclabelError
-from schemas.receipt import Receipt
-from workers.executor import Executor
-from workers.store import Store
-from workers.work import Failure, Order
+from occlabel.pipeline.planning.orders import OrderDesk
+from occlabel.pipeline.planning.plan import Key, Plan
+from occlabel.pipeline.running.history import RunState, StageProgress, write_state
+from occlabel.pipeline.running.quarantine import QuarantineEntry, write_entry
+from occlabel.pipeline.running.schedule import Schedule
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.receipt import Receipt
+from occlabel.workers.executor import Executor
+from occlabel.workers.store import Store
+from occlabel.workers.work import Failure, Order
 
 _HEARTBEAT = 5.0
 _PATIENCE = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from pipeline.planning.plan import Key
+from occlabel.pipeline.planning.plan import Key
 
 _LAST = 3
 """Units per hand and stage from which on the end is near."""

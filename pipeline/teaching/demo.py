@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
-from pipeline.planning.recipe import load_recipe
-from pipeline.published.versions import PublishedVersion, open_version
-from pipeline.quality.evaluate import evaluate_version
-from pipeline.running.label import Report, label_logs
-from pipeline.teaching.simulate import simulate_logs
-from schemas.errors import OcclabelError
-from stages.ingest.recognise import open_logs
-from workers.store import Store
+from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
+from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.pipeline.quality.evaluate import evaluate_version
+from occlabel.pipeline.running.label import Report, label_logs
+from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.store import Store
 
 RECIPE = "semantickitti_lidar"
 SEED = 0

@@ -12,9 +12,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import OcclabelError
-from stages.town.town import Split
-from stages.town.writers.root import Layout, TownDrive, TownRoot
+from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.town.town import Split
+from occlabel.stages.town.writers.root import Layout, TownDrive, TownRoot
 
 RATES: dict[Layout, float] = {"kitti": 10.0, "nuscenes": 2.0}
 """Frames per second of the data sets themselves."""

@@ -6,18 +6,18 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.planning.recipe import Recipe
-from pipeline.published.versions import PublishedFrame, open_version
-from pipeline.quality.true_objects import TrueObjects
-from pipeline.running.label import label_logs
-from schemas.drive_log import DriveLog, Frame, LogReader
-from schemas.errors import BadLog
-from schemas.stage import LabelSpace
-from workers.store import Store
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.versions import PublishedFrame, open_version
+from occlabel.pipeline.quality.true_objects import TrueObjects
+from occlabel.pipeline.running.label import label_logs
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.stage import LabelSpace
+from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
-    from stages.instances.samples import Scene, Scenes
-    from stages.instances.training import Options
+    from occlabel.stages.instances.samples import Scene, Scenes
+    from occlabel.stages.instances.training import Options
 
 
 def train(
@@ -29,8 +29,8 @@ def train(
     Every tenth log is held out. The labels lie in a store in the folder ``out`` with the suffix ``.training``; what is
     there is not computed again. Raises BadLog when no log has both voxel truth and boxes.
     """
-    from stages.instances.training import crop_columns, train_instances
-    from stages.learning.trainer import check_device
+    from occlabel.stages.instances.training import crop_columns, train_instances
+    from occlabel.stages.learning.trainer import check_device
 
     # What cannot work is said before hours of labelling.
     check_device(device)
@@ -63,7 +63,7 @@ def _boxes(log: DriveLog) -> bool:
 
 def scenes_of(log: DriveLog, reader: LogReader, space: LabelSpace, published: list[PublishedFrame]) -> Scenes:
     """The frames of ``log`` that have labels, voxel truth and boxes."""
-    from stages.instances.samples import Scenes
+    from occlabel.stages.instances.samples import Scenes
 
     rows = {frame.name: frame for frame in published}
     objects = TrueObjects(log, space.grid, space.taxonomy)
@@ -81,8 +81,8 @@ class _Reading:
         self._space = space
 
     def __call__(self) -> Scene:
-        from stages.instances.samples import scene
-        from stages.instances.weight_file import things_of
+        from occlabel.stages.instances.samples import scene
+        from occlabel.stages.instances.weight_file import things_of
 
         truth = self._reader.voxel_truth(self._frame)
         assert truth is not None  # _frames() gives no other

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.planning.fingerprint import onboard_name
-from pipeline.planning.recipe import Recipe
-from pipeline.published.versions import PublishedFrame, open_version
-from pipeline.running.label import label_logs
-from schemas.drive_log import DriveLog, LogReader
-from schemas.errors import BadLog
-from stages.learning.truth import learnable_truth
-from workers.store import Store
+from occlabel.pipeline.planning.fingerprint import onboard_name
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.versions import PublishedFrame, open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.stages.learning.truth import learnable_truth
+from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
-    from stages.propagation.samples import Labelled
-    from stages.propagation.training import Options
+    from occlabel.stages.propagation.samples import Labelled
+    from occlabel.stages.propagation.training import Options
 
 
 def train(
@@ -41,8 +41,8 @@ def train(
     ``.training``; what is there is not computed again. Raises BadLog when the logs hold too little truth or too little
     way, BadWeights when the training cannot start from the weights that it was told to.
     """
-    from stages.learning.trainer import check_device
-    from stages.propagation.training import check_options, train_propagation
+    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.propagation.training import check_options, train_propagation
 
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
@@ -70,7 +70,7 @@ def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, exec
 
 def _labelled(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[PublishedFrame]) -> Labelled:
     """The frames of a log that have both onboard labels and truth."""
-    from stages.propagation.samples import Labelled
+    from occlabel.stages.propagation.samples import Labelled
 
     rows = {frame.name: frame for frame in published}
     frames = [frame for frame in log.frames if frame.name in rows and frame.truth.voxels is not None]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.drive_log import Box
-from schemas.errors import BadLog, DamagedFile
-from schemas.geometry import rigid
+from occlabel.schemas.drive_log import Box
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.geometry import rigid
 
 _FIELDS = 3 + 3 + 1 + 12
 

@@ -6,7 +6,7 @@ challenge, whose ids 1..16 are the Occ3D ids; what the challenge ignores is not 
 
 from __future__ import annotations
 
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 
 _ROWS = """
 noise -

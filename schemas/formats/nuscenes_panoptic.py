@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import DamagedFile
+from occlabel.schemas.errors import DamagedFile
 
 
 def read_codes(path: Path, points: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import DamagedFile
+from occlabel.schemas.errors import DamagedFile
 
 SHAPE = (200, 200, 16)
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, yaw_rotation
-from schemas.grid import Grid
+from occlabel.schemas.geometry import Matrix, yaw_rotation
+from occlabel.schemas.grid import Grid
 
 
 def random_placement(grid: Grid, draw: Generator) -> Matrix:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from stages.completion.lmscnet import LMSCNet
-from stages.completion.samples import WholeFrames
-from stages.learning.fitting import Sample, best_biases, best_temperature, picked, strides_of
+from occlabel.stages.completion.lmscnet import LMSCNet
+from occlabel.stages.completion.samples import WholeFrames
+from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, strides_of
 
 
 def calibrate(network: LMSCNet, frames: WholeFrames) -> float:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
-from stages.completion.rays import crossings
+from occlabel.schemas.grid import Grid
+from occlabel.stages.completion.rays import crossings
 
 PILLAR_FEATURES = 10
 """Channels after hits and crossings: see ``_pillars``."""

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from schemas.grid import Grid
-from stages.completion.lidar_features import channels
+from occlabel.schemas.grid import Grid
+from occlabel.stages.completion.lidar_features import channels
 
 NETWORK = "lmscnet-3"
 """Raised when the layers or the input volume change, so that older weights are refused instead of misread."""

@@ -21,11 +21,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadRecipe, BadWeights
-from schemas.grid import Grid
-from schemas.stage import LabelSpace, Process, Resources
-from stages.completion.program_archive import refuse_pickled_objects
-from stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
+from occlabel.schemas.errors import BadRecipe, BadWeights
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace, Process, Resources
+from occlabel.stages.completion.program_archive import refuse_pickled_objects
+from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
 
 GROUP = "occlabel.completion"
 

@@ -7,7 +7,7 @@ import json
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from schemas.errors import BadWeights
+from occlabel.schemas.errors import BadWeights
 
 _OBJECTS = ("custom_obj", "opaque_obj")
 """Names of constants that are no tensors begin so; torch unpickles them."""

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
+from occlabel.schemas.grid import Grid
 
 _MOST = 255
 """Crossings are counted up to here, so that a count fits a byte."""

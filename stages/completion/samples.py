@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from schemas.drive_log import DriveLog, Frame, LogReader
-from schemas.errors import BadLog
-from schemas.geometry import Matrix, transform_points
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
-from stages.completion.augment import another_sensor, random_crop, random_placement
-from stages.completion.lidar_features import lidar_volume
-from stages.completion.lmscnet import fold_of
-from stages.completion.slot import Scan, scan_in_grid
-from stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
-from stages.learning.truth import learnable_truth
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.completion.augment import another_sensor, random_crop, random_placement
+from occlabel.stages.completion.lidar_features import lidar_volume
+from occlabel.stages.completion.lmscnet import fold_of
+from occlabel.stages.completion.slot import Scan, scan_in_grid
+from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
+from occlabel.stages.learning.truth import learnable_truth
 
 
 @dataclass(frozen=True, slots=True)

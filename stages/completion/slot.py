@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.arrays import CONFIDENCE, SEMANTICS
-from schemas.drive_log import Frame
-from schemas.geometry import inverse, transform_points
-from schemas.grid import Grid
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor, Stage
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor, Stage
 
 
 class Completion(Stage):

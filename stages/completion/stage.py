@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.completion.own_model import EntryPoint, Onnx, TorchExport
-from stages.completion.stored import Stored
-from stages.completion.trained import Trained
+from occlabel.stages.completion.own_model import EntryPoint, Onnx, TorchExport
+from occlabel.stages.completion.stored import Stored
+from occlabel.stages.completion.trained import Trained
 
 CompletionStage = Annotated[Trained | Stored | TorchExport | Onnx | EntryPoint, Field(discriminator="kind")]

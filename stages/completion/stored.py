@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.errors import BadPredictions
-from schemas.formats import occ3d, semantickitti
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor
-from schemas.taxonomy import UNKNOWN, Taxonomy
-from stages.completion.slot import Completion, blank
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats import occ3d, semantickitti
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.completion.slot import Completion, blank
 
 
 class Stored(Completion):

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from schemas.errors import BadWeights
-from schemas.grid import Grid
-from schemas.stage import LabelSpace, Process, Resources
-from stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
-from stages.completion.thinning import thinned
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace, Process, Resources
+from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
+from occlabel.stages.completion.thinning import thinned
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stages.completion.lmscnet import LMSCNet
+    from occlabel.stages.completion.lmscnet import LMSCNet
 
 _SHIPPED = Path(__file__).parent / "weights"
 _BOTTOM_SLACK = 0.3
@@ -100,8 +100,8 @@ def _fits(made_for: str, needed: str) -> bool:
 
 def shipped_weights(space: LabelSpace) -> Path | None:
     """The weight file that comes with occlabel for the grid and taxonomy, or None."""
-    from schemas.grid import GRIDS
-    from schemas.taxonomy import TAXONOMIES
+    from occlabel.schemas.grid import GRIDS
+    from occlabel.schemas.taxonomy import TAXONOMIES
 
     for name, grid in GRIDS.items():
         fits = _fits(grid_fact(grid), grid_fact(space.grid)) and TAXONOMIES[name].names == space.taxonomy.names
@@ -113,15 +113,15 @@ def shipped_weights(space: LabelSpace) -> Path | None:
 
 def weight_facts(space: LabelSpace) -> dict[str, str]:
     """What the header of a weight file must say to serve ``space``: network, grid and classes."""
-    from stages.completion.lmscnet import NETWORK
+    from occlabel.stages.completion.lmscnet import NETWORK
 
     return {"network": NETWORK, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
 
 
 def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
     """The network in evaluation mode, and the temperature of its confidence. Raises BadWeights."""
-    from stages.completion.lmscnet import LMSCNet
-    from stages.learning.weights import load_weights, read_facts
+    from occlabel.stages.completion.lmscnet import LMSCNet
+    from occlabel.stages.learning.weights import load_weights, read_facts
 
     facts = read_facts(path)
     for name, value in weight_facts(space).items():
@@ -142,7 +142,7 @@ def predictor(
     """
     import torch
 
-    from stages.completion.lidar_features import lidar_volume
+    from occlabel.stages.completion.lidar_features import lidar_volume
 
     def predict(scans: Sequence[Scan]) -> list[Prediction]:
         volumes = np.stack([lidar_volume(scan.points, scan.sensor, space.grid) for scan in scans])

@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from schemas.drive_log import LogReader
-from schemas.stage import LabelSpace
-from schemas.taxonomy import UNKNOWN
-from stages.completion.fitting import calibrate
-from stages.completion.lmscnet import LMSCNet
-from stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
-from stages.completion.trained import load_network, weight_facts
-from stages.learning.fitting import scores_of
-from stages.learning.objective import THINNING, Objective
-from stages.learning.rarity import rarity
-from stages.learning.trainer import Schedule, fit
-from stages.learning.weights import named_with_digest, save_weights
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.completion.fitting import calibrate
+from occlabel.stages.completion.lmscnet import LMSCNet
+from occlabel.stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
+from occlabel.stages.completion.trained import load_network, weight_facts
+from occlabel.stages.learning.fitting import scores_of
+from occlabel.stages.learning.objective import THINNING, Objective
+from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.weights import named_with_digest, save_weights
 
 
 @dataclass(frozen=True, slots=True)

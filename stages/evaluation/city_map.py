@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
-from stages.evaluation.scores import Scores, class_counts, occupancy, present_mean
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.scores import Scores, class_counts, occupancy, present_mean
 
 
 def score(confusion: NDArray[np.int64], taxonomy: Taxonomy) -> Scores:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadPredictions
+from occlabel.schemas.errors import BadPredictions
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Range = tuple[tuple[int, int], tuple[int, int]]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluation.confusion import confusion
-from stages.evaluation.panoptic_rules import Rules
-from stages.evaluation.segments import Labels, overlaps
+from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.panoptic_rules import Rules
+from occlabel.stages.evaluation.segments import Labels, overlaps
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Box
-from schemas.geometry import Matrix, inverse, transform_points
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.drive_log import Box
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 Place = tuple[slice, slice, slice]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
-from schemas.taxonomy import Taxonomy
-from stages.evaluation.scores import Scores, class_counts, present_mean
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.scores import Scores, class_counts, present_mean
 
 LEAST_POINTS = 50
 """A class with fewer points in the truth is in no mean."""

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
-from schemas.taxonomy import Taxonomy
-from stages.evaluation.panoptic import PanopticCounts, PanopticScores
-from stages.evaluation.panoptic_rules import Rules
-from stages.evaluation.rays import cast, lidar_directions
-from stages.evaluation.segments import Labels
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.panoptic import PanopticCounts, PanopticScores
+from occlabel.stages.evaluation.panoptic_rules import Rules
+from occlabel.stages.evaluation.rays import cast, lidar_directions
+from occlabel.stages.evaluation.segments import Labels
 
 THRESHOLDS = (1.0, 2.0, 4.0)
 """Metres."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
+from occlabel.schemas.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
-from stages.evaluation.scores import Scores, class_counts, occupancy, present_mean
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.scores import Scores, class_counts, occupancy, present_mean
 
 _TINY = 1e-15  # of the official IoU: a class that is nowhere scores 0
 _EPSILON = float(np.finfo(np.float32).eps)  # of the official precision and recall

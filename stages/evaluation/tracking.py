@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
-from stages.evaluation.confusion import confusion
-from stages.evaluation.segments import Labels, Segments, overlaps
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.segments import Labels, Segments, overlaps
 
 Tube = tuple[int, int]
 """Class and id."""

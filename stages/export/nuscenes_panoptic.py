@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadPredictions
-from schemas.taxonomy import taxonomy_preset
-from stages.export.files import appearing
-from stages.export.points import Numbering, refuse_lengths
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import taxonomy_preset
+from occlabel.stages.export.files import appearing
+from occlabel.stages.export.points import Numbering, refuse_lengths
 
 MOST = 999
 THINGS = tuple(range(1, 11))

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadPredictions
-from schemas.formats.occ3d import SHAPE, write_labels
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.export.files import appearing
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.occ3d import SHAPE, write_labels
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.export.files import appearing
 
 
 def refuse_name(log: str, name: str) -> None:

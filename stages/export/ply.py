@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
+from occlabel.schemas.taxonomy import Taxonomy
 
 # Positions have 64 bits: in 32 a world that counts from far away (UTM) would lose its voxels.
 VERTEX = np.dtype(

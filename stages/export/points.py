@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadPredictions
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 
 def point_labels(

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadPredictions
-from schemas.formats.semantickitti import SHAPE, write_volume
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.export.files import appearing
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.semantickitti import SHAPE, write_volume
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.export.files import appearing
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # of all entries of a zip, so that equal labels give equal bytes
 

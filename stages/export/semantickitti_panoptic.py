@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadPredictions
-from schemas.formats.semantickitti import write_point_labels
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.export.files import appearing
-from stages.export.points import Numbering, refuse_lengths
-from stages.export.semantickitti import refuse_name
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.semantickitti import write_point_labels
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.export.files import appearing
+from occlabel.stages.export.points import Numbering, refuse_lengths
+from occlabel.stages.export.semantickitti import refuse_name
 
 MOST = 65_535
 

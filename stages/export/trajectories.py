@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.errors import StoreError
-from schemas.trajectories import Trajectories
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.trajectories import Trajectories
 
 _COLUMNS = (
     ("track", "uint32"),

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from schemas.drive_log import Camera
-from schemas.errors import DamagedFile
+from occlabel.schemas.drive_log import Camera
+from occlabel.schemas.errors import DamagedFile
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pykitti.utils import read_calib_file
 
-from schemas.drive_log import Box, Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, Truth, VoxelTruth
-from schemas.errors import BadLog, DamagedFile
-from schemas.formats import semantickitti
-from schemas.formats.kitti_boxes import read_boxes
-from schemas.geometry import Matrix, inverse, rigid
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.ingest.digest import LogDigest
-from stages.ingest.images import SUFFIXES, check_image, read_image
-from stages.ingest.numbered import (
+from occlabel.schemas.drive_log import Box, Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, Truth, VoxelTruth
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.formats.kitti_boxes import read_boxes
+from occlabel.schemas.geometry import Matrix, inverse, rigid
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
+from occlabel.stages.ingest.numbered import (
     CameraTrack,
     Files,
     assemble,
@@ -33,7 +33,7 @@ from stages.ingest.numbered import (
     numbered,
     usable_poses,
 )
-from stages.ingest.scans import read_scan
+from occlabel.stages.ingest.scans import read_scan
 
 CAMERAS = {"image_2": "P2", "image_3": "P3"}
 """Colour camera -> its projection in ``calib.txt``."""

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pykitti.utils import OxtsPacket, pose_from_oxts_packet, read_calib_file
 
-from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
-from schemas.errors import BadLog
-from schemas.geometry import Matrix, inverse, rigid
-from stages.ingest.digest import LogDigest
-from stages.ingest.images import SUFFIXES, check_image, read_image
-from stages.ingest.kitti import FRAME_PERIOD, camera_of
-from stages.ingest.numbered import (
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix, inverse, rigid
+from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
+from occlabel.stages.ingest.kitti import FRAME_PERIOD, camera_of
+from occlabel.stages.ingest.numbered import (
     CameraTrack,
     Files,
     assemble,
@@ -30,7 +30,7 @@ from stages.ingest.numbered import (
     numbered,
     usable_poses,
 )
-from stages.ingest.scans import read_scan
+from occlabel.stages.ingest.scans import read_scan
 
 DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 DRIVE = re.compile(r"(\d{4}_\d{2}_\d{2})_drive_\d{4}_sync")

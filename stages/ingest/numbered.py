@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Camera, Frame, Sweep, Truth
-from schemas.errors import DamagedFile
-from schemas.geometry import Matrix
-from stages.ingest.images import image_size
+from occlabel.schemas.drive_log import Camera, Frame, Sweep, Truth
+from occlabel.schemas.errors import DamagedFile
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.ingest.images import image_size
 
 Files = dict[str, "os.DirEntry[str]"]
 """Frame name (``000042``) -> the file of that frame in one folder."""

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, VoxelTruth
-from schemas.errors import BadLog, DamagedFile
-from schemas.formats.nuscenes_categories import OCC3D_CLASS
-from schemas.formats.nuscenes_panoptic import read_codes
-from schemas.formats.occ3d import read_labels
-from schemas.taxonomy import UNKNOWN
-from stages.ingest.digest import LogDigest
-from stages.ingest.images import check_image, read_image
-from stages.ingest.nuscenes_scene import read_scene
-from stages.ingest.scans import read_scan
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
+from occlabel.schemas.formats.nuscenes_panoptic import read_codes
+from occlabel.schemas.formats.occ3d import read_labels
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.images import check_image, read_image
+from occlabel.stages.ingest.nuscenes_scene import read_scene
+from occlabel.stages.ingest.scans import read_scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from schemas.drive_log import Box, Camera, DriveLog, Frame, Sweep, Truth
-from schemas.errors import BadLog
-from schemas.geometry import Matrix, inverse, rigid, rotation_from_quaternion
-from stages.ingest.digest import LogDigest
-from stages.ingest.numbered import usable_poses
+from occlabel.schemas.drive_log import Box, Camera, DriveLog, Frame, Sweep, Truth
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix, inverse, rigid, rotation_from_quaternion
+from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.numbered import usable_poses
 
 LIDAR = "LIDAR_TOP"
 CAMERAS = ("CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_RIGHT", "CAM_BACK", "CAM_BACK_LEFT", "CAM_FRONT_LEFT")

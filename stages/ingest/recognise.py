@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from schemas.drive_log import LogReader
-from schemas.errors import BadLog
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog
 
 
 # Each reader is imported when it is used: the libraries behind them take up to two seconds.
 def _kitti(root: Path) -> LogReader:
-    from stages.ingest.kitti import KittiReader
+    from occlabel.stages.ingest.kitti import KittiReader
 
     return KittiReader(root)
 
 
 def _kitti_raw(root: Path) -> LogReader:
-    from stages.ingest.kitti_raw import KittiRawReader
+    from occlabel.stages.ingest.kitti_raw import KittiRawReader
 
     return KittiRawReader(root)
 
 
 def _nuscenes(root: Path) -> LogReader:
-    from stages.ingest.nuscenes import NuScenesReader
+    from occlabel.stages.ingest.nuscenes import NuScenesReader
 
     return NuScenesReader(root)
 

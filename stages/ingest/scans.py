@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import DamagedFile
+from occlabel.schemas.errors import DamagedFile
 
 
 def read_scan(path: Path, columns: int) -> NDArray[np.float32]:

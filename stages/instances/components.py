@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadRecipe
+from occlabel.schemas.errors import BadRecipe
 
 Connectivity = Literal[6, 18, 26]
 """Voxels touch by faces; by faces and edges; by faces, edges and corners."""

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
+from occlabel.schemas.taxonomy import Taxonomy
 
 _SIZES = {
     "person": (1.2, 2.2), "pedestrian": (1.2, 2.2), "bicycle": (2.4, 2.2), "bicyclist": (2.4, 2.2),

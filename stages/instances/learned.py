@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources
-from stages.instances.components import connected_components
-from stages.instances.slot import Instances, frame_by_frame, thing_table
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources
+from occlabel.stages.instances.components import connected_components
+from occlabel.stages.instances.slot import Instances, frame_by_frame, thing_table
 
 _SHIPPED = Path(__file__).parent / "weights"
 _CRUMB = 0.2
@@ -56,8 +56,8 @@ class ObjectQueries(Instances):
     def _weights(self, space: LabelSpace) -> Path:
         if self.weights is not None:
             return self.weights
-        from stages.instances.weight_file import purpose
-        from stages.learning.purpose import shipped
+        from occlabel.stages.instances.weight_file import purpose
+        from occlabel.stages.learning.purpose import shipped
 
         otherwise = ", or set instances.kind=components, which needs none"
         return shipped(_SHIPPED, purpose(space), space, self.slot, otherwise)
@@ -66,8 +66,8 @@ class ObjectQueries(Instances):
         refused = super().refuse(space)
         path = None if refused else self._weights(space)
         if path is not None and path.is_file():
-            from stages.instances.weight_file import purpose
-            from stages.learning.purpose import check_purpose
+            from occlabel.stages.instances.weight_file import purpose
+            from occlabel.stages.learning.purpose import check_purpose
 
             check_purpose(path, purpose(space), "occlabel train instances")
         return refused
@@ -75,9 +75,9 @@ class ObjectQueries(Instances):
     def setup(self, space: LabelSpace, device: str) -> Process:
         import torch
 
-        from stages.instances.offsetocc import Finder
-        from stages.instances.panoptic_vote import emptied, panoptic_vote
-        from stages.instances.weight_file import load_network, things_of
+        from occlabel.stages.instances.offsetocc import Finder
+        from occlabel.stages.instances.panoptic_vote import emptied, panoptic_vote
+        from occlabel.stages.instances.weight_file import load_network, things_of
 
         cpus = self.resources(space).cpus
         network = load_network(self._weights(space), space).to(torch.device(device))

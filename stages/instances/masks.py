@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
+from occlabel.schemas.grid import Grid
 
 
 def object_voxels(

@@ -17,9 +17,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from stages.instances.matching import assigned, assigned_voxels, focal_loss, object_costs
-from stages.instances.object_module import Found, ObjectModule, Objects
-from stages.instances.proposals import centre_loss, centre_targets
+from occlabel.stages.instances.matching import assigned, assigned_voxels, focal_loss, object_costs
+from occlabel.stages.instances.object_module import Found, ObjectModule, Objects
+from occlabel.stages.instances.proposals import centre_loss, centre_targets
 
 CLASS, DISTANCE, OCCUPANCY, OFFSET = 0.5, 0.02, 0.125, 0.0125
 """The weights lambda 1 to 4 of the paper."""

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from stages.instances.deformable_attention import DeformableAttention
-from stages.instances.lattice import Lattice
-from stages.instances.proposals import HIDDEN, CentreMap, peaks
+from occlabel.stages.instances.deformable_attention import DeformableAttention
+from occlabel.stages.instances.lattice import Lattice
+from occlabel.stages.instances.proposals import HIDDEN, CentreMap, peaks
 
 WIDTH = 128
 LAYERS = 4

@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from schemas.taxonomy import UNKNOWN
-from stages.instances.lattice import Lattice
-from stages.instances.masks import seeds_from_objects
-from stages.instances.object_module import ObjectModule, Objects
-from stages.instances.voxel_embeddings import CHANNELS, FOLD, SCALE, VoxelEncoder
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.instances.lattice import Lattice
+from occlabel.stages.instances.masks import seeds_from_objects
+from occlabel.stages.instances.object_module import ObjectModule, Objects
+from occlabel.stages.instances.voxel_embeddings import CHANNELS, FOLD, SCALE, VoxelEncoder
 
 NETWORK = "offsetocc-1"
 """Raised when the layers change, so that older weights are refused instead of misread."""

@@ -15,8 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from schemas.errors import BadRecipe
-from stages.instances.seed_runs import SeedRuns, seed_runs
+from occlabel.schemas.errors import BadRecipe
+from occlabel.stages.instances.seed_runs import SeedRuns, seed_runs
 
 # The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
 numba.config.THREADING_LAYER = "omp"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from schemas.grid import Grid
-from stages.instances.damage import Damage
-from stages.instances.lattice import Lattice, nearest_points
-from stages.instances.voxel_embeddings import FOLD, SCALE
+from occlabel.schemas.grid import Grid
+from occlabel.stages.instances.damage import Damage
+from occlabel.stages.instances.lattice import Lattice, nearest_points
+from occlabel.stages.instances.voxel_embeddings import FOLD, SCALE
 
 _FOCUSED = 0.9
 """Share of the crops that lie around an object, each class of the frame being as likely as any other."""

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import OcclabelError
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Stage
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Stage
+from occlabel.schemas.taxonomy import UNKNOWN
 
 _MOST = np.iinfo(np.uint16).max
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.instances.learned import ObjectQueries
-from stages.instances.touching import ConnectedComponents
+from occlabel.stages.instances.learned import ObjectQueries
+from occlabel.stages.instances.touching import ConnectedComponents
 
 InstancesStage = Annotated[ConnectedComponents | ObjectQueries, Field(discriminator="kind")]

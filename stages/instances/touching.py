@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.stage import LabelSpace, Process, Resources
-from stages.instances.components import Connectivity, connected_components
-from stages.instances.slot import Instances, frame_by_frame, thing_table
+from occlabel.schemas.stage import LabelSpace, Process, Resources
+from occlabel.stages.instances.components import Connectivity, connected_components
+from occlabel.stages.instances.slot import Instances, frame_by_frame, thing_table
 
 
 class ConnectedComponents(Instances):

@@ -12,20 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from schemas.errors import BadLog, OcclabelError
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from stages.instances.damage import Damage
-from stages.instances.lattice import Lattice, largest_object
-from stages.instances.object_losses import Assignment, Truth, losses
-from stages.instances.offsetocc import Finder, OffsetOcc
-from stages.instances.panoptic_vote import panoptic_vote
-from stages.instances.samples import Crops, Scene, Scenes
-from stages.instances.voxel_embeddings import SCALE
-from stages.instances.weight_file import facts_of, things_of
-from stages.learning.spread import EvenlySpread
-from stages.learning.trainer import Schedule, fit
-from stages.learning.weights import load_weights, named_with_digest, save_weights
+from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.instances.damage import Damage
+from occlabel.stages.instances.lattice import Lattice, largest_object
+from occlabel.stages.instances.object_losses import Assignment, Truth, losses
+from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
+from occlabel.stages.instances.panoptic_vote import panoptic_vote
+from occlabel.stages.instances.samples import Crops, Scene, Scenes
+from occlabel.stages.instances.voxel_embeddings import SCALE
+from occlabel.stages.instances.weight_file import facts_of, things_of
+from occlabel.stages.learning.spread import EvenlySpread
+from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.weights import load_weights, named_with_digest, save_weights
 
 
 @dataclass(frozen=True, slots=True)

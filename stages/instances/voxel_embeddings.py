@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.learning.bag import weighted_bag
+from occlabel.stages.learning.bag import weighted_bag
 
 FOLD = 2
 """Voxels along each axis in a cell: the paper's embeddings are of half the resolution, too."""

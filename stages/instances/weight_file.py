@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from schemas.errors import BadWeights
-from schemas.stage import LabelSpace
-from stages.instances.lattice import Lattice
-from stages.instances.offsetocc import NETWORK, OffsetOcc
-from stages.learning.purpose import check_purpose, purpose_of
-from stages.learning.weights import load_weights
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.instances.lattice import Lattice
+from occlabel.stages.instances.offsetocc import NETWORK, OffsetOcc
+from occlabel.stages.learning.purpose import check_purpose, purpose_of
+from occlabel.stages.learning.weights import load_weights
 
 
 def purpose(space: LabelSpace) -> dict[str, str]:

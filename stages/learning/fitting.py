@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from schemas.taxonomy import UNKNOWN
-from stages.learning.losses import weighted_cross_entropy
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.learning.losses import weighted_cross_entropy
 
 _ENOUGH, _SPARSEST = 40_000, 100
 """Biases are fitted to about so many voxels of each class, or to one in so many of a frequent one."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.taxonomy import UNKNOWN
 
 _FEWEST = 1000
 """Counts below it weigh like it: 1 / ln(count) grows without bound towards a count of one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from occlabel.stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
 
 THINNING = 4
 """Of so many free voxels, nine in ten of all, one is learned from and stands for all: most of them are easy."""

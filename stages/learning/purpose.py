@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from schemas.errors import BadWeights
-from schemas.stage import LabelSpace
-from stages.learning.weights import read_facts
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.learning.weights import read_facts
 
 
 def purpose_of(network: str, space: LabelSpace) -> dict[str, str]:

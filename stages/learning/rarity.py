@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.taxonomy import UNKNOWN
 
 Rarity = NDArray[np.float32]
 """[256] by class id: how much more often than the most frequent occupied class it is looked for; 0 for UNKNOWN."""

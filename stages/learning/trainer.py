@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from schemas.errors import OcclabelError
+from occlabel.schemas.errors import OcclabelError
 
 
 @dataclass(frozen=True, slots=True)

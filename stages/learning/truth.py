@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Frame, LogReader
-from schemas.errors import BadLog
-from schemas.formats import occ3d
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.formats import occ3d
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 
 def learnable_truth(reader: LogReader, frame: Frame, grid: Grid) -> NDArray[np.uint8]:

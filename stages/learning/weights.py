@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from schemas.errors import BadWeights
+from occlabel.schemas.errors import BadWeights
 
 
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 
 ABSTAIN = 255
 """Row of a label that does not vote."""

@@ -6,10 +6,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.mapping.ballot import ABSTAIN, Ballot
-from stages.mapping.blocks import CELLS
-from stages.mapping.votes import Votes
-from stages.mapping.window import Window
+from occlabel.stages.mapping.ballot import ABSTAIN, Ballot
+from occlabel.stages.mapping.blocks import CELLS
+from occlabel.stages.mapping.votes import Votes
+from occlabel.stages.mapping.window import Window
 
 _FULL = 65535
 

@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import UNKNOWN
-from stages.mapping.ballot import Ballot
-from stages.mapping.blocks import BLOCK, CELLS, blocks_of
-from stages.mapping.votes import Votes
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.mapping.ballot import Ballot
+from occlabel.stages.mapping.blocks import BLOCK, CELLS, blocks_of
+from occlabel.stages.mapping.votes import Votes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix
-from schemas.grid import Grid
-from stages.mapping.ballot import Ballot
-from stages.mapping.blocks import CELLS, Tile, tiles_of
-from stages.mapping.cast import Caster
-from stages.mapping.survey import Survey, merge, survey
-from stages.mapping.votes import Votes, ballot_box
-from stages.mapping.window import window
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.grid import Grid
+from occlabel.stages.mapping.ballot import Ballot
+from occlabel.stages.mapping.blocks import CELLS, Tile, tiles_of
+from occlabel.stages.mapping.cast import Caster
+from occlabel.stages.mapping.survey import Survey, merge, survey
+from occlabel.stages.mapping.votes import Votes, ballot_box
+from occlabel.stages.mapping.window import window
 
 BUDGET = 1 << 30
 """Bytes of vote counts that are held at a time."""

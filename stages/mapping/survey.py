@@ -9,9 +9,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.mapping.ballot import ABSTAIN, Ballot
-from stages.mapping.blocks import keys_of
-from stages.mapping.window import Window
+from occlabel.stages.mapping.ballot import ABSTAIN, Ballot
+from occlabel.stages.mapping.blocks import keys_of
+from occlabel.stages.mapping.window import Window
 
 FREE = np.uint64(1)
 """Bit of free space in a block's rows."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.mapping.blocks import BLOCK, CELLS, Tile, find, tiles_of
-from stages.mapping.survey import Survey
+from occlabel.stages.mapping.blocks import BLOCK, CELLS, Tile, find, tiles_of
+from occlabel.stages.mapping.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)

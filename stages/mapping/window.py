@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadLog
-from schemas.geometry import Matrix, transform_points
-from schemas.grid import Grid
-from stages.mapping.blocks import BLOCK, LIMIT, find, keys_of
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.stages.mapping.blocks import BLOCK, LIMIT, find, keys_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix
-from schemas.grid import Grid
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.grid import Grid
 
 COORDINATES = 6
 """Numbers per column: x, y, z of its lowest and of its highest voxel. Those between lie on the line."""

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from stages.propagation.coordinates import COORDINATES
-from stages.propagation.encoder import WIDTHS, LabelEncoder, PlaceEncoder
-from stages.propagation.focal_attention import FocalAttention
-from stages.propagation.head import Head
-from stages.propagation.pillar_attention import PillarAttention
-from stages.propagation.soft_split import SoftComposition, SoftSplit
+from occlabel.stages.propagation.coordinates import COORDINATES
+from occlabel.stages.propagation.encoder import WIDTHS, LabelEncoder, PlaceEncoder
+from occlabel.stages.propagation.focal_attention import FocalAttention
+from occlabel.stages.propagation.head import Head
+from occlabel.stages.propagation.pillar_attention import PillarAttention
+from occlabel.stages.propagation.soft_split import SoftComposition, SoftSplit
 
 NETWORK = "dualflow4d-1"
 """Raised when the layers change, so that older weights are refused instead of misread."""

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.learning.bag import weighted_bag
-from stages.propagation.coordinates import COORDINATES
+from occlabel.stages.learning.bag import weighted_bag
+from occlabel.stages.propagation.coordinates import COORDINATES
 
 EMBEDDED = 32
 WIDTHS = (56, 72, 80, 80)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.learning.bag import weighted_bag
-from stages.propagation.encoder import WIDTHS
+from occlabel.stages.learning.bag import weighted_bag
+from occlabel.stages.propagation.encoder import WIDTHS
 
 BLOCK = 2
 """Columns along x and y that share the features of the finest level."""

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.propagation.head import BLOCK, LABEL, VOXEL, Head
-from stages.propagation.sequence import Glimpse
+from occlabel.stages.propagation.head import BLOCK, LABEL, VOXEL, Head
+from occlabel.stages.propagation.sequence import Glimpse
 
 Floats = NDArray[np.float32]
 

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from schemas.geometry import Matrix
-from schemas.grid import Grid
-from schemas.stage import Arrays
-from stages.propagation.dualflow4d import DualFlow4D
-from stages.propagation.head import BLOCK, Surroundings
-from stages.propagation.head_on_cpu import HeadOnCpu
-from stages.propagation.sequence import Bytes, Glimpse, glimpse, kinds
-from stages.propagation.windows import Window
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Arrays
+from occlabel.stages.propagation.dualflow4d import DualFlow4D
+from occlabel.stages.propagation.head import BLOCK, Surroundings
+from occlabel.stages.propagation.head_on_cpu import HeadOnCpu
+from occlabel.stages.propagation.sequence import Bytes, Glimpse, glimpse, kinds
+from occlabel.stages.propagation.windows import Window
 
 _STRIP = 16
 """Rows of columns that are scored at once: their scores stay in the cache of one core."""

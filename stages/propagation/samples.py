@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from schemas.geometry import Matrix
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
-from stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
-from stages.propagation.encoder import SCALE
-from stages.propagation.head import BLOCK
-from stages.propagation.sequence import Bytes, Glimpse, glimpse
-from stages.propagation.windows import Reach, Window, windows
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
+from occlabel.stages.propagation.encoder import SCALE
+from occlabel.stages.propagation.head import BLOCK
+from occlabel.stages.propagation.sequence import Bytes, Glimpse, glimpse
+from occlabel.stages.propagation.windows import Reach, Window, windows
 
 _FOCUSED = 0.5
 """Share of the crops that lie around a voxel of a class drawn by rarity."""

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, inverse
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
-from stages.propagation.coordinates import index_from_index, look_up, relative_coordinates
-from stages.propagation.encoder import SCALE
-from stages.propagation.windows import Window
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.propagation.coordinates import index_from_index, look_up, relative_coordinates
+from occlabel.stages.propagation.encoder import SCALE
+from occlabel.stages.propagation.windows import Window
 
 Bytes = NDArray[np.uint8]
 Around = tuple[NDArray[np.int32], NDArray[np.float32]]

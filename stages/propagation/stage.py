@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from schemas.geometry import rigid
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
-from schemas.taxonomy import UNKNOWN
-from stages.propagation.windows import Reach, windows
+from occlabel.schemas.geometry import rigid
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.propagation.windows import Reach, windows
 
 _SHIPPED = Path(__file__).parent / "weights"
 
@@ -64,15 +64,15 @@ class LocalPropagation(Stage):
     def _weights(self, space: LabelSpace) -> Path:
         if self.weights is not None:
             return self.weights
-        from stages.learning.purpose import shipped
-        from stages.propagation.weight_file import purpose
+        from occlabel.stages.learning.purpose import shipped
+        from occlabel.stages.propagation.weight_file import purpose
 
         return shipped(_SHIPPED, purpose(space), space, self.slot)
 
     def refuse(self, space: LabelSpace) -> str | None:
         path = self._weights(space)
         if path.is_file():
-            from stages.propagation.weight_file import check
+            from occlabel.stages.propagation.weight_file import check
 
             check(path, space)
         return None
@@ -82,15 +82,15 @@ class LocalPropagation(Stage):
 
         Raises BadWeights when the file cannot be read or says neither.
         """
-        from stages.propagation.weight_file import training_of
+        from occlabel.stages.propagation.weight_file import training_of
 
         return training_of(self._weights(space))
 
     def setup(self, space: LabelSpace, device: str) -> Process:
         import torch
 
-        from stages.propagation.refine import Refiner, Verdict, refine_rows
-        from stages.propagation.weight_file import load_network
+        from occlabel.stages.propagation.refine import Refiner, Verdict, refine_rows
+        from occlabel.stages.propagation.weight_file import load_network
 
         torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
         network, facts = load_network(self._weights(space), space)

@@ -12,23 +12,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from schemas.errors import BadLog, BadWeights, OcclabelError
-from schemas.stage import LabelSpace
-from schemas.taxonomy import UNKNOWN
-from stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
-from stages.learning.objective import THINNING, Objective
-from stages.learning.rarity import rarity
-from stages.learning.spread import EvenlySpread
-from stages.learning.trainer import Schedule, fit
-from stages.learning.weights import load_weights, named_with_digest, save_weights
-from stages.propagation.dualflow4d import DualFlow4D, Parts
-from stages.propagation.encoder import SCALE
-from stages.propagation.head import Surroundings
-from stages.propagation.refine import Refiner
-from stages.propagation.samples import Crops, Labelled, Views, views
-from stages.propagation.sequence import kinds
-from stages.propagation.weight_file import check, facts_of
-from stages.propagation.windows import Reach
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
+from occlabel.stages.learning.objective import THINNING, Objective
+from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.spread import EvenlySpread
+from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.weights import load_weights, named_with_digest, save_weights
+from occlabel.stages.propagation.dualflow4d import DualFlow4D, Parts
+from occlabel.stages.propagation.encoder import SCALE
+from occlabel.stages.propagation.head import Surroundings
+from occlabel.stages.propagation.refine import Refiner
+from occlabel.stages.propagation.samples import Crops, Labelled, Views, views
+from occlabel.stages.propagation.sequence import kinds
+from occlabel.stages.propagation.weight_file import check, facts_of
+from occlabel.stages.propagation.windows import Reach
 
 _BIAS = 1.5
 """Most that calibration adds to the score of a class. On other towns more did worse."""

@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from schemas.errors import BadWeights
-from schemas.stage import LabelSpace
-from stages.learning.purpose import check_purpose, purpose_of
-from stages.learning.weights import load_weights, read_facts
-from stages.propagation.dualflow4d import NETWORK, DualFlow4D, Parts
-from stages.propagation.windows import Reach
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.learning.purpose import check_purpose, purpose_of
+from occlabel.stages.learning.weights import load_weights, read_facts
+from occlabel.stages.propagation.dualflow4d import NETWORK, DualFlow4D, Parts
+from occlabel.stages.propagation.windows import Reach
 
 
 def facts_of(space: LabelSpace, parts: Parts, reach: Reach) -> dict[str, str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.geometry import Matrix, inverse
-from schemas.grid import Grid, overlap
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.grid import Grid, overlap
 
 _LEAST = 0.25
 """A reference lies at least this share of the wanted distance away: nearer it would be a copy."""

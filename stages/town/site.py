@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.errors import OcclabelError
-from schemas.geometry import Matrix
-from stages.town.streets.ground import Ground
-from stages.town.style import Style
-from stages.town.things.fleet import Fleet
-from stages.town.things.mesh import Mesh, placed
-from stages.town.things.model import Model
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.town.streets.ground import Ground
+from occlabel.stages.town.style import Style
+from occlabel.stages.town.things.fleet import Fleet
+from occlabel.stages.town.things.mesh import Mesh, placed
+from occlabel.stages.town.things.model import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,27 +9,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import OcclabelError
-from stages.town.buildings.frontage import fill_back, fill_lots, trim
-from stages.town.sensors.camera import render
-from stages.town.sensors.lidar import TURN, scan
-from stages.town.sensors.recording import Rig, TownBox, TownFrame
-from stages.town.sensors.scene import Scene
-from stages.town.sensors.truth import View, truth, view
-from stages.town.site import Site
-from stages.town.streets.ego import EgoPath, draw_motion
-from stages.town.streets.ground import Ground
-from stages.town.streets.ground_mesh import ground_mesh
-from stages.town.streets.parking import keep_lanes_free, park_cars
-from stages.town.streets.paving import lay_streets
-from stages.town.streets.sidewalks import furnish, roadworks
-from stages.town.streets.streets import draw_streets
-from stages.town.streets.terrain import raise_banks, raise_terrain
-from stages.town.streets.traffic import Agent, draw_traffic
-from stages.town.style import draw_style
-from stages.town.things.fleet import draw_fleet
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import Mesh, join
+from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.town.buildings.frontage import fill_back, fill_lots, trim
+from occlabel.stages.town.sensors.camera import render
+from occlabel.stages.town.sensors.lidar import TURN, scan
+from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame
+from occlabel.stages.town.sensors.scene import Scene
+from occlabel.stages.town.sensors.truth import View, truth, view
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.streets.ego import EgoPath, draw_motion
+from occlabel.stages.town.streets.ground import Ground
+from occlabel.stages.town.streets.ground_mesh import ground_mesh
+from occlabel.stages.town.streets.parking import keep_lanes_free, park_cars
+from occlabel.stages.town.streets.paving import lay_streets
+from occlabel.stages.town.streets.sidewalks import furnish, roadworks
+from occlabel.stages.town.streets.streets import draw_streets
+from occlabel.stages.town.streets.terrain import raise_banks, raise_terrain
+from occlabel.stages.town.streets.traffic import Agent, draw_traffic
+from occlabel.stages.town.style import draw_style
+from occlabel.stages.town.things.fleet import draw_fleet
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import Mesh, join
 
 Split = Literal["train", "val", "test"]
 SPLIT_NUMBER: dict[Split, int] = {"train": 0, "val": 1, "test": 2}

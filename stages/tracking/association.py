@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadLog
-from schemas.geometry import Matrix, rigid, transform_points
-from schemas.grid import Grid
-from schemas.objects import Objects, summarise
-from stages.tracking.candidates import Expected, candidates
-from stages.tracking.kinds import Kinds
-from stages.tracking.matching import best_matching
-from stages.tracking.motion import heading
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix, rigid, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.objects import Objects, summarise
+from occlabel.stages.tracking.candidates import Expected, candidates
+from occlabel.stages.tracking.kinds import Kinds
+from occlabel.stages.tracking.matching import best_matching
+from occlabel.stages.tracking.motion import heading
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, inverse, transform_points
-from schemas.grid import Grid
-from schemas.objects import Objects
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.objects import Objects
 
 _LEAST_OVERLAP = 0.1
 """IoU of neighbours that touch, moved by a voxel, stays below."""

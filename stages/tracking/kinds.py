@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
+from occlabel.schemas.taxonomy import Taxonomy
 
 _GROUPS = (
     (30.0, ("car", "truck", "bus", "trailer", "other-vehicle", "construction_vehicle")),

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, transform_points
-from schemas.grid import Grid
-from schemas.objects import summarise
-from schemas.trajectories import Trajectories, concatenated
-from stages.tracking.motion import has_moved, smooth
+from occlabel.schemas.geometry import Matrix, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.objects import summarise
+from occlabel.schemas.trajectories import Trajectories, concatenated
+from occlabel.stages.tracking.motion import has_moved, smooth
 
 
 @dataclass(slots=True)

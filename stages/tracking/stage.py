@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from schemas.errors import OcclabelError
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
-from stages.tracking.association import Tracker
-from stages.tracking.kinds import kinds_of
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from occlabel.stages.tracking.association import Tracker
+from occlabel.stages.tracking.kinds import kinds_of
 
 _MOST = np.iinfo(np.uint16).max
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Frame
-from schemas.geometry import inverse
-from schemas.grid import Grid
-from schemas.stage import Inputs, LabelSpace
-from stages.voting.methods import Ballots
-from stages.voting.rules import Rules
-from stages.voting.weighing import soft_shift, weigh
-from stages.voting.weights import (
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.geometry import inverse
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Inputs, LabelSpace
+from occlabel.stages.voting.methods import Ballots
+from occlabel.stages.voting.rules import Rules
+from occlabel.stages.voting.weighing import soft_shift, weigh
+from occlabel.stages.voting.weights import (
     default_near_box,
     default_reach,
     frame_weights,
@@ -23,7 +23,7 @@ from stages.voting.weights import (
 )
 
 if TYPE_CHECKING:
-    from stages.voting.visibility import Sight
+    from occlabel.stages.voting.visibility import Sight
 
 
 class BallotBox:
@@ -101,7 +101,7 @@ class _Rigs:
 
     def sight(self, frame: Frame) -> Sight:
         """From the LiDAR of ``frame``, or the origin of the grid's frame where it has none."""
-        from stages.voting.visibility import Sight
+        from occlabel.stages.voting.visibility import Sight
 
         place = sensor_place(frame, inverse(frame.ego_from_grid(self._grid)))
         key = place.tobytes()

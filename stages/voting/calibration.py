@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadRecipe
-from schemas.stage import LabelSpace
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.stage import LabelSpace
 
 SHIPPED = Path(__file__).parent / "calibrations"
 

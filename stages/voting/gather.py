@@ -14,8 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.voting.crossing import column_feet, column_foot, run_end
-from stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
+from occlabel.stages.voting.crossing import column_feet, column_foot, run_end
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
 
 _BLOCK = 128  # columns of 32 heights and 20 classes: 328 kB, within the second-level cache
 

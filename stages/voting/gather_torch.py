@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.voting.gather import voxel_from_cell
-from stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow
+from occlabel.stages.voting.gather import voxel_from_cell
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow
 
 _SLAB = 1 << 22
 """Cells decided at once, at most: of 20 classes their votes fill 340 MB."""

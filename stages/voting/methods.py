@@ -15,8 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from schemas.errors import BadRecipe
-from schemas.geometry import Matrix
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.geometry import Matrix
 
 # The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
 numba.config.THREADING_LAYER = "omp"

@@ -12,10 +12,10 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadRecipe
-from stages.voting.gather import Gather, voxel_from_cell
-from stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
-from stages.voting.world_votes import cast, read_off
+from occlabel.schemas.errors import BadRecipe
+from occlabel.stages.voting.gather import Gather, voxel_from_cell
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
+from occlabel.stages.voting.world_votes import cast, read_off
 
 _MOST_CELLS = 1 << 27
 """World cells of the frames at hand, at most: their sums fill 1.3 GB."""

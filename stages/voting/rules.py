@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from stages.voting.weights import SensorModel
+from occlabel.stages.voting.weights import SensorModel
 
 
 class Rules(BaseModel):

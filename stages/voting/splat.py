@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
 
 _TILE = 16  # 16 x 16 columns of 32 voxels and 20 classes take 0.7 MB: they stay in the second-level cache
 

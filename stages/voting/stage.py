@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
-from stages.voting.calibration import find, load
-from stages.voting.rules import Rules
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from occlabel.stages.voting.calibration import find, load
+from occlabel.stages.voting.rules import Rules
 
 
 class Registration(Rules, Stage):
@@ -47,7 +47,7 @@ class Registration(Rules, Stage):
         return None
 
     def setup(self, space: LabelSpace, device: str) -> Process:
-        from stages.voting.vote import PollingPlace
+        from occlabel.stages.voting.vote import PollingPlace
 
         place = PollingPlace(self, space, device)
 

@@ -14,8 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Frame
-from schemas.geometry import Matrix, rigid
-from schemas.grid import Grid
-from schemas.stage import Arrays, Inputs, LabelSpace
-from schemas.taxonomy import UNKNOWN
-from stages.voting.ballots import BallotBox, movable_ids
-from stages.voting.calibration import load
-from stages.voting.methods import Ballots, Method, Outcome, Voters, cell_from_voxel
-from stages.voting.rules import Rules
-from stages.voting.window import sources
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.geometry import Matrix, rigid
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Arrays, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.voting.ballots import BallotBox, movable_ids
+from occlabel.stages.voting.calibration import load
+from occlabel.stages.voting.methods import Ballots, Method, Outcome, Voters, cell_from_voxel
+from occlabel.stages.voting.rules import Rules
+from occlabel.stages.voting.window import sources
 
 _ONE = 16
 """The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
@@ -90,18 +90,18 @@ class Poll:
 
 def _method(name: str, device: str) -> Callable[[Ballots], Method]:
     if name == "splat":
-        from stages.voting.splat import Splat
+        from occlabel.stages.voting.splat import Splat
 
         return Splat
     if name == "rolling":
-        from stages.voting.rolling import Rolling
+        from occlabel.stages.voting.rolling import Rolling
 
         return Rolling
     if device != "cpu":
-        from stages.voting.gather_torch import GatherTorch
+        from occlabel.stages.voting.gather_torch import GatherTorch
 
         return partial(GatherTorch, device=device)
-    from stages.voting.gather import Gather
+    from occlabel.stages.voting.gather import Gather
 
     return Gather
 

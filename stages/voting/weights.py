@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.drive_log import Camera, Frame
-from schemas.errors import BadLog
-from schemas.geometry import Matrix, inverse, project, transform_points
-from schemas.grid import Grid
+from occlabel.schemas.drive_log import Camera, Frame
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix, inverse, project, transform_points
+from occlabel.schemas.grid import Grid
 
 SensorModel = Literal["uniform", "camera", "lidar"]
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.geometry import Matrix, inverse
-from schemas.grid import Grid, overlap
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.grid import Grid, overlap
 
 
 def window(target: int, frames: int, radius: int, stride: int) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from stages.voting.crossing import column_foot, run_end
+from occlabel.stages.voting.crossing import column_foot, run_end
 
 _FIRST, _SECOND, _BEST, _SUM = range(4)
 """Of the classes but free, in a slot's summary: most votes, next most, who has the most, and all."""

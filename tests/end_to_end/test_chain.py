@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import simulate_logs
 
 FRAMES = 6
 

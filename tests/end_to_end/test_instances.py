@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from command import occlabel
 
-from pipeline.published.versions import open_version
-from pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.teaching.simulate import simulate_logs
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from pipeline.published.versions import open_version
-from pipeline.teaching.simulate import simulate_logs
-from stages.learning.weights import read_facts
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.stages.learning.weights import read_facts
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import pytest
 from chain import MadeUpReader, small_recipe
 from moto.server import ThreadedMotoServer
 
-from pipeline.published.versions import open_version
-from pipeline.running.label import label_logs
-from workers.store import Store
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.workers.store import Store
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import simulate_logs
 
 pytestmark = pytest.mark.slow
 

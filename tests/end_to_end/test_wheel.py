@@ -36,14 +36,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_packages_the_recipes_and_the_weights_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     folders = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert folders == {"pipeline", "stages", "schemas", "workers"}
+    assert folders == {"occlabel"}
     assert {n for n in names if n.endswith(".yaml")} >= {
-        "pipeline/recipes/semantickitti_lidar.yaml",
-        "pipeline/recipes/nuscenes_lidar.yaml",
+        "occlabel/pipeline/planning/recipes/semantickitti_lidar.yaml",
+        "occlabel/pipeline/planning/recipes/nuscenes_lidar.yaml",
     }
-    sources = {str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    rooms = ("schemas", "stages", "workers", "pipeline")
+    sources = {f"occlabel/{path.relative_to(ROOT)}" for room in rooms for path in (ROOT / room).rglob("*.py")}
     assert sources <= set(names)
-    weights = {str(path.relative_to(ROOT)) for path in (ROOT / "stages").rglob("*.safetensors")}
+    weights = {f"occlabel/{path.relative_to(ROOT)}" for path in (ROOT / "stages").rglob("*.safetensors")}
     assert weights <= set(names)
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from chain import MadeUpReader, Voxelise, small_recipe
 
-from pipeline.running.label import label_logs
-from workers.store import Store
+from occlabel.pipeline.running.label import label_logs
+from occlabel.workers.store import Store
 
 DRIVER = """
 import sys
 from pathlib import Path
 from chain import MadeUpReader, Voxelise, small_recipe
-from pipeline.running.label import label_logs
-from workers.store import Store
+from occlabel.pipeline.running.label import label_logs
+from occlabel.workers.store import Store
 root = Path(sys.argv[1])
 recipe = small_recipe(first=Voxelise(notes=root / "notes", faults={"b/4": ("sleep",)}))
 label_logs(recipe, MadeUpReader(root, {"a": 10, "b": 6}), Store(root / "store"), "v1", quiet=True)

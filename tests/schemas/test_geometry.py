@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from schemas.errors import BadLog
-from schemas.geometry import inverse, project, rigid, rotation_from_quaternion, transform_points, yaw_rotation
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import inverse, project, rigid, rotation_from_quaternion, transform_points, yaw_rotation
 
 
 def test_inverse_undoes_a_transform() -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from schemas.errors import BadRecipe
-from schemas.grid import GRIDS, grid_preset
-from schemas.taxonomy import TAXONOMIES, UNKNOWN, taxonomy_preset
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.grid import GRIDS, grid_preset
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, taxonomy_preset
 
 
 @pytest.mark.parametrize("name", GRIDS)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from schemas.grid import Grid
-from schemas.objects import summarise
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.objects import summarise
 
 GRID = Grid(origin=(-4.0, -3.0, -1.0), voxel_size=0.5, shape=(12, 10, 6), frame="ego")
 

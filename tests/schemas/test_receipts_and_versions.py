@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.errors import OcclabelError
-from schemas.version import VersionFrame, content_digest
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.version import VersionFrame, content_digest
 
 
 def frame(name: str, digest: str, slot: str = "voting", fingerprint: str = "f", log: str = "00") -> VersionFrame:

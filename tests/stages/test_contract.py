@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.arrays import ARRAYS
-from schemas.drive_log import Camera, Frame, Sweep
-from schemas.grid import GRIDS
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace, Stage
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.completion.trained import Trained
-from stages.instances.learned import ObjectQueries
-from stages.instances.touching import ConnectedComponents
-from stages.tracking.stage import Association
-from stages.voting.stage import Registration
+from occlabel.schemas.arrays import ARRAYS
+from occlabel.schemas.drive_log import Camera, Frame, Sweep
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Stage
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.completion.trained import Trained
+from occlabel.stages.instances.learned import ObjectQueries
+from occlabel.stages.instances.touching import ConnectedComponents
+from occlabel.stages.tracking.stage import Association
+from occlabel.stages.voting.stage import Registration
 
 FRAMES = 5
 SPACES = {name: LabelSpace(GRIDS[name], TAXONOMIES[name]) for name in GRIDS}

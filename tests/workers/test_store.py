@@ -6,10 +6,10 @@ import pytest
 import zarr
 from chain import GRID
 
-from schemas.errors import StoreError
-from schemas.stage import Clip
-from workers.artifact import Artifact, frame_digests
-from workers.store import Store, safe_name
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.stage import Clip
+from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.store import Store, safe_name
 
 
 def test_of_many_creators_one_wins(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.delivery.city_map.picture import city_picture, write_picture
-from pipeline.delivery.city_map.tiles import load_tile
-from schemas.city_map import MapIndex
-from schemas.errors import OcclabelError
-from stages.export.ply import write_ply
-from stages.mapping.ballot import ballot
-from stages.mapping.decide import static_voxels
-from workers.map_store import MapStore
+from occlabel.pipeline.delivery.city_map.picture import city_picture, write_picture
+from occlabel.pipeline.delivery.city_map.tiles import load_tile
+from occlabel.schemas.city_map import MapIndex
+from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.export.ply import write_ply
+from occlabel.stages.mapping.ballot import ballot
+from occlabel.stages.mapping.decide import static_voxels
+from occlabel.workers.map_store import MapStore
 
 
 def export_ply(out: MapStore, index: MapIndex, world: str | None, path: Path) -> int:

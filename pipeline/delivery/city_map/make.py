@@ -6,16 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pipeline.delivery.city_map.placed_logs import PlacedLog, placed_logs
-from pipeline.delivery.city_map.tiles import add_up, write_votes
-from pipeline.published.versions import PublishedVersion
-from schemas.city_map import Contribution, MapIndex, TileSum
-from schemas.drive_log import LogReader
-from schemas.errors import StoreError
-from schemas.stage import LabelSpace
-from stages.mapping.ballot import Ballot, ballot
-from stages.mapping.fuse import cast_frames, survey_frames
-from workers.map_store import MapStore
+from occlabel.pipeline.delivery.city_map.placed_logs import PlacedLog, placed_logs
+from occlabel.pipeline.delivery.city_map.tiles import add_up, write_votes
+from occlabel.pipeline.published.versions import PublishedVersion
+from occlabel.schemas.city_map import Contribution, MapIndex, TileSum
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.mapping.ballot import Ballot, ballot
+from occlabel.stages.mapping.fuse import cast_frames, survey_frames
+from occlabel.workers.map_store import MapStore
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from schemas.taxonomy import Taxonomy
-from stages.mapping.ballot import ballot
-from stages.mapping.blocks import BLOCK, TILE, Tile
-from stages.mapping.decide import MapBlocks
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.mapping.ballot import ballot
+from occlabel.stages.mapping.blocks import BLOCK, TILE, Tile
+from occlabel.stages.mapping.decide import MapBlocks
 
 _BACKGROUND = (24, 26, 30)
 _INK = (20, 20, 20)

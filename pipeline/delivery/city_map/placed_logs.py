@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.published.versions import PublishedFrame, PublishedVersion
-from schemas.drive_log import DriveLog, LogReader
-from schemas.errors import BadLog
-from schemas.stage import LabelSpace
-from stages.mapping.fuse import PlacedFrame
-from workers.store import safe_name
+from occlabel.pipeline.published.versions import PublishedFrame, PublishedVersion
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.mapping.fuse import PlacedFrame
+from occlabel.workers.store import safe_name
 
 METHOD = 1
 """Raised when the same labels and poses give other votes."""

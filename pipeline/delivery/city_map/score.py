@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.delivery.city_map.tiles import load_tile
-from schemas.city_map import MapIndex, MapTile
-from schemas.drive_log import Frame, LogReader
-from schemas.errors import BadPredictions
-from schemas.grid import GRIDS, Grid
-from schemas.taxonomy import UNKNOWN
-from stages.evaluation.city_map import score
-from stages.evaluation.confusion import confusion
-from stages.evaluation.scores import Scores
-from stages.mapping.ballot import Ballot, ballot
-from stages.mapping.blocks import Tile, find, keys_of
-from stages.mapping.decide import decide
-from stages.mapping.fuse import PlacedFrame, Surveyed, cast_frames, survey_frames
-from stages.mapping.survey import merge, wish
-from workers.map_store import MapStore
+from occlabel.pipeline.delivery.city_map.tiles import load_tile
+from occlabel.schemas.city_map import MapIndex, MapTile
+from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import GRIDS, Grid
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.evaluation.city_map import score
+from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.scores import Scores
+from occlabel.stages.mapping.ballot import Ballot, ballot
+from occlabel.stages.mapping.blocks import Tile, find, keys_of
+from occlabel.stages.mapping.decide import decide
+from occlabel.stages.mapping.fuse import PlacedFrame, Surveyed, cast_frames, survey_frames
+from occlabel.stages.mapping.survey import merge, wish
+from occlabel.workers.map_store import MapStore
 
 
 @dataclass(frozen=True)

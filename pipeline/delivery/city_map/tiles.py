@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.city_map import MapTile, TileSum
-from stages.mapping.ballot import Ballot
-from stages.mapping.blocks import BLOCK, Tile, blocks_of, keys_of
-from stages.mapping.decide import MapBlocks, decide
-from stages.mapping.votes import Votes, total
-from workers.map_store import MapStore
+from occlabel.schemas.city_map import MapTile, TileSum
+from occlabel.stages.mapping.ballot import Ballot
+from occlabel.stages.mapping.blocks import BLOCK, Tile, blocks_of, keys_of
+from occlabel.stages.mapping.decide import MapBlocks, decide
+from occlabel.stages.mapping.votes import Votes, total
+from occlabel.workers.map_store import MapStore
 
 
 def write_votes(out: MapStore, log: str, fingerprint: str, tile: Tile, votes: Votes, rows: Ballot) -> None:

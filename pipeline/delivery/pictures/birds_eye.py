@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 
 _BACKGROUND = (24, 26, 30)
 _UNKNOWN_COLOUR = (70, 74, 82)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from schemas.drive_log import Camera, DriveLog
+from occlabel.schemas.drive_log import Camera, DriveLog
 
 
 def log_facts(log: DriveLog) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from schemas.drive_log import Camera, Frame, LogReader
-from schemas.errors import BadLog, DamagedFile
-from schemas.geometry import inverse, project, transform_points
+from occlabel.schemas.drive_log import Camera, Frame, LogReader
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.geometry import inverse, project, transform_points
 
 PANEL_WIDTHS = (600, 800)
 """A panel [px] is made at least this wide, and at most where there are several cameras."""

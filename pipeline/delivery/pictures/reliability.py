@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.evaluation.reliability import BINS, Reliability
+from occlabel.stages.evaluation.reliability import BINS, Reliability
 
 
 def draw_reliability(curves: dict[str, Reliability], path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.bench.scene import Scene
+from occlabel.pipeline.quality.bench.scene import Scene
 
 _BYTES = 256 << 20  # well beyond any cache
 _REPEATS = 5

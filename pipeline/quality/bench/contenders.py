@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.bench import baselines
-from pipeline.quality.bench.scene import FREE, Scene
-from schemas.taxonomy import UNKNOWN
-from stages.voting.gather import Gather
-from stages.voting.methods import Ballots, Method, Voters, cell_from_voxel
-from stages.voting.rolling import Rolling
-from stages.voting.splat import Splat
+from occlabel.pipeline.quality.bench import baselines
+from occlabel.pipeline.quality.bench.scene import FREE, Scene
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.voting.gather import Gather
+from occlabel.stages.voting.methods import Ballots, Method, Voters, cell_from_voxel
+from occlabel.stages.voting.rolling import Rolling
+from occlabel.stages.voting.splat import Splat
 
 
 class Contender(ABC):

@@ -1,6 +1,6 @@
 """Peak memory of a method, in a process of its own: methods in one process would hide each other's peaks.
 
-``python -m pipeline.quality.bench.memory SCENE METHOD`` is that process; it prints JSON.
+``python -m occlabel.pipeline.quality.bench.memory SCENE METHOD`` is that process; it prints JSON.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.quality.bench.scene import read_scene
-from pipeline.quality.bench.timing import cold_start, step, warm_up
-from schemas.errors import OcclabelError
+from occlabel.pipeline.quality.bench.scene import read_scene
+from occlabel.pipeline.quality.bench.timing import cold_start, step, warm_up
+from occlabel.schemas.errors import OcclabelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def measure_peak(scene_file: Path, name: str) -> Peak:
     Raises OcclabelError when the process fails, or is killed, as it is where memory does not suffice.
     """
     # -P: a folder named pipeline, where the user happens to be, is not ours.
-    command = [sys.executable, "-P", "-m", "pipeline.quality.bench.memory", str(scene_file), name]
+    command = [sys.executable, "-P", "-m", "occlabel.pipeline.quality.bench.memory", str(scene_file), name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}, killed for its memory?"]

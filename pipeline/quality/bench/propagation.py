@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.quality.bench.bandwidth import cpus
-from pipeline.quality.bench.memory import forget_peak, status_of
-from pipeline.quality.bench.scene import FREE, Scene
-from pipeline.quality.bench.street import street_scene
-from schemas.grid import Grid, grid_preset
-from schemas.stage import LabelSpace
-from schemas.taxonomy import taxonomy_preset
-from stages.learning.trainer import check_device
-from stages.propagation.dualflow4d import DualFlow4D
-from stages.propagation.refine import Refiner, refine_rows
-from stages.propagation.sequence import Glimpse, glimpse
-from stages.propagation.weight_file import load_network
-from stages.propagation.windows import Reach, Window, windows
+from occlabel.pipeline.quality.bench.bandwidth import cpus
+from occlabel.pipeline.quality.bench.memory import forget_peak, status_of
+from occlabel.pipeline.quality.bench.scene import FREE, Scene
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.schemas.grid import Grid, grid_preset
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import taxonomy_preset
+from occlabel.stages.learning.trainer import check_device
+from occlabel.stages.propagation.dualflow4d import DualFlow4D
+from occlabel.stages.propagation.refine import Refiner, refine_rows
+from occlabel.stages.propagation.sequence import Glimpse, glimpse
+from occlabel.stages.propagation.weight_file import load_network
+from occlabel.stages.propagation.windows import Reach, Window, windows
 
 _CLIP = slice(12, 20)
 _SURE = 200

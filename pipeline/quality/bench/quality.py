@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.bench.scene import FREE, Scene
-from stages.evaluation.confusion import confusion
-from stages.evaluation.scores import occupancy, present_mean
+from occlabel.pipeline.quality.bench.scene import FREE, Scene
+from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.scores import occupancy, present_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import BadLog, BadRecipe
-from schemas.geometry import inverse, rigid
-from schemas.taxonomy import UNKNOWN
+from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.schemas.geometry import inverse, rigid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 FREE = 0
 """The class of empty space in a scene."""

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.bench.scene import FREE, Scene
-from schemas.drive_log import Camera
-from schemas.geometry import Matrix, inverse, yaw_rotation
-from schemas.grid import Grid, grid_preset
-from schemas.taxonomy import taxonomy_preset
-from stages.voting.methods import cell_from_voxel
-from stages.voting.weights import camera_weights, default_near_box
+from occlabel.pipeline.quality.bench.scene import FREE, Scene
+from occlabel.schemas.drive_log import Camera
+from occlabel.schemas.geometry import Matrix, inverse, yaw_rotation
+from occlabel.schemas.grid import Grid, grid_preset
+from occlabel.schemas.taxonomy import taxonomy_preset
+from occlabel.stages.voting.methods import cell_from_voxel
+from occlabel.stages.voting.weights import camera_weights, default_near_box
 
 RADIUS = 25
 """Frames before and after the target, unless told otherwise: the paper's."""

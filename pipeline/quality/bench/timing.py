@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.bench.contenders import CONTENDERS, Contender
-from pipeline.quality.bench.scene import Scene
-from pipeline.quality.bench.street import street_scene
-from schemas.grid import Grid
+from occlabel.pipeline.quality.bench.contenders import CONTENDERS, Contender
+from occlabel.pipeline.quality.bench.scene import Scene
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.schemas.grid import Grid
 
 _ROUNDS, _BASELINE_ROUNDS = 5, 2
 _STEPS = 3  # a round, after the cold start

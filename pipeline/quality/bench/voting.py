@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quality.bench.bandwidth import Bandwidth, cpus, measure_bandwidth
-from pipeline.quality.bench.contenders import CONTENDERS, DEFAULT
-from pipeline.quality.bench.memory import Peak, measure_peak
-from pipeline.quality.bench.quality import Quality, quality
-from pipeline.quality.bench.scene import Scene, read_scene
-from pipeline.quality.bench.street import RADIUS, street_scene
-from pipeline.quality.bench.timing import Timing, time_contenders, warm_up
-from schemas.errors import BadRecipe
+from occlabel.pipeline.quality.bench.bandwidth import Bandwidth, cpus, measure_bandwidth
+from occlabel.pipeline.quality.bench.contenders import CONTENDERS, DEFAULT
+from occlabel.pipeline.quality.bench.memory import Peak, measure_peak
+from occlabel.pipeline.quality.bench.quality import Quality, quality
+from occlabel.pipeline.quality.bench.scene import Scene, read_scene
+from occlabel.pipeline.quality.bench.street import RADIUS, street_scene
+from occlabel.pipeline.quality.bench.timing import Timing, time_contenders, warm_up
+from occlabel.schemas.errors import BadRecipe
 
 Note = Callable[[str], None]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.buildings.facade import Facade, draw_facade, wall
-from stages.town.things.mesh import Material, Mesh, Paint, box, join, placed, quads, triangles, tube
+from occlabel.stages.town.buildings.facade import Facade, draw_facade, wall
+from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, placed, quads, triangles, tube
 
 Rng = np.random.Generator
 

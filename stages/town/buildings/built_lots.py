@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.town.buildings import buildings
-from stages.town.buildings.fences import Fence
-from stages.town.buildings.green_lots import garden
-from stages.town.buildings.lot import Lot
-from stages.town.things.cars import car
-from stages.town.things.street_furniture import bench, bin_or_box
-from stages.town.things.trucks import VEHICLES
+from occlabel.stages.town.buildings import buildings
+from occlabel.stages.town.buildings.fences import Fence
+from occlabel.stages.town.buildings.green_lots import garden
+from occlabel.stages.town.buildings.lot import Lot
+from occlabel.stages.town.things.cars import car
+from occlabel.stages.town.things.street_furniture import bench, bin_or_box
+from occlabel.stages.town.things.trucks import VEHICLES
 
 
 def house(lot: Lot) -> None:

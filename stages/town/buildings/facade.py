@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, quads, recoloured
+from occlabel.stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, quads, recoloured
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.site import Site
-from stages.town.things.mesh import Material, Mesh, Paint, box, join, quads
-from stages.town.things.vegetation import hedge, leaf_colour
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, quads
+from occlabel.stages.town.things.vegetation import hedge, leaf_colour
 
 _SHARES = {
     "slats": 2, "boards": 2, "mesh": 1.5, "bars": 1.5, "wall": 2, "low-wall": 1.5, "hedge": 5, "wall-hedge": 2,

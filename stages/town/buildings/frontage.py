@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.town.buildings.lot import Lot
-from stages.town.buildings.lots import LOTS, LotKind
-from stages.town.site import Site
-from stages.town.streets.ground import CELL
-from stages.town.streets.kerbside import Kerbside, sides
-from stages.town.streets.streets import Street
-from stages.town.things import vegetation
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import Mesh
+from occlabel.stages.town.buildings.lot import Lot
+from occlabel.stages.town.buildings.lots import LOTS, LotKind
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.streets.ground import CELL
+from occlabel.stages.town.streets.kerbside import Kerbside, sides
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.things import vegetation
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import Mesh
 
 
 def fill_lots(site: Site, street: Street) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from stages.town.buildings import buildings
-from stages.town.buildings.fences import Fence
-from stages.town.buildings.lot import Lot
-from stages.town.things.people import person
-from stages.town.things.street_furniture import barrier, bench, billboard, cone, lamp_post
-from stages.town.things.trucks import VEHICLES
+from occlabel.stages.town.buildings import buildings
+from occlabel.stages.town.buildings.fences import Fence
+from occlabel.stages.town.buildings.lot import Lot
+from occlabel.stages.town.things.people import person
+from occlabel.stages.town.things.street_furniture import barrier, bench, billboard, cone, lamp_post
+from occlabel.stages.town.things.trucks import VEHICLES
 
 
 def wood(lot: Lot) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.town.buildings.fences import Fence, draw_fence, run_fence
-from stages.town.site import Site
-from stages.town.things import vegetation
-from stages.town.things.cars import car
-from stages.town.things.mesh import Mesh
+from occlabel.stages.town.buildings.fences import Fence, draw_fence, run_fence
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.things import vegetation
+from occlabel.stages.town.things.cars import car
+from occlabel.stages.town.things.mesh import Mesh
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stages.town.buildings import built_lots, green_lots
-from stages.town.buildings.lot import Lot
+from occlabel.stages.town.buildings import built_lots, green_lots
+from occlabel.stages.town.buildings.lot import Lot
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix
-from stages.town.sensors.recording import CameraModel, TownImage
-from stages.town.sensors.scene import Hits, Scene
-from stages.town.streets.ground import CELL, Ground
-from stages.town.streets.lane_lines import interpolated, on_line
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import Material
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.town.sensors.recording import CameraModel, TownImage
+from occlabel.stages.town.sensors.scene import Hits, Scene
+from occlabel.stages.town.streets.ground import CELL, Ground
+from occlabel.stages.town.streets.lane_lines import interpolated, on_line
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import Material
 
 _SUN = np.array([0.45, 0.35, 0.82]) / np.linalg.norm([0.45, 0.35, 0.82])
 

@@ -6,12 +6,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, inverse, transform_points
-from stages.town.sensors.recording import LidarModel, TownScan
-from stages.town.sensors.scene import Hits, Scene
-from stages.town.streets.ground import CELL, Ground
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import MATERIALS, Material
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.stages.town.sensors.recording import LidarModel, TownScan
+from occlabel.stages.town.sensors.scene import Hits, Scene
+from occlabel.stages.town.streets.ground import CELL, Ground
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import MATERIALS, Material
 
 TURN = 0.1
 """Seconds of one turn; the frame's time is its middle."""

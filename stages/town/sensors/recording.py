@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix
-from schemas.grid import Grid
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.geometry import Matrix, yaw_rotation
-from schemas.grid import GRIDS
-from stages.town.sensors.recording import CameraModel, LidarModel, Rig
+from occlabel.schemas.geometry import Matrix, yaw_rotation
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.town.sensors.recording import CameraModel, LidarModel, Rig
 
 _KITTI_HEIGHT = 1.73
 """Of the LiDAR above the ground [m]."""

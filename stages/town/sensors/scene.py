@@ -9,7 +9,7 @@ import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
-from stages.town.things.mesh import Mesh, join
+from occlabel.stages.town.things.mesh import Mesh, join
 
 
 @dataclass(frozen=True, slots=True)

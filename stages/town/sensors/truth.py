@@ -8,13 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, inverse, transform_points
-from schemas.grid import Grid
-from stages.town.sensors.lidar import turning_rays
-from stages.town.sensors.recording import CameraModel, LidarModel, Rig, TownScan, TownTruth
-from stages.town.sensors.scene import Scene
-from stages.town.sensors.traversal import mark_seen
-from stages.town.things.mesh import Mesh
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.stages.town.sensors.lidar import turning_rays
+from occlabel.stages.town.sensors.recording import CameraModel, LidarModel, Rig, TownScan, TownTruth
+from occlabel.stages.town.sensors.scene import Scene
+from occlabel.stages.town.sensors.traversal import mark_seen
+from occlabel.stages.town.things.mesh import Mesh
 
 _LATTICE = 0.35
 """Spacing of surface samples in voxels."""

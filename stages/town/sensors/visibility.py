@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import inverse, project, transform_points
-from stages.town.sensors.recording import Rig, TownBox, TownFrame
+from occlabel.schemas.geometry import inverse, project, transform_points
+from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame
 
 LEVELS = ((0.8, "4"), (0.6, "3"), (0.4, "2"), (0.0, "1"))
 """At least this share of the object is visible -> visibility token."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.geometry import Matrix
-from stages.town.site import on_slope
-from stages.town.streets.ground import Ground
-from stages.town.streets.streets import MARGIN, Street
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.town.site import on_slope
+from occlabel.stages.town.streets.ground import Ground
+from occlabel.stages.town.streets.streets import MARGIN, Street
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stages.town.streets.lane_lines import LaneLines
-from stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.streets.lane_lines import LaneLines
+from occlabel.stages.town.things.kinds import KIND_ID
 
 CELL = 0.2
 """Edge of a raster cell [m]."""

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stages.town.streets.ground import BLOCK, CELL, Ground
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import Material, Mesh
+from occlabel.stages.town.streets.ground import BLOCK, CELL, Ground
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import Material, Mesh
 
 # Colour and material of the surfaces a ground may have.
 _SURFACES: dict[str, tuple[tuple[float, float, float], Material]] = {

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.town.site import Site
-from stages.town.streets.streets import Street
-from stages.town.things.mesh import Mesh
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.things.mesh import Mesh
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.town.site import Site
-from stages.town.streets.kerbside import Kerbside, sides
-from stages.town.streets.streets import Street
-from stages.town.things import vegetation
-from stages.town.things.cars import car
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.streets.kerbside import Kerbside, sides
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.things import vegetation
+from occlabel.stages.town.things.cars import car
 
 _BEYOND = {"parallel": 1.1, "kerb": 0.2, "angled": 2.6}
 """By mode of parking: from the carriageway to the middle of a car [m]."""

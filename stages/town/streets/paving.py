@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stages.town.streets.ground import CELL, Ground
-from stages.town.streets.lane_lines import LaneLines, on_line
-from stages.town.streets.streets import Street
-from stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.streets.ground import CELL, Ground
+from occlabel.stages.town.streets.lane_lines import LaneLines, on_line
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.things.kinds import KIND_ID
 
 
 def lay_streets(ground: Ground, streets: list[Street], corner: float) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.town.site import Site
-from stages.town.streets.kerbside import Kerbside, sides
-from stages.town.streets.streets import Street
-from stages.town.things import street_furniture as furniture
-from stages.town.things import vegetation
-from stages.town.things.people import person
-from stages.town.things.two_wheelers import two_wheeler
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.streets.kerbside import Kerbside, sides
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.things import street_furniture as furniture
+from occlabel.stages.town.things import vegetation
+from occlabel.stages.town.things.people import person
+from occlabel.stages.town.things.two_wheelers import two_wheeler
 
 
 def furnish(site: Site, street: Street, junctions: list[float]) -> None:

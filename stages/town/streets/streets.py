@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.style import Band, Style, draw_bands
+from occlabel.stages.town.style import Band, Style, draw_bands
 
 MARGIN = 85.0
 """How far [m] the town reaches beyond the driven part of the main street."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.town.streets.ground import Ground
+from occlabel.stages.town.streets.ground import Ground
 
 
 def raise_terrain(ground: Ground, rng: np.random.Generator, steepest: float) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.geometry import Matrix
-from stages.town.site import Site
-from stages.town.streets.ego import EgoPath
-from stages.town.streets.streets import Street
-from stages.town.things.model import Model
-from stages.town.things.people import person, rider
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.town.site import Site
+from occlabel.stages.town.streets.ego import EgoPath
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.things.model import Model
+from occlabel.stages.town.things.people import person, rider
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, loft, quads, tube
-from stages.town.things.model import Model
+from occlabel.stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, loft, quads, tube
+from occlabel.stages.town.things.model import Model
 
 Rng = np.random.Generator
 TYRE = (0.06, 0.06, 0.07)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.town.things.cars import car
-from stages.town.things.model import Model
-from stages.town.things.people import rider
-from stages.town.things.trucks import bus, construction_vehicle, trailer, truck
-from stages.town.things.two_wheelers import two_wheeler
+from occlabel.stages.town.things.cars import car
+from occlabel.stages.town.things.model import Model
+from occlabel.stages.town.things.people import rider
+from occlabel.stages.town.things.trucks import bus, construction_vehicle, trailer, truck
+from occlabel.stages.town.things.two_wheelers import two_wheeler
 
 Rng = np.random.Generator
 

@@ -9,8 +9,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.geometry import Matrix, transform_points
-from stages.town.things.kinds import KIND_ID
+from occlabel.schemas.geometry import Matrix, transform_points
+from occlabel.stages.town.things.kinds import KIND_ID
 
 Colour = tuple[float, float, float]
 """RGB, 0..1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stages.town.things.mesh import Mesh
+from occlabel.stages.town.things.mesh import Mesh
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.things.mesh import Material, Mesh, Paint, ball, box, join, of_kind, tube
-from stages.town.things.model import Model, fitted
-from stages.town.things.two_wheelers import two_wheeler
+from occlabel.stages.town.things.mesh import Material, Mesh, Paint, ball, box, join, of_kind, tube
+from occlabel.stages.town.things.model import Model, fitted
+from occlabel.stages.town.things.two_wheelers import two_wheeler
 
 Rng = np.random.Generator
 _SKIN = ((0.85, 0.66, 0.54), (0.55, 0.38, 0.28), (0.35, 0.24, 0.18))

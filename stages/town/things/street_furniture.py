@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.town.things.mesh import Material, Mesh, Paint, box, join, of_kind, quads, tube
-from stages.town.things.model import Model
-from stages.town.things.vegetation import bush
+from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, of_kind, quads, tube
+from occlabel.stages.town.things.model import Model
+from occlabel.stages.town.things.vegetation import bush
 
 Rng = np.random.Generator
 _STEEL = Paint("pole", (0.45, 0.46, 0.47), Material.METAL)

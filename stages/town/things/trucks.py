@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.town.things.cars import PANE, body_colour, car, wheels
-from stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, of_kind, quads, tube
-from stages.town.things.model import Model, fitted
+from occlabel.stages.town.things.cars import PANE, body_colour, car, wheels
+from occlabel.stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, of_kind, quads, tube
+from occlabel.stages.town.things.model import Model, fitted
 
 Rng = np.random.Generator
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from stages.town.things.cars import TYRE
-from stages.town.things.mesh import Material, Paint, box, join, of_kind, tube
-from stages.town.things.model import Model
+from occlabel.stages.town.things.cars import TYRE
+from occlabel.stages.town.things.mesh import Material, Paint, box, join, of_kind, tube
+from occlabel.stages.town.things.model import Model
 
 Rng = np.random.Generator
 

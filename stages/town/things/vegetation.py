@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, recoloured, triangles, tube
+from occlabel.stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, recoloured, triangles, tube
 
 Rng = np.random.Generator
 

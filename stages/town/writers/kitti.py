@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from schemas.drive_log import Box
-from schemas.errors import OcclabelError
-from schemas.formats import semantickitti
-from schemas.formats.kitti_boxes import write_boxes
-from schemas.geometry import Matrix, inverse
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan, TownTruth
-from stages.town.things.kinds import FREE, KINDS
+from occlabel.schemas.drive_log import Box
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.formats.kitti_boxes import write_boxes
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan, TownTruth
+from occlabel.stages.town.things.kinds import FREE, KINDS
 
 FOLDERS = ("image_2", "image_3")
 """Folders of the rig's first and second camera."""

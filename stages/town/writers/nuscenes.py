@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from schemas.errors import OcclabelError
-from schemas.formats.nuscenes_categories import CATEGORIES
-from schemas.formats.occ3d import write_labels
-from schemas.geometry import Matrix
-from schemas.taxonomy import taxonomy_preset
-from stages.town.sensors.recording import CameraModel, Rig, TownBox, TownFrame, TownScan
-from stages.town.sensors.visibility import visibility
-from stages.town.things.kinds import KINDS
-from stages.town.writers.nuscenes_tables import (
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.nuscenes_categories import CATEGORIES
+from occlabel.schemas.formats.occ3d import write_labels
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.taxonomy import taxonomy_preset
+from occlabel.stages.town.sensors.recording import CameraModel, Rig, TownBox, TownFrame, TownScan
+from occlabel.stages.town.sensors.visibility import visibility
+from occlabel.stages.town.things.kinds import KINDS
+from occlabel.stages.town.writers.nuscenes_tables import (
     CHANNELS,
     PER_LOG,
     VERSION,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from schemas.formats.nuscenes_categories import CATEGORIES
+from occlabel.schemas.formats.nuscenes_categories import CATEGORIES
 
 VERSION = "v1.0-mini"
 CHANNELS = (

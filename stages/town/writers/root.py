@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.errors import OcclabelError
-from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
-from stages.town.town import Split, drive
-from stages.town.writers.kitti import write_kitti
-from stages.town.writers.nuscenes import write_scene
-from stages.town.writers.nuscenes_tables import committed_logs, publish_tables, write_json
+from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from occlabel.stages.town.town import Split, drive
+from occlabel.stages.town.writers.kitti import write_kitti
+from occlabel.stages.town.writers.nuscenes import write_scene
+from occlabel.stages.town.writers.nuscenes_tables import committed_logs, publish_tables, write_json
 
 Layout = Literal["kitti", "nuscenes"]
 

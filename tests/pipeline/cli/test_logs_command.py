@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli.logs import app
-from pipeline.delivery.pictures.overlay import depth_colours, paint_points
-from schemas.errors import BadLog
-from stages.town.writers.kitti import write_kitti
+from occlabel.pipeline.cli.logs import app
+from occlabel.pipeline.delivery.pictures.overlay import depth_colours, paint_points
+from occlabel.schemas.errors import BadLog
+from occlabel.stages.town.writers.kitti import write_kitti
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.delivery.export import export_version
-from pipeline.quality.evaluate import evaluate_labels
-from schemas.errors import BadPredictions
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.pipeline.delivery.export import export_version
+from occlabel.pipeline.quality.evaluate import evaluate_labels
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 
 
 @dataclass

@@ -10,16 +10,16 @@ import pytest
 from labelled_street import LabelledVersion, kitti_street, labelled, nuscenes_street
 from typer.testing import CliRunner
 
-import pipeline.published.versions
-from pipeline.cli import app
-from pipeline.delivery.export_points import export_points
-from pipeline.quality.scans import scan_in_grid
-from schemas.drive_log import LogReader
-from schemas.errors import BadLog, BadPredictions
-from schemas.formats.semantickitti import read_point_labels
-from schemas.taxonomy import TAXONOMIES
-from stages.ingest.kitti import KittiReader
-from stages.ingest.nuscenes import NuScenesReader
+import occlabel.pipeline.published.versions
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.delivery.export_points import export_points
+from occlabel.pipeline.quality.scans import scan_in_grid
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.formats.semantickitti import read_point_labels
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.ingest.nuscenes import NuScenesReader
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_frame_without_a_readable_scan_is_skipped_and_told(nuscenes, tmp_path:
     sweeps = [frame.sweep for log in reader.logs() for frame in log.frames]
     sweeps[0].path.unlink()
     sweeps[4].path.write_bytes(b"\0" * 7)
-    monkeypatch.setattr(pipeline.published.versions, "open_version", lambda spec: version)
+    monkeypatch.setattr(occlabel.pipeline.published.versions, "open_version", lambda spec: version)
     arguments = ("--logs", reader.root, "--out", tmp_path / "out", "--split", "mini_val")
     code, text, _ = export("nuscenes-panoptic", *arguments)
     assert code == 0
@@ -119,7 +119,7 @@ def test_only_nuscenes_names_its_scans_by_token(kitti, tmp_path: Path) -> None:
 
 def test_the_command_says_what_it_lacks(kitti, tmp_path: Path, monkeypatch) -> None:
     reader, version = kitti
-    monkeypatch.setattr(pipeline.published.versions, "open_version", lambda spec: version)
+    monkeypatch.setattr(occlabel.pipeline.published.versions, "open_version", lambda spec: version)
     arguments = ("--out", tmp_path / "out")
     assert "say where the labelled logs lie, with --logs" in export("semantickitti-panoptic", *arguments)[2]
     assert "--zip" in export("semantickitti-panoptic", *arguments, "--logs", reader.root, "--zip")[2]

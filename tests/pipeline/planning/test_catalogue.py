@@ -4,9 +4,9 @@ from pathlib import Path
 
 from chain import MadeUpReader, small_recipe
 
-from pipeline.planning.plan import make_plan
-from schemas.drive_log import DriveLog
-from workers.store import Store
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.schemas.drive_log import DriveLog
+from occlabel.workers.store import Store
 
 READ: list[str] = []
 

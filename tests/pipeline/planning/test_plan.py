@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from chain import MadeUpReader, Number, Smooth, Voxelise, small_recipe
 
-from pipeline.planning.plan import make_plan
-from schemas.errors import BadLog, OcclabelError
-from schemas.stage import Clip
-from workers.store import Store
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.stage import Clip
+from occlabel.workers.store import Store
 
 
 def test_voting_waits_for_the_clips_its_halo_touches_and_no_others(tmp_path: Path) -> None:

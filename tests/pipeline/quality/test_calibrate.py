@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app
-from pipeline.quality.calibrate import calibrate
-from pipeline.teaching.simulate import simulate_logs
-from schemas.errors import BadPredictions
-from schemas.taxonomy import TAXONOMIES
-from stages.ingest.recognise import open_logs
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.quality.calibrate import calibrate
+from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.ingest.recognise import open_logs
 
 FRAMES = 3
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app
-from pipeline.quality.benchmark import BENCHMARKS
-from pipeline.quality.evaluate import at_labelled_points, at_voxels, evaluate_labels, evaluate_version
-from pipeline.quality.predictions import Version, open_predictions
-from schemas.drive_log import DriveLog, Frame, PointTruth, Sweep, Truth
-from schemas.errors import BadLog, BadPredictions, DamagedFile
-from schemas.formats.occ3d import write_labels
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.export.semantickitti import write_frame
-from stages.ingest.recognise import open_logs
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.quality.benchmark import BENCHMARKS
+from occlabel.pipeline.quality.evaluate import at_labelled_points, at_voxels, evaluate_labels, evaluate_version
+from occlabel.pipeline.quality.predictions import Version, open_predictions
+from occlabel.schemas.drive_log import DriveLog, Frame, PointTruth, Sweep, Truth
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
+from occlabel.schemas.formats.occ3d import write_labels
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.export.semantickitti import write_frame
+from occlabel.stages.ingest.recognise import open_logs
 
 KITTI, OCC3D = BENCHMARKS["semantickitti"], BENCHMARKS["occ3d"]
 
@@ -238,7 +238,9 @@ def test_points_are_looked_up_in_the_frame_of_the_grid(
     semantics[tuple(cells[inside][:2].T)] = road
     truth = np.array([road, road, road, road, UNKNOWN], np.uint8)
     cloud = np.concatenate([points, np.ones((5, 1))], axis=1).astype(np.float32)
-    monkeypatch.setattr("pipeline.quality.evaluate.open_logs", lambda root: PointReader(truth, cloud, ego_from_lidar))
+    monkeypatch.setattr(
+        "occlabel.pipeline.quality.evaluate.open_logs", lambda root: PointReader(truth, cloud, ego_from_lidar)
+    )
     made = MadeUpVersion({("00", "000000"): semantics}, LabelSpace(grid, taxonomy))
     evaluation = at_labelled_points(Version(made, benchmark), tmp_path, benchmark)  # type: ignore[arg-type]
     assert evaluation.frames == 1

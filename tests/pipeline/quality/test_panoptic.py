@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import pipeline.quality.predictions
-from pipeline.cli import app
-from pipeline.quality.benchmark import BENCHMARKS
-from pipeline.quality.evaluate import at_voxels
-from pipeline.quality.predictions import Version
-from schemas.drive_log import Box
-from schemas.formats.kitti_boxes import write_boxes
-from schemas.formats.occ3d import read_labels
-from schemas.formats.semantickitti import write_flags, write_volume
-from schemas.geometry import inverse, transform_points, yaw_rotation
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.ingest.kitti import KittiReader
-from stages.town.writers.kitti import write_kitti
-from stages.town.writers.nuscenes import write_nuscenes
+import occlabel.pipeline.quality.predictions
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.quality.benchmark import BENCHMARKS
+from occlabel.pipeline.quality.evaluate import at_voxels
+from occlabel.pipeline.quality.predictions import Version
+from occlabel.schemas.drive_log import Box
+from occlabel.schemas.formats.kitti_boxes import write_boxes
+from occlabel.schemas.formats.occ3d import read_labels
+from occlabel.schemas.formats.semantickitti import write_flags, write_volume
+from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.town.writers.kitti import write_kitti
+from occlabel.stages.town.writers.nuscenes import write_nuscenes
 
 CAR, ROAD = 1, 9
 
@@ -129,7 +129,7 @@ def test_the_command_prints_and_writes_rays_too(tmp_path: Path, monkeypatch: pyt
     for path in sorted((tmp_path / "gts").glob("*/*/labels.npz")):
         semantics = read_labels(path)["semantics"]
         frames.append((path.parent.parent.name, path.parent.name, semantics, np.zeros(semantics.shape, np.uint16)))
-    monkeypatch.setattr(pipeline.quality.predictions, "open_version", lambda spec: version(frames, "occ3d"))
+    monkeypatch.setattr(occlabel.pipeline.quality.predictions, "open_version", lambda spec: version(frames, "occ3d"))
     out = tmp_path / "scores.json"
     arguments = ["evaluate", "store@v1", "--truth", str(tmp_path / "gts"), "--format", "occ3d", "--json", str(out)]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -19,18 +19,18 @@ from labelled_street import (
 )
 from typer.testing import CliRunner
 
-import pipeline.quality.predictions
-from pipeline.cli import app
-from pipeline.delivery.export_points import export_points
-from pipeline.quality.benchmark import BENCHMARKS
-from pipeline.quality.evaluate import Evaluation, at_labelled_points
-from pipeline.quality.predictions import Version
-from schemas.formats.semantickitti import write_point_labels
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.ingest.kitti import KittiReader
-from stages.ingest.nuscenes import NuScenesReader
+import occlabel.pipeline.quality.predictions
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.delivery.export_points import export_points
+from occlabel.pipeline.quality.benchmark import BENCHMARKS
+from occlabel.pipeline.quality.evaluate import Evaluation, at_labelled_points
+from occlabel.pipeline.quality.predictions import Version
+from occlabel.schemas.formats.semantickitti import write_point_labels
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.ingest.nuscenes import NuScenesReader
 
 CAR, ROAD = 1, 9
 
@@ -137,7 +137,7 @@ def test_lidarseg_without_boxes_does_not_say_whose_a_point_is(tmp_path: Path) ->
 
 def test_the_command_prints_and_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version = labelled(KittiReader(tmp_path), kitti_street(tmp_path), "semantickitti")
-    monkeypatch.setattr(pipeline.quality.predictions, "open_version", lambda spec: version)
+    monkeypatch.setattr(occlabel.pipeline.quality.predictions, "open_version", lambda spec: version)
     out = tmp_path / "scores.json"
     arguments = ["evaluate", "store@v1", "--truth", str(tmp_path), "--format", "semantickitti", "--at", "points"]
     result = CliRunner().invoke(app, [*arguments, "--json", str(out)], catch_exceptions=False)

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
 
-from pipeline.planning.plan import make_plan
-from pipeline.published.versions import open_version
-from pipeline.running.history import run_states
-from pipeline.running.label import label_logs
-from pipeline.running.run import Run, RunStalled, new_state
-from schemas.errors import StoreError
-from workers.store import Store
-from workers.work import Failure
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.running.history import run_states
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.run import Run, RunStalled, new_state
+from occlabel.schemas.errors import StoreError
+from occlabel.workers.store import Store
+from occlabel.workers.work import Failure
 
 
 def calls(notes: Path) -> int:

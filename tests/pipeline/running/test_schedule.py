@@ -1,5 +1,5 @@
-from pipeline.running.schedule import Schedule
-from schemas.stage import Clip
+from occlabel.pipeline.running.schedule import Schedule
+from occlabel.schemas.stage import Clip
 
 A, B, C, D = ((0, Clip("a", i, i + 1)) for i in range(4))
 

@@ -9,11 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.cli.simulate import simulate
-from pipeline.teaching.simulate import simulate_logs
-from schemas.errors import OcclabelError
-from stages.ingest.recognise import open_logs
-from stages.town.writers.root import TownRoot
+from occlabel.pipeline.cli.simulate import simulate
+from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.town.writers.root import TownRoot
 
 
 def content(root: Path) -> dict[str, bytes]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
 
 SMALL = Grid(origin=(0.0, -6.4, -2.0), voxel_size=0.2, shape=(64, 64, 32), frame="lidar")
 ROAD, BUILDING = 9, 13

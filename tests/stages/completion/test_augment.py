@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from schemas.geometry import transform_points
-from schemas.grid import GRIDS
-from stages.completion.augment import another_sensor, random_crop, random_placement
+from occlabel.schemas.geometry import transform_points
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.completion.augment import another_sensor, random_crop, random_placement
 
 SEEDS = range(12)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from schemas.grid import GRIDS
-from stages.completion.lidar_features import channels, lidar_volume, local_ground
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.completion.lidar_features import channels, lidar_volume, local_ground
 
 KITTI = GRIDS["semantickitti"]
 SENSOR = np.zeros(3)

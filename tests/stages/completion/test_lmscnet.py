@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from schemas.grid import GRIDS
-from stages.completion.lidar_features import channels
-from stages.completion.lmscnet import LMSCNet, fold_of
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.completion.lidar_features import channels
+from occlabel.stages.completion.lmscnet import LMSCNet, fold_of
 
 # Cells of the body by which a result depends on its surroundings: convolutions at 1, 2, 4 and 8 cells, there and back.
 REACH = 88

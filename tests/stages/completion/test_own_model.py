@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.drive_log import Frame, Sweep
-from schemas.errors import BadWeights
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace
-from stages.completion.own_model import EntryPoint, Onnx, TorchExport
-from stages.completion.slot import Completion
+from occlabel.schemas.drive_log import Frame, Sweep
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.stages.completion.own_model import EntryPoint, Onnx, TorchExport
+from occlabel.stages.completion.slot import Completion
 
 CAR = 1
 

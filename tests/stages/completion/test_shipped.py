@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.geometry import transform_points
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.completion.slot import Scan
-from stages.completion.trained import load_network, predictor, shipped_weights
-from stages.completion.training import scores_of
-from stages.learning.weights import read_facts
-from stages.town.sensors.recording import TownFrame
-from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
-from stages.town.things.kinds import KINDS
-from stages.town.town import drive
+from occlabel.schemas.geometry import transform_points
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.completion.slot import Scan
+from occlabel.stages.completion.trained import load_network, predictor, shipped_weights
+from occlabel.stages.completion.training import scores_of
+from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.town.sensors.recording import TownFrame
+from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from occlabel.stages.town.things.kinds import KINDS
+from occlabel.stages.town.town import drive
 
 GROUND = {"semantickitti": "road", "occ3d": "driveable_surface"}
 OBJECT = {"semantickitti": "vegetation", "occ3d": "vegetation"}

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.drive_log import Frame
-from schemas.errors import BadPredictions, DamagedFile
-from schemas.formats import occ3d, semantickitti
-from schemas.grid import GRIDS
-from schemas.stage import Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.completion.stored import Stored
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.formats import occ3d, semantickitti
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.completion.stored import Stored
 
 KITTI = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
 OCC3D = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])

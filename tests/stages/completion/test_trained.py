@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.drive_log import Frame, Sweep
-from schemas.errors import BadWeights
-from schemas.geometry import inverse, transform_points, yaw_rotation
-from schemas.grid import GRIDS, Grid
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.completion.lmscnet import LMSCNet
-from stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
-from stages.learning.weights import save_weights
+from occlabel.schemas.drive_log import Frame, Sweep
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
+from occlabel.schemas.grid import GRIDS, Grid
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.completion.lmscnet import LMSCNet
+from occlabel.stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
+from occlabel.stages.learning.weights import save_weights
 
 AROUND = Grid(origin=(-12.8, -12.8, -1.0), voxel_size=0.4, shape=(64, 64, 16), frame="ego")
 SPACE = LabelSpace(AROUND, TAXONOMIES["occ3d"])
@@ -58,7 +58,7 @@ def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
     result = run(Trained(weights=weights, mirror=False), [cloud(3)])
     network, temperature = load_network(weights, SPACE)
     assert temperature == 0.5
-    from stages.completion.lidar_features import lidar_volume
+    from occlabel.stages.completion.lidar_features import lidar_volume
 
     with torch.inference_mode():
         scores = network(torch.from_numpy(lidar_volume(cloud(3), np.zeros(3), AROUND))[None])[0]

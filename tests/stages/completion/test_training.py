@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.errors import BadLog, BadWeights, OcclabelError
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import Taxonomy
-from stages.completion.samples import Crops, WholeFrames, split_by_log
-from stages.completion.trained import load_network
-from stages.completion.training import Options, train_completion
-from stages.learning.fitting import Sample, best_biases, scores_of
-from stages.learning.rarity import rarity
-from stages.learning.weights import read_facts
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.completion.samples import Crops, WholeFrames, split_by_log
+from occlabel.stages.completion.trained import load_network
+from occlabel.stages.completion.training import Options, train_completion
+from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
+from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.weights import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stages.evaluation.boxes import BoxCounts, Placed, pairs
+from occlabel.stages.evaluation.boxes import BoxCounts, Placed, pairs
 
 
 def placed(*rows: tuple[int, int, float, float]) -> Placed:

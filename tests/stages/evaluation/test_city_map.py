@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from schemas.taxonomy import LabelClass, Taxonomy
-from stages.evaluation.city_map import score
+from occlabel.schemas.taxonomy import LabelClass, Taxonomy
+from occlabel.stages.evaluation.city_map import score
 
 NAMES = ("free", "car", "road", "wall", "pole")
 TAXONOMY = Taxonomy(

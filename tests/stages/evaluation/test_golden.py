@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.grid import GRIDS
-from schemas.taxonomy import TAXONOMIES
-from stages.evaluation import occ3d, semantickitti
-from stages.evaluation.confusion import confusion, crop
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.evaluation import occ3d, semantickitti
+from occlabel.stages.evaluation.confusion import confusion, crop
 
 KITTI = [
     "all_empty_pred",

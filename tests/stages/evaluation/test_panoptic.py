@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.evaluation.panoptic import PanopticCounts, PanopticScores
-from stages.evaluation.panoptic_rules import Rules, nuscenes, pasco, semantickitti, voxels
-from stages.evaluation.segments import Labels
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.evaluation.panoptic import PanopticCounts, PanopticScores
+from occlabel.stages.evaluation.panoptic_rules import Rules, nuscenes, pasco, semantickitti, voxels
+from occlabel.stages.evaluation.segments import Labels
 
 POINTS = [
     "all_ignored_gt",

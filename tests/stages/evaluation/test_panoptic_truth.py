@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.drive_log import Box
-from schemas.geometry import inverse, yaw_rotation
-from schemas.grid import GRIDS, Grid
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.evaluation.panoptic_truth import owners, point_owners
-from stages.town.sensors.rigs import kitti_rig
-from stages.town.things.kinds import KINDS
-from stages.town.town import drive
+from occlabel.schemas.drive_log import Box
+from occlabel.schemas.geometry import inverse, yaw_rotation
+from occlabel.schemas.grid import GRIDS, Grid
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.evaluation.panoptic_truth import owners, point_owners
+from occlabel.stages.town.sensors.rigs import kitti_rig
+from occlabel.stages.town.things.kinds import KINDS
+from occlabel.stages.town.town import drive
 
 SMALL = Grid(origin=(-4, -4, -1), voxel_size=0.5, shape=(16, 16, 8), frame="ego")
 CAR, BUS = 4, 3

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.grid import GRIDS
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.evaluation.confusion import confusion
-from stages.evaluation.points import height_rule, labels_at, most_frequent, score
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.points import height_rule, labels_at, most_frequent, score
 
 TAXONOMY = TAXONOMIES["semantickitti"]
 

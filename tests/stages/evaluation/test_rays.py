@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.grid import GRIDS, Grid
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.evaluation.ray_scores import THRESHOLDS, RayCounts, cast_rays, ray_origins
-from stages.evaluation.rays import BESIDE, cast, lidar_directions
-from stages.evaluation.segments import Labels
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import GRIDS, Grid
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.evaluation.ray_scores import THRESHOLDS, RayCounts, cast_rays, ray_origins
+from occlabel.stages.evaluation.rays import BESIDE, cast, lidar_directions
+from occlabel.stages.evaluation.segments import Labels
 
 CASES = ["all_free_pred", "class_absent", "origin_on_voxel_borders_and_low", "two_samples"]
 GRID, TAXONOMY = GRIDS["occ3d"], TAXONOMIES["occ3d"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.evaluation.reliability import Reliability
+from occlabel.stages.evaluation.reliability import Reliability
 
 
 def counted(confidence: np.ndarray, right: np.ndarray, scored: np.ndarray | None = None) -> Reliability:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from schemas.taxonomy import LabelClass, Taxonomy
-from stages.evaluation.segments import Labels
-from stages.evaluation.tracking import TrackingCounts, TrackingScores
+from occlabel.schemas.taxonomy import LabelClass, Taxonomy
+from occlabel.stages.evaluation.segments import Labels
+from occlabel.stages.evaluation.tracking import TrackingCounts, TrackingScores
 
 NAMES = ("free", "car", "bus", "road")
 TAXONOMY = Taxonomy(

@@ -7,9 +7,9 @@ import pytest
 from nuscenes.eval.lidarseg.utils import LidarsegClassMapper
 from nuscenes.utils.data_io import load_bin_file, panoptic_to_lidarseg
 
-from schemas.errors import BadPredictions
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.export.nuscenes_panoptic import CLASSES, THINGS, numbering, panoptic_codes, write_points
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.export.nuscenes_panoptic import CLASSES, THINGS, numbering, panoptic_codes, write_points
 
 TOKEN = "9d9bf11fb0e144c8b446d54a8a00184f"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.taxonomy import UNKNOWN
-from stages.export.occ3d import write_frame
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.export.occ3d import write_frame
 
 
 def test_arrays_and_masks(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import open3d as o3d
 from map_scenes import FREE, TAXONOMY, WALL
 
-from stages.export.ply import write_ply
-from stages.mapping.ballot import ballot
-from stages.mapping.decide import MapBlocks, static_voxels
+from occlabel.stages.export.ply import write_ply
+from occlabel.stages.mapping.ballot import ballot
+from occlabel.stages.mapping.decide import MapBlocks, static_voxels
 
 
 def test_occupied_voxels_come_back_at_their_centres_in_their_colours(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
-from stages.export.points import Numbering, point_labels
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.export.points import Numbering, point_labels
 
 GRID = Grid(origin=(-2.0, -2.0, 0.0), voxel_size=0.5, shape=(8, 8, 4), frame="lidar")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.export.semantickitti import write_frame, write_zip
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.export.semantickitti import write_frame, write_zip
 
 RAW = [0, 10, 11, 15, 18, 20, 30, 31, 32, 40, 44, 48, 49, 50, 51, 70, 71, 72, 80, 81]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadPredictions
-from schemas.formats.semantickitti import read_point_labels
-from schemas.taxonomy import UNKNOWN
-from stages.export.semantickitti_panoptic import numbering, write_points
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.semantickitti import read_point_labels
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.export.semantickitti_panoptic import numbering, write_points
 
 
 def test_semantic_id_is_low_and_instance_high(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import StoreError
-from schemas.trajectories import Trajectories, concatenated
-from stages.export.trajectories import from_parquet, to_parquet
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.trajectories import Trajectories, concatenated
+from occlabel.stages.export.trajectories import from_parquet, to_parquet
 
 
 def table() -> Trajectories:

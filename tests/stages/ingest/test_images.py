@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from schemas.drive_log import Camera
-from schemas.errors import DamagedFile
-from stages.ingest.images import check_image, read_image
+from occlabel.schemas.drive_log import Camera
+from occlabel.schemas.errors import DamagedFile
+from occlabel.stages.ingest.images import check_image, read_image
 
 
 def camera(path: Path, size: tuple[int, int] = (40, 30)) -> Camera:

@@ -13,13 +13,13 @@ import made_up_town as town
 import numpy as np
 import pytest
 
-from schemas.errors import BadLog, DamagedFile
-from schemas.formats.semantickitti import read_flags, write_point_labels
-from schemas.geometry import inverse, transform_points
-from schemas.grid import GRIDS
-from schemas.taxonomy import UNKNOWN
-from stages.ingest.kitti import KittiReader
-from stages.town.writers.kitti import write_kitti
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats.semantickitti import read_flags, write_point_labels
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.town.writers.kitti import write_kitti
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_point_labels_that_mean_nothing_are_not_scored(root: Path) -> None:
 def test_the_reader_travels_and_needs_no_heavy_library(root: Path) -> None:
     assert pickle.loads(pickle.dumps(KittiReader(root))) == KittiReader(root)
     code = (
-        "import sys; from pathlib import Path; from stages.ingest.recognise import open_logs\n"
+        "import sys; from pathlib import Path; from occlabel.stages.ingest.recognise import open_logs\n"
         f"list(open_logs(Path({str(root)!r})).logs())\n"
         "print(sorted({'torch', 'open3d', 'nuscenes', 'numba', 'ray', 'matplotlib'} & set(sys.modules)))"
     )

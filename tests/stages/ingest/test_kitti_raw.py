@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from schemas.errors import BadLog
-from schemas.geometry import transform_points
-from stages.ingest.kitti_raw import KittiRawReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import transform_points
+from occlabel.stages.ingest.kitti_raw import KittiRawReader
 
 DRIVE = "2011_09_26_drive_0005_sync"
 LATITUDE = 49.0

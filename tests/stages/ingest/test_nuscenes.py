@@ -11,11 +11,11 @@ import made_up_town as town
 import numpy as np
 import pytest
 
-from schemas.errors import BadLog, DamagedFile
-from schemas.geometry import inverse, project, transform_points
-from schemas.taxonomy import UNKNOWN
-from stages.ingest.nuscenes import NuScenesReader
-from stages.town.writers.nuscenes import write_nuscenes
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.geometry import inverse, project, transform_points
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.ingest.nuscenes import NuScenesReader
+from occlabel.stages.town.writers.nuscenes import write_nuscenes
 
 CAMERAS = ("CAM_FRONT", "CAM_BACK")
 

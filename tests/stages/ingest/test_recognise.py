@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import BadLog
-from stages.ingest.kitti import KittiReader
-from stages.ingest.kitti_raw import KittiRawReader
-from stages.ingest.nuscenes import NuScenesReader, versions
-from stages.ingest.recognise import open_logs
+from occlabel.schemas.errors import BadLog
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.ingest.kitti_raw import KittiRawReader
+from occlabel.stages.ingest.nuscenes import NuScenesReader, versions
+from occlabel.stages.ingest.recognise import open_logs
 
 
 def test_each_layout_is_recognised_by_its_folders(tmp_path: Path) -> None:

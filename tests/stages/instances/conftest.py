@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.instances.samples import Scene, Scenes, scene
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.instances.samples import Scene, Scenes, scene
 
 CAR, ROAD = 1, 9
 

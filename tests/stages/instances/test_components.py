@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import generate_binary_structure, label
 
-from schemas.errors import BadRecipe
-from stages.instances.components import connected_components, smallest_voxels
+from occlabel.schemas.errors import BadRecipe
+from occlabel.stages.instances.components import connected_components, smallest_voxels
 
 CAR, TRUCK, ROAD = 1, 4, 9
 THINGS = np.zeros(256, bool)

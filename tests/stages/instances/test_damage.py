@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.instances.damage import Damage
+from occlabel.stages.instances.damage import Damage
 
 CAR, ROAD, FREE = 4, 11, 17
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
-from stages.instances.lattice import Lattice, largest_object, nearest_points
+from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
+from occlabel.stages.instances.lattice import Lattice, largest_object, nearest_points
 
 
 @pytest.mark.parametrize("voxel_size", [0.2, 0.4, 0.8])

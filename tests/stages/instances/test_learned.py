@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.drive_log import Frame
-from schemas.errors import BadWeights
-from schemas.grid import GRIDS
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
-from stages.instances.lattice import Lattice
-from stages.instances.learned import ObjectQueries
-from stages.instances.offsetocc import OffsetOcc
-from stages.instances.weight_file import facts_of, things_of
-from stages.learning.weights import save_weights
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
+from occlabel.stages.instances.lattice import Lattice
+from occlabel.stages.instances.learned import ObjectQueries
+from occlabel.stages.instances.offsetocc import OffsetOcc
+from occlabel.stages.instances.weight_file import facts_of, things_of
+from occlabel.stages.learning.weights import save_weights
 from tests.stages.instances.conftest import CAR, car_park
 
 

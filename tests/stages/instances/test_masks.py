@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.grid import Grid
-from stages.instances.masks import object_voxels, seeds_from_objects
+from occlabel.schemas.grid import Grid
+from occlabel.stages.instances.masks import object_voxels, seeds_from_objects
 
 GRID = Grid(origin=(-6.0, -4.8, -1.0), voxel_size=0.4, shape=(30, 24, 8), frame="ego")
 

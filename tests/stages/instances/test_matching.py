@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.instances.lattice import Lattice, nearest_points
-from stages.instances.matching import (
+from occlabel.stages.instances.lattice import Lattice, nearest_points
+from occlabel.stages.instances.matching import (
     assigned,
     assigned_voxels,
     focal_cost,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.taxonomy import UNKNOWN
-from stages.instances.deformable_attention import DeformableAttention
-from stages.instances.lattice import Lattice
-from stages.instances.object_module import NEAR, RANK, WIDTH
-from stages.instances.offsetocc import OffsetOcc, padded
-from stages.instances.proposals import centre_loss, centre_targets, peaks
-from stages.instances.voxel_embeddings import CHANNELS, FOLD, VoxelEncoder
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.instances.deformable_attention import DeformableAttention
+from occlabel.stages.instances.lattice import Lattice
+from occlabel.stages.instances.object_module import NEAR, RANK, WIDTH
+from occlabel.stages.instances.offsetocc import OffsetOcc, padded
+from occlabel.stages.instances.proposals import centre_loss, centre_targets, peaks
+from occlabel.stages.instances.voxel_embeddings import CHANNELS, FOLD, VoxelEncoder
 
 LOW, HIGH = torch.tensor([[0.0, -6.4, -1.0]]), torch.tensor([[16.0, 8.0, 2.2]])
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadRecipe
-from stages.instances.panoptic_vote import emptied, panoptic_vote, radius_in_voxels
+from occlabel.schemas.errors import BadRecipe
+from occlabel.stages.instances.panoptic_vote import emptied, panoptic_vote, radius_in_voxels
 
 CASES = ["far_thing", "no_queries", "no_things", "only_origin", "ties", "typical", "upper_border"]
 CAR, TRUCK, ROAD, FREE = 1, 4, 9, 0

@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from schemas.drive_log import Frame
-from schemas.grid import GRIDS
-from schemas.stage import Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.instances.learned import ObjectQueries
-from stages.instances.touching import ConnectedComponents
-from stages.learning.weights import read_facts
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.instances.learned import ObjectQueries
+from occlabel.stages.instances.touching import ConnectedComponents
+from occlabel.stages.learning.weights import read_facts
 
 SPACES = {name: LabelSpace(GRIDS[name], TAXONOMIES[name]) for name in GRIDS}
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from schemas.drive_log import Frame
-from schemas.errors import OcclabelError
-from schemas.grid import GRIDS
-from schemas.stage import Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.instances.touching import ConnectedComponents
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.instances.touching import ConnectedComponents
 
 
 def test_a_frame_with_more_objects_than_ids_is_named() -> None:

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.errors import BadLog, BadWeights, OcclabelError
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.instances.damage import Damage
-from stages.instances.lattice import Lattice
-from stages.instances.object_losses import Truth, losses
-from stages.instances.offsetocc import Finder, OffsetOcc
-from stages.instances.samples import MOST_OBJECTS, Crops, Scenes, scene
-from stages.instances.training import Options, recognised, train_instances
-from stages.instances.weight_file import load_network, things_of
-from stages.learning.weights import read_facts
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.instances.damage import Damage
+from occlabel.stages.instances.lattice import Lattice
+from occlabel.stages.instances.object_losses import Truth, losses
+from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
+from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scenes, scene
+from occlabel.stages.instances.training import Options, recognised, train_instances
+from occlabel.stages.instances.weight_file import load_network, things_of
+from occlabel.stages.learning.weights import read_facts
 from tests.stages.instances.conftest import CAR, car_park, parked
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=12.8, queries=12, held_out_frames=2)

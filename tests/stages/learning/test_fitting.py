@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.learning.fitting import Sample, best_biases
+from occlabel.stages.learning.fitting import Sample, best_biases
 
 CLASSES, FREE = 4, 0
 

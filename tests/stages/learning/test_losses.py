@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from occlabel.stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
 
 CASES = ("binary2", "no_ignored", "semkitti20")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.trainer import Schedule, fit
 
 SCHEDULE = Schedule(steps=120, epoch_steps=60, batch=1)
 HORIZON = 6

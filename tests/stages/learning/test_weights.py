@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from schemas.errors import BadWeights
-from stages.learning.weights import load_weights, read_facts, save_weights
+from occlabel.schemas.errors import BadWeights
+from occlabel.stages.learning.weights import load_weights, read_facts, save_weights
 
 
 def layer(seed: int, outputs: int = 3) -> torch.nn.Linear:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from map_scenes import CAR, FREE, GRID, SHAPE, TAXONOMY, by_definition, frames
 
-from schemas.errors import BadLog
-from schemas.geometry import yaw_rotation
-from stages.mapping.ballot import ballot
-from stages.mapping.blocks import tiles_of
-from stages.mapping.cast import Caster
-from stages.mapping.decide import MapBlocks, decide
-from stages.mapping.fuse import PlacedFrame, cast_frames, survey_frames
-from stages.mapping.votes import Votes, total
-from stages.mapping.window import window
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import yaw_rotation
+from occlabel.stages.mapping.ballot import ballot
+from occlabel.stages.mapping.blocks import tiles_of
+from occlabel.stages.mapping.cast import Caster
+from occlabel.stages.mapping.decide import MapBlocks, decide
+from occlabel.stages.mapping.fuse import PlacedFrame, cast_frames, survey_frames
+from occlabel.stages.mapping.votes import Votes, total
+from occlabel.stages.mapping.window import window
 
 ROWS = ballot(TAXONOMY)
 

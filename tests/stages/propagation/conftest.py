@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
 
 
 @pytest.fixture(scope="module")

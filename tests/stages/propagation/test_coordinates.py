@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from schemas.geometry import transform_points, yaw_rotation
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from stages.propagation.coordinates import index_from_index, look_up, relative_coordinates
+from occlabel.schemas.geometry import transform_points, yaw_rotation
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.propagation.coordinates import index_from_index, look_up, relative_coordinates
 
 
 def moved(x: float, y: float, yaw: float = 0.0) -> np.ndarray:

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from stages.learning.bag import weighted_bag
-from stages.propagation.coordinates import COORDINATES
-from stages.propagation.dualflow4d import DualFlow4D, Parts
-from stages.propagation.encoder import WIDTHS
-from stages.propagation.focal_attention import FocalAttention
-from stages.propagation.pillar_attention import PillarAttention
-from stages.propagation.soft_split import SoftComposition, SoftSplit
+from occlabel.stages.learning.bag import weighted_bag
+from occlabel.stages.propagation.coordinates import COORDINATES
+from occlabel.stages.propagation.dualflow4d import DualFlow4D, Parts
+from occlabel.stages.propagation.encoder import WIDTHS
+from occlabel.stages.propagation.focal_attention import FocalAttention
+from occlabel.stages.propagation.pillar_attention import PillarAttention
+from occlabel.stages.propagation.soft_split import SoftComposition, SoftSplit
 
 
 @pytest.mark.parametrize(

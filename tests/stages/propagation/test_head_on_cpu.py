@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from schemas.stage import LabelSpace
-from schemas.taxonomy import UNKNOWN
-from stages.propagation.dualflow4d import DualFlow4D
-from stages.propagation.refine import Refiner
-from stages.propagation.sequence import glimpse
-from stages.propagation.windows import Window
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.propagation.dualflow4d import DualFlow4D
+from occlabel.stages.propagation.refine import Refiner
+from occlabel.stages.propagation.sequence import glimpse
+from occlabel.stages.propagation.windows import Window
 
 
 def test_both_heads_say_the_same(space: LabelSpace) -> None:

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.learning.weights import read_facts
-from stages.propagation.stage import LocalPropagation
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.propagation.stage import LocalPropagation
 
 
 @pytest.mark.parametrize("name", sorted(GRIDS))

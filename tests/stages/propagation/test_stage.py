@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.drive_log import Frame, Sweep
-from schemas.errors import BadLog, BadWeights
-from schemas.grid import GRIDS
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.learning.weights import save_weights
-from stages.propagation.dualflow4d import DualFlow4D, Parts
-from stages.propagation.stage import LocalPropagation
-from stages.propagation.weight_file import facts_of
-from stages.propagation.windows import Reach
+from occlabel.schemas.drive_log import Frame, Sweep
+from occlabel.schemas.errors import BadLog, BadWeights
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.learning.weights import save_weights
+from occlabel.stages.propagation.dualflow4d import DualFlow4D, Parts
+from occlabel.stages.propagation.stage import LocalPropagation
+from occlabel.stages.propagation.weight_file import facts_of
+from occlabel.stages.propagation.windows import Reach
 
 
 def frames_every(step: float, count: int) -> tuple[Frame, ...]:

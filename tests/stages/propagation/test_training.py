@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.errors import BadLog, BadWeights, OcclabelError
-from schemas.grid import Grid
-from schemas.stage import LabelSpace
-from stages.learning.rarity import rarity
-from stages.learning.weights import read_facts
-from stages.propagation.dualflow4d import Parts
-from stages.propagation.refine import Refiner
-from stages.propagation.samples import Crops, Labelled, _flipped, views
-from stages.propagation.training import Options, check_options, train_propagation
-from stages.propagation.weight_file import load_network
-from stages.propagation.windows import Reach
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import LabelSpace
+from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.propagation.dualflow4d import Parts
+from occlabel.stages.propagation.refine import Refiner
+from occlabel.stages.propagation.samples import Crops, Labelled, _flipped, views
+from occlabel.stages.propagation.training import Options, check_options, train_propagation
+from occlabel.stages.propagation.weight_file import load_network
+from occlabel.stages.propagation.windows import Reach
 
 REACH = Reach(distance=2.0)
 TWO_EPOCHS = Options(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from schemas.geometry import Matrix
-from schemas.grid import GRIDS
-from stages.propagation.windows import Reach, Window, windows
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.propagation.windows import Reach, Window, windows
 
 GRID = GRIDS["semantickitti"]
 

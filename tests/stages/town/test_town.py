@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from schemas.geometry import inverse, project, transform_points
-from stages.town.sensors.recording import TownFrame
-from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
-from stages.town.style import STYLES, draw_style
-from stages.town.things.kinds import KIND_ID, KINDS
-from stages.town.town import build, drive
+from occlabel.schemas.geometry import inverse, project, transform_points
+from occlabel.stages.town.sensors.recording import TownFrame
+from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from occlabel.stages.town.style import STYLES, draw_style
+from occlabel.stages.town.things.kinds import KIND_ID, KINDS
+from occlabel.stages.town.town import build, drive
 
 RIG = kitti_rig(0.2)
 GROUND = [KIND_ID[name] for name in ("road", "parking", "sidewalk", "other-ground", "terrain")]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from driving_boxes import CAR, FREE, GRID, PERSON, TRUCK, Driver, local_id, pose, straight, view
 
-from schemas.errors import BadLog
-from schemas.grid import GRIDS
-from schemas.taxonomy import TAXONOMIES
-from schemas.trajectories import Trajectories
-from stages.tracking.association import Tracker
-from stages.tracking.kinds import kinds_of
-from stages.tracking.logbook import Logbook
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.trajectories import Trajectories
+from occlabel.stages.tracking.association import Tracker
+from occlabel.stages.tracking.kinds import kinds_of
+from occlabel.stages.tracking.logbook import Logbook
 
 KINDS = kinds_of(TAXONOMIES["occ3d"])
 Ego = Callable[[float], np.ndarray]

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from stages.tracking.matching import best_matching
+from occlabel.stages.tracking.matching import best_matching
 
 
 def best_sum(table: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.tracking.motion import has_moved, heading, smooth
+from occlabel.stages.tracking.motion import has_moved, heading, smooth
 
 TIMES = np.arange(40) / 10
 NONE_CUT = np.zeros(40, bool)

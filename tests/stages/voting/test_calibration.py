@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.errors import BadRecipe
-from schemas.grid import GRIDS
-from schemas.stage import LabelSpace
-from schemas.taxonomy import TAXONOMIES
-from stages.voting.calibration import Tally, find, fit, load
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.voting.calibration import Tally, find, fit, load
 
 SPACE = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from schemas.taxonomy import UNKNOWN
-from stages.voting.gather import Gather, voxel_from_cell
-from stages.voting.methods import Ballots, Outcome, Voters, cell_from_voxel
-from stages.voting.splat import Splat
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.voting.gather import Gather, voxel_from_cell
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, cell_from_voxel
+from occlabel.stages.voting.splat import Splat
 
 SHAPE = (40, 36, 10)
 CLASSES = 6

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.geometry import yaw_rotation
-from stages.voting.gather import Gather
-from stages.voting.gather_torch import GatherTorch
-from stages.voting.methods import Ballots, Voters, cell_from_voxel
+from occlabel.schemas.geometry import yaw_rotation
+from occlabel.stages.voting.gather import Gather
+from occlabel.stages.voting.gather_torch import GatherTorch
+from occlabel.stages.voting.methods import Ballots, Voters, cell_from_voxel
 
 DEVICES = [
     "cpu",
@@ -37,7 +37,7 @@ def scene() -> tuple[Ballots, Voters]:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_bytes_are_those_of_gather(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.voting.gather_torch._SLAB", 7 * SHAPE[1] * SHAPE[2])  # several slabs
+    monkeypatch.setattr("occlabel.stages.voting.gather_torch._SLAB", 7 * SHAPE[1] * SHAPE[2])  # several slabs
     ballots, voters = scene()
     expected, found = Gather(ballots).vote(voters, SHAPE), GatherTorch(ballots, device).vote(voters, SHAPE)
     for name in ("winner", "margin", "support"):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from schemas.errors import BadRecipe
-from schemas.geometry import yaw_rotation
-from stages.voting.gather import Gather
-from stages.voting.methods import Ballots, Voters, cell_from_voxel
-from stages.voting.rolling import Rolling
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.geometry import yaw_rotation
+from occlabel.stages.voting.gather import Gather
+from occlabel.stages.voting.methods import Ballots, Voters, cell_from_voxel
+from occlabel.stages.voting.rolling import Rolling
 
 SHAPE = (16, 18, 10)
 FRAMES = 9

@@ -6,12 +6,12 @@ import numba
 import numpy as np
 import pytest
 
-from schemas.drive_log import Camera
-from schemas.errors import BadRecipe
-from schemas.taxonomy import UNKNOWN
-from stages.voting.methods import Ballots, Voters, cell_from_voxel, use_threads
-from stages.voting.splat import Splat
-from stages.voting.weights import LIDAR_UNIT, camera_weights, lidar_weights
+from occlabel.schemas.drive_log import Camera
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.voting.methods import Ballots, Voters, cell_from_voxel, use_threads
+from occlabel.stages.voting.splat import Splat
+from occlabel.stages.voting.weights import LIDAR_UNIT, camera_weights, lidar_weights
 
 CASES = [
     "anisotropic_other_target_grid",

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.drive_log import Frame, Sweep
-from schemas.errors import BadLog
-from schemas.grid import Grid
-from schemas.stage import Arrays, Clip, Inputs, LabelSpace
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.voting.stage import Registration
+from occlabel.schemas.drive_log import Frame, Sweep
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.voting.stage import Registration
 
 GRID = Grid(origin=(0.0, -3.2, -1.0), voxel_size=0.4, shape=(20, 16, 5), frame="lidar")
 SPACE = LabelSpace(GRID, TAXONOMIES["semantickitti"])

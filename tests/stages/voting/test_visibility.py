@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from schemas.grid import Grid
-from stages.voting.visibility import Sight
+from occlabel.schemas.grid import Grid
+from occlabel.stages.voting.visibility import Sight
 
 GRID = Grid(origin=(0.0, -6.4, -1.6), voxel_size=0.2, shape=(64, 64, 16), frame="lidar")
 SENSOR = np.array([0.0, 0.0, 0.0])

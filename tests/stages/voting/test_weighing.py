@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.voting.weighing import soft_shift, weigh
+from occlabel.stages.voting.weighing import soft_shift, weigh
 
 SHAPE = (8, 9, 4)
 DRAW = np.random.default_rng(2)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.drive_log import Camera, Frame, Sweep
-from schemas.errors import BadLog
-from schemas.grid import GRIDS
-from stages.voting.weights import default_near_box, default_reach, frame_weights
+from occlabel.schemas.drive_log import Camera, Frame, Sweep
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.voting.weights import default_near_box, default_reach, frame_weights
 
 AXES = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # ego axes of a camera that looks ahead
 

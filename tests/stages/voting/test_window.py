@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from schemas.geometry import yaw_rotation
-from schemas.grid import GRIDS, overlap
-from stages.voting.window import sources, window
+from occlabel.schemas.geometry import yaw_rotation
+from occlabel.schemas.grid import GRIDS, overlap
+from occlabel.stages.voting.window import sources, window
 
 GRID = GRIDS["semantickitti"]
 

@@ -15,19 +15,19 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline.cli import app
-from pipeline.delivery.city_map.files import draw_map, export_ply
-from pipeline.delivery.city_map.make import MapReport, make_map
-from pipeline.delivery.city_map.tiles import load_tile
-from pipeline.published.versions import PublishedVersion, open_version
-from pipeline.running.label import label_logs
-from schemas.drive_log import DriveLog
-from schemas.errors import BadLog, OcclabelError, StoreError
-from schemas.taxonomy import TAXONOMIES, UNKNOWN
-from stages.ingest.kitti import KittiReader
-from stages.town.writers.kitti import write_kitti
-from workers.map_store import MapStore
-from workers.store import Store
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
+from occlabel.pipeline.delivery.city_map.make import MapReport, make_map
+from occlabel.pipeline.delivery.city_map.tiles import load_tile
+from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.schemas.drive_log import DriveLog
+from occlabel.schemas.errors import BadLog, OcclabelError, StoreError
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.town.writers.kitti import write_kitti
+from occlabel.workers.map_store import MapStore
+from occlabel.workers.store import Store
 
 LOGS = {"a": 6, "b": 4, "c": 3}
 

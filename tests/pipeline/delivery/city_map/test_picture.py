@@ -5,8 +5,8 @@ import pytest
 from map_scenes import FREE, TAXONOMY, TREE, WALL
 from PIL import Image
 
-from pipeline.delivery.city_map import picture
-from stages.mapping.decide import MapBlocks
+from occlabel.pipeline.delivery.city_map import picture
+from occlabel.stages.mapping.decide import MapBlocks
 
 
 def blocks(voxels: dict[tuple[int, int, int], int]) -> MapBlocks:

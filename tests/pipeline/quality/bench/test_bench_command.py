@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app
-from pipeline.quality.bench import voting
-from pipeline.quality.bench.bandwidth import Bandwidth
-from pipeline.quality.bench.memory import Peak
-from pipeline.quality.bench.street import street_scene
-from pipeline.quality.bench.timing import cold_start
-from schemas.errors import BadLog, BadRecipe
-from schemas.grid import Grid
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.quality.bench import voting
+from occlabel.pipeline.quality.bench.bandwidth import Bandwidth
+from occlabel.pipeline.quality.bench.memory import Peak
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.pipeline.quality.bench.timing import cold_start
+from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.schemas.grid import Grid
 
 GRID = Grid(origin=(0.0, -6.4, -2.0), voxel_size=0.4, shape=(24, 32, 12), frame="lidar")
 

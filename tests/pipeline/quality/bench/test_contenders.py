@@ -8,15 +8,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pipeline.quality.bench.baselines import numpy_tuned, paper_faithful
-from pipeline.quality.bench.contenders import CONTENDERS, DEFAULT
-from pipeline.quality.bench.quality import quality
-from pipeline.quality.bench.scene import Scene, read_scene
-from pipeline.quality.bench.street import street_scene
-from pipeline.quality.bench.timing import cold_start, step
-from schemas.errors import BadPredictions
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.pipeline.quality.bench.baselines import numpy_tuned, paper_faithful
+from occlabel.pipeline.quality.bench.contenders import CONTENDERS, DEFAULT
+from occlabel.pipeline.quality.bench.quality import quality
+from occlabel.pipeline.quality.bench.scene import Scene, read_scene
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.pipeline.quality.bench.timing import cold_start, step
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 GRID = Grid(origin=(0.0, -6.4, -2.0), voxel_size=0.4, shape=(40, 32, 12), frame="lidar")
 

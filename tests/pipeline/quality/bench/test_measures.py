@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.quality.bench import contenders, timing
-from pipeline.quality.bench.bandwidth import Bandwidth, measure_bandwidth, weight_bytes
-from pipeline.quality.bench.contenders import Contender
-from pipeline.quality.bench.memory import measure_peak
-from pipeline.quality.bench.scene import Scene
-from pipeline.quality.bench.street import street_scene
-from pipeline.quality.bench.timing import time_contenders
-from schemas.errors import OcclabelError
-from schemas.grid import Grid
+from occlabel.pipeline.quality.bench import contenders, timing
+from occlabel.pipeline.quality.bench.bandwidth import Bandwidth, measure_bandwidth, weight_bytes
+from occlabel.pipeline.quality.bench.contenders import Contender
+from occlabel.pipeline.quality.bench.memory import measure_peak
+from occlabel.pipeline.quality.bench.scene import Scene
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.pipeline.quality.bench.timing import time_contenders
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.grid import Grid
 
 GRID = Grid(origin=(0.0, -6.4, -2.0), voxel_size=0.8, shape=(12, 16, 8), frame="lidar")
 

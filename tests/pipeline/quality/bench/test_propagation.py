@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.quality.bench.propagation import bench_propagation
-from schemas.grid import Grid
+from occlabel.pipeline.quality.bench.propagation import bench_propagation
+from occlabel.schemas.grid import Grid
 
 TINY = Grid(origin=(0.0, -12.8, -2.0), voxel_size=0.8, shape=(32, 32, 8), frame="lidar")
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.quality.bench.scene import Scene, read_scene
-from pipeline.quality.bench.street import street_scene
-from schemas.errors import BadLog, BadRecipe
-from schemas.grid import Grid
-from schemas.taxonomy import UNKNOWN
+from occlabel.pipeline.quality.bench.scene import Scene, read_scene
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import UNKNOWN
 
 GRID = Grid(origin=(0.0, -6.4, -2.0), voxel_size=0.8, shape=(12, 16, 8), frame="lidar")
 Arrays = dict[str, Any]

@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from pipeline.quality.bench.scene import Scene
-from pipeline.quality.bench.street import street_scene
-from schemas.geometry import rigid
-from schemas.grid import Grid
-from schemas.taxonomy import taxonomy_preset
+from occlabel.pipeline.quality.bench.scene import Scene
+from occlabel.pipeline.quality.bench.street import street_scene
+from occlabel.schemas.geometry import rigid
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.taxonomy import taxonomy_preset
 
 GRID = Grid(origin=(0.0, -25.6, -2.0), voxel_size=0.8, shape=(64, 64, 8), frame="lidar")
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from schemas.geometry import yaw_rotation
-from stages.town.sensors.lidar import scan
-from stages.town.sensors.rigs import kitti_rig, nuscenes_rig
-from stages.town.sensors.scene import Scene
-from stages.town.streets.ground import Ground
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import Paint, box
+from occlabel.schemas.geometry import yaw_rotation
+from occlabel.stages.town.sensors.lidar import scan
+from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
+from occlabel.stages.town.sensors.scene import Scene
+from occlabel.stages.town.streets.ground import Ground
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import Paint, box
 
 NOTHING_MOVES = np.zeros(1 << 16, np.bool_)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.town.sensors.truth import voxelise
-from stages.town.things.kinds import KIND_ID
-from stages.town.things.mesh import Paint, box, join, quads, tube
+from occlabel.stages.town.sensors.truth import voxelise
+from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.things.mesh import Paint, box, join, quads, tube
 
 ROAD, WALL = Paint("road", (0.3, 0.3, 0.3)), Paint("wall", (0.6, 0.6, 0.6))
 

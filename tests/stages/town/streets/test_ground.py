@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.town.sensors.scene import Scene
-from stages.town.streets.ground import CELL, Ground
-from stages.town.streets.ground_mesh import ground_mesh
-from stages.town.streets.paving import lay_streets
-from stages.town.streets.streets import draw_streets
-from stages.town.streets.terrain import raise_terrain
-from stages.town.style import STYLES
-from stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.sensors.scene import Scene
+from occlabel.stages.town.streets.ground import CELL, Ground
+from occlabel.stages.town.streets.ground_mesh import ground_mesh
+from occlabel.stages.town.streets.paving import lay_streets
+from occlabel.stages.town.streets.streets import draw_streets
+from occlabel.stages.town.streets.terrain import raise_terrain
+from occlabel.stages.town.style import STYLES
+from occlabel.stages.town.things.kinds import KIND_ID
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import numpy as np
 import pykitti
 import pytest
 
-from schemas.errors import OcclabelError
-from schemas.formats.semantickitti import read_flags, read_point_labels, read_volume
-from schemas.geometry import inverse
-from schemas.taxonomy import UNKNOWN
-from stages.ingest.kitti import KittiReader
-from stages.town.writers.kitti import write_kitti
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.semantickitti import read_flags, read_point_labels, read_volume
+from occlabel.schemas.geometry import inverse
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.town.writers.kitti import write_kitti
 
 
 @pytest.fixture(scope="module")

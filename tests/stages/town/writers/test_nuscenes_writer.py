@@ -12,14 +12,14 @@ import pytest
 from nuscenes.eval.lidarseg.utils import LidarsegClassMapper
 from nuscenes.nuscenes import NuScenes
 
-from schemas.errors import OcclabelError
-from schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
-from schemas.taxonomy import UNKNOWN, taxonomy_preset
-from stages.ingest.nuscenes import NuScenesReader
-from stages.town.sensors.recording import TownImage
-from stages.town.sensors.visibility import visibility
-from stages.town.things.kinds import KINDS
-from stages.town.writers.nuscenes import write_nuscenes, write_scene
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.ingest.nuscenes import NuScenesReader
+from occlabel.stages.town.sensors.recording import TownImage
+from occlabel.stages.town.sensors.visibility import visibility
+from occlabel.stages.town.things.kinds import KINDS
+from occlabel.stages.town.writers.nuscenes import write_nuscenes, write_scene
 
 CAMERAS = ("CAM_FRONT", "CAM_BACK")
 

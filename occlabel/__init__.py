@@ -1,0 +1,1 @@
+"""occlabel: drive logs in, versioned 3D occupancy labels out."""
