@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := libusb-1.0-0 libgomp1
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check docs format bench clean
 
 demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, draw
 	$(BIN)/occlabel demo --out demo
@@ -13,11 +13,15 @@ demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, dra
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest
 
-check: $(READY)  ## lint, types, floors
+check: $(READY)  ## lint, types, floors, the site without a warning
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --quiet --strict
+
+docs: $(READY)  ## the site, into site/
+	$(BIN)/mkdocs build --strict
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -35,4 +39,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,48 +1,180 @@
-"""The arrays that stages exchange and stores hold, declared once."""
+"""The arrays that stages exchange, stores hold and versions publish, each declared once."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.rig import Rig
 from occlabel.schemas.taxonomy import UNKNOWN
+
+T_co = TypeVar("T_co", bound=np.generic, covariant=True)
+Dim = Literal["frame", "x", "y", "z", "camera", "v", "u", "row", "column"]
+"""``frame`` of the log; ``x y z`` of the grid; ``camera`` of the rig; ``v u``: rows and columns of an image, one
+in ``stride``; ``row column`` of a matrix."""
 
 
 @dataclass(frozen=True, slots=True)
-class ArraySpec:
-    """One array over the frames of a log. In a store a chunk is one frame and a shard one clip."""
+class Codec:
+    """How chunks are compressed: zstd, with a checksum that finds a flipped bit."""
+
+    level: int = 1
+    checksum: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec(Generic[T_co]):
+    """One array, or one a camera for arrays over images: ``depth`` is stored as ``depth/CAM_FRONT`` and so on."""
 
     name: str
-    dtype: np.dtype[np.generic]
-    fill: int
-    """Value of a frame or voxel that was never written: missing is never empty."""
+    dtype: np.dtype[T_co]
+    fill: float
+    """Value of what was never written: missing is never empty."""
     meaning: str
-    dims: tuple[str, ...] = ("frame", "x", "y", "z")
+    dims: tuple[Dim, ...] = ("frame", "x", "y", "z")
+    matrix: tuple[int, int] = (0, 0)
+    """Sizes of ``row`` and ``column``."""
+    stride: int = 1
+    """Pixels of the image per element along ``v`` and ``u``."""
+    camera: str | None = None
+    """Whose image it lies over."""
+    chunk: int | None = 1
+    """Frames in a chunk; None: all of a clip. A shard is always one clip."""
+    codec: Codec = Codec()
+    published: bool = True
+    """Whether a version publishes it; bookkeeping between stages is not, and no digest of a version knows it."""
 
-    def shape(self, frames: int, grid: Grid) -> tuple[int, ...]:
-        return (frames, *grid.shape) if "x" in self.dims else (frames,)
+    @property
+    def over_images(self) -> bool:
+        return "u" in self.dims
 
-    def nbytes(self, frames: int, grid: Grid) -> int:
-        return math.prod(self.shape(frames, grid)) * self.dtype.itemsize
+    def on(self, camera: str) -> ArraySpec[T_co]:
+        """The array over the images of ``camera``."""
+        return replace(self, name=f"{self.name}/{camera}", camera=camera)
 
-    def check(self, array: NDArray[np.generic], frames: int, grid: Grid) -> None:
+    def check(self, array: NDArray[np.generic], extent: Extent) -> None:
         """Raises OcclabelError unless ``array`` is what this spec declares."""
-        if array.dtype != self.dtype or array.shape != self.shape(frames, grid):
+        shape = extent.shape(self)
+        if array.dtype != self.dtype or array.shape != shape:
             raise OcclabelError(
-                f"array {self.name!r} is {array.dtype}{list(array.shape)}, "
-                f"declared {self.dtype}{list(self.shape(frames, grid))}; the stage that wrote it breaks its contract"
+                f"array {self.name!r} is {array.dtype}{list(array.shape)}, declared {self.dtype}{list(shape)}; "
+                "the stage that wrote it breaks its contract"
             )
 
+    def empty(self, extent: Extent) -> NDArray[T_co]:
+        """The array of which nothing was written."""
+        return np.full(extent.shape(self), self.fill, self.dtype)
 
-SEMANTICS = ArraySpec("semantics", np.dtype(np.uint8), UNKNOWN, "class id; 255 unknown")
-CONFIDENCE = ArraySpec("confidence", np.dtype(np.uint8), 0, "confidence of the class, 0..255 for 0..1")
-SUPPORT = ArraySpec("support", np.dtype(np.uint16), 0, "how many frames voted; 0 unknown")
-INSTANCE = ArraySpec("instance", np.dtype(np.uint16), 0, "object; tracked ones keep theirs through a log; 0 none")
-TRACKS = ArraySpec("tracks", np.dtype(np.uint32), 0, "objects that the log has had up to this frame", ("frame",))
+    def facts(self) -> dict[str, Any]:
+        """For JSON; see ``from_facts``. NaN is spelled out, as JSON has none."""
+        fill = "nan" if math.isnan(self.fill) else self.fill
+        return {**asdict(self), "dtype": self.dtype.name, "fill": fill}
 
-ARRAYS = {spec.name: spec for spec in (SEMANTICS, CONFIDENCE, SUPPORT, INSTANCE, TRACKS)}
+    @staticmethod
+    def from_facts(facts: dict[str, Any]) -> ArraySpec[Any]:
+        """The spec that ``facts`` describe; what a later occlabel says besides is passed over."""
+        known = {name: value for name, value in facts.items() if name in ArraySpec.__dataclass_fields__}
+        return ArraySpec(
+            **known
+            | {
+                "dtype": np.dtype(facts["dtype"]),
+                "fill": float(facts["fill"]),
+                "dims": tuple(facts["dims"]),
+                "matrix": tuple(facts.get("matrix", (0, 0))),
+                "codec": Codec(**facts["codec"]) if "codec" in facts else Codec(),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What named dimensions resolve against: so many frames, over this grid and this rig."""
+
+    frames: int
+    grid: Grid
+    rig: Rig = Rig()
+
+    def shape(self, spec: ArraySpec[Any]) -> tuple[int, ...]:
+        """Raises OcclabelError for an array over the images of a camera that is not in the rig or has no known size."""
+        return tuple(self._size(dim, spec) for dim in spec.dims)
+
+    def nbytes(self, spec: ArraySpec[Any]) -> int:
+        return math.prod(self.shape(spec)) * spec.dtype.itemsize
+
+    def _size(self, dim: Dim, spec: ArraySpec[Any]) -> int:
+        match dim:
+            case "frame":
+                return self.frames
+            case "x" | "y" | "z":
+                return self.grid.shape["xyz".index(dim)]
+            case "camera":
+                return len(self.rig.cameras)
+            case "row" | "column":
+                return spec.matrix[dim == "column"]
+        if spec.camera is None:
+            raise OcclabelError(f"{spec.name!r} is one array a camera: ask for that of one with .on(camera)")
+        size = self.rig.camera(spec.camera).size
+        if size is None:
+            raise OcclabelError(f"the size of the images of {spec.camera} is not known, so {spec.name!r} has no shape")
+        return -(-size[dim == "v"] // spec.stride)
+
+
+def resolved(specs: Iterable[ArraySpec[Any]], rig: Rig) -> tuple[ArraySpec[Any], ...]:
+    """The arrays as they are stored for a rig: those over images once for each of its cameras."""
+    result: list[ArraySpec[Any]] = []
+    for spec in specs:
+        one_each = spec.over_images and spec.camera is None
+        result.extend([spec.on(camera) for camera in rig.names] if one_each else [spec])
+    return tuple(result)
+
+
+def family(name: str) -> str:
+    """``depth`` of ``depth/CAM_FRONT``: the name under which stages read and write it."""
+    return name.partition("/")[0]
+
+
+_U8, _U16, _U32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32)
+_F16, _F64 = np.dtype(np.float16), np.dtype(np.float64)
+_NAN = float("nan")
+_IMAGE: tuple[Dim, ...] = ("frame", "v", "u")
+
+MARGIN = "vote margin, 0..255 for 0..1"
+PROBABILITY = "how likely the class is right, 0..255 for 0..1"
+"""What confidence means as voting leaves it without and with a calibration: so a version alone tells which it is."""
+
+SEMANTICS: ArraySpec[np.uint8] = ArraySpec("semantics", _U8, UNKNOWN, "class id; 255 unknown")
+CONFIDENCE: ArraySpec[np.uint8] = ArraySpec("confidence", _U8, 0, PROBABILITY)
+SUPPORT: ArraySpec[np.uint16] = ArraySpec("support", _U16, 0, "how many frames voted; 0 unknown")
+INSTANCE: ArraySpec[np.uint16] = ArraySpec(
+    "instance", _U16, 0, "object; tracked ones keep theirs through a log; 0 none"
+)
+TRACKS: ArraySpec[np.uint32] = ArraySpec(
+    "tracks", _U32, 0, "objects that the log has had up to this frame", ("frame",), chunk=None, published=False
+)
+DEPTH: ArraySpec[np.float16] = ArraySpec(
+    "depth", _F16, _NAN, "depth along the optical axis [m]; NaN unknown", _IMAGE, stride=4
+)
+SEGMENTS: ArraySpec[np.uint8] = ArraySpec(
+    "segments", _U8, UNKNOWN, "class id of the pixel; 255 unknown", _IMAGE, stride=4
+)
+POSES: ArraySpec[np.float64] = ArraySpec(
+    "poses", _F64, _NAN, "world_from_ego; NaN where it is not known", ("frame", "row", "column"), (4, 4), chunk=None
+)
+INTRINSICS: ArraySpec[np.float64] = ArraySpec(
+    "intrinsics", _F64, _NAN, "K of each camera [pixels]; NaN unknown", ("frame", "camera", "row", "column"), (3, 3),
+    chunk=None,
+)  # fmt: skip
+EXTRINSICS: ArraySpec[np.float64] = ArraySpec(
+    "extrinsics", _F64, _NAN, "ego_from_camera of each camera; NaN unknown", ("frame", "camera", "row", "column"),
+    (4, 4), chunk=None,
+)  # fmt: skip
+
+GEOMETRY: tuple[ArraySpec[np.float64], ...] = (POSES, INTRINSICS, EXTRINSICS)
+"""What the log itself has written, where it knows it."""

@@ -7,12 +7,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import Taxonomy
 
 
 class Contribution(BaseModel):
-    """The receipt of one log: all its votes are committed. No receipt: it never happened."""
+    """What one log has to say."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,7 +63,7 @@ class MapIndex(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal["occlabel city map, layout 1"] = "occlabel city map, layout 1"
+    format: Literal["occlabel city map, layout 2"] = "occlabel city map, layout 2"
     voxel_size: float
     """Edge of a voxel [m]; voxel (i, j, k) of a world covers ``(i, j, k) * voxel_size`` up to the next."""
     taxonomy: Taxonomy

@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.rig import Rig, RigCamera
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One image: where it lies and how it was taken."""
+    """One image: where it lies and, where it is known, how it was taken."""
 
     name: str
     path: Path
-    intrinsics: Matrix
-    """K [3, 3] in pixels."""
-    ego_from_camera: Matrix
-    """[4, 4]; camera frame: x right, y down, z forward."""
+    intrinsics: Matrix | None
+    """K [3, 3] in pixels; None where it is not known."""
+    ego_from_camera: Matrix | None
+    """[4, 4]; camera frame: x right, y down, z forward. None where it is not known."""
     time: float
     """Seconds, on the log's clock."""
-    size: tuple[int, int]
-    """Width and height in pixels."""
+    size: tuple[int, int] | None
+    """Width and height in pixels; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,23 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame without its data: what a stage is told of it. Poses and images come as arrays, truth never comes."""
+
+    name: str
+    time: float
+    """Seconds, on the log's clock."""
+    ego_from_lidar: Matrix | None = None
+    """[4, 4]; None for a frame without a scan."""
+
+    def ego_from_grid(self, grid: Grid) -> Matrix:
+        """[4, 4] from ``grid.frame`` to the ego frame; a LiDAR grid needs a sweep or lies in the ego frame."""
+        if grid.frame == "lidar" and self.ego_from_lidar is not None:
+            return self.ego_from_lidar
+        return np.eye(4)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One moment of a log. ``name`` is the data set's own: ``000042`` in KITTI, the sample token in nuScenes."""
 
@@ -80,9 +100,14 @@ class Frame:
     sweep: Sweep | None = None
     truth: Truth = field(default_factory=Truth)
 
+    @property
+    def moment(self) -> Moment:
+        """What a stage is told of the frame."""
+        return Moment(self.name, self.time, None if self.sweep is None else self.sweep.ego_from_lidar)
+
     def ego_from_grid(self, grid: Grid) -> Matrix:
-        """[4, 4] from ``grid.frame`` to the ego frame; a LiDAR grid needs a sweep or lies in the ego frame."""
-        return self.sweep.ego_from_lidar if grid.frame == "lidar" and self.sweep else np.eye(4)
+        """See ``Moment.ego_from_grid``."""
+        return self.moment.ego_from_grid(grid)
 
     def world_from_grid(self, grid: Grid) -> Matrix | None:
         """[4, 4] from ``grid.frame`` to the world; None without a pose."""
@@ -91,31 +116,54 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class DriveLog:
-    """One continuous recording.
-
-    ``digest`` changes when anything a stage may read from the log changes. ``warnings`` say what is
-    missing or odd (a scan without a file, a time that runs backwards) in whole sentences.
-    """
+    """One continuous recording. ``warnings`` say what is missing or odd (a scan without a file, a time that runs
+    backwards) in whole sentences."""
 
     id: str
-    digest: str
+    stamp: str
+    """Changes when the text that the log was read from, or the name, size or time of any sensor file does."""
+    text: str
+    """Digest of that text alone: calibration, poses, times, table rows."""
     frames: tuple[Frame, ...]
     warnings: tuple[str, ...] = ()
     world: str | None = None
     """Name of the frame that the poses are in, which logs of equal name share; None: a frame of this log alone."""
+
+    @property
+    def rig(self) -> Rig:
+        """The sensors of all frames together."""
+        images: dict[str, list[Camera]] = {}
+        for frame in self.frames:
+            for camera in frame.cameras:
+                images.setdefault(camera.name, []).append(camera)
+        return Rig(
+            cameras=tuple(_rig_camera(name, taken) for name, taken in images.items()),
+            lidar=any(frame.sweep is not None for frame in self.frames),
+        )
 
     def part(self, start: int, stop: int) -> DriveLog:
         """The same log with the frames [start, stop) only."""
         return replace(self, frames=self.frames[start:stop])
 
 
+def _rig_camera(name: str, images: list[Camera]) -> RigCamera:
+    sizes = {image.size for image in images}
+    return RigCamera(
+        name=name,
+        size=sizes.pop() if len(sizes) == 1 else None,
+        intrinsics=all(image.intrinsics is not None for image in images),
+        extrinsics=all(image.ego_from_camera is not None for image in images),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class VoxelTruth:
-    """Truth over a grid. ``semantics`` uint8 [X, Y, Z] in class ids, UNKNOWN where unlabelled; ``scored`` bool
-    [X, Y, Z] is where the benchmark compares (not ``.invalid``; Occ3D: ``mask_camera``)."""
+    """Truth over the grid of ``space``. ``semantics`` uint8 [X, Y, Z] in class ids of its taxonomy, UNKNOWN where
+    unlabelled; ``scored`` bool [X, Y, Z] is where the benchmark compares (not ``.invalid``; Occ3D: ``mask_camera``)."""
 
     semantics: NDArray[np.uint8]
     scored: NDArray[np.bool_]
+    space: LabelSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +187,11 @@ class PointSegments:
 
 @dataclass(frozen=True, slots=True)
 class PointTruth:
-    """Truth of a sweep's points: ``semantics`` uint8 [n] class ids (UNKNOWN: not scored); ``segments`` of the same
-    points, None where the data set does not say whose they are."""
+    """Truth of a sweep's points: ``semantics`` uint8 [n] class ids of ``taxonomy`` (UNKNOWN: not scored); ``segments``
+    of the same points, None where the data set does not say whose they are."""
 
     semantics: NDArray[np.uint8]
+    taxonomy: Taxonomy
     segments: PointSegments | None = None
 
 
@@ -163,7 +212,7 @@ class LogReader(Protocol):
         """The logs, one at a time. Raises BadLog for an id that is not there."""
 
     def stamp(self) -> str | None:
-        """Changes whenever the digest of any log may have changed; None when reading the logs is as quick."""
+        """Changes whenever the stamp of any log may have changed; None when reading the logs is as quick."""
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         """Points [n, 4]: x, y, z [m] in the LiDAR frame, and intensity 0..1."""

@@ -20,19 +20,20 @@ class Grid(BaseModel):
 
     Arrays over it are indexed [x, y, z], C order, x forward, y left, z up. Voxel (i, j, k) covers
     ``origin + (i, j, k) * voxel_size`` up to the next voxel; its point is its centre.
-    ``ranges`` names the boxes that evaluation scores, as ``{name: ((x0, x1), (y0, y1))}`` in voxels.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     origin: tuple[float, float, float]
     """Lower corner [m] in ``frame``."""
     voxel_size: float
     """Edge of a voxel [m]."""
     shape: tuple[int, int, int]
+    """Voxels along x, y and z."""
     frame: Literal["lidar", "ego"]
     """The sensor frame that the grid is fixed to."""
     ranges: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {}
+    """The boxes that evaluation scores, ``{name: ((x0, x1), (y0, y1))}`` in voxels; no label depends on them."""
 
     @model_validator(mode="after")
     def _check(self) -> Grid:

@@ -1,4 +1,4 @@
-"""The receipt: proof that one clip of one stage is committed. No receipt: it never happened."""
+"""The receipt: proof that one unit of work is committed. No receipt: it never happened."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Damage(BaseModel):
 
 
 class Timings(BaseModel):
-    """Seconds that a clip took: fetching inputs, loading models, the stage itself, writing and verifying."""
+    """Seconds that a unit took: fetching inputs, loading models, the work itself, writing and verifying."""
 
     model_config = ConfigDict(frozen=True)
 
-    load: float
-    setup: float
-    process: float
-    write: float
+    load: float = 0.0
+    setup: float = 0.0
+    process: float = 0.0
+    write: float = 0.0
 
     @property
     def total(self) -> float:
@@ -38,20 +38,44 @@ class Receipt(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    slot: str
+    stage: str
+    """Name of the stage in its chain: ``voting``, ``priors.depth``."""
     fingerprint: str
     log: str
     start: int
     stop: int
-    frames: tuple[str, ...]
-    """Names of the frames in the data set."""
+    names: tuple[str, ...]
+    """Of the frames, in the data set."""
     known: tuple[float, ...]
-    """Per frame, the share of voxels whose semantics is not unknown."""
+    """Per frame, the share of voxels whose semantics is not unknown; empty for a stage that writes none."""
     digests: dict[str, tuple[str, ...]]
-    """Array name -> one digest a frame, of the voxels alone."""
+    """Stored array name -> one digest a frame, of the values alone."""
     bytes_written: int
-    reads: dict[str, str]
-    """Array name -> fingerprint of the artifact it was read from."""
+    reads: dict[str, tuple[str, str]]
+    """Stored array name -> stage and fingerprint of the artifact it was read from; ``log`` where the log wrote it."""
     damaged: tuple[Damage, ...] = ()
     attempt: int
+    node: str
+    """Name of the machine that did it."""
+    timings: Timings
+
+    @property
+    def frames(self) -> int:
+        return self.stop - self.start
+
+
+class JobReceipt(BaseModel):
+    """What one unit of a job (work over a log or a version) produced: its result lies beside, under the same name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    fingerprint: str
+    unit: str
+    frames: int
+    digest: str
+    """Of the result."""
+    damaged: tuple[Damage, ...] = ()
+    attempt: int
+    node: str
     timings: Timings

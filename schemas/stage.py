@@ -6,18 +6,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.arrays import EXTRINSICS, INTRINSICS, POSES, ArraySpec
+from occlabel.schemas.drive_log import Moment
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.geometry import Matrix, rigid
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
 
-Sensor = Literal["points", "images", "poses"]
+Sensor = Literal["points", "images"]
 Arrays = dict[str, NDArray[np.generic]]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,14 +44,6 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelSpace:
-    """Where labels lie and what they mean: the grid and the taxonomy of a recipe."""
-
-    grid: Grid
-    taxonomy: Taxonomy
-
-
-@dataclass(frozen=True, slots=True)
 class Resources:
     """What one worker needs while it runs the stage. ``gpus`` is used where there are any."""
 
@@ -56,55 +54,136 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Hands:
+    """What a stage works with."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = 1
+    """As many as the stage asked CPUs for: the bytes must not depend on the cores that a machine happens to have."""
+
+
+class Sensors(Protocol):
+    """The sensor data of the frames of an input, read when asked for. ``row`` counts as in ``Inputs``."""
+
+    def points(self, row: int) -> NDArray[np.float32] | None:
+        """LiDAR points [n, 4] in the LiDAR frame: x, y, z [m], intensity 0..1. None: no scan that can be read."""
+
+    def image(self, row: int, camera: str) -> NDArray[np.uint8] | None:
+        """RGB [h, w, 3]. None: no image of that camera that can be read."""
+
+
+class NoSensors:
+    """For a stage that senses nothing."""
+
+    def points(self, row: int) -> NDArray[np.float32] | None:
+        raise OcclabelError("the stage reads points and does not say so in `senses`; it breaks its contract")
+
+    def image(self, row: int, camera: str) -> NDArray[np.uint8] | None:
+        raise OcclabelError("the stage reads images and does not say so in `senses`; it breaks its contract")
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What a stage may see of a log: its clip and ``halo`` frames around it, clipped to the log.
 
-    Entry ``i`` of every field belongs to log frame ``first + i``.
+    Row ``i`` of everything belongs to log frame ``first + i``. Arrays are read by their spec: ``inputs[SEMANTICS]`` is
+    uint8 [frame, X, Y, Z], ``inputs[DEPTH.on("CAM_FRONT")]`` is float16 [frame, v, u].
     """
 
     first: int
-    frames: tuple[Frame, ...]
+    frames: tuple[Moment, ...]
     arrays: Mapping[str, NDArray[np.generic]]
-    """The arrays in ``reads``, each [frame, x, y, z]; of the nearest slot before this one that writes them."""
-    points: tuple[NDArray[np.float32] | None, ...] = ()
-    """LiDAR points [n, 4] in the LiDAR frame (x, y, z, intensity 0..1); None for a frame without a readable scan."""
-    images: tuple[tuple[NDArray[np.uint8] | None, ...], ...] = ()
-    """Per frame, per camera: RGB [h, w, 3]."""
+    """The arrays in ``reads`` by their stored names; of the nearest stage before this one that writes them, poses,
+    intrinsics and extrinsics of the log itself where no stage does."""
+    sensors: Sensors = field(default_factory=NoSensors)
+    rig: Rig = Rig()
+    """Of the whole log; cameras of intrinsics and extrinsics are in its order."""
     past: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
-    """What the stage itself wrote for the ``memory`` frames before the clip, or for as many as there are."""
+    """What the stage itself wrote for the ``recalls`` frames before the clip, or for as many as there are."""
+
+    def __getitem__(self, spec: ArraySpec[T]) -> NDArray[T]:
+        if spec.name not in self.arrays:
+            raise OcclabelError(f"the stage reads {spec.name!r} and does not say so in `reads`; it breaks its contract")
+        return cast("NDArray[T]", self.arrays[spec.name].astype(spec.dtype, copy=False))
 
     def target(self, clip: Clip) -> slice:
-        """Where the clip's own frames lie in the fields."""
+        """Where the clip's own frames lie."""
         return slice(clip.start - self.first, clip.stop - self.first)
+
+    def own(self, clip: Clip) -> range:
+        """Rows of the clip's own frames."""
+        return range(*self.target(clip).indices(len(self.frames)))
+
+    def pose(self, row: int) -> Matrix | None:
+        """``world_from_ego`` [4, 4], None where it is not known. Raises BadLog for one that is not rigid."""
+        pose = self[POSES][row]
+        return None if np.isnan(pose).any() else rigid(pose, f"frame {self.frames[row].name}: pose")
+
+    def world_from_grid(self, row: int, grid: Grid) -> Matrix | None:
+        """[4, 4] from ``grid.frame`` to the world; None without a pose."""
+        pose = self.pose(row)
+        return None if pose is None else pose @ self.frames[row].ego_from_grid(grid)
+
+    def intrinsics(self, row: int, camera: str) -> Matrix | None:
+        """K [3, 3] in pixels, None where it is not known."""
+        return self._of_camera(INTRINSICS, row, camera)
+
+    def extrinsics(self, row: int, camera: str) -> Matrix | None:
+        """``ego_from_camera`` [4, 4], None where it is not known."""
+        return self._of_camera(EXTRINSICS, row, camera)
+
+    def points(self, row: int) -> NDArray[np.float32] | None:
+        """See ``Sensors``."""
+        return self.sensors.points(row)
+
+    def image(self, row: int, camera: str) -> NDArray[np.uint8] | None:
+        """See ``Sensors``; decoded anew at each call, so ask once."""
+        return self.sensors.image(row, camera)
+
+    def _of_camera(self, spec: ArraySpec[np.float64], row: int, camera: str) -> Matrix | None:
+        matrix = self[spec][row, self.rig.names.index(camera)]
+        return None if np.isnan(matrix).any() else matrix
 
 
 Process = Callable[[Clip, Inputs], Arrays]
-"""Takes a clip and its inputs, returns the arrays in ``written``, each [clip.frames, ...] as declared. Pure: same input
-and seed, same bytes; no paths, no clock, no global random state; a frame without input gets the fill value."""
+"""Takes a clip and its inputs, returns the arrays in ``written``, each [clip.frames, ...] as declared, by stored name.
+Pure: same input and seed, same bytes; no paths, no clock, no global random state; a frame without input gets the fill
+value."""
 
 
 class Stage(BaseModel, ABC):
     """One step of the chain. The fields of the frozen model are the step's options.
 
-    ``kind`` (a Literal field in each subclass) picks the class in a recipe.
+    ``kind`` (a Literal field in each subclass) picks the class in a recipe. What an option means stands in a docstring
+    below it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     slot: ClassVar[str]
+    """Where in the chain it stands."""
     version: ClassVar[int]
     """Raised when the same options give other output."""
-    reads: ClassVar[tuple[str, ...]] = ()
-    """Names of the arrays that the stage reads."""
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = ()
+    """Arrays that the stage may read; those over images for all cameras."""
     senses: ClassVar[tuple[Sensor, ...]] = ()
     """Raw data that the stage reads from the log."""
-    writes: ClassVar[tuple[str, ...]]
+    writes: ClassVar[tuple[ArraySpec[Any], ...]]
+    """Arrays that the stage may write."""
+    exact: ClassVar[bool] = True
+    """Whether every kind of hardware gives the same bytes. Otherwise the device is part of the fingerprint."""
 
     kind: str
+    """Its name in a recipe."""
 
     @property
-    def written(self) -> tuple[str, ...]:
-        """The arrays that the stage writes with these options."""
+    def needed(self) -> tuple[ArraySpec[Any], ...]:
+        """The arrays that the stage reads with these options."""
+        return self.reads
+
+    @property
+    def written(self) -> tuple[ArraySpec[Any], ...]:
+        """The arrays that the stage writes with these options; those over images for all cameras."""
         return self.writes
 
     @property
@@ -118,25 +197,27 @@ class Stage(BaseModel, ABC):
         return self.halo
 
     @property
-    def memory(self) -> int:
+    def recalls(self) -> int:
         """Frames before the clip whose own output the stage reads. With any, the clips of a log are done in turn."""
         return 0
 
-    def resources(self, space: LabelSpace) -> Resources:
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """What one worker needs for a clip of so many frames."""
         return Resources()
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         """Files whose content decides the output (weights). Raises OcclabelError when one is missing."""
         return ()
 
-    def fingerprint_extra(self, space: LabelSpace) -> str:
-        """What else decides the output and is neither an option nor the content of ``files``."""
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        """What else decides the output for ``log`` and is neither an option nor the content of ``files``."""
         return ""
 
-    def refuse(self, space: LabelSpace) -> str | None:
-        """Why this stage cannot work in ``space``, in a sentence, or None. Asked before any compute."""
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        """Why this stage cannot work in ``space`` on a log with ``rig``, in a sentence, or None. Asked before any
+        compute; with None for the rig whether it can work on any log at all."""
         return None
 
     @abstractmethod
-    def setup(self, space: LabelSpace, device: str) -> Process:
-        """Loads what the stage needs, once per worker. ``device`` is ``"cpu"`` or ``"cuda"``."""
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        """Loads what the stage needs, once per worker and rig."""

@@ -15,25 +15,33 @@ UNKNOWN = 255
 
 
 class LabelClass(BaseModel):
-    """One class: ``thing`` has instances, ``movable`` can change place between two frames."""
+    """One class."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     id: int
+    """What stands for it in the labels."""
     name: str
+    """For people, scores and pictures."""
     colour: tuple[int, int, int]
+    """Red, green, blue, 0..255."""
     thing: bool = False
+    """Whether it has instances."""
     movable: bool = False
+    """Whether it can change place between two frames."""
 
 
 class Taxonomy(BaseModel):
     """Classes of a label volume. Ids are 0..n-1 and one of them, ``free_id``, means empty space."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
+    """Names it in sentences and weight files."""
     classes: tuple[LabelClass, ...]
+    """In the order of their ids, at most 64."""
     free_id: int
+    """The class that means empty space."""
     learning_map: dict[int, int] = {}
     """Raw id on disk -> class id; raw ids that are not here map to UNKNOWN. Empty: ids are written as they are."""
     inverse_map: dict[int, int] = {}

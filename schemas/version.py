@@ -1,38 +1,64 @@
-"""A label version: the immutable list of the labelled frames that make it up."""
+"""A label version: the immutable list of the labelled frames that make it up, and all that a reader needs to know."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import pairwise
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from occlabel.schemas.arrays import ArraySpec
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.space import LabelSpace
+
+
+class ArrayPlace(BaseModel):
+    """Where an array of one frame lies, and what it holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    """Of the zarr v3 array in the store; the frame is row ``index`` of it."""
+    digest: str
+    """Of the frame's values."""
 
 
 class VersionFrame(BaseModel):
-    """One labelled frame: where its voxels lie and what they are."""
+    """One labelled frame: where it was, where its arrays lie and what they hold."""
 
     model_config = ConfigDict(frozen=True)
 
     log: str
     index: int
+    """Place in its log, and row of its arrays."""
     name: str
     """The frame's name in its data set: ``000042``, or a sample token."""
-    slot: str
-    fingerprint: str
-    """Of the last stage of the chain."""
-    digests: dict[str, str]
-    """Array name -> digest of the frame's voxels."""
-    sources: dict[str, tuple[str, str]] = {}
-    """Array name -> slot and fingerprint, where another stage than the last wrote it."""
+    time: float = 0.0
+    """Seconds, on the log's clock."""
+    world_from_ego: tuple[float, ...] | None = None
+    """The pose that the labels were made with: a [4, 4] matrix, row by row; None where it is not known."""
+    ego_from_grid: tuple[float, ...] | None = None
+    """From the frame that the grid is fixed to: a [4, 4] matrix, row by row; None: the identity."""
+    arrays: dict[str, ArrayPlace]
     damaged: tuple[str, ...] = ()
     """Sensor files of the frame that could not be read."""
 
-    def source(self, array: str) -> tuple[str, str]:
-        """Slot and fingerprint of the artifact that holds ``array``."""
-        return self.sources.get(array, (self.slot, self.fingerprint))
+    @property
+    def world_from_grid(self) -> Matrix | None:
+        """[4, 4] from the frame that the grid is fixed to into the world; None without a pose."""
+        if self.world_from_ego is None:
+            return None
+        return np.array(self.world_from_ego).reshape(4, 4) @ self.ego_from_grid_matrix
+
+    @property
+    def ego_from_grid_matrix(self) -> Matrix:
+        """``ego_from_grid`` as [4, 4]."""
+        return np.eye(4) if self.ego_from_grid is None else np.array(self.ego_from_grid).reshape(4, 4)
 
 
 class GateResult(BaseModel):
@@ -49,30 +75,66 @@ class GateResult(BaseModel):
         return self.found >= self.required
 
 
+class PublishedArray(BaseModel):
+    """One array of a version: what it is, and which stage wrote it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    """Name in the chain: ``voting``, ``priors.depth``."""
+    facts: dict[str, Any]
+    """Of ``ArraySpec``: name, dtype, fill, meaning, dims, stride and so on."""
+
+    @property
+    def spec(self) -> ArraySpec[Any]:
+        return ArraySpec.from_facts(self.facts)
+
+
+class Provenance(BaseModel):
+    """How a version came about: for people, never needed to read it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    """Version of occlabel that wrote it."""
+    recipe: str
+    """The effective recipe as YAML text."""
+
+
 class VersionInfo(BaseModel):
     """Everything a version says about itself but its frames."""
 
     model_config = ConfigDict(frozen=True)
 
+    layout: Literal["occlabel version, layout 2"] = "occlabel version, layout 2"
     name: str
     created: str
     """UTC, ISO 8601."""
-    code: str
-    """Version of occlabel that wrote it."""
-    recipe: str
-    """The effective recipe as YAML."""
+    space: LabelSpace
+    arrays: dict[str, PublishedArray]
+    """By stored name."""
     logs: tuple[str, ...]
+    cameras: dict[str, tuple[str, ...]] = {}
+    """Log -> names of its cameras, where it has any."""
+    worlds: dict[str, str] = {}
+    """Log -> name of the frame that its poses are in, where other logs may share it."""
     frames: int
     missing: dict[str, str]
     """What was planned and has no labels: log or log and clip -> why."""
     gates: tuple[GateResult, ...]
     content_digest: str
-    """Digest of the published voxels alone: not of paths, times, machines or clip sizes."""
+    """Digest of the published values alone: not of paths, times, machines or clip sizes."""
+    provenance: Provenance
+
+    @cached_property
+    def specs(self) -> dict[str, ArraySpec[Any]]:
+        """The published arrays by stored name."""
+        return {name: array.spec for name, array in self.arrays.items()}
 
 
 def content_digest(frames: Iterable[VersionFrame]) -> str:
-    """Digest over (log, frame name, array, voxels), sorted. Raises OcclabelError for a frame that is in it twice."""
-    rows = sorted((f.log, f.name, name, digest) for f in frames for name, digest in f.digests.items())
+    """Digest over (log, frame name, array, values), sorted. Raises OcclabelError for a frame that is in it twice."""
+    rows = sorted((f.log, f.name, name, place.digest) for f in frames for name, place in f.arrays.items())
     for row, following in pairwise(rows):
         if row[:3] == following[:3]:
             raise OcclabelError(f"frame {row[1]} of log {row[0]} is in the version twice")

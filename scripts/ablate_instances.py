@@ -14,21 +14,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from occlabel.pipeline.planning.recipe import load_recipe
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.quality.ablation.objects import ScoredFrame, Table, nearest_true, places_of_touching
 from occlabel.pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
 from occlabel.pipeline.quality.true_objects import true_objects
-from occlabel.schemas.stage import LabelSpace
-from occlabel.stages.evaluation.panoptic import PanopticCounts, Quality
-from occlabel.stages.evaluation.panoptic_rules import voxels
+from occlabel.schemas.arrays import SEMANTICS
 from occlabel.stages.evaluation.segments import Labels
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.instances.components import connected_components
@@ -40,21 +37,9 @@ from occlabel.stages.instances.touching import ConnectedComponents
 from occlabel.stages.instances.weight_file import load_network, things_of
 
 RADII = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8, 3.6, 4.8)
-_NEAR = 1.2
 
 
-@dataclass
-class Frame:
-    """One frame that is scored."""
-
-    labels: NDArray[np.uint8]
-    true: Labels
-    scored: NDArray[np.bool_]
-    touching: NDArray[np.bool_]
-    """Where objects touch."""
-
-
-def frames(spec: str, truth: Path, benchmark: Benchmark, every: int) -> Iterator[Frame]:
+def frames(spec: str, truth: Path, benchmark: Benchmark, every: int) -> Iterator[ScoredFrame]:
     version, reader = open_version(spec), open_logs(truth.parent if truth.name == "gts" else truth)
     files = benchmark.truth_files(truth)
     for log in version.logs:
@@ -64,51 +49,14 @@ def frames(spec: str, truth: Path, benchmark: Benchmark, every: int) -> Iterator
             semantics, scored = benchmark.read_truth(files[log][frame.name])
             owners = objects.instances(frame.name, semantics)
             near = places_of_touching(semantics, owners, version.space)
-            yield Frame(frame.load("semantics").astype(np.uint8), Labels(semantics, owners), scored, near)
+            yield ScoredFrame(frame[SEMANTICS], Labels(semantics, owners), scored, near)
 
 
-def places_of_touching(semantics: NDArray[np.uint8], owners: NDArray[np.int64], space: LabelSpace) -> NDArray[np.bool_]:
-    """Voxels up to _NEAR metres from an object that touches another of its class."""
-    whole = connected_components(semantics, thing_table(space), space.grid.voxel_size)
-    pairs = np.unique(np.stack([whole[owners > 0], owners[owners > 0]], axis=1), axis=0)
-    crowded = np.bincount(pairs[:, 0]) > 1
-    rows = np.isin(owners, np.unique(pairs[crowded[pairs[:, 0]], 1])) & (owners > 0)
-    return binary_dilation(rows, np.ones((3, 3, 3)), iterations=round(_NEAR / space.grid.voxel_size))
-
-
-def nearest_true(frame: Frame, space: LabelSpace) -> NDArray[np.uint32]:
-    """Each thing voxel's nearest true object of its class, up to _NEAR metres away; ids uint32 [X, Y, Z]."""
-    nearest = np.zeros(frame.labels.shape, np.uint32)
-    for name in np.flatnonzero(thing_table(space)):
-        owners = np.where(frame.true.semantics == name, frame.true.instance, 0)
-        if owners.any():
-            distance, where = distance_transform_edt(owners == 0, space.grid.voxel_size, return_indices=True)
-            claimed = (frame.labels == name) & (distance <= _NEAR)
-            nearest[claimed] = owners[tuple(where[:, claimed])]
-    return nearest
-
-
-class Table:
-    """Counts of each way to find instances, over all voxels, where objects touch, and elsewhere."""
-
-    def __init__(self, benchmark: Benchmark) -> None:
-        self._rules, self._classes = voxels(benchmark.taxonomy), len(benchmark.taxonomy.classes)
-        self.rows: dict[str, tuple[PanopticCounts, ...]] = {}
-
-    def add(self, name: str, frame: Frame, instance: NDArray[np.uint32]) -> None:
-        counts = self.rows.setdefault(name, tuple(PanopticCounts(self._rules, self._classes) for _ in range(3)))
-        found = Labels(frame.labels, instance.astype(np.int64))
-        for count, where in zip(counts, (True, frame.touching, ~frame.touching), strict=True):
-            count.add(found, frame.true, frame.scored & where)
-
-    def quality(self, name: str) -> list[Quality]:
-        return [count.scores().things for count in self.rows[name]]
-
-    def print(self) -> None:
-        print(f"{'':44}{'all: PQ   SQ   RQ':20}{'touching':20}elsewhere")
-        for name in self.rows:
-            cells = (f"{100 * q.pq:5.1f}{100 * q.sq:5.1f}{100 * q.rq:5.1f}" for q in self.quality(name))
-            print(f"{name:44}" + "     ".join(cells), flush=True)
+def show(table: Table) -> None:
+    print(f"{'':44}{'all: PQ   SQ   RQ':20}{'touching':20}elsewhere")
+    for name in table.rows:
+        cells = (f"{100 * q.pq:5.1f}{100 * q.sq:5.1f}{100 * q.rq:5.1f}" for q in table.quality(name))
+        print(f"{name:44}" + "     ".join(cells), flush=True)
 
 
 def draw(table: Table, names: dict[str, str], path: Path) -> None:
@@ -141,13 +89,13 @@ def main() -> None:
     benchmark = BENCHMARKS[cast(Format, space.taxonomy.name)]
     shipped = load_recipe({0.2: "semantickitti_lidar", 0.4: "nuscenes_lidar"}[space.grid.voxel_size]).instances
     assert isinstance(shipped, ObjectQueries)
-    stage, table = shipped.model_copy(update={"weights": options.weights}), Table(benchmark)
+    stage, table = shipped.model_copy(update={"weights": options.weights}), Table(space.taxonomy)
     things, size = thing_table(space), space.grid.voxel_size
     files = {"": stage.files(space)[0], "coupled, ": options.coupled}
     finders = {name: Finder(load_network(path, space), space, things_of(space)) for name, path in files.items() if path}
     components = ConnectedComponents()
 
-    def voted(frame: Frame, seeds: Seeds, radius: float, aware: bool = True) -> NDArray[np.uint32]:
+    def voted(frame: ScoredFrame, seeds: Seeds, radius: float, aware: bool = True) -> NDArray[np.uint32]:
         classes = seeds.classes if aware else None
         return panoptic_vote(frame.labels, seeds.ids, things, size, radius, seed_classes=classes)
 
@@ -171,7 +119,7 @@ def main() -> None:
         table.add("module, as in the recipe", frame, np.where(left > 0, left, far))
         table.add("module, and components of the unclaimed", frame, with_components(left, frame.labels, space))
         table.add("the nearest true object of the class", frame, nearest_true(frame, space))
-    table.print()
+    show(table)
     if options.out:
         curves = {"own class votes": "module, radius ", "all classes vote": "module, any class, radius "}
         draw(table, curves, options.out)

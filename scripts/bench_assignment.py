@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.teaching.train_instances import scenes_of
 from occlabel.stages.ingest.recognise import open_logs
-from occlabel.stages.instances.object_losses import Assignment, Truth, losses
+from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
+from occlabel.stages.instances.options import Assignment
 from occlabel.stages.instances.panoptic_vote import panoptic_vote
 from occlabel.stages.instances.samples import Crops, Scenes
 from occlabel.stages.instances.slot import thing_table

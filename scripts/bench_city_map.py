@@ -23,17 +23,18 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from occlabel.pipeline.delivery.city_map.placed_logs import PlacedLog
 from pykitti.utils import read_calib_file
 from scipy.spatial import cKDTree
 
 from occlabel.pipeline.delivery.city_map.files import draw_map
 from occlabel.pipeline.delivery.city_map.make import contribute, tile_sums
-from occlabel.pipeline.delivery.city_map.placed_logs import PlacedLog
 from occlabel.pipeline.delivery.city_map.tiles import add_up
 from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.geometry import inverse, rigid
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import Clip, LabelSpace
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Clip
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.mapping.ballot import ballot
 from occlabel.stages.mapping.fuse import PlacedFrame

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.running.label import label_logs
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store

@@ -16,12 +16,14 @@ from ablate_instances import Frame, frames
 from scipy.ndimage import uniform_filter
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
-from occlabel.schemas.drive_log import Frame as LogFrame
-from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.schemas.drive_log import Moment
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Clip, Hands, Inputs
 from occlabel.stages.instances.learned import ObjectQueries
-from occlabel.stages.instances.stage import InstancesStage
+from occlabel.stages.instances.slot import Instances
 from occlabel.stages.instances.touching import ConnectedComponents
 
 SIZE = 24.0
@@ -43,9 +45,9 @@ def most_crowded(candidates: list[Frame], space: LabelSpace) -> tuple[Frame, tup
     return best[1:]
 
 
-def instances(stage: InstancesStage, frame: Frame, space: LabelSpace) -> np.ndarray:  # type: ignore[type-arg]
-    inputs = Inputs(0, (LogFrame("frame", 0.0, np.eye(4)),), {"semantics": frame.labels[None]})
-    return stage.setup(space, "cpu")(Clip("log", 0, 1), inputs)["instance"][0]
+def instances(stage: Instances, frame: Frame, space: LabelSpace) -> np.ndarray:  # type: ignore[type-arg]
+    inputs = Inputs(0, (Moment("frame", 0.0),), {"semantics": frame.labels[None]})
+    return stage.setup(space, Rig(), Hands())(Clip("log", 0, 1), inputs)["instance"][0]
 
 
 def main() -> None:

@@ -9,32 +9,35 @@ only trails of that class count.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
-from ablate_voting import movable_classes, trails
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, panels
-from occlabel.pipeline.planning.recipe import load_recipe
-from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.pipeline.quality.ablation.trails import inputs_of, movable_classes, trails
 from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.stage import Inputs
+from occlabel.schemas.stage import Hands
 from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.voting.stage import Registration
 from occlabel.stages.voting.vote import PollingPlace
 
 ALIKE = "all classes alike"
+HANDS = Hands(threads=len(os.sched_getaffinity(0)))
 SIZE = 16.0
 """Edge of the place that is drawn [m]."""
 
 
 def votes(version: PublishedVersion, log: DriveLog) -> dict[str, PollingPlace]:
     ours = load_recipe("semantickitti_lidar" if version.space.grid.voxel_size == 0.2 else "nuscenes_lidar").voting
-    assert ours is not None
+    assert isinstance(ours, Registration)
     alike = ours.model_copy(update={"movable_boost": 1, "cleared_confidence": None})
     stages = {ALIKE: alike, "ours": ours}
-    return {name: PollingPlace(stage, version.space, "cpu") for name, stage in stages.items()}
+    return {name: PollingPlace(stage, version.space, HANDS) for name, stage in stages.items()}
 
 
 def worst(
@@ -51,8 +54,8 @@ def worst(
         arrays = {n: np.stack([frames[f.name].load(n) for f in log.frames]) for n in ("semantics", "confidence")}
         truths = [truth for frame in log.frames if (truth := reader.voxel_truth(frame)) is not None]
         targets = range(every // 2, len(log.frames), every)
-        left = trails(log, truths, targets, version.space)
-        polls = {n: place.open(log.id, Inputs(0, log.frames, arrays)) for n, place in votes(version, log).items()}
+        left = trails(log, truths, targets, version.space, HANDS).left
+        polls = {n: place.open(inputs_of(log, arrays)) for n, place in votes(version, log).items()}
         for target in targets:
             labels = {name: poll.on(target)["semantics"].astype(np.uint8) for name, poll in polls.items()}
             trail = (movable[np.minimum(labels[ALIKE], len(movable) - 1)] & left[target]).sum(axis=2)

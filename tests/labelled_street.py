@@ -14,7 +14,7 @@ from occlabel.pipeline.quality.scans import scan_in_grid
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame, TownScan

@@ -1,34 +1,53 @@
-"""Executes orders one after the other in this process: for debugging, tests and replay."""
+"""Executes units one after the other in this process: for debugging, tests and what is small."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
-from occlabel.workers.work import Order, Outcome, attempt
+from occlabel.schemas.stage import Resources
+from occlabel.workers.executor import Device, Pool
+from occlabel.workers.unit import Outcome, Unit, attempt
+
+_POOL = Pool()
 
 
 class LocalExecutor:
-    """Does an order when its outcome is waited for."""
+    """Does a unit when its outcome is waited for. Knows no time limit: nobody could end the unit."""
 
-    slots = 1
+    where = "this process"
+    workers = 1
 
-    def __init__(self) -> None:
-        self._queue: deque[tuple[int, Order]] = deque()
+    def __init__(self, device: Device = "cpu") -> None:
+        self.device: Device = device
+        self._queue: deque[tuple[int, Unit]] = deque()
         self._tickets = 0
 
-    def submit(self, order: Order) -> int:
+    def prepare(self, needs: Iterable[Resources]) -> None:
+        pass
+
+    def pool(self, needs: Resources) -> Pool:
+        return _POOL
+
+    def capacity(self, pool: Pool) -> int:
+        return 1
+
+    def has_room(self, pool: Pool) -> bool:
+        return not self._queue
+
+    def submit(self, unit: Unit, pool: Pool, seconds: float) -> int:
         self._tickets += 1
-        self._queue.append((self._tickets, order))
+        self._queue.append((self._tickets, unit))
         return self._tickets
 
     def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         if not self._queue:
             return []
-        ticket, order = self._queue.popleft()
-        return [(ticket, attempt(order))]
+        ticket, unit = self._queue.popleft()
+        return [(ticket, attempt(unit))]
 
-    def kill(self, ticket: int) -> None:
-        self._queue = deque(item for item in self._queue if item[0] != ticket)
+    def done_with(self, pool: Pool) -> None:
+        pass
 
     def close(self) -> None:
         self._queue.clear()

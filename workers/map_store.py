@@ -1,9 +1,7 @@
 """A city map on disk: a folder or an object-store URL.
 
-    index.json                                        what the map holds: contributions and tiles
-    contributions/<log>/<fingerprint>/<x>_<y>/        zarr v3 group: the votes of one log in one tile
-    contributions/<log>/<fingerprint>/receipt.json    all tiles of this contribution are written
-    tiles/<world>/<x>_<y>/<contributions>/            zarr v3 group: the map itself
+    index.json                                what the map holds: contributions and tiles
+    tiles/<world>/<x>_<y>/<contributions>/    zarr v3 group: the map itself
 
 Nothing is changed in place: what is new lies beside what is old until the index names it.
 """
@@ -21,7 +19,7 @@ from pydantic import ValidationError
 from zarr.codecs import ZstdCodec
 from zarr.errors import ContainsGroupError
 
-from occlabel.schemas.city_map import Contribution, MapIndex
+from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.errors import StoreError
 from occlabel.schemas.stage import Arrays
 from occlabel.workers.store import Store
@@ -30,9 +28,6 @@ _CHUNK = 16 << 20  # bytes, uncompressed
 
 DIMENSIONS = {
     "blocks": ("block", "axis"),
-    "planes": ("plane", "part"),
-    "votes": ("plane", "x", "y", "z"),
-    "seen": ("block", "part"),
     "semantics": ("block", "x", "y", "z"),
     "confidence": ("block", "x", "y", "z"),
     "support": ("block", "x", "y", "z"),
@@ -41,9 +36,6 @@ DIMENSIONS = {
 
 MEANINGS = {
     "blocks": "index (x, y, z) of each block of 8 x 8 x 8 voxels, counted from the origin of the world",
-    "planes": "(row in blocks, class id) of each plane of votes",
-    "votes": "votes for the class of the plane, 65535 or more are 65535",
-    "seen": "(x, y, z, votes) of blocks in which there are only votes for free space",
     "semantics": "class id; the free id where free space won, 255 where nothing voted",
     "confidence": "vote margin, 0..255 for 0..1",
     "support": "votes, those for free space included",
@@ -81,16 +73,6 @@ class MapStore:
         except (BaseError, OSError) as error:
             raise StoreError(f"{self.location} cannot be written: {error}") from error
 
-    def contribution(self, log: str, fingerprint: str) -> Contribution | None:
-        """The receipt of a contribution, None when it is not committed."""
-        content = self._store.get(f"contributions/{log}/{fingerprint}/receipt.json")
-        return None if content is None else Contribution.model_validate_json(content)
-
-    def commit(self, contribution: Contribution) -> None:
-        """Writes the receipt, after all tiles."""
-        path = f"contributions/{contribution.log}/{contribution.fingerprint}/receipt.json"
-        self._store.put(path, contribution.model_dump_json(indent=1).encode())
-
     def write(self, path: str, arrays: Arrays) -> None:
         """Writes the arrays as one group; a group of an interrupted command is replaced."""
         with suppress(ContainsGroupError):
@@ -118,13 +100,10 @@ class MapStore:
                 f"{self.location}/{path} has no array {name!r}, which the index names; remove the map and make it again"
             ) from error
 
-    def sweep(self, index: MapIndex) -> None:
-        """Removes what ``index`` does not name: contributions and tiles of other labels, logs or interrupted runs."""
-        kept = {f"contributions/{c.log}/{c.fingerprint}" for c in index.contributions}
-        kept |= {tile.path for tile in index.tiles}
-        for top, depth in (("contributions", 3), ("tiles", 4)):
-            for batch in obstore.list(self._store.objects, top):
-                paths = [meta["path"] for meta in batch]
-                stale = [path for path in paths if "/".join(path.split("/")[:depth]) not in kept]
-                if stale:
-                    obstore.delete(self._store.objects, stale)
+    def keep(self, tiles: set[str]) -> None:
+        """Removes tiles other than these paths: those of other labels, logs or interrupted commands."""
+        for batch in obstore.list(self._store.objects, "tiles"):
+            paths = [meta["path"] for meta in batch]
+            stale = [path for path in paths if "/".join(path.split("/")[:4]) not in tiles]
+            if stale:
+                obstore.delete(self._store.objects, stale)

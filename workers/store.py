@@ -1,11 +1,13 @@
 """The store: a folder or an object-store URL that holds artifacts, receipts, versions and the history of runs.
 
-    artifacts/<slot>/<fingerprint>/<log>/             zarr v3 group; chunk = one frame, shard = one clip
-    receipts/<slot>/<fingerprint>/<log>/<clip>.json
+    artifacts/<stage>/<fingerprint>/<log>/             zarr v3 group; chunk = one frame, shard = one clip
+    receipts/<stage>/<fingerprint>/<log>/<clip>.json
     versions/<name>.parquet, versions/latest
-    catalogue/<root>.json                             what plans remember of logs that are slow to read
-    quarantine/<run>/<slot>-<log>-<clip>.json
+    jobs/<job>/<fingerprint>/<unit>.json, .bin        receipts and results of work over a log or a version
+    catalogue/<root>/<part>.json                      what plans remember of logs
+    quarantine/<run>/<stage>-<log>-<clip>.json
     runs/<run>/recipe.yaml, state.json
+    layout                                            which of occlabel's layouts this is
 
 Every object is written whole and appears at once; what must not be written twice is created if absent.
 """
@@ -29,6 +31,8 @@ from occlabel.schemas.stage import Clip
 if TYPE_CHECKING:
     from zarr.storage import ObjectStore as ZarrStore
 
+LAYOUT = b"2"
+"""Raised when a store of before can no longer be read."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -58,6 +62,20 @@ class Store:
     def exists(self) -> bool:
         """Whether anything was ever written here."""
         return "://" in self.location or Path(self.location).is_dir()
+
+    def check_layout(self, mark: bool = False) -> None:
+        """Raises StoreError when the store was written in another layout than this occlabel's. ``mark`` claims an
+        empty one."""
+        found = self.get("layout")
+        if found is None and any(self.names(folder) != ([], []) for folder in ("receipts", "versions")):
+            found = b"1"
+        if found is None and mark:
+            self.put("layout", LAYOUT)
+        elif found is not None and found != LAYOUT:
+            raise StoreError(
+                f"{self.location} is a store of layout {found.decode(errors='replace')}, and this occlabel reads and "
+                f"writes layout {LAYOUT.decode()}; label the logs again into another --store"
+            )
 
     @cached_property
     def zarr(self) -> ZarrStore[Any]:
@@ -96,25 +114,25 @@ class Store:
     # Receipts
 
     @staticmethod
-    def receipt_path(slot: str, fingerprint: str, clip: Clip) -> str:
-        return f"receipts/{slot}/{fingerprint}/{clip.log}/{clip.name}.json"
+    def receipt_path(stage: str, fingerprint: str, clip: Clip) -> str:
+        return f"receipts/{stage}/{fingerprint}/{clip.log}/{clip.name}.json"
 
-    def receipt(self, slot: str, fingerprint: str, clip: Clip) -> Receipt | None:
-        content = self.get(self.receipt_path(slot, fingerprint, clip))
+    def receipt(self, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
+        content = self.get(self.receipt_path(stage, fingerprint, clip))
         return None if content is None else Receipt.model_validate_json(content)
 
-    def committed(self, slot: str, fingerprint: str, log: str) -> set[str]:
+    def committed(self, stage: str, fingerprint: str, log: str) -> set[str]:
         """Names of the clips of ``log`` that have a receipt."""
-        _, names = self.names(f"receipts/{slot}/{fingerprint}/{log}")
+        _, names = self.names(f"receipts/{stage}/{fingerprint}/{log}")
         return {name.removesuffix(".json") for name in names if name.endswith(".json")}
 
     def artifacts(self) -> Iterator[tuple[str, str, str]]:
-        """Every (slot, fingerprint, log) that has receipts."""
-        for slot in self.names("receipts")[0]:
-            for fingerprint in self.names(f"receipts/{slot}")[0]:
-                for log in self.names(f"receipts/{slot}/{fingerprint}")[0]:
-                    yield slot, fingerprint, log
+        """Every (stage, fingerprint, log) that has receipts."""
+        for stage in self.names("receipts")[0]:
+            for fingerprint in self.names(f"receipts/{stage}")[0]:
+                for log in self.names(f"receipts/{stage}/{fingerprint}")[0]:
+                    yield stage, fingerprint, log
 
 
-def artifact_path(slot: str, fingerprint: str, log: str) -> str:
-    return f"artifacts/{slot}/{fingerprint}/{log}"
+def artifact_path(stage: str, fingerprint: str, log: str) -> str:
+    return f"artifacts/{stage}/{fingerprint}/{log}"

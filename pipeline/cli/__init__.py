@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from occlabel import __version__
 from occlabel.pipeline.cli.bench import app as bench_app
 from occlabel.pipeline.cli.calibrate import calibrate
 from occlabel.pipeline.cli.demo import demo
@@ -32,6 +34,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"occlabel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version of occlabel.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turns drive logs into versioned 3D occupancy labels. Start with: occlabel demo"""
+
+
 app.add_typer(logs_app, name="logs")
 app.command()(simulate)
 app.command()(plan)

@@ -99,6 +99,13 @@ def _one(logs: LogReader, log_id: str | None) -> DriveLog:
     return next(iter(logs.logs([log_id])))
 
 
+def _known(camera: dict[str, Any]) -> str:
+    """What of a camera is known, and what is not."""
+    size = "of unknown size" if camera["width"] is None else f"{camera['width']}x{camera['height']}"
+    lacks = [name for name in ("intrinsics", "extrinsics") if not camera[name]]
+    return size + (f", without {' and '.join(lacks)}" if lacks else "")
+
+
 def _print(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -111,10 +118,9 @@ def _print(facts: dict[str, Any]) -> None:
     table.add_row("LiDAR scans", str(facts["scans"]))
     table.add_row("poses", str(facts["poses"]))
     for camera in facts["cameras"]:
-        table.add_row(camera["name"], f"{camera['images']} images, {camera['width']}x{camera['height']}")
+        table.add_row(camera["name"], f"{camera['images']} images, {_known(camera)}")
     for kind, count in facts["truth"].items():
         table.add_row(f"truth: {kind}", f"{count} frames" if count else "none")
-    table.add_row("digest", facts["digest"])
     console = Console()
     console.print(table)
     for warning in facts["warnings"]:

@@ -3,48 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import LogIds, LogsRoot, ReaderName
-
-if TYPE_CHECKING:
-    from occlabel.schemas.city_map import Contribution
+from occlabel.pipeline.cli.options import Executor, ExecutorName, LogIds
 
 
 def map_(
     version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="The version to fuse.")],
-    logs: LogsRoot,
     out: Annotated[str, typer.Option("--out", help="The map to make or to extend: a folder or an s3:// URL.")],
     log: LogIds = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Logs to work on at the same time, each in about 2 GB.")] = 1,
+    executor: Executor = ExecutorName.ray,
     world: Annotated[
         str | None, typer.Option("--world", help="Of a map of several worlds, the one to write to files.")
     ] = None,
     ply: Annotated[Path | None, typer.Option("--ply", help="Also write the occupied voxels as a point cloud.")] = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="Also draw it from above, as a PNG.")] = None,
-    reader: ReaderName = None,
 ) -> None:
     """Fuse the labels of a version into a map of the static classes, sparse and in tiles.
 
-    LOGS are the logs that the version was made from: they have the poses. Run it again with a version that has more or
-    other logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
+    Frames are placed by the poses that their labels were made with. Run it again with a version that has more or other
+    logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
     occlabel evaluate scores a map.
     """
     from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
     from occlabel.pipeline.delivery.city_map.make import make_map
-    from occlabel.pipeline.published.versions import open_version
-    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.pipeline.published.version import open_version
     from occlabel.workers.map_store import MapStore
 
-    opened, root = open_version(version), open_logs(logs, reader)
     target = MapStore(out)
-
-    def log_done(contribution: Contribution) -> None:
-        typer.echo(f"log {contribution.log}: {contribution.frames} frames in {len(contribution.tiles)} tiles")
-
-    report = make_map(opened, root, target, log, jobs, log_done)
+    report = make_map(open_version(version), target, log, executor.value)
     for name in report.poseless:
         typer.echo(f"log {name} has no poses and is not in the map", err=True)
     index = report.index

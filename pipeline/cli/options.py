@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+class ExecutorName(StrEnum):
+    """Who executes units of work."""
+
+    ray = "ray"
+    local = "local"
+
+
+Executor = Annotated[ExecutorName, typer.Option("--executor", help="ray: all cores or a cluster; local: this process.")]
+
+
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a shipped recipe.")]
+LogsRoots = Annotated[
+    list[Path], typer.Option("--logs", help="Root of drive logs (a KITTI or nuScenes layout); may be given again.")
+]
 LogsRoot = Annotated[Path, typer.Option("--logs", help="Root of the drive logs (a KITTI or nuScenes layout).")]
 LogIds = Annotated[list[str] | None, typer.Option("--log", help="Only this log; may be given again.")]
 StorePath = Annotated[str, typer.Option("--store", help="Where artifacts and versions live: a folder or an s3:// URL.")]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
+from occlabel.pipeline.cli.options import (
+    AsJson,
+    LogIds,
+    LogsRoots,
+    Overrides,
+    ReaderName,
+    RecipeName,
+    Skips,
+    StorePath,
+)
 
 if TYPE_CHECKING:
     from occlabel.pipeline.planning.plan import Plan
@@ -16,26 +25,39 @@ if TYPE_CHECKING:
 
 def plan(
     recipe: RecipeName,
-    logs: LogsRoot,
+    logs: LogsRoots,
     store: StorePath,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Also say whether a run could publish under this name.")
+    ] = None,
     log: LogIds = None,
     set_: Overrides = None,
     skip: Skips = None,
     reader: ReaderName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is done, what is left and what cannot work, without computing anything."""
+    """Show what is done, what is left and what cannot work, without computing anything.
+
+    Exit code 1 when a run would be refused: nothing can be labelled, or the name is taken.
+    """
     from occlabel.pipeline.planning.plan import make_plan
-    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.published.publish import refuse_taken
+    from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
     from occlabel.workers.store import Store
 
     target = Store(store)
-    result = make_plan(load_recipe(recipe, set_, skip), open_logs(logs, reader), target, log)
+    chosen = load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True))
+    result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().device)
     if as_json:
         typer.echo(json.dumps(plan_facts(result, target), indent=1))
     else:
         print_plan(result, target)
+    if version is not None:
+        refuse_taken(target, result, version)
+    if not result.logs:
+        raise typer.Exit(1)
 
 
 def plan_facts(result: Plan, store: Store) -> dict[str, object]:

@@ -16,10 +16,8 @@ def replay(entry: Annotated[str, typer.Argument(metavar="STORE/quarantine/RUN/EN
     from occlabel.pipeline.running.replay import rehearsal
 
     order, quarantined = rehearsal(entry)
-    typer.echo(
-        f"{quarantined.slot} {quarantined.log} frames {quarantined.start}-{quarantined.stop - 1}: {quarantined.error}"
-    )
-    from occlabel.workers.work import rehearse
+    typer.echo(f"{quarantined.place}: {quarantined.error}")
+    from occlabel.workers.order import rehearse
 
     try:
         _, damaged, _ = rehearse(order)

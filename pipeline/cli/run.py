@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import AsJson, LogIds, LogsRoot, Overrides, ReaderName, RecipeName, Skips, StorePath
-
-
-class ExecutorName(StrEnum):
-    """Who executes clips."""
-
-    ray = "ray"
-    local = "local"
+from occlabel.pipeline.cli.options import (
+    AsJson,
+    Executor,
+    ExecutorName,
+    LogIds,
+    LogsRoots,
+    Overrides,
+    ReaderName,
+    RecipeName,
+    Skips,
+    StorePath,
+)
 
 
 def run(
     recipe: RecipeName,
-    logs: LogsRoot,
+    logs: LogsRoots,
     store: StorePath,
     version: Annotated[str, typer.Option("--version", help="Name of the label version to publish.")],
     log: LogIds = None,
     set_: Overrides = None,
     skip: Skips = None,
     reader: ReaderName = None,
-    executor: Annotated[ExecutorName, typer.Option(help="ray: all cores or a cluster; local: this process.")] = (
-        ExecutorName.ray
-    ),
+    executor: Executor = ExecutorName.ray,
     ray_address: Annotated[
-        str | None, typer.Option("--ray-address", help="Join this Ray cluster instead of starting one.")
+        str | None,
+        typer.Option("--ray-address", envvar="RAY_ADDRESS", help="Join this Ray cluster instead of starting one."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Clips worked on at once at most; all cores by default.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,13 +45,13 @@ def run(
     Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed and nothing was published,
     1 aborted, 2 wrong usage.
     """
-    from occlabel.pipeline.planning.recipe import load_recipe
+    from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.running.label import EXIT_CODES, label_logs
     from occlabel.stages.ingest.recognise import open_logs
     from occlabel.workers.store import Store
 
     report = label_logs(
-        load_recipe(recipe, set_, skip),
+        load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True)),
         open_logs(logs, reader),
         Store(store),
         version,
@@ -54,6 +59,7 @@ def run(
         reader_name=reader,
         executor=executor.value,
         ray_address=ray_address,
+        workers=workers,
         quiet=as_json,
     )
     if as_json:

@@ -19,7 +19,7 @@ def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJs
     """Show runs (going on, ended, killed), committed clips, versions and quarantine of a store."""
     from collections import Counter
 
-    from occlabel.pipeline.published.versions import version_names
+    from occlabel.pipeline.published.version import version_names
     from occlabel.pipeline.running.history import run_states
     from occlabel.workers.store import Store
 
@@ -28,8 +28,8 @@ def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJs
         raise StoreError(f"there is no store at {store}")
     runs = run_states(target)
     committed: Counter[str] = Counter()
-    for slot, fingerprint, log in target.artifacts():
-        committed[slot] += len(target.committed(slot, fingerprint, log))
+    for stage, fingerprint, log in target.artifacts():
+        committed[stage] += len(target.committed(stage, fingerprint, log))
     quarantine = {run: target.names(f"quarantine/{run}")[1] for run in target.names("quarantine")[0]}
     if as_json:
         facts = {
@@ -42,7 +42,7 @@ def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJs
         return
     for state in runs[-10:]:
         typer.echo(_sentence(state))
-    typer.echo("committed clips: " + (", ".join(f"{slot} {n}" for slot, n in sorted(committed.items())) or "none"))
+    typer.echo("committed clips: " + (", ".join(f"{stage} {n}" for stage, n in sorted(committed.items())) or "none"))
     typer.echo("versions: " + (", ".join(version_names(target)) or "none"))
     for run, entries in quarantine.items():
         for entry in entries:
@@ -51,6 +51,6 @@ def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJs
 
 def _sentence(state: RunState) -> str:
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(state.started))
-    stages = ", ".join(f"{s.slot} {s.done}/{s.total}" for s in state.stages)
+    stages = ", ".join(f"{s.stage} {s.done}/{s.total}" for s in state.stages)
     what = "killed (it says it is running, and is silent)" if state.silent else state.state
-    return f"run {state.run} (started {started} UTC, version {state.version}): {what}; {stages}; {state.seconds:.0f} s"
+    return f"run {state.run} (started {started} UTC, {state.what}): {what}; {stages}; {state.seconds:.0f} s"

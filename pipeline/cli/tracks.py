@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import ReaderName
-
 
 def tracks(
     version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version with tracked instances.")],
-    logs: Annotated[Path, typer.Option("--logs", help="Root of the drive logs that were labelled.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to write: LOG.parquet for every log.")],
-    reader: ReaderName = None,
 ) -> None:
     """Write the trajectories of a version's objects, a table a log.
 
@@ -25,11 +21,10 @@ def tracks(
     from rich.console import Console
 
     from occlabel.pipeline.delivery.trajectories import write_trajectories
-    from occlabel.pipeline.published.versions import open_version
-    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.pipeline.published.version import open_version
 
     with Console(stderr=True).status("") as status:
-        tables = write_trajectories(open_version(version), open_logs(logs, reader), out, status.update)
+        tables = write_trajectories(open_version(version), out, status.update)
     for log, table in tables.items():
         objects, first = np.unique(table.track, return_index=True)
         moving = int(table.moving[first].sum())

@@ -17,15 +17,17 @@ Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
     """List the versions of a store."""
-    from occlabel.pipeline.published.versions import published, version_names
+    from occlabel.pipeline.published.version import manifest_of, version_names
     from occlabel.workers.store import Store
 
     store = Store(spec.rpartition("@")[0] if "@" in spec else spec)
     if not store.exists():
         raise StoreError(f"there is no store at {store.location}")
-    infos = [info for name in version_names(store) if (info := published(store, name)) is not None]
+    store.check_layout()
+    manifests = [manifest_of(store, name) for name in version_names(store)]
+    infos = [manifest[0] for manifest in manifests if manifest is not None]
     if as_json:
-        typer.echo(json.dumps([info.model_dump(exclude={"recipe"}) for info in infos], indent=1))
+        typer.echo(json.dumps([info.model_dump(exclude={"provenance"}) for info in infos], indent=1))
         return
     from rich.console import Console
     from rich.table import Table
@@ -41,26 +43,33 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
 @app.command()
 def show(spec: Spec, as_json: AsJson = False) -> None:
     """Show what a version says about itself."""
-    from occlabel.pipeline.published.versions import open_version
+    from occlabel.pipeline.published.version import open_version
 
     info = open_version(spec).info
     if as_json:
         typer.echo(info.model_dump_json(indent=1))
         return
-    typer.echo(f"version         {info.name}\ncreated         {info.created} by occlabel {info.code}")
+    typer.echo(f"version         {info.name}\ncreated         {info.created} by occlabel {info.provenance.code}")
     typer.echo(f"logs            {len(info.logs)}: {', '.join(info.logs[:10])}{' ...' if len(info.logs) > 10 else ''}")
     typer.echo(f"frames          {info.frames}\ncontent digest  {info.content_digest}")
+    grid = info.space.grid
+    typer.echo(
+        f"grid            {list(grid.shape)} voxels of {grid.voxel_size} m from {list(grid.origin)}, {grid.frame} frame"
+    )
+    typer.echo(f"classes         {', '.join(info.space.taxonomy.names)}")
+    for name, array in sorted(info.arrays.items()):
+        typer.echo(f"array           {name}: {array.spec.dtype}, {array.spec.meaning} (written by {array.stage})")
     for gate in info.gates:
         typer.echo(f"gate            {gate.gate}: {gate.found:.3f} (required {gate.required})")
     for place, reason in info.missing.items():
         typer.echo(f"missing         {place}: {reason}")
-    typer.echo("recipe\n  " + "\n  ".join(info.recipe.splitlines()))
+    typer.echo("recipe\n  " + "\n  ".join(info.provenance.recipe.splitlines()))
 
 
 @app.command()
 def verify(spec: Spec, as_json: AsJson = False) -> None:
     """Read every voxel of a version again and compare it with what was published. Exit code 1 when any differs."""
-    from occlabel.pipeline.published.versions import open_version
+    from occlabel.pipeline.published.version import open_version
 
     version = open_version(spec)
     problems = version.verify()

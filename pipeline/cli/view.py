@@ -18,11 +18,9 @@ def view(
     objects: Annotated[bool, typer.Option("--objects", help="A colour for each object instead of each class.")] = False,
 ) -> None:
     """Draw labels from above, one panel per version: the car looks up."""
-    import numpy as np
-
     from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
-    from occlabel.pipeline.published.versions import open_version
-    from occlabel.schemas.errors import StoreError
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.schemas.arrays import INSTANCE, SEMANTICS
 
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]
@@ -30,14 +28,10 @@ def view(
     frame = frame or names[len(names) // 2]
     images = []
     for version in opened:
-        found = next((published for published in version.frames(log) if published.name == frame), None)
-        if found is None:
-            raise StoreError(
-                f"version {version.name} has no frame {frame!r} in log {log}; it has e.g. {', '.join(names[:3])}"
-            )
-        semantics, taxonomy = found.load("semantics").astype(np.uint8), version.space.taxonomy
+        found, taxonomy = version.frame(log, frame), version.space.taxonomy
+        semantics = found[SEMANTICS]
         if objects:
-            images.append(objects_from_above(found.load("instance").astype(np.uint16), semantics, taxonomy))
+            images.append(objects_from_above(found[INSTANCE], semantics, taxonomy))
         else:
             images.append(birds_eye(semantics, taxonomy))
     titles = [f"{version.name}: {log} {frame}" for version in opened]

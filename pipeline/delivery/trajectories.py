@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from occlabel.pipeline.published.labelled_frames import labelled_frame
-from occlabel.pipeline.published.versions import PublishedVersion
-from occlabel.schemas.drive_log import LogReader
+from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.schemas.arrays import INSTANCE, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.trajectories import to_parquet
@@ -17,30 +14,26 @@ from occlabel.stages.tracking.logbook import Logbook
 
 
 def write_trajectories(
-    version: PublishedVersion, reader: LogReader, out: Path, note: Callable[[str], None] = lambda _: None
+    version: PublishedVersion, out: Path, note: Callable[[str], None] = lambda _: None
 ) -> dict[str, Trajectories]:
     """Writes ``out/LOG.parquet`` for every log of the version and returns the tables.
 
-    ``reader`` holds the logs that were labelled; it knows times and poses. Raises BadPredictions when the version was
-    not tracked, BadLog when the reader lacks one of its logs or frames.
+    Times and poses are those that the version keeps. Raises BadPredictions when the version was not tracked.
     """
-    if version.recipe.tracking is None:
+    instance = version.info.arrays.get(INSTANCE.name)
+    if instance is None or not instance.stage.startswith("tracking"):
         raise BadPredictions(
             f"the objects of version {version.name} have no ids that hold over time; add the blocks instances and "
             "tracking to its recipe and run it again, the labels are not computed anew"
         )
     grid = version.space.grid
     tables = {}
-    for log in reader.logs(list(version.logs)):
+    for log in version.logs:
         logbook = Logbook(grid)
-        for published in version.frames(log.id):
-            note(f"log {log.id}, frame {published.name}")
-            frame = labelled_frame(log, published)
-            instance, semantics = (published.load(name) for name in ("instance", "semantics"))
-            labels = semantics.astype(np.uint8, copy=False)
-            ids = instance.astype(np.uint16, copy=False)
-            logbook.add(published.row.index, ids, labels, frame.time, frame.world_from_grid(grid))
-        tables[log.id] = logbook.table()
+        for frame in version.frames(log):
+            note(f"log {log}, frame {frame.name}")
+            logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], frame.row.time, frame.world_from_grid)
+        tables[log] = logbook.table()
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{log.id}.parquet").write_bytes(to_parquet(tables[log.id]))
+        (out / f"{log}.parquet").write_bytes(to_parquet(tables[log]))
     return tables

@@ -1,80 +1,177 @@
-"""What a plan must know of logs, remembered in the store for readers that take long to say it."""
+"""What a plan must know of logs, remembered in the store so that no file is read twice."""
 
 from __future__ import annotations
 
-import hashlib
+import time
+from hashlib import blake2b
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
+from occlabel.schemas.arrays import GEOMETRY
 from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.log_arrays import log_array
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
+_WAY = 1
+"""Raised when digests are made in another way, so that none of before is taken for one of now."""
 
-class LogFacts(BaseModel):
-    """A log without its frames. ``scans``, ``cameras`` and ``poses`` count the frames that have them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    digest: str
-    frames: int
-    scans: int
-    cameras: int
-    poses: int
-    warnings: tuple[str, ...]
+_SAVE_SECONDS = 60.0
+"""A first plan reads every file of every log: one that is stopped must not have done so for nothing."""
 
 
-def facts_of(log: DriveLog) -> LogFacts:
+def facts_of(log: DriveLog, digest: str | None = None) -> LogFacts:
+    """The facts of a log; without the ``digest`` of its content, every file of it is read."""
+    rig = log.rig
     return LogFacts(
         id=log.id,
-        digest=log.digest,
-        frames=len(log.frames),
+        digest=content_of(log).digest if digest is None else digest,
+        geometry=_geometry(log, rig),
+        names=tuple(frame.name for frame in log.frames),
+        rig=rig,
         scans=sum(frame.sweep is not None for frame in log.frames),
-        cameras=sum(bool(frame.cameras) for frame in log.frames),
+        images={
+            name: sum(camera.name == name for frame in log.frames for camera in frame.cameras) for name in rig.names
+        },
         poses=sum(frame.world_from_ego is not None for frame in log.frames),
         warnings=log.warnings,
+        world=log.world,
     )
+
+
+def _geometry(log: DriveLog, rig: Rig) -> str:
+    state = blake2b(rig.model_dump_json().encode(), digest_size=16)
+    lidars = np.full((len(log.frames), 4, 4), np.nan)
+    for row, frame in enumerate(log.frames):
+        if frame.sweep is not None:
+            lidars[row] = frame.sweep.ego_from_lidar
+    times = np.array([frame.time for frame in log.frames])
+    for values in (*(log_array(spec, log.frames, rig) for spec in GEOMETRY), times, lidars):
+        state.update(_plain(values))
+    return state.hexdigest()
+
+
+def _plain(values: NDArray[np.float64]) -> bytes:
+    """To a millionth: the last bits of a product of matrices are those of the processor, and a store that two kinds of
+    machines plan for must not hold every log twice."""
+    rounded = np.round(values, 6) + 0.0  # -0.0 becomes 0.0
+    rounded[np.isnan(rounded)] = np.nan
+    return str(values.shape).encode() + rounded.tobytes()
 
 
 class _Remembered(BaseModel):
     stamp: str
+    """Of the log whose facts these are."""
+    facts: LogFacts
+
+
+class _Part(BaseModel):
+    logs: dict[str, _Remembered] = {}
+
+
+class _Root(BaseModel):
+    stamp: str
     ids: list[str]
-    logs: dict[str, LogFacts] = {}
+    logs: dict[str, str] = {}
+    """Stamps of the logs that were read while the root had this stamp."""
+
+
+_Object = TypeVar("_Object", bound=BaseModel)
 
 
 class Catalogue:
-    """The facts of a reader's logs. While the reader's ``stamp`` stays the same, a log is read once per store."""
+    """The facts of a reader's logs, under ``catalogue/<digest of the root>`` in the store.
+
+    While a log's stamp stays the same, its files are not read again; while the root's does, not even the log.
+    What is remembered is a cache: an object that is damaged or gone is made again.
+
+    A log is remembered in one of at most 256 parts, which its id decides. One object a log would be ten thousand
+    requests in a plan for as many, and one object for all would be written whole (6 MB of KITTI logs of 40 frames, 25
+    of nuScenes) whenever one log changed; so there are 256 requests, a changed log rewrites a part of 25 to 100 KB, and
+    nothing has to be tidied up. Plans that write at the same time can lose each other's entries: made again.
+    """
 
     def __init__(self, reader: LogReader, store: Store) -> None:
         self._reader = reader
         self._store = store
-        self._path = f"catalogue/{hashlib.blake2b(str(reader.root).encode(), digest_size=12).hexdigest()}.json"
+        place = f"{_WAY} {type(reader).__module__} {type(reader).__qualname__} {reader.root}"
+        self._folder = f"catalogue/{_digest(place)}"
         self._stamp = reader.stamp()
-        self._remembered = self._recall()
-        self._changed = False
+        self._parts: dict[str, _Part] = {}
+        self._changed: set[str] = set()
+        self._root_changed = False
+        self._root = self._recall_root()
+        self._saved = time.monotonic()
 
     def log_ids(self) -> list[str]:
-        return self._remembered.ids
+        return self._root.ids
 
     def facts(self, log_id: str) -> LogFacts:
         """Raises BadLog when the log cannot be read; that is never remembered."""
-        known = self._remembered.logs.get(log_id)
-        if known is None:
-            known = facts_of(next(iter(self._reader.logs([log_id]))))
-            if self._stamp is not None:
-                self._remembered.logs[log_id] = known
-                self._changed = True
-        return known
+        name = _digest(log_id)[:2]
+        known = self._part(name).logs.get(log_id)
+        if known is not None and self._root.logs.get(log_id) == known.stamp:
+            return known.facts
+        log = next(iter(self._reader.logs([log_id])))
+        lasting = True
+        if known is not None and known.stamp == log.stamp:
+            # All else is looked at anew: the stamp says nothing of warnings about truth, or of the name of the world.
+            facts = facts_of(log, known.facts.digest)
+        else:
+            digest, lasting = content_of(log)
+            facts = facts_of(log, digest)
+        if lasting:
+            self._learn(name, _Remembered(stamp=log.stamp, facts=facts))
+        return facts
 
     def remember(self) -> None:
         """Writes what was learned, for the next plan."""
-        if self._changed:
-            self._store.put(self._path, self._remembered.model_dump_json().encode())
+        for name in sorted(self._changed):
+            self._store.put(self._path(name), self._parts[name].model_dump_json().encode())
+        if self._root_changed:
+            self._store.put(self._path("root"), self._root.model_dump_json().encode())
+        self._changed.clear()
+        self._root_changed = False
+        self._saved = time.monotonic()
 
-    def _recall(self) -> _Remembered:
-        content = self._store.get(self._path) if self._stamp is not None else None
-        if content is not None:
-            remembered = _Remembered.model_validate_json(content)
-            if remembered.stamp == self._stamp:
-                return remembered
-        return _Remembered(stamp=self._stamp or "", ids=self._reader.log_ids())
+    def _learn(self, name: str, learned: _Remembered) -> None:
+        log_id, logs = learned.facts.id, self._parts[name].logs
+        if logs.get(log_id) != learned:
+            logs[log_id] = learned
+            self._changed.add(name)
+        if self._stamp is not None and self._root.logs.get(log_id) != learned.stamp:
+            self._root.logs[log_id] = learned.stamp
+            self._root_changed = True
+        if time.monotonic() - self._saved > _SAVE_SECONDS:
+            self.remember()
+
+    def _part(self, name: str) -> _Part:
+        if name not in self._parts:
+            self._parts[name] = self._recall(name, _Part) or _Part()
+        return self._parts[name]
+
+    def _recall_root(self) -> _Root:
+        if self._stamp is not None:
+            root = self._recall("root", _Root)
+            if root is not None and root.stamp == self._stamp:
+                return root
+        return _Root(stamp=self._stamp or "", ids=self._reader.log_ids())
+
+    def _recall(self, name: str, model: type[_Object]) -> _Object | None:
+        content = self._store.get(self._path(name))
+        try:
+            return None if content is None else model.model_validate_json(content)
+        except ValidationError:
+            return None
+
+    def _path(self, name: str) -> str:
+        return f"{self._folder}/{name}.json"
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="surrogateescape"), digest_size=12).hexdigest()

@@ -7,8 +7,11 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.schemas.stage import LabelSpace, Stage
+from occlabel.pipeline.planning.chain import Chain, sources
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Stage
 
 
 @lru_cache(maxsize=64)
@@ -17,49 +20,54 @@ def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int) -> str:
-    """Digest of a stage with its options, weights and label space; the same for all logs."""
-    files = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in stage.files(space)]
+def _digests(paths: tuple[Path, ...]) -> list[str]:
+    return [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+
+def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str) -> str:
+    """Digest of a stage with its options, weights and label space; the same for all logs.
+
+    ``device`` is what stages that use a GPU would run on; it counts for those that are not exact.
+    """
+    on_device = stage.resources(space, Rig(), clip_frames).gpus > 0 and not stage.exact
+    taxonomy = space.taxonomy
     facts = {
         "slot": stage.slot,
         "version": stage.version,
         "options": stage.model_dump(mode="json"),
-        "extra": stage.fingerprint_extra(space),
-        "files": files,
+        "files": _digests(stage.files(space)),
         "grid": space.grid.model_dump(mode="json", exclude={"ranges"}),
-        "taxonomy": [space.taxonomy.free_id, *[[c.name, c.thing, c.movable] for c in space.taxonomy.classes]],
+        "taxonomy": [taxonomy.free_id, *[[c.name, c.thing, c.movable] for c in taxonomy.classes]],
+        "raw": sorted(taxonomy.learning_map.items()),
         "clip_frames": clip_frames,
+        "device": device if on_device else "cpu",
     }
-    return _digest(facts)
+    return digest_of(facts)
 
 
 def onboard_name(completion: Stage, space: LabelSpace) -> str:
     """What tells one onboard model from another: its kind, its weights' name, a digest of their content and options."""
     paths = completion.files(space)
-    files = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    digest = _digest([files, completion.model_dump(mode="json", exclude={"weights", "batch"})])
+    digest = digest_of([_digests(paths), completion.model_dump(mode="json", exclude={"weights", "batch"})])
     return " ".join([completion.kind, *(path.name for path in paths), digest])
 
 
-def fingerprints(recipe: Recipe, stage_digests: tuple[str, ...], log_digest: str) -> tuple[str, ...]:
-    """One fingerprint per stage of the recipe, for the log with that digest."""
+def fingerprints(chain: Chain, digests: tuple[str, ...], space: LabelSpace, log: LogFacts) -> tuple[str, ...]:
+    """One fingerprint per step of the chain for ``log``; ``digests`` are those of ``stage_digest``."""
     result: list[str] = []
-    for index, (stage, digest) in enumerate(zip(recipe.stages(), stage_digests, strict=True)):
-        reads = {name: result[source] for name, source in sources(recipe.stages(), index).items()}
-        # What a stage computes from arrays alone is the same whatever became of the log's files.
-        log = log_digest if stage.senses or not reads else None
-        result.append(_digest({"stage": digest, "reads": reads, "log": log}))
+    for index, (step, digest) in enumerate(zip(chain, digests, strict=True)):
+        facts = {
+            "stage": digest,
+            "extra": step.stage.fingerprint_extra(space, log),
+            "reads": {name: result[i] for name, i in sources(chain, index).items() if i is not None},
+            # What a stage computes from arrays alone is the same whatever became of the log's files.
+            "log": log.digest if step.stage.senses else None,
+            "geometry": log.geometry,
+        }
+        result.append(digest_of(facts))
     return tuple(result)
 
 
-def sources(stages: tuple[Stage, ...], index: int) -> dict[str, int]:
-    """Array name -> index of the nearest earlier stage that writes it, for the arrays that stage ``index`` reads."""
-    result = {}
-    for name in stages[index].reads:
-        writers = [i for i in range(index) if name in stages[i].written]
-        result[name] = writers[-1]
-    return result
-
-
-def _digest(facts: object) -> str:
+def digest_of(facts: object) -> str:
+    """Digest of plain values."""
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=12).hexdigest()

@@ -3,47 +3,77 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
-from occlabel.pipeline.planning.fingerprint import sources
+from occlabel.pipeline.planning.chain import Chain, sources
 from occlabel.pipeline.planning.plan import Key, LogPlan
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.arrays import GEOMETRY, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.stage import Hands
+from occlabel.workers.order import LOG, Order, Source
 from occlabel.workers.store import Store
-from occlabel.workers.work import Order
 
 
 class OrderDesk:
-    """Writes orders for one recipe over one set of logs; keeps the few logs that are being worked on."""
+    """Writes orders for one recipe over one set of logs; keeps the few logs that are being worked on.
 
-    def __init__(self, recipe: Recipe, reader: LogReader, store: Store, logs: tuple[LogPlan, ...], device: str) -> None:
+    ``device`` is what stages that use a GPU run on.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        reader: LogReader,
+        store: Store,
+        logs: tuple[LogPlan, ...],
+        device: Literal["cpu", "cuda"] = "cpu",
+    ) -> None:
         self._recipe = recipe
+        self._chain = recipe.chain
         self._reader = reader
         self._store = store
         self._plans = {log.id: log for log in logs}
-        self._device = device
+        self._device: Literal["cpu", "cuda"] = device
         self._log = lru_cache(maxsize=16)(self._read_log)
 
     def order(self, key: Key) -> Order:
         """The order for a unit of work. Raises BadLog when the log changed so that it cannot be read any more."""
         index, clip = key
-        stages = self._recipe.stages()
-        stage = stages[index]
+        step, recipe = self._chain[index], self._recipe
         plan, log = self._plans[clip.log], self._log(clip.log)
-        first = max(0, clip.start - stage.halo)
+        first = max(0, clip.start - step.stage.halo)
+        needs = step.stage.resources(recipe.space, plan.facts.rig, recipe.clip_frames)
         return Order(
-            stage=stage,
-            space=self._recipe.space,
+            name=step.name,
+            stage=step.stage,
+            space=recipe.space,
+            rig=plan.facts.rig,
             reader=self._reader,
             store=self._store,
             clip=clip,
-            log=log.part(first, min(clip.stop + stage.lookahead, plan.frames)),
+            log=log.part(first, min(clip.stop + step.stage.lookahead, plan.frames)),
             first=first,
             log_frames=plan.frames,
-            clip_frames=self._recipe.clip_frames,
+            clip_frames=recipe.clip_frames,
             fingerprint=plan.fingerprints[index],
-            sources={name: (stages[s].slot, plan.fingerprints[s]) for name, s in sources(stages, index).items()},
-            device=self._device,
+            sources=read_from(self._chain, index, plan),
+            hands=Hands(self._device if needs.gpus else "cpu", needs.cpus),
         )
 
     def _read_log(self, log_id: str) -> DriveLog:
         return next(iter(self._reader.logs([log_id])))
+
+
+def read_from(chain: Chain, index: int, log: LogPlan) -> tuple[Source, ...]:
+    """Where step ``index`` finds the arrays that it reads, for one log; one source an image array and camera."""
+    result = []
+    for name, writer in sources(chain, index).items():
+        if writer is None:
+            (spec,) = (spec for spec in GEOMETRY if spec.name == name)
+            result.append(Source(spec, LOG, log.facts.geometry))
+            continue
+        written = (spec for spec in chain[writer].stage.written if spec.name == name)
+        specs = resolved(written, log.facts.rig)
+        result.extend(Source(spec, chain[writer].name, log.fingerprints[writer]) for spec in specs)
+    return tuple(result)

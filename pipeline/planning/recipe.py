@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
+from occlabel.pipeline.planning.blocks import stages_of
+from occlabel.pipeline.planning.chain import Chain, Step, sources, unresolved
+from occlabel.pipeline.planning.kinds import SEVERAL, SLOTS
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.grid import Grid, grid_preset
-from occlabel.schemas.stage import LabelSpace, Stage
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
-from occlabel.stages.completion.stage import CompletionStage
-from occlabel.stages.instances.stage import InstancesStage
-from occlabel.stages.propagation.stage import PropagationStage
-from occlabel.stages.tracking.stage import TrackingStage
-from occlabel.stages.voting.stage import VotingStage
-
-SLOTS = ("priors", "completion", "propagation", "voting", "instances", "tracking")
-"""The slots of the chain, in the order the data flows."""
 
 
 class Gates(BaseModel):
     """What a version must hold before it is published."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min_labelled: float = Field(default=0.5, ge=0, le=1)
     """Least share of the planned frames that have labels."""
@@ -37,7 +32,7 @@ class Gates(BaseModel):
 class Limits(BaseModel):
     """When a run stops waiting."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     clip_seconds: float = Field(default=1800, gt=0)
     """A clip that takes longer is killed and counts as one that killed its worker."""
@@ -47,21 +42,39 @@ class Limits(BaseModel):
     """How often a clip is tried when the store or a worker failed it; one that kills two workers is given up."""
 
 
-class Recipe(BaseModel):
-    """How to turn a drive log into labels."""
+OneStage = SerializeAsAny[Stage] | None
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Recipe(BaseModel):
+    """How to turn a drive log into labels: the label space, and a block for each slot of the chain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     grid: Grid
+    """Where voxels lie: the name of a preset, ``{preset: NAME, ...}`` with other values for some of its fields, or all
+    fields."""
     taxonomy: Taxonomy
+    """What the classes are: the name of a preset, or all fields."""
     clip_frames: int = Field(default=16, ge=1)
-    completion: CompletionStage
-    propagation: PropagationStage | None = None
-    voting: VotingStage | None = None
-    instances: InstancesStage | None = None
-    tracking: TrackingStage | None = None
+    """Frames in a clip, the unit of work and of commit."""
+    priors: dict[str, SerializeAsAny[Stage]] = {}
+    """Several, each under a name: ``priors: {depth: {kind: ...}, segments: {kind: ...}}``."""
+    geometry: OneStage = None
+    """Estimates poses and calibration, for logs that have none."""
+    completion: OneStage = None
+    """The onboard model: predicts the labels of each frame from that frame."""
+    propagation: OneStage = None
+    """Corrects the labels of a few frames by each other."""
+    voting: OneStage = None
+    """Lets all frames around one vote on its labels."""
+    instances: OneStage = None
+    """Finds the objects of each frame."""
+    tracking: OneStage = None
+    """Gives objects ids that hold through the log."""
     gates: Gates = Gates()
+    """What a version must hold before it is published."""
     limits: Limits = Limits()
+    """When a run stops waiting."""
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -79,111 +92,60 @@ class Recipe(BaseModel):
     def _taxonomy(cls, value: Any) -> Any:
         return taxonomy_preset(value) if isinstance(value, str) else value
 
+    @field_validator(*SLOTS, mode="before")
+    @classmethod
+    def _stages(cls, value: Any, info: Any) -> Any:
+        return stages_of(info.field_name, value)
+
     @model_validator(mode="after")
-    def _tracked(self) -> Self:
-        if self.tracking is not None and self.instances is None:
-            raise ValueError("there are no instances to track; add an instances block, or leave tracking out")
+    def _whole(self) -> Self:
+        if not self.chain:
+            raise ValueError(f"there is no stage; add at least one block of {', '.join(SLOTS)}")
+        for index in range(len(self.chain)):
+            sources(self.chain, index)
         return self
 
     @property
     def space(self) -> LabelSpace:
         return LabelSpace(self.grid, self.taxonomy)
 
-    def stages(self) -> tuple[Stage, ...]:
-        """The stages in the order the data flows; the last one's output is published."""
-        slots = (self.completion, self.propagation, self.voting, self.instances, self.tracking)
-        return tuple(stage for stage in slots if stage is not None)
+    @property
+    def chain(self) -> Chain:
+        """The stages in the order the data flows."""
+        steps: list[Step] = []
+        for slot in SLOTS:
+            held = getattr(self, slot)
+            if isinstance(held, dict):
+                steps.extend(Step(f"{slot}.{name}", stage) for name, stage in held.items())
+            elif held is not None:
+                steps.append(Step(slot, held))
+        return tuple(steps)
+
+    def without(self, slots: list[str], note: Callable[[str], None] = lambda _: None) -> Recipe:
+        """The recipe without these slots and without what cannot work then, which ``note`` is told in sentences.
+
+        Raises BadRecipe for a slot that does not exist, or when nothing would be left.
+        """
+        dropped: dict[str, Any] = {}
+        for slot in slots:
+            if slot not in SLOTS:
+                raise BadRecipe(f"--skip {slot}: there is no such slot; slots are {', '.join(SLOTS)}")
+            dropped[slot] = {} if slot in SEVERAL else None
+        left = self.model_copy(update=dropped)
+        while lacking := [(step, array) for i, step in enumerate(left.chain) if (array := unresolved(left.chain, i))]:
+            step, array = lacking[0]
+            note(f"--skip {' --skip '.join(slots)} leaves out {step.title} too: nothing else writes {array!r} for it")
+            left = left.model_copy(update=_dropping(left, step.name))
+        if not left.chain:
+            raise BadRecipe(f"--skip {' --skip '.join(slots)} leaves no stage at all: there is nothing to do without")
+        return left
 
     def to_yaml(self) -> str:
         """The effective recipe, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with occlabel."""
-    folder = resources.files("occlabel.pipeline.planning.recipes")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def load_recipe(name: str, overrides: list[str] | None = None, skip: list[str] | None = None) -> Recipe:
-    """The recipe in the YAML file ``name``, or the shipped one of that name.
-
-    ``overrides`` are ``"stage.option=value"`` (value as YAML), ``skip`` names slots to leave out.
-    Raises BadRecipe with the place and what is allowed there.
-    """
-    fields = _read(name)
-    for override in overrides or []:
-        _override(fields, override)
-    for slot in skip or []:
-        if slot not in SLOTS:
-            raise BadRecipe(f"--skip {slot}: there is no such slot; slots are {', '.join(SLOTS)}")
-        if slot == "completion":
-            raise BadRecipe(
-                "--skip completion: every recipe needs a completion stage, there is nothing to refine without"
-            )
-        fields.pop(slot, None)
-    return parse_recipe(fields, name)
-
-
-def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
-    """``fields`` as a recipe. Raises BadRecipe with one sentence per wrong field."""
-    try:
-        return Recipe.model_validate(fields)
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            place = ".".join(str(part) for part in problem["loc"])
-            lines.append(f"{place or 'recipe'}: {problem['msg']}" + _choices(problem["loc"], problem["type"]))
-        raise BadRecipe(f"recipe {name} cannot be used: " + "; ".join(lines)) from error
-
-
-def _choices(place: tuple[int | str, ...], kind: str) -> str:
-    """The options that exist where an unknown one was given."""
-    if kind != "extra_forbidden":
-        return ""
-    model: Any = Recipe
-    for part in place[:-1]:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = getattr(field, "annotation", None)
-    known = getattr(model, "model_fields", None)
-    return f" (known: {', '.join(known)})" if known else ""
-
-
-def _read(name: str) -> dict[str, Any]:
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
-        if not path.is_file():
-            raise BadRecipe(f"recipe file {name} does not exist")
-        text = path.read_text()
-    elif name in shipped_recipes():
-        text = resources.files("occlabel.pipeline.planning.recipes").joinpath(f"{name}.yaml").read_text()
-    else:
-        raise BadRecipe(f"there is no recipe {name!r}; give a YAML file or one of: {', '.join(shipped_recipes())}")
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"recipe {name} is not valid YAML: {error}") from error
-    if not isinstance(fields, dict):
-        raise BadRecipe(f"recipe {name} holds {type(fields).__name__}, expected options such as 'grid: semantickitti'")
-    return fields
-
-
-def _override(fields: dict[str, Any], override: str) -> None:
-    place, separator, value = override.partition("=")
-    if not separator or not place:
-        raise BadRecipe(f"--set {override}: expected stage.option=value, e.g. voting.radius=10")
-    *parents, option = place.split(".")
-    block = fields
-    for part in parents:
-        if not isinstance(block.get(part), dict):
-            if part in block or part not in Recipe.model_fields:
-                raise BadRecipe(f"--set {override}: the recipe has no block {part!r}")
-            block[part] = {}
-        block = block[part]
-    try:
-        parsed = yaml.safe_load(value)
-        if option == "kind" and block.get("kind", parsed) != parsed:
-            block.clear()  # the options were those of the other kind
-        block[option] = parsed
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"--set {override}: {value!r} is not a YAML value") from error
+def _dropping(recipe: Recipe, name: str) -> dict[str, Any]:
+    """The change that takes the step ``name`` out."""
+    slot, _, inner = name.partition(".")
+    return {slot: {k: v for k, v in getattr(recipe, slot).items() if k != inner}} if slot in SEVERAL else {slot: None}

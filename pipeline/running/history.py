@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Literal
 
 from pydantic import BaseModel
 
-from occlabel.schemas.receipt import Receipt
+from occlabel.schemas.receipt import JobReceipt, Receipt
 from occlabel.workers.store import Store
 
 State = Literal["running", "complete", "quarantine", "gate failed", "aborted"]
@@ -16,9 +17,10 @@ SILENT_AFTER = 60.0
 
 
 class StageProgress(BaseModel):
-    """Counts of one stage in one run. Seconds are summed over workers."""
+    """Counts of one stage of a chain, or of a job, in one run. Seconds are summed over workers."""
 
-    slot: str
+    stage: str
+    """Name of the stage in its chain, or of the job."""
     total: int = 0
     done: int = 0
     failed: int = 0
@@ -29,11 +31,15 @@ class StageProgress(BaseModel):
     process: float = 0.0
     write: float = 0.0
 
-    def add(self, receipt: Receipt) -> None:
+    def add(self, receipt: Receipt | JobReceipt) -> None:
         self.done += 1
-        self.frames += receipt.stop - receipt.start
+        self.frames += receipt.frames
         for part in ("load", "setup", "process", "write"):
             setattr(self, part, getattr(self, part) + getattr(receipt.timings, part))
+
+    @property
+    def left(self) -> int:
+        return self.total - self.done - self.failed - self.skipped
 
     @property
     def seconds(self) -> float:
@@ -44,14 +50,19 @@ class RunState(BaseModel):
     """One run: written when it starts, every few seconds, and when it ends."""
 
     run: str
-    version: str
+    what: str
+    """What it is for: ``version nightly``, ``job evaluate``."""
     state: State = "running"
     started: float
     heartbeat: float
+    where: str = ""
+    """Whose hands do it, in a sentence."""
     workers: int = 0
     stages: list[StageProgress]
     damaged: int = 0
     """Frames that were labelled without some sensor file."""
+    retried: int = 0
+    """Attempts that were repeated, or will be."""
     quarantined: int = 0
     message: str = ""
 
@@ -63,6 +74,13 @@ class RunState(BaseModel):
     def silent(self) -> bool:
         """Says it is running, and nothing was heard of it for a while: it was killed."""
         return self.state == "running" and time.time() - self.heartbeat > SILENT_AFTER
+
+
+def new_state(what: str, stages: list[StageProgress]) -> RunState:
+    """The state of a run that is about to start, under a name that sorts by time."""
+    now = time.time()
+    run = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(2)
+    return RunState(run=run, what=what, started=now, heartbeat=now, stages=stages)
 
 
 def write_state(store: Store, state: RunState) -> None:
@@ -77,10 +95,10 @@ def run_states(store: Store) -> list[RunState]:
 
 
 def seconds_per_frame(store: Store) -> dict[str, float]:
-    """Slot -> worker seconds a frame, of the newest run that did the slot."""
+    """Stage -> worker seconds a frame, of the newest run that did the stage."""
     result: dict[str, float] = {}
     for state in run_states(store):
         for stage in state.stages:
             if stage.frames:
-                result[stage.slot] = stage.seconds / stage.frames
+                result[stage.stage] = stage.seconds / stage.frames
     return result

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from occlabel.pipeline.planning.plan import Plan, make_plan
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.published.versions import collect, publish, published
-from occlabel.pipeline.running.history import RunState, State, write_state
-from occlabel.pipeline.running.progress import progress
+from occlabel.pipeline.published.publish import collect, publish, refuse_taken
+from occlabel.pipeline.running.history import RunState, State, new_state
 from occlabel.pipeline.running.quarantine import QuarantineEntry
-from occlabel.pipeline.running.run import Run, new_run_id, new_state
+from occlabel.pipeline.running.run import ChainWork, stages_of
+from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
+from occlabel.schemas.errors import GateFailed, OcclabelError
 from occlabel.schemas.version import VersionInfo
-from occlabel.workers.executor import Executor
+from occlabel.workers.executor import Device, Executor
 from occlabel.workers.store import Store, safe_name
 
 EXIT_CODES: dict[State, int] = {"complete": 0, "running": 1, "aborted": 1, "quarantine": 3, "gate failed": 4}
@@ -57,8 +57,7 @@ class Report:
         for reason in self.plan.refused.values():
             console.print(f"refused: {reason}", style="yellow")
         for entry in self.entries:
-            place = f"{entry.slot} {entry.log} frames {entry.start}-{entry.stop - 1}"
-            console.print(f"quarantine ({entry.cause}): {place}: {entry.error}", style="yellow")
+            console.print(f"quarantine ({entry.cause}): {entry.place}: {entry.error}", style="yellow")
             skipped = f"; skipped with it: {len(entry.skipped)} clips" if entry.skipped else ""
             console.print(f"  replay: {entry.replay}{skipped}")
         if self.run is None:
@@ -79,82 +78,70 @@ def label_logs(
     reader_name: str | None = None,
     executor: str = "ray",
     ray_address: str | None = None,
+    workers: int | None = None,
     quiet: bool = False,
 ) -> Report:
     """Labels the logs and publishes ``version``. With nothing left to do no executor is started.
 
-    Raises OcclabelError when the recipe cannot work, no log can be labelled, or the version exists with other content.
+    ``executor``, ``ray_address`` and ``workers`` are those of ``Workplace``. Raises OcclabelError when the recipe or
+    the executor cannot work, no log can be labelled, or the version exists with other content.
     """
+    workplace = Workplace(executor, ray_address, workers)
     safe_name(version, "version")
-    plan = make_plan(recipe, reader, store, log_ids)
+    device = workplace.device
+    plan = make_plan(recipe, reader, store, log_ids, device)
     if not plan.logs:
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")
-    _check_name_free(store, plan, version)
+    refuse_taken(store, plan, version)
     report = Report("complete", plan, store, None)
-    if plan.todo:
-        hands = _executor(executor, ray_address, recipe)
-        try:
-            _execute(report, reader, reader_name or _name_of(reader), hands, version, quiet)
-        finally:
-            hands.close()
-    return _publish(report, version)
-
-
-def _execute(report: Report, reader: LogReader, reader_name: str, hands: Executor, version: str, quiet: bool) -> None:
-    plan, store = report.plan, report.store
-    state = report.run = new_state(plan, new_run_id(), version, hands.slots)
-    store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
-    with progress(state, quiet) as watch:
-        run = Run(plan, reader, reader_name, store, hands, state, watch)
-        report.entries = run.entries
-        try:
-            run.execute()
-        except BaseException as error:  # also Ctrl-C: the history must not say that the run still goes on
-            state.state, state.message = "aborted", f"{type(error).__name__}: {error}"
-            write_state(store, state)
-            raise
-
-
-def _publish(report: Report, version: str) -> Report:
-    plan, store = report.plan, report.store
-    rows, _, missing = collect(store, plan)
-    report.damaged = sum(bool(row.damaged) for row in rows)
-    try:
-        report.info = publish(store, plan, version)
-        incomplete = bool(missing or report.damaged)
-        report.state = "quarantine" if incomplete else "complete"
-        if missing:
-            report.message = (
-                f"{len(missing)} of the planned logs or clips have no labels: {', '.join(list(missing)[:5])}"
-            )
-    except GateFailed as error:
-        report.state, report.message = "gate failed", str(error)
-    if report.run is not None:
-        report.run.state, report.run.message = report.state, report.message
-        write_state(store, report.run)
+    if not plan.todo:
+        _publish(report, version, reader)
+        return report
+    store.check_layout(mark=True)
+    state = report.run = new_state(f"version {version}", stages_of(plan))
+    with told(store, state):
+        store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
+        work = ChainWork(plan, reader, reader_name or _name_of(reader), store, device)
+        with workplace.open() as hands:
+            _refuse_other_device(plan, device, hands)
+            report.entries = carry_out(work, hands, store, state, quiet)
+        _publish(report, version, reader)
+        state.state, state.message = report.state, report.message
     return report
 
 
-def _check_name_free(store: Store, plan: Plan, version: str) -> None:
-    """Raises StoreError before any compute when ``version`` exists and was made by another recipe."""
-    taken = published(store, version)
-    if taken is not None and plan.todo and taken.recipe != plan.recipe.to_yaml():
-        raise StoreError(
-            f"version {version} exists in {store.location} with another recipe, and versions never change; "
-            "choose another --version"
+def _publish(report: Report, version: str, reader: LogReader) -> None:
+    """Publishes what is committed, unless something is missing that another run would do: what infrastructure failed
+    takes no name."""
+    plan, store = report.plan, report.store
+    found = collect(store, plan)
+    report.damaged = sum(bool(row.damaged) for row in found.rows)
+    if unlucky := [entry for entry in report.entries if entry.cause == "store"]:
+        report.state = "aborted"
+        report.message = f"the store failed {len(unlucky)} clips, nothing was published; run again to go on"
+        return
+    try:
+        report.info = publish(store, plan, version, reader, found)
+    except GateFailed as error:
+        report.state, report.message = "gate failed", str(error)
+        return
+    if found.missing or report.damaged:
+        report.state = "quarantine"
+    if found.missing:
+        report.message = (
+            f"{len(found.missing)} of the planned logs or clips have no labels: {', '.join(list(found.missing)[:5])}; "
+            "once they can be labelled, publish them under another --version"
         )
 
 
-def _executor(name: str, ray_address: str | None, recipe: Recipe) -> Executor:
-    if name == "local":
-        from occlabel.workers.local import LocalExecutor
-
-        return LocalExecutor()
-    from occlabel.workers.ray import RayExecutor
-
-    needs = [stage.resources(recipe.space) for stage in recipe.stages()]
-    return RayExecutor(ray_address, max(need.cpus for need in needs), max(need.gpus for need in needs))
+def _refuse_other_device(plan: Plan, device: Device, hands: Executor) -> None:
+    """Raises OcclabelError when the plan was made for GPUs that are not there, or without those that are."""
+    if hands.device != device and any(plan.needs(index).gpus for index in {index for index, _ in plan.todo}):
+        raise OcclabelError(
+            f"the plan was made for {device}, and {hands.where} has {hands.device}: run again if a node came or went, "
+            "or set CUDA_VISIBLE_DEVICES= to label without the GPU of this machine"
+        )
 
 
 def _name_of(reader: LogReader) -> str:

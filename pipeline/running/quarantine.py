@@ -1,58 +1,82 @@
-"""Quarantine: what went wrong with one clip, kept with the command that replays it."""
+"""Quarantine: what went wrong with one unit of work, kept with the command that replays it."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from occlabel.schemas.errors import StoreError
 from occlabel.workers.store import Store
+from occlabel.workers.unit import Cause
 
 
 class QuarantineEntry(BaseModel):
-    """One clip of one stage that was given up, or one damaged file of a clip that was labelled without it."""
+    """One unit that was given up, or what was damaged in one that was done without it."""
 
     model_config = ConfigDict(frozen=True)
 
     run: str
-    slot: str
-    log: str
-    start: int
-    stop: int
-    cause: str
-    """``data``, ``store``, ``crash``, ``timeout``, or ``damaged`` for a file that could not be read."""
+    stage: str
+    """Name of the stage in its chain, or of the job."""
+    unit: str
+    """Which one, as a part of a file name: log and clip, or the job's unit."""
+    cause: Cause
     error: str
     traceback: str = ""
     attempts: int = 1
     fingerprint: str
+    skipped: tuple[str, ...] = ()
+    """Work that was left out because it depends on this unit."""
+    replay: str = ""
+    """The command that does this unit again, in one process, with the traceback; none for a job."""
+
+    @property
+    def path(self) -> str:
+        return f"quarantine/{self.run}/{self.stage}-{self.unit}.json"
+
+    @property
+    def place(self) -> str:
+        """What sentences call the unit."""
+        return f"{self.stage} {self.unit}"
+
+
+class ClipEntry(QuarantineEntry):
+    """One clip of one stage."""
+
+    log: str
+    start: int
+    stop: int
     log_digest: str
     logs: str
     """Root of the logs."""
     reader: str
     recipe: str
     """The effective recipe as YAML."""
-    skipped: tuple[str, ...] = ()
-    """Work that was left out because it depends on this clip."""
-    replay: str = ""
-    """The command that does this clip again, in one process, with the traceback."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """What stages that use a GPU ran on."""
 
     @property
-    def path(self) -> str:
-        return f"quarantine/{self.run}/{self.slot}-{self.log}-{self.start:06d}-{self.stop:06d}.json"
+    def place(self) -> str:
+        return f"{self.stage} {self.log} frames {self.start}-{self.stop - 1}"
 
 
 def write_entry(store: Store, entry: QuarantineEntry) -> QuarantineEntry:
-    """Writes the entry and returns it with its replay command."""
-    command = f"occlabel replay {store.location}/{entry.path}"
-    complete = entry.model_copy(update={"replay": command})
-    store.put(entry.path, complete.model_dump_json(indent=1).encode())
-    return complete
+    """Writes the entry and returns it, with its replay command if it is a clip's."""
+    if isinstance(entry, ClipEntry):
+        entry = entry.model_copy(update={"replay": f"occlabel replay {store.location}/{entry.path}"})
+    store.put(entry.path, entry.model_dump_json(indent=1).encode())
+    return entry
 
 
-def read_entry(location: str) -> tuple[Store, QuarantineEntry]:
+def read_entry(location: str) -> tuple[Store, ClipEntry]:
     """The entry at ``STORE/quarantine/RUN/ENTRY.json`` and its store. Raises StoreError when there is none."""
     root, marker, rest = location.partition("/quarantine/")
     store = Store(root)
     content = store.get(f"quarantine/{rest}") if marker and store.exists() else None
     if content is None:
         raise StoreError(f"{location} is not a quarantine entry; expected STORE/quarantine/RUN/ENTRY.json")
-    return store, QuarantineEntry.model_validate_json(content)
+    entry = QuarantineEntry.model_validate_json(content)
+    if b'"log_digest"' not in content:
+        raise StoreError(f"{location} is of job {entry.stage}, not of a clip: {entry.error}\n{entry.traceback}")
+    return store, ClipEntry.model_validate_json(content)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
-from occlabel.pipeline.planning.recipe import load_recipe
-from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.evaluate import evaluate_version
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.schemas.arrays import INSTANCE, SEMANTICS
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
@@ -83,20 +81,15 @@ def _draw(out: Path, roads: Path, single: PublishedVersion, refined: PublishedVe
     for log in reader.logs():
         frame = log.frames[len(log.frames) // 2]
         truth = reader.voxel_truth(frame)
-        labels = [_array(version, log.id, frame.name, "semantics").astype(np.uint8) for version in (single, refined)]
+        labels = [version.frame(log.id, frame.name)[SEMANTICS] for version in (single, refined)]
         assert truth is not None  # simulated logs have truth on every frame
         images = [birds_eye(label, taxonomy, truth.scored) for label in labels]
         images.append(birds_eye(truth.semantics, taxonomy, truth.scored))
         images += [difference(label, truth.semantics, truth.scored, taxonomy) for label in labels]
-        images.append(objects_from_above(_array(refined, log.id, frame.name, "instance"), labels[1], taxonomy))
+        images.append(objects_from_above(refined.frame(log.id, frame.name)[INSTANCE], labels[1], taxonomy))
         titles = [*NAMES, "truth", f"{NAMES[0]} against truth", f"{NAMES[1]} against truth", "objects (v1)"]
         path = out / "pictures" / f"{log.id}-{frame.name}.png"
         footer = "Differences: green right, orange wrong class, red missed, blue invented; scored voxels only."
         panels(images, titles, taxonomy, path, footer, width=260)
         paths.append(path)
     return paths
-
-
-def _array(version: PublishedVersion, log: str, frame: str, name: str) -> NDArray[np.unsignedinteger[Any]]:
-    found = next(published for published in version.frames(log) if published.name == frame)
-    return found.load(name).astype(np.uint16)

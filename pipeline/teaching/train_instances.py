@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.published.versions import PublishedFrame, open_version
+from occlabel.pipeline.published.version import PublishedFrame, open_version
 from occlabel.pipeline.quality.true_objects import TrueObjects
 from occlabel.pipeline.running.label import label_logs
+from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
+    from occlabel.stages.instances.options import Options
     from occlabel.stages.instances.samples import Scene, Scenes
-    from occlabel.stages.instances.training import Options
 
 
 def train(
-    recipe: Recipe, reader: LogReader, out: Path, options: Options, device: str, executor: str, resume: bool,
-    command: str,
-) -> dict[str, str]:  # fmt: skip
+    recipe: Recipe, reader: LogReader, out: Path, options: Options, executor: str, command: str
+) -> dict[str, str]:
     """Labels the logs with the recipe's stages before instances, trains on them, writes ``out``; returns its facts.
 
     Every tenth log is held out. The labels lie in a store in the folder ``out`` with the suffix ``.training``; what is
@@ -33,7 +33,7 @@ def train(
     from occlabel.stages.learning.trainer import check_device
 
     # What cannot work is said before hours of labelling.
-    check_device(device)
+    check_device(options.device)
     crop_columns(options.crop, recipe.grid)
     ids = [log.id for log in reader.logs() if _frames(log)]
     if not ids:
@@ -48,8 +48,8 @@ def train(
     published = open_version(f"{store.location}@{version}")
     logs = reader.logs([log for log in published.logs if log in ids])
     scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]
-    facts = {"labels": ", ".join(stage.slot for stage in refined.stages()), "command": command}
-    return train_instances(recipe.space, [log for log in scenes if len(log)], out, options, device, resume, facts)
+    facts = {"labels": ", ".join(step.name for step in refined.chain), "command": command}
+    return train_instances(recipe.space, [log for log in scenes if len(log)], out, options, facts)
 
 
 def _frames(log: DriveLog) -> list[Frame]:
@@ -92,5 +92,5 @@ class _Reading:
                 f"{list(self._space.grid.shape)}; train on logs of the recipe's own data set"
             )
         owners = self._objects.instances(self._frame.name, truth.semantics)
-        labels = self._labelled.load("semantics").astype("uint8", copy=False)
+        labels = self._labelled[SEMANTICS]
         return scene(labels, truth.semantics, truth.scored, owners, things_of(self._space))

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.published.versions import PublishedFrame, open_version
+from occlabel.pipeline.published.version import PublishedFrame, open_version
 from occlabel.pipeline.running.label import label_logs
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.stages.learning.truth import learnable_truth
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
+    from occlabel.stages.propagation.options import Options
     from occlabel.stages.propagation.samples import Labelled
-    from occlabel.stages.propagation.training import Options
 
 
 def train(
@@ -28,9 +29,7 @@ def train(
     reader: LogReader,
     out: Path,
     options: Options,
-    device: str,
     executor: str,
-    resume: bool,
     command: str,
     held_out: LogReader | None = None,
 ) -> dict[str, str]:
@@ -46,17 +45,19 @@ def train(
 
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
-    check_device(device)
+    check_device(options.device)
     if not any(frame.truth.voxels is not None for log in reader.logs() for frame in log.frames):
         raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
+    if recipe.completion is None:
+        raise BadRecipe("the recipe has no completion, whose labels local propagation learns to correct")
     onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking")))
     store = Store(str(out.with_suffix(".training") / "onboard"))
-    name = onboard_name(onboard.completion, onboard.space)
+    name = onboard_name(recipe.completion, onboard.space)
     version = name.rsplit(" ", 1)[-1]
     logs = _labels(onboard, reader, store, version, executor)
     others = [] if held_out is None else _labels(onboard, held_out, store, f"{version}-held-out", executor)
     facts = {"onboard": name, "command": command}
-    return train_propagation(recipe.space, logs, out, options, device, resume, facts, others)
+    return train_propagation(recipe.space, logs, out, options, facts, others)
 
 
 def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> list[Labelled]:
@@ -84,5 +85,4 @@ def _labelled(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[
 
 
 def _volumes(frames: list[PublishedFrame], row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    semantics, confidence = (frames[row].load(name).astype(np.uint8) for name in ("semantics", "confidence"))
-    return semantics, confidence
+    return frames[row][SEMANTICS], frames[row][CONFIDENCE]

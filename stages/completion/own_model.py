@@ -14,18 +14,21 @@ returns float32 scores [classes, X, Y, Z] as above. In your pyproject.toml, for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadRecipe, BadWeights
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace, Process, Resources
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Hands, Process, Resources
 from occlabel.stages.completion.program_archive import refuse_pickled_objects
-from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
+from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, clip_bytes, from_scans
 
 GROUP = "occlabel.completion"
 
@@ -33,28 +36,30 @@ GROUP = "occlabel.completion"
 class TorchExport(Completion):
     """A program saved with ``torch.export.save``."""
 
+    exact: ClassVar[bool] = False
     kind: Literal["torch_export"] = "torch_export"
     path: Path
+    """The file."""
 
-    def resources(self, space: LabelSpace) -> Resources:
-        return _resources(space)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        return _resources(space, clip_frames)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return (self.path,)
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         import torch
 
-        torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
+        torch.set_num_threads(hands.threads)
         refuse_pickled_objects(self.path)
         try:
             model = torch.export.load(self.path).module()
         except Exception as error:  # what torch raises for a damaged archive is of many types
             raise BadWeights(f"{self.path} is not a program that torch.export can load: {error}") from error
-        model.to(device)
+        model.to(hands.device)
 
         def scores(scan: Scan) -> NDArray[np.float32]:
-            volume = torch.from_numpy(occupancy(scan, space.grid)).to(device)
+            volume = torch.from_numpy(occupancy(scan, space.grid)).to(hands.device)
             with torch.inference_mode():
                 result: NDArray[np.float32] = model(volume)[0].float().cpu().numpy()
             return result
@@ -65,26 +70,30 @@ class TorchExport(Completion):
 class Onnx(Completion):
     """An ONNX file, run by onnxruntime (``pip install occlabel[onnx]``)."""
 
+    exact: ClassVar[bool] = False
     kind: Literal["onnx"] = "onnx"
     path: Path
+    """The file."""
 
-    def resources(self, space: LabelSpace) -> Resources:
-        return _resources(space)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        return _resources(space, clip_frames)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return (self.path,)
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise BadRecipe(
-                "completion.kind onnx needs onnxruntime; install it with pip install occlabel[onnx]"
-            ) from error
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if util.find_spec("onnxruntime") is None:
+            return "it needs onnxruntime; install it with pip install occlabel[onnx]"
+        return None
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = hands.threads
+        on_gpu = hands.device == "cuda"
         try:
-            providers = [p for p in onnxruntime.get_available_providers() if device == "cuda" or p.startswith("CPU")]
+            providers = [p for p in onnxruntime.get_available_providers() if on_gpu or p.startswith("CPU")]
             session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
         except Exception as error:  # onnxruntime's errors have no common base
             raise BadWeights(f"{self.path} is not an ONNX model that onnxruntime can load: {error}") from error
@@ -100,27 +109,28 @@ class Onnx(Completion):
 class EntryPoint(Completion):
     """A Python function found in the entry points of an installed package."""
 
+    exact: ClassVar[bool] = False
     kind: Literal["entry_point"] = "entry_point"
     model: str
     """Name of the entry point in the group ``occlabel.completion``."""
 
-    def resources(self, space: LabelSpace) -> Resources:
-        return _resources(space)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        return _resources(space, clip_frames)
 
-    def refuse(self, space: LabelSpace) -> str | None:
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         try:
             _entry_point(self.model)
         except BadRecipe as error:
             return str(error)
         return None
 
-    def fingerprint_extra(self, space: LabelSpace) -> str:
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
         """The package that provides the model, with its version: raise it when the model changes."""
         found = _entry_point(self.model)
         return f"{found.value} {found.dist.name} {found.dist.version}" if found.dist else found.value
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
-        predict = _entry_point(self.model).load()(space, device)
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        predict = _entry_point(self.model).load()(space, hands.device)
         return from_scans(_decider(lambda scan: predict(scan.points), space, f"entry point {self.model}"), space)
 
 
@@ -142,9 +152,9 @@ def _entry_point(name: str) -> metadata.EntryPoint:
     return known[name]
 
 
-def _resources(space: LabelSpace) -> Resources:
+def _resources(space: LabelSpace, clip_frames: int) -> Resources:
     scores = 4 * len(space.taxonomy.classes) * space.grid.voxels
-    return Resources(gpus=1.0, memory=(2 << 30) + 3 * scores)
+    return Resources(gpus=1.0, memory=(2 << 30) + 3 * scores + clip_bytes(space, clip_frames))
 
 
 def _decider(

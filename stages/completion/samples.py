@@ -35,7 +35,7 @@ class Labelled:
     def scan(self, index: int) -> Scan:
         frame = self.frames[index]
         assert frame.sweep is not None
-        return scan_in_grid(frame, self.reader.points(frame.sweep), self.grid)
+        return scan_in_grid(frame.moment, self.reader.points(frame.sweep), self.grid)
 
     def truth(self, index: int) -> NDArray[np.uint8]:
         """Class ids [X, Y, Z]; UNKNOWN where nothing is to be learned, because the place was never seen."""

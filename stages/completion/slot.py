@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
-from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS, ArraySpec, Extent
+from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor, Stage
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Inputs, Process, Sensor, Stage
 
 
 class Completion(Stage):
@@ -22,7 +24,7 @@ class Completion(Stage):
     slot: ClassVar[str] = "completion"
     version: ClassVar[int] = 1
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
-    writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,9 @@ Prediction = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Semantics and confidence, [X, Y, Z] each."""
 
 
-def scan_in_grid(frame: Frame, points: NDArray[np.float32], grid: Grid) -> Scan:
+def scan_in_grid(frame: Moment, points: NDArray[np.float32], grid: Grid) -> Scan:
     """The frame's ``points`` [n, 4], given in the LiDAR frame, moved into the frame of the grid."""
-    ego_from_lidar = frame.sweep.ego_from_lidar if frame.sweep else np.eye(4)
+    ego_from_lidar = np.eye(4) if frame.ego_from_lidar is None else frame.ego_from_lidar
     grid_from_lidar = inverse(frame.ego_from_grid(grid)) @ ego_from_lidar
     moved = np.concatenate([transform_points(grid_from_lidar, points), points[:, 3:4]], axis=1)
     return Scan(moved.astype(np.float32), grid_from_lidar[:3, 3])
@@ -49,24 +51,29 @@ def scan_in_grid(frame: Frame, points: NDArray[np.float32], grid: Grid) -> Scan:
 
 def blank(frames: int, space: LabelSpace) -> Arrays:
     """The arrays of ``frames`` frames of which nothing is known."""
-    return {
-        spec.name: np.full(spec.shape(frames, space.grid), spec.fill, spec.dtype) for spec in (SEMANTICS, CONFIDENCE)
-    }
+    return {spec.name: spec.empty(Extent(frames, space.grid)) for spec in (SEMANTICS, CONFIDENCE)}
+
+
+def clip_bytes(space: LabelSpace, frames: int) -> int:
+    """What a clip of so many frames takes: both arrays, and the shards that are made of them to be written."""
+    return 2 * 2 * frames * space.grid.voxels
 
 
 def from_scans(predict: Callable[[Sequence[Scan]], Sequence[Prediction]], space: LabelSpace, batch: int = 1) -> Process:
     """The process of a model that predicts up to ``batch`` scans at once; frames without a scan stay blank."""
 
     def process(clip: Clip, inputs: Inputs) -> Arrays:
-        own = range(*inputs.target(clip).indices(len(inputs.frames)))
         result = blank(clip.frames, space)
-        scanned = [(i, p) for i in own if (p := inputs.points[i]) is not None]
-        for start in range(0, len(scanned), batch):
-            part = scanned[start : start + batch]
-            scans = [scan_in_grid(inputs.frames[i], points, space.grid) for i, points in part]
-            for (i, _), (semantics, confidence) in zip(part, predict(scans), strict=True):
-                result["semantics"][i - own.start] = semantics
-                result["confidence"][i - own.start] = confidence
+        scans = (
+            (n, scan_in_grid(inputs.frames[row], points, space.grid))
+            for n, row in enumerate(inputs.own(clip))
+            if (points := inputs.points(row)) is not None
+        )
+        while part := list(islice(scans, batch)):
+            found = predict([scan for _, scan in part])
+            for (n, _), (semantics, confidence) in zip(part, found, strict=True):
+                result[SEMANTICS.name][n] = semantics
+                result[CONFIDENCE.name][n] = confidence
         return result
 
     return process

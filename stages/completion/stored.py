@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -10,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats import occ3d, semantickitti
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Sensor
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
-from occlabel.stages.completion.slot import Completion, blank
+from occlabel.stages.completion.slot import Completion, blank, clip_bytes
 
 
 class Stored(Completion):
@@ -30,25 +36,33 @@ class Stored(Completion):
     confidence: float = Field(default=1.0, ge=0, le=1)
     """Confidence of every predicted voxel."""
 
-    def refuse(self, space: LabelSpace) -> str | None:
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; raw and mapped ids of one frame, with the masks that check them; the clip's own arrays."""
+        return Resources(memory=(300 << 20) + 16 * space.grid.voxels + clip_bytes(space, clip_frames))
+
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return None
         if not self.path.is_dir():
             return f"the folder of predictions {self.path} does not exist"
-        if not self._files():
+        if next(self._files(), None) is None:
             return (
                 f"{self.path} holds no predictions; expected sequences/<log>/predictions/<frame>.label, <frame>.npz or "
                 "<log>/<frame>/labels.npz"
             )
         return None
 
-    def fingerprint_extra(self, space: LabelSpace) -> str:
-        """Digest of the names, sizes and times of the prediction files; reading them all would take too long."""
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        """Digest of the content of the log's own prediction files, and of which frames have one."""
         digest = hashlib.blake2b(digest_size=16)
-        for file in self._files():
-            stat = file.stat()
-            digest.update(f"{file.relative_to(self.path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        for name in log.names:
+            if (file := self._find(log.id, name)) is not None:
+                stat = file.stat()
+                content = _digest(file, stat.st_size, stat.st_mtime_ns)
+                digest.update(f"{name}\0{file.suffix}\0{content}\n".encode())
         return digest.hexdigest()
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         confidence = round(self.confidence * 255)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
@@ -57,15 +71,15 @@ class Stored(Completion):
                 file = self._find(clip.log, frame.name)
                 if file is not None:
                     semantics = _read(file, space)
-                    result["semantics"][index] = semantics
-                    result["confidence"][index] = np.where(semantics == UNKNOWN, 0, confidence)
+                    result[SEMANTICS.name][index] = semantics
+                    result[CONFIDENCE.name][index] = np.where(semantics == UNKNOWN, 0, confidence)
             return result
 
         return process
 
-    def _files(self) -> list[Path]:
+    def _files(self) -> Iterator[Path]:
         patterns = ("sequences/*/predictions/*.label", "*.npz", "*/*/labels.npz")
-        return sorted(file for pattern in patterns for file in self.path.glob(pattern))
+        return (file for pattern in patterns for file in self.path.glob(pattern))
 
     def _find(self, log: str, frame: str) -> Path | None:
         """The frame's prediction. Names come from logs, so they must not lead out of the folder."""
@@ -77,6 +91,13 @@ class Stored(Completion):
             self.path / log / frame / "labels.npz",
         )
         return next((place for place in places if place.is_file()), None)
+
+
+@lru_cache(maxsize=1 << 16)
+def _digest(file: Path, size: int, mtime_ns: int) -> str:
+    """Of the content. A file whose size and time are those of before is not read again."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _read(file: Path, space: LabelSpace) -> NDArray[np.uint8]:

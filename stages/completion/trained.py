@@ -13,8 +13,10 @@ from pydantic import Field, field_validator
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace, Process, Resources
-from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, from_scans
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Hands, Process, Resources
+from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, clip_bytes, from_scans
 from occlabel.stages.completion.thinning import thinned
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Trained(Completion):
     """A LiDAR network trained on the simulated town alone: it has never seen real data."""
 
     version: ClassVar[int] = 2
+    exact: ClassVar[bool] = False
     kind: Literal["lmscnet"] = "lmscnet"
     weights: Path | None = None
     """A safetensors file of ``occlabel train completion``; the one shipped for grid and taxonomy by default."""
@@ -51,32 +54,39 @@ class Trained(Completion):
             )
         return value
 
-    def resources(self, space: LabelSpace) -> Resources:
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays.
-        return Resources(gpus=1.0, memory=(1 << 30) + self.batch * (1 << 28) + 64 * 2 * space.grid.voxels)
+        return Resources(gpus=1.0, memory=(1 << 30) + self.batch * (1 << 28) + clip_bytes(space, clip_frames))
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         path = self.weights or shipped_weights(space)
         return () if path is None else (path,)
 
-    def refuse(self, space: LabelSpace) -> str | None:
-        if self.weights is None and shipped_weights(space) is None:
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return None
+        paths = self.files(space)
+        if not paths:
             return (
                 f"there are no built-in weights for voxels of {space.grid.voxel_size} m in the {space.grid.frame} "
                 f"frame and the taxonomy {space.taxonomy.name}; train some with occlabel train completion and name "
                 "them in completion.weights"
             )
+        try:
+            check(paths[0], space)
+        except BadWeights as error:
+            return str(error)
         return None
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         """Raises BadWeights when the file is damaged or made for another grid, taxonomy or network."""
         import torch
 
-        torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
+        torch.set_num_threads(hands.threads)
         (path,) = self.files(space)
         network, temperature = load_network(path, space)
-        network.to(torch.device(device))
-        predict = predictor(network, temperature, space, device, self.mirror)
+        network.to(torch.device(hands.device))
+        predict = predictor(network, temperature, space, hands.device, self.mirror)
         if self.beams is None:
             return from_scans(predict, space, self.batch)
         beams, kept = self.beams
@@ -118,16 +128,24 @@ def weight_facts(space: LabelSpace) -> dict[str, str]:
     return {"network": NETWORK, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
 
 
-def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
-    """The network in evaluation mode, and the temperature of its confidence. Raises BadWeights."""
-    from occlabel.stages.completion.lmscnet import LMSCNet
-    from occlabel.stages.learning.weights import load_weights, read_facts
+def check(path: Path, space: LabelSpace) -> dict[str, str]:
+    """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
+    from occlabel.stages.learning.weights import read_facts
 
     facts = read_facts(path)
     for name, value in weight_facts(space).items():
         found = facts.get(name, "")
         if not (_fits(found, value) if name == "grid" else found == value):
             raise BadWeights(f"{path} was made for the {name} {found or 'unknown'}, the recipe needs {value}")
+    return facts
+
+
+def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
+    """The network in evaluation mode, and the temperature of its confidence. Raises BadWeights."""
+    from occlabel.stages.completion.lmscnet import LMSCNet
+    from occlabel.stages.learning.weights import load_weights
+
+    facts = check(path, space)
     network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     load_weights(network, path)
     return network.eval(), float(facts.get("temperature", "1"))

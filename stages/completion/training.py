@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
@@ -13,40 +12,18 @@ import torch
 from torch import Tensor
 
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.fitting import calibrate
 from occlabel.stages.completion.lmscnet import LMSCNet
+from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
 from occlabel.stages.completion.trained import load_network, weight_facts
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.rarity import rarity
-from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weights import named_with_digest, save_weights
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to train. The defaults made the shipped weights."""
-
-    seed: int = 0
-    steps: int = 6000
-    epoch_steps: int = 500
-    batch: int = 3
-    crop: float = 38.4
-    """Edge of the crops [m]."""
-    voxels: int = 192 * 1024
-    """Voxels of each crop that enter the loss, in whole columns."""
-    rate: float = 3e-3
-    """Highest learning rate."""
-    start: Path | None = None
-    """A weight file of the same network, grid and classes to go on from."""
-    held_out_every: int = 10
-    held_out_frames: int = 16
-    """Scored after each epoch."""
-    calibration_frames: int = 66
-    """Held-out frames to which the biases and the temperature are fitted at the end."""
 
 
 class CompletionTask(lightning.LightningModule):
@@ -96,16 +73,13 @@ class CompletionTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def train_completion(
-    space: LabelSpace, reader: LogReader, out: Path, options: Options, device: str, resume: bool, command: str
-) -> dict[str, str]:
+def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: Options, command: str) -> dict[str, str]:
     """Trains a network for ``space`` on the reader's logs and writes it to ``out``; returns the facts in the file.
 
     Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``. Raises BadLog when the logs hold
     too little truth.
     """
     learned, held_out, logs = split_by_log(reader, space.grid, options.held_out_every)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
@@ -115,14 +89,13 @@ def train_completion(
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
     else:
         network.load_state_dict(load_network(options.start, space)[0].state_dict())
-    total = schedule.epochs * schedule.epoch_steps
-    task = CompletionTask(network, Objective(counts, space.taxonomy.free_id), options.rate, total)
+    task = CompletionTask(network, Objective(counts, space.taxonomy.free_id), options.rate, options.whole_steps)
     columns = options.voxels // (network.fold**2 * network.heights)
     free_id = space.taxonomy.free_id
     looked_for = rarity(counts.numpy(), free_id)
     samples = Crops(learned, options.crop, columns, free_id, THINNING, looked_for, options.seed)
     frames = WholeFrames(held_out, options.held_out_frames)
-    fit(task, samples, frames, schedule, out.with_suffix(".training"), device, resume)
+    fit(task, samples, frames, options, out.with_suffix(".training"))
     network.cpu().eval()
     temperature = calibrate(network, WholeFrames(held_out, options.calibration_frames))
     facts = weight_facts(space) | {
@@ -130,7 +103,7 @@ def train_completion(
         "seed": str(options.seed),
         "command": command,
         **({"start": named_with_digest(options.start)} if options.start else {}),
-        "logs": _provenance(log.digest for log in logs),
+        "logs": _provenance(log.text for log in logs),
     }
     tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
     save_weights(out, tensors, facts)

@@ -27,7 +27,8 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def check_image(camera: Camera) -> None:
-    """Raises DamagedFile when the camera's file is missing, empty, truncated, no PNG or JPEG, or of another size.
+    """Raises DamagedFile when the camera's file is missing, empty, truncated, no PNG or JPEG, or of another size than
+    is known of the camera.
 
     Reads the header and the last bytes only; errors inside the pixel data are found by ``read_image``.
     """
@@ -48,7 +49,7 @@ def check_image(camera: Camera) -> None:
     if not tail.rstrip(b"\x00").endswith(end):
         raise DamagedFile(f"{path} is truncated: its {length} bytes do not end as an image does; copy it again")
     size = image_size(path)
-    if size != camera.size:
+    if camera.size is not None and size != camera.size:
         raise DamagedFile(
             f"{path} is {size[0]}x{size[1]}, but the images of {camera.name} are "
             f"{camera.size[0]}x{camera.size[1]}: its calibration does not hold"

@@ -8,8 +8,8 @@ The ego frame is the LiDAR frame. ``calib.txt`` holds the rectified projections 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
 from occlabel.stages.ingest.numbered import (
     CameraTrack,
     Files,
+    add_numbered,
     assemble,
     backward_times,
     missing_files,
@@ -34,6 +35,7 @@ from occlabel.stages.ingest.numbered import (
     usable_poses,
 )
 from occlabel.stages.ingest.scans import read_scan
+from occlabel.stages.ingest.voxel_truth import read_semantickitti
 
 CAMERAS = {"image_2": "P2", "image_3": "P3"}
 """Colour camera -> its projection in ``calib.txt``."""
@@ -78,33 +80,26 @@ class KittiReader:
         check_image(camera)
 
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        """Raw ids {1, 52, 99} are UNKNOWN and raw 0 is free, as in the official evaluation of completion."""
-        path = frame.truth.voxels
-        if path is None:
-            return None
-        semantics = taxonomy_preset("semantickitti").from_raw[semantickitti.read_volume(path)]
-        scored = semantics != UNKNOWN
-        invalid = path.with_suffix(".invalid")
-        if invalid.is_file():
-            scored &= ~semantickitti.read_flags(invalid)
-        return VoxelTruth(semantics, scored)
+        return None if frame.truth.voxels is None else read_semantickitti(frame.truth.voxels)
 
     def point_truth(self, frame: Frame) -> PointTruth | None:
         """Raw 0 of a point means unlabelled, not free: UNKNOWN, like {1, 52, 99}."""
         if frame.truth.points is None or frame.sweep is None:
             return None
         raw, instance = semantickitti.read_point_labels(frame.truth.points, len(self.points(frame.sweep)))
-        semantics = taxonomy_preset("semantickitti").from_raw[raw]
+        taxonomy = taxonomy_preset("semantickitti")
+        semantics = taxonomy.from_raw[raw]
         semantics[raw == 0] = UNKNOWN
-        return PointTruth(semantics, PointSegments(semantics, raw, instance))
+        return PointTruth(semantics, taxonomy, PointSegments(semantics, raw, instance))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Rigid ``camera0_from_lidar``, and per colour camera its K [3, 3] and ``lidar_from_camera``."""
+    """What ``calib.txt`` says: rigid ``camera0_from_lidar`` [4, 4], None without ``Tr``, and per colour camera its K
+    [3, 3] and ``lidar_from_camera`` [4, 4], both None without its projection, the latter without ``Tr`` too."""
 
-    camera0_from_lidar: Matrix
-    cameras: dict[str, tuple[Matrix, Matrix]]
+    camera0_from_lidar: Matrix | None = None
+    cameras: Mapping[str, tuple[Matrix | None, Matrix | None]] = field(default_factory=dict)
 
 
 def _drive_log(root: Path, log_id: str) -> DriveLog:
@@ -120,45 +115,44 @@ def _drive_log(root: Path, log_id: str) -> DriveLog:
         names, {"scan": scans, "image of image_2": images["image_2"], "image of image_3": images["image_3"]}
     )
     for kind, files in (("velodyne", scans), *images.items()):
-        digest.files(kind, ((entry.name, entry.stat()) for entry in files.values()))
+        add_numbered(digest, kind, files)
 
-    calibration = _calibration(folder, log_id, digest, warnings)
+    calibration = _calibration(folder, log_id, [name for name in CAMERAS if images[name]], digest, warnings)
     times = _times(folder, names, digest, warnings)
-    poses = _poses(root, log_id, names, calibration, digest, warnings)
-    tracks = []
-    if calibration is not None:
-        for name, files in images.items():
-            if name in calibration.cameras:
-                tracks.append(CameraTrack(name, files, *calibration.cameras[name]))
-            elif files:
-                warnings.append(f"calib.txt has no {CAMERAS[name]}; the log goes on without {name}")
+    poses = _poses(root, log_id, names, calibration.camera0_from_lidar, digest, warnings)
+    tracks = [CameraTrack(name, files, *calibration.cameras.get(name, (None, None))) for name, files in images.items()]
     frames = assemble(names, times.tolist(), poses, scans, tracks, _truth(folder, warnings))
-    return DriveLog(log_id, digest.hexdigest(), frames, tuple(warnings))
+    return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 
-def _calibration(folder: Path, log_id: str, digest: LogDigest, warnings: list[str]) -> Calibration | None:
+def _calibration(folder: Path, log_id: str, cameras: list[str], digest: LogDigest, warnings: list[str]) -> Calibration:
+    """Of the log, whose images are of ``cameras``."""
     path = folder / "calib.txt"
     if not path.is_file():
-        warnings.append("there is no calib.txt; the log goes on without cameras and poses")
-        return None
-    digest.text("calib", path.read_bytes())
+        warnings.append("there is no calib.txt; the log goes on without poses, its cameras without calibration")
+        return Calibration()
+    digest.add_text("calib", path.read_bytes())
     try:
         values = read_calib_file(path)
     except ValueError as error:
         raise BadLog(f"sequence {log_id}: {path} has a line that is not 'NAME: numbers'; repair it") from error
-    if "Tr" not in values:
-        warnings.append("calib.txt has no Tr (camera 0 from LiDAR); the log goes on without cameras and poses")
-        return None
-    camera0_from_lidar = rigid(_matrix(values["Tr"], f"sequence {log_id}: Tr"), f"sequence {log_id}: Tr of calib.txt")
-    lidar_from_camera0 = inverse(camera0_from_lidar)
-    cameras = {
-        name: camera_of(
-            _matrix(values[key], f"sequence {log_id}: {key}"), lidar_from_camera0, f"sequence {log_id}: {key}"
+    camera0_from_lidar, lidar_from_camera0 = None, None
+    if "Tr" in values:
+        tr = _matrix(values["Tr"], f"sequence {log_id}: Tr")
+        camera0_from_lidar = rigid(tr, f"sequence {log_id}: Tr of calib.txt")
+        lidar_from_camera0 = inverse(camera0_from_lidar)
+    else:
+        warnings.append(
+            "calib.txt has no Tr (camera 0 from LiDAR); the log goes on without poses, its cameras without extrinsics"
         )
-        for name, key in CAMERAS.items()
-        if key in values
-    }
-    return Calibration(camera0_from_lidar, cameras)
+    known = {}
+    for name, key in CAMERAS.items():
+        if key in values:
+            projection = _matrix(values[key], f"sequence {log_id}: {key}")
+            known[name] = camera_of(projection, lidar_from_camera0, f"sequence {log_id}: {key}")
+        elif name in cameras:
+            warnings.append(f"calib.txt has no {key}; {name} goes on without calibration")
+    return Calibration(camera0_from_lidar, known)
 
 
 def _matrix(values: NDArray[np.float64], what: str) -> Matrix:
@@ -167,14 +161,17 @@ def _matrix(values: NDArray[np.float64], what: str) -> Matrix:
     return values.reshape(3, 4)
 
 
-def camera_of(projection: Matrix, lidar_from_camera0: Matrix, what: str) -> tuple[Matrix, Matrix]:
-    """K [3, 3] and ``lidar_from_camera`` of a rectified projection ``P = K [I | t]``, t = camera from camera 0.
+def camera_of(projection: Matrix, lidar_from_camera0: Matrix | None, what: str) -> tuple[Matrix, Matrix | None]:
+    """K [3, 3] and ``lidar_from_camera`` of a rectified projection ``P = K [I | t]``, t = camera from camera 0; None
+    for the latter where it is not known how camera 0 sits.
 
     Raises BadLog when the left 3x3 block is no pinhole K.
     """
     intrinsics = projection[:, :3].copy()
     if not np.isfinite(projection).all() or min(intrinsics[0, 0], intrinsics[1, 1], intrinsics[2, 2]) <= 0:
         raise BadLog(f"{what} in the calibration is not a projection of a pinhole camera; check the file")
+    if lidar_from_camera0 is None:
+        return intrinsics, None
     camera0_from_camera = np.eye(4)
     camera0_from_camera[:3, 3] = -np.linalg.solve(intrinsics, projection[:, 3])
     return intrinsics, lidar_from_camera0 @ camera0_from_camera
@@ -185,7 +182,7 @@ def _times(folder: Path, names: list[str], digest: LogDigest, warnings: list[str
     path = folder / "times.txt"
     if path.is_file():
         content = path.read_bytes()
-        digest.text("times", content)
+        digest.add_text("times", content)
         times = _rows(content, 1, names)[:, 0]
         if np.isfinite(times).all():
             warnings += backward_times(names, times)
@@ -197,7 +194,12 @@ def _times(folder: Path, names: list[str], digest: LogDigest, warnings: list[str
 
 
 def _poses(
-    root: Path, log_id: str, names: list[str], calibration: Calibration | None, digest: LogDigest, warnings: list[str]
+    root: Path,
+    log_id: str,
+    names: list[str],
+    camera0_from_lidar: Matrix | None,
+    digest: LogDigest,
+    warnings: list[str],
 ) -> list[Matrix | None]:
     """``world_from_lidar`` of each frame, None where it is not known."""
     candidates = (root / "sequences" / log_id / "poses.txt", root / "poses" / f"{log_id}.txt")
@@ -206,12 +208,11 @@ def _poses(
         warnings.append("there is no poses.txt; the log goes on without poses")
         return [None] * len(names)
     content = path.read_bytes()
-    digest.text("poses", content)
-    if calibration is None:
+    digest.add_text("poses", content)
+    if camera0_from_lidar is None:
         return [None] * len(names)
     world_from_camera0 = np.tile(np.eye(4), (len(names), 1, 1))
     world_from_camera0[:, :3] = _rows(content, 12, names).reshape(-1, 3, 4)
-    camera0_from_lidar = calibration.camera0_from_lidar
     poses, sentences = usable_poses(inverse(camera0_from_lidar) @ world_from_camera0 @ camera0_from_lidar, names)
     warnings += sentences
     return poses

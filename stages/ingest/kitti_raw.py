@@ -24,6 +24,7 @@ from occlabel.stages.ingest.kitti import FRAME_PERIOD, camera_of
 from occlabel.stages.ingest.numbered import (
     CameraTrack,
     Files,
+    add_numbered,
     assemble,
     backward_times,
     missing_files,
@@ -35,7 +36,12 @@ from occlabel.stages.ingest.scans import read_scan
 DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 DRIVE = re.compile(r"(\d{4}_\d{2}_\d{2})_drive_\d{4}_sync")
 CAMERAS = ("image_02", "image_03")
-CALIBRATION = ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt", "calib_imu_to_velo.txt")
+CALIBRATION = {
+    "calib_cam_to_cam.txt": "the cameras go on without calibration",
+    "calib_velo_to_cam.txt": "the cameras go on without extrinsics",
+    "calib_imu_to_velo.txt": "the log goes on without poses",
+}
+"""File of a date -> what is lost without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +91,15 @@ def _drive_log(date: Path, log_id: str) -> DriveLog:
         raise BadLog(f"drive {log_id} has no frames: neither velodyne_points/data/*.bin nor image_02/data in {folder}")
     warnings = missing_files(names, {"scan": scans, **{f"image of {name}": files for name, files in images.items()}})
     digest = LogDigest()
-    for kind, files in (("velodyne_points", scans), ("oxts", oxts), *images.items()):
-        digest.files(kind, ((entry.name, entry.stat()) for entry in files.values()))
+    for kind, files in (("velodyne_points", scans), *images.items()):
+        add_numbered(digest, kind, files)
     calibration = {name: _calibration(date / name, digest, warnings) for name in CALIBRATION}
     times = _times(folder, names, digest, warnings)
-    poses = _poses(oxts, names, calibration["calib_imu_to_velo.txt"], log_id, warnings)
-    tracks = _tracks(images, calibration, log_id)
+    packets = _packets(oxts, digest)
+    poses = _poses(packets, names, calibration["calib_imu_to_velo.txt"], log_id, warnings)
+    tracks = _tracks(images, calibration, log_id, warnings)
     frames = assemble(names, times.tolist(), poses, scans, tracks, truth={})
-    return DriveLog(log_id, digest.hexdigest(), frames, tuple(warnings))
+    return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 
 Values = dict[str, NDArray[np.float64]]
@@ -100,10 +107,9 @@ Values = dict[str, NDArray[np.float64]]
 
 def _calibration(path: Path, digest: LogDigest, warnings: list[str]) -> Values | None:
     if not path.is_file():
-        lost = "poses" if "imu" in path.name else "cameras"
-        warnings.append(f"there is no {path.name} beside the drive; the log goes on without {lost}")
+        warnings.append(f"there is no {path.name} beside the drive; {CALIBRATION[path.name]}")
         return None
-    digest.text(path.name, path.read_bytes())
+    digest.add_text(path.name, path.read_bytes())
     try:
         return dict(read_calib_file(path))
     except ValueError as error:
@@ -117,23 +123,29 @@ def _rigid(values: Values, rotation: str, translation: str, what: str) -> Matrix
         raise BadLog(f"{what} needs {rotation} (9 numbers) and {translation} (3 numbers); repair the file") from error
 
 
-def _tracks(images: dict[str, Files], calibration: dict[str, Values | None], log_id: str) -> list[CameraTrack]:
+def _tracks(
+    images: dict[str, Files], calibration: dict[str, Values | None], log_id: str, warnings: list[str]
+) -> list[CameraTrack]:
     cameras, velodyne = calibration["calib_cam_to_cam.txt"], calibration["calib_velo_to_cam.txt"]
-    if cameras is None or velodyne is None:
-        return []
-    rectify = _rigid({**cameras, "zero": np.zeros(3)}, "R_rect_00", "zero", f"drive {log_id}: calib_cam_to_cam.txt")
-    camera0_from_lidar = rectify @ _rigid(velodyne, "R", "T", f"drive {log_id}: calib_velo_to_cam.txt")
+    if cameras is None:
+        return [CameraTrack(name, files, None, None) for name, files in images.items()]
+    lidar_from_camera0 = None
+    if velodyne is not None:
+        rectify = _rigid({**cameras, "zero": np.zeros(3)}, "R_rect_00", "zero", f"drive {log_id}: calib_cam_to_cam.txt")
+        camera0_from_lidar = rectify @ _rigid(velodyne, "R", "T", f"drive {log_id}: calib_velo_to_cam.txt")
+        lidar_from_camera0 = inverse(camera0_from_lidar)
     tracks = []
     for name, files in images.items():
-        projection = cameras.get(f"P_rect_{name[-2:]}")
-        if projection is None or projection.size != 12:
-            raise BadLog(
-                f"drive {log_id}: calib_cam_to_cam.txt has no P_rect_{name[-2:]} of 12 numbers; repair the file"
-            )
-        intrinsics, ego_from_camera = camera_of(
-            projection.reshape(3, 4), inverse(camera0_from_lidar), f"drive {log_id}: P_rect_{name[-2:]}"
-        )
-        tracks.append(CameraTrack(name, files, intrinsics, ego_from_camera))
+        key = f"P_rect_{name[-2:]}"
+        if key not in cameras:
+            tracks.append(CameraTrack(name, files, None, None))
+            if files:
+                warnings.append(f"calib_cam_to_cam.txt has no {key}; {name} goes on without calibration")
+            continue
+        if cameras[key].size != 12:
+            raise BadLog(f"drive {log_id}: {key} of calib_cam_to_cam.txt is not 12 numbers; repair the file")
+        calibrated = camera_of(cameras[key].reshape(3, 4), lidar_from_camera0, f"drive {log_id}: {key}")
+        tracks.append(CameraTrack(name, files, *calibrated))
     return tracks
 
 
@@ -145,7 +157,7 @@ def _times(folder: Path, names: list[str], digest: LogDigest, warnings: list[str
         if not path.is_file():
             continue
         content = path.read_bytes()
-        digest.text("timestamps", content)
+        digest.add_text("timestamps", content)
         try:
             stamps = np.array(content.decode().strip().split("\n"), dtype="datetime64[ns]")
             times = stamps[index].astype(np.int64) / 1e9
@@ -158,24 +170,26 @@ def _times(folder: Path, names: list[str], digest: LogDigest, warnings: list[str
     return index * FRAME_PERIOD
 
 
-def _poses(oxts: Files, names: list[str], imu: Values | None, log_id: str, warnings: list[str]) -> list[Matrix | None]:
+def _poses(
+    packets: dict[str, OxtsPacket | None], names: list[str], imu: Values | None, log_id: str, warnings: list[str]
+) -> list[Matrix | None]:
     """``world_from_lidar`` of each frame, None where it is not known."""
     if imu is None:
         return [None] * len(names)
-    if not oxts:
+    if not packets:
         warnings.append("there is no oxts/data; the log goes on without poses")
         return [None] * len(names)
     imu_from_lidar = inverse(_rigid(imu, "R", "T", f"drive {log_id}: calib_imu_to_velo.txt"))
-    packets = {name: packet for name in oxts if (packet := _packet(Path(oxts[name].path))) is not None}
+    measured = {name: packet for name, packet in packets.items() if packet is not None}
     world_from_imu = np.tile(np.eye(4), (len(names), 1, 1))
     world_from_imu[:, :3] = np.nan
-    if packets:
-        first = next(iter(packets.values()))
+    if measured:
+        first = next(iter(measured.values()))
         scale = np.cos(np.radians(first.lat))
         origin = pose_from_oxts_packet(first, scale)[1]
         for index, name in enumerate(names):
-            if name in packets:
-                rotation, position = pose_from_oxts_packet(packets[name], scale)
+            if name in measured:
+                rotation, position = pose_from_oxts_packet(measured[name], scale)
                 world_from_imu[index, :3, :3] = rotation
                 world_from_imu[index, :3, 3] = position - origin
     poses, sentences = usable_poses(world_from_imu @ imu_from_lidar, names)
@@ -183,11 +197,23 @@ def _poses(oxts: Files, names: list[str], imu: Values | None, log_id: str, warni
     return poses
 
 
-def _packet(path: Path) -> OxtsPacket | None:
-    """The measurement in one file, or None where it is not the 30 finite numbers it should be."""
+def _packets(oxts: Files, digest: LogDigest) -> dict[str, OxtsPacket | None]:
+    """The measurement in each file, None where it is not the 30 finite numbers it should be."""
+    result = {}
+    for name, entry in oxts.items():
+        try:
+            content = Path(entry.path).read_bytes()
+        except OSError:
+            content = b""
+        digest.add_text(f"oxts {name}", content)
+        result[name] = _packet(content)
+    return result
+
+
+def _packet(content: bytes) -> OxtsPacket | None:
     try:
-        values = [float(value) for value in path.read_text().split()]
+        values = [float(value) for value in content.split()]
         packet = OxtsPacket(*values)
-    except (OSError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return None
     return packet if np.isfinite(values).all() else None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from occlabel.schemas.drive_log import Camera, Frame, Sweep, Truth
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.images import image_size
 
 Files = dict[str, "os.DirEntry[str]"]
@@ -33,24 +34,36 @@ def numbered(folder: Path, suffixes: tuple[str, ...]) -> Files:
     return {name: found[name] for name in sorted(found, key=int)}
 
 
+def add_numbered(digest: LogDigest, folder: str, files: Files) -> None:
+    """Notes the files in ``digest``."""
+    digest.add_files(folder, ((entry.name, _stat(entry)) for entry in files.values()))
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except OSError:  # a link that leads nowhere, or in a circle
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class CameraTrack:
-    """The images of one camera over a log, and its calibration."""
+    """The images of one camera over a log, and what is known of its calibration."""
 
     name: str
     files: Files
-    intrinsics: Matrix
-    ego_from_camera: Matrix
+    intrinsics: Matrix | None
+    ego_from_camera: Matrix | None
 
-    def size(self) -> tuple[int, int]:
-        """Size of the first readable image; where none can be read, what the principal point suggests, so that every
-        frame still names its image and the damage is reported for what it is."""
+    def size(self) -> tuple[int, int] | None:
+        """Size of the first readable image; None where none can be read: every frame still names its image, so that
+        the damage is reported for what it is."""
         for entry in self.files.values():
             try:
                 return image_size(Path(entry.path))
             except DamagedFile:
                 continue
-        return round(2 * self.intrinsics[0, 2]), round(2 * self.intrinsics[1, 2])
+        return None
 
 
 def assemble(

@@ -21,12 +21,12 @@ from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointSegments, P
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.formats.nuscenes_panoptic import read_codes
-from occlabel.schemas.formats.occ3d import read_labels
-from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.images import check_image, read_image
 from occlabel.stages.ingest.nuscenes_scene import read_scene
 from occlabel.stages.ingest.scans import read_scan
+from occlabel.stages.ingest.voxel_truth import read_occ3d
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class NuScenesReader:
         for folder in folders:
             with os.scandir(folder) as entries:
                 files = sorted((entry.name, entry.stat()) for entry in entries if entry.is_file())
-            digest.files(str(folder.relative_to(self.root)), files)
-        return digest.hexdigest()
+            digest.add_files(str(folder.relative_to(self.root)), files)
+        return digest.stamp
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         points = read_scan(sweep.path, columns=5)[:, :4]
@@ -73,12 +73,7 @@ class NuScenesReader:
         check_image(camera)
 
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        if frame.truth.voxels is None:
-            return None
-        arrays = read_labels(frame.truth.voxels)
-        if "mask_camera" not in arrays:
-            raise DamagedFile(f"{frame.truth.voxels} has no mask_camera, without which Occ3D truth cannot be scored")
-        return VoxelTruth(arrays["semantics"], arrays["mask_camera"].astype(bool))
+        return None if frame.truth.voxels is None else read_occ3d(frame.truth.voxels)
 
     def point_truth(self, frame: Frame) -> PointTruth | None:
         """lidarseg as Occ3D classes; categories that the challenges ignore are UNKNOWN. Segments come from the panoptic
@@ -97,7 +92,7 @@ class NuScenesReader:
         if frame.truth.point_objects is not None:
             category, instance = read_codes(frame.truth.point_objects, points)
             segments = PointSegments(classes[category], category, instance)
-        return PointTruth(classes[index], segments)
+        return PointTruth(classes[index], taxonomy_preset("occ3d"), segments)
 
 
 def versions(root: Path) -> list[str]:

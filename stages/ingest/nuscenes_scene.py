@@ -32,7 +32,8 @@ def read_scene(tables: Any, root: Path, token: str) -> DriveLog:
     reading = _SceneReading(tables, root, scene["name"])
     frames = tuple(reading.frame(index, sample) for index, sample in enumerate(samples))
     location = tables.get("log", scene["log_token"])["location"]
-    return DriveLog(scene["name"], reading.digest.hexdigest(), frames, tuple(reading.warnings(frames)), location)
+    digest, warnings = reading.digest, tuple(reading.warnings(frames))
+    return DriveLog(scene["name"], digest.stamp, digest.text, frames, warnings, location)
 
 
 def _samples(tables: Any, scene: Row) -> Iterator[Row]:
@@ -72,7 +73,7 @@ class _SceneReading:
 
     def _present(self, sample: Row, index: int) -> Iterator[str]:
         """The channels that have a row and a file, which enter the digest; the others are noted as absent."""
-        self.digest.text("sample", sample["token"].encode())
+        self.digest.add_text("sample", sample["token"].encode())
         for channel in (LIDAR, *CAMERAS):
             row = self._tables.get("sample_data", sample["data"][channel]) if channel in sample["data"] else None
             try:
@@ -87,8 +88,8 @@ class _SceneReading:
             pose = self._tables.get("ego_pose", row["ego_pose_token"])
             values = [row["timestamp"], row["width"], row["height"], calibration["camera_intrinsic"]]
             values += [source[field] for source in (calibration, pose) for field in ("translation", "rotation")]
-            self.digest.text(channel, json.dumps(values).encode())
-            self.digest.files(channel, [(row["filename"], stat)])
+            self.digest.add_text(channel, json.dumps(values).encode())
+            self.digest.add_files(channel, [(row["filename"], stat)])
             yield channel
 
     def _pose(self, row: Row, index: int) -> Matrix | None:

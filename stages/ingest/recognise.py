@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog
+from occlabel.stages.ingest.kinds import Layout, layout_of, reader_names
+from occlabel.stages.ingest.several import SeveralReaders
 
 
-# Each reader is imported when it is used: the libraries behind them take up to two seconds.
-def _kitti(root: Path) -> LogReader:
-    from occlabel.stages.ingest.kitti import KittiReader
+def open_logs(root: Path | str | Sequence[Path | str], reader: str | None = None) -> LogReader:
+    """The reader for ``root``, recognised by what the folder holds, or the one named ``reader``; of several roots, one
+    for the logs of all.
 
-    return KittiReader(root)
-
-
-def _kitti_raw(root: Path) -> LogReader:
-    from occlabel.stages.ingest.kitti_raw import KittiRawReader
-
-    return KittiRawReader(root)
-
-
-def _nuscenes(root: Path) -> LogReader:
-    from occlabel.stages.ingest.nuscenes import NuScenesReader
-
-    return NuScenesReader(root)
-
-
-_LAYOUTS: dict[str, tuple[str, str, Callable[[Path], LogReader]]] = {
-    "kitti": ("sequences", "sequences/XX (KITTI odometry, SemanticKITTI)", _kitti),
-    "kitti_raw": ("????_??_??/*_drive_*_sync", "<date>/<date>_drive_NNNN_sync (KITTI raw)", _kitti_raw),
-    "nuscenes": ("v1.0-*/scene.json", "v1.0-mini|trainval|test/scene.json (nuScenes)", _nuscenes),
-}
-"""Reader name -> what its root holds (a glob), the same for people, and the reader."""
-
-READERS = tuple(_LAYOUTS)
-
-
-def open_logs(root: Path, reader: str | None = None) -> LogReader:
-    """The reader for ``root``, recognised by what the folder holds, or the one named ``reader``.
-
-    Raises BadLog when the folder is missing, fits no layout or not the named one, or fits several.
+    Raises BadLog when a folder is missing, fits no layout or not the named one, or fits several; or when a log has the
+    same id under two roots.
     """
-    root = Path(root).absolute()
+    roots = [Path(path).absolute() for path in ([root] if isinstance(root, Path | str) else root)]
+    readers = [recognise(path, reader).open(path) for path in dict.fromkeys(roots)]
+    if not readers:
+        raise BadLog("there is no root of logs; name at least one")
+    return readers[0] if len(readers) == 1 else SeveralReaders(tuple(readers))
+
+
+def recognise(root: Path, reader: str | None = None) -> Layout:
+    """The layout that ``root`` has. Raises BadLog as ``open_logs`` does."""
     if not root.is_dir():
         raise BadLog(f"{root} is not a folder")
-    if reader is not None and reader not in _LAYOUTS:
-        raise BadLog(f"unknown reader {reader!r}; known: {', '.join(_LAYOUTS)}")
-    fitting = [name for name in ([reader] if reader else _LAYOUTS) if any(root.glob(_LAYOUTS[name][0]))]
+    layouts, broken = _layouts() if reader is None else ([layout_of(reader)], [])
+    fitting = [layout for layout in layouts if layout.fits(root)]
     if not fitting:
-        expected = ", ".join(_LAYOUTS[name][1] for name in ([reader] if reader else _LAYOUTS))
-        raise BadLog(f"{root} holds no drive logs: there is no {expected}; give the folder that directly holds it")
+        expected = ", ".join(layout.words for layout in layouts)
+        sentence = f"{root} holds no drive logs: there is no {expected}; give the folder that directly holds it"
+        raise BadLog(". ".join([sentence, *broken]))
     if len(fitting) > 1:
-        raise BadLog(f"{root} holds several layouts ({', '.join(fitting)}); name one with --reader")
-    return _LAYOUTS[fitting[0]][2](root)
+        names = ", ".join(layout.reader for layout in fitting)
+        raise BadLog(f"{root} holds several layouts ({names}); name one with --reader")
+    return fitting[0]
+
+
+def _layouts() -> tuple[list[Layout], list[str]]:
+    """Of all readers; and what is wrong with those that a package brings and that cannot be had, which must not keep
+    logs of another layout from being read."""
+    layouts, broken = [], []
+    for name in reader_names():
+        try:
+            layouts.append(layout_of(name))
+        except BadLog as error:
+            broken.append(str(error))
+    return layouts, broken

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources
+from occlabel.schemas.arrays import INSTANCE, SEMANTICS, ArraySpec
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources
 from occlabel.stages.instances.components import connected_components
-from occlabel.stages.instances.slot import Instances, frame_by_frame, thing_table
+from occlabel.stages.instances.slot import Instances, clip_bytes, frame_by_frame, thing_table
 
 _SHIPPED = Path(__file__).parent / "weights"
 _CRUMB = 0.2
@@ -24,6 +29,7 @@ class ObjectQueries(Instances):
     Ids follow the module's confidence, the surest object first.
     """
 
+    exact: ClassVar[bool] = False
     kind: Literal["offsetocc"] = "offsetocc"
     weights: Path | None = None
     """A safetensors file of ``occlabel train instances``; the one shipped for grid and taxonomy by default."""
@@ -43,12 +49,15 @@ class ObjectQueries(Instances):
     as in its paper; or is of one object with those of its class that it touches."""
 
     @property
-    def written(self) -> tuple[str, ...]:
-        return ("semantics", "instance") if self.unclaimed == "empty" else self.writes
+    def written(self) -> tuple[ArraySpec[Any], ...]:
+        return (SEMANTICS, INSTANCE) if self.unclaimed == "empty" else self.writes
 
-    def resources(self, space: LabelSpace) -> Resources:
-        """The libraries; embeddings and points of one frame; three bytes a voxel of a clip."""
-        return Resources(gpus=1, memory=(1200 << 20) + (200 + 3 * 32) * space.grid.voxels)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; embeddings and points of one frame; the clip, with what is emptied of it."""
+        emptied = 2 * clip_frames * space.grid.voxels if self.unclaimed == "empty" else 0
+        return Resources(
+            gpus=1, memory=(1200 << 20) + 200 * space.grid.voxels + clip_bytes(space, clip_frames) + emptied
+        )
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return (self._weights(space),)
@@ -62,38 +71,39 @@ class ObjectQueries(Instances):
         otherwise = ", or set instances.kind=components, which needs none"
         return shipped(_SHIPPED, purpose(space), space, self.slot, otherwise)
 
-    def refuse(self, space: LabelSpace) -> str | None:
-        refused = super().refuse(space)
-        path = None if refused else self._weights(space)
-        if path is not None and path.is_file():
-            from occlabel.stages.instances.weight_file import purpose
-            from occlabel.stages.learning.purpose import check_purpose
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        refused = super().refuse(space, rig)
+        if refused or rig is not None:
+            return refused
+        from occlabel.stages.instances.weight_file import check
 
-            check_purpose(path, purpose(space), "occlabel train instances")
-        return refused
+        try:
+            check(self._weights(space), space)
+        except BadWeights as error:
+            return str(error)
+        return None
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         import torch
 
         from occlabel.stages.instances.offsetocc import Finder
         from occlabel.stages.instances.panoptic_vote import emptied, panoptic_vote
         from occlabel.stages.instances.weight_file import load_network, things_of
 
-        cpus = self.resources(space).cpus
-        network = load_network(self._weights(space), space).to(torch.device(device))
-        finder = Finder(network, space, things_of(space), device)
+        network = load_network(self._weights(space), space).to(torch.device(hands.device))
+        finder = Finder(network, space, things_of(space), hands.device)
         things, size = thing_table(space), space.grid.voxel_size
 
         def find(semantics: NDArray[np.uint8]) -> NDArray[np.uint32]:
             if not things[semantics].any():
                 return np.zeros(semantics.shape, np.uint32)
-            # The bytes must not depend on a worker's cores, and the vote's threads reset torch's.
-            torch.set_num_threads(cpus)
+            torch.set_num_threads(hands.threads)  # each time: the vote's threads reset torch's
             seeds = finder.find(semantics, self.queries, self.score)
             classes = seeds.classes if self.class_aware else None
-            instance = panoptic_vote(semantics, seeds.ids, things, size, self.radius, seed_classes=classes)
+            vote = partial(panoptic_vote, semantics, seeds.ids, things, size, threads=hands.threads)
+            instance = vote(self.radius, seed_classes=classes)
             if self.reach > self.radius:
-                far = panoptic_vote(semantics, seeds.ids, things, size, self.reach, seed_classes=classes)
+                far = vote(self.reach, seed_classes=classes)
                 instance = np.where(instance > 0, instance, far)
             return with_components(instance, semantics, space) if self.unclaimed == "components" else instance
 
@@ -103,9 +113,9 @@ class ObjectQueries(Instances):
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             arrays = by_frame(clip, inputs)
-            semantics = inputs.arrays["semantics"][inputs.target(clip)].astype(np.uint8, copy=False)
-            emptied_ = emptied(semantics, arrays["instance"], things, space.taxonomy.free_id)  # type: ignore[arg-type]
-            return {**arrays, "semantics": emptied_}
+            semantics = inputs[SEMANTICS][inputs.target(clip)]
+            left = emptied(semantics, arrays[INSTANCE.name], things, space.taxonomy.free_id)  # type: ignore[arg-type]
+            return {**arrays, SEMANTICS.name: left}
 
         return process
 

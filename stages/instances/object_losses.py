@@ -12,20 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from occlabel.stages.instances.matching import assigned, assigned_voxels, focal_loss, object_costs
 from occlabel.stages.instances.object_module import Found, ObjectModule, Objects
+from occlabel.stages.instances.options import Assignment
 from occlabel.stages.instances.proposals import centre_loss, centre_targets
 
 CLASS, DISTANCE, OCCUPANCY, OFFSET = 0.5, 0.02, 0.125, 0.0125
 """The weights lambda 1 to 4 of the paper."""
-
-Assignment = Literal["nearest", "exact"]
-"""Of voxels to points: to the one that rests nearest, or by the Hungarian algorithm."""
 
 _THINNED = 8
 """Beyond the objects at hand, one column of the lattice in so many is learned from and stands for all."""

@@ -8,8 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.arrays import INSTANCE, SEMANTICS, ArraySpec, Extent
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Stage
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Inputs, Process, Stage
 from occlabel.schemas.taxonomy import UNKNOWN
 
 _MOST = np.iinfo(np.uint16).max
@@ -20,13 +23,18 @@ class Instances(Stage):
 
     slot: ClassVar[str] = "instances"
     version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("semantics",)
-    writes: ClassVar[tuple[str, ...]] = ("instance",)
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS,)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (INSTANCE,)
 
-    def refuse(self, space: LabelSpace) -> str | None:
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if not any(entry.thing for entry in space.taxonomy.classes):
             return f"taxonomy {space.taxonomy.name} has no class of things, so there are no instances to find"
         return None
+
+
+def clip_bytes(space: LabelSpace, frames: int) -> int:
+    """What a clip of so many frames takes: semantics, ids, and the shard that is made of the ids to be written."""
+    return (1 + 2 * 2) * frames * space.grid.voxels
 
 
 def thing_table(space: LabelSpace) -> NDArray[np.bool_]:
@@ -45,9 +53,9 @@ def frame_by_frame(
     """
 
     def process(clip: Clip, inputs: Inputs) -> Arrays:
-        instance = np.zeros((clip.frames, *space.grid.shape), np.uint16)
-        semantics = inputs.arrays["semantics"].astype(np.uint8, copy=False)
-        for row, source in enumerate(range(*inputs.target(clip).indices(len(inputs.frames)))):
+        instance = INSTANCE.empty(Extent(clip.frames, space.grid))
+        semantics = inputs[SEMANTICS]
+        for row, source in enumerate(inputs.own(clip)):
             found = find(semantics[source])
             if found.max(initial=0) > _MOST:
                 raise OcclabelError(
@@ -55,6 +63,6 @@ def frame_by_frame(
                     f"end at {_MOST}; {remedy}"
                 )
             instance[row] = found
-        return {"instance": instance}
+        return {INSTANCE.name: instance}
 
     return process

@@ -7,9 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from occlabel.schemas.stage import LabelSpace, Process, Resources
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Hands, Process, Resources
 from occlabel.stages.instances.components import Connectivity, connected_components
-from occlabel.stages.instances.slot import Instances, frame_by_frame, thing_table
+from occlabel.stages.instances.slot import Instances, clip_bytes, frame_by_frame, thing_table
 
 
 class ConnectedComponents(Instances):
@@ -26,11 +28,11 @@ class ConnectedComponents(Instances):
     join_within: float = Field(default=0.8, ge=0)
     """Distance [m] within which such a crumb joins an object of its class; farther away it belongs to none."""
 
-    def resources(self, space: LabelSpace) -> Resources:
-        """Ids in 4 bytes and what the library needs for one frame; three bytes a voxel of a clip."""
-        return Resources(memory=(300 << 20) + (32 + 3 * 32) * space.grid.voxels)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; ids in 4 bytes and what the library needs for one frame; the clip."""
+        return Resources(memory=(300 << 20) + 32 * space.grid.voxels + clip_bytes(space, clip_frames))
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         find = partial(
             connected_components, things=thing_table(space), voxel_size=space.grid.voxel_size,
             connectivity=self.connectivity, smallest=self.smallest, join_within=self.join_within,

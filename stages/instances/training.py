@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
@@ -14,44 +13,19 @@ from torch import Tensor
 
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.instances.damage import Damage
 from occlabel.stages.instances.lattice import Lattice, largest_object
-from occlabel.stages.instances.object_losses import Assignment, Truth, losses
+from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
+from occlabel.stages.instances.options import Options
 from occlabel.stages.instances.panoptic_vote import panoptic_vote
 from occlabel.stages.instances.samples import Crops, Scene, Scenes
 from occlabel.stages.instances.voxel_embeddings import SCALE
 from occlabel.stages.instances.weight_file import facts_of, things_of
 from occlabel.stages.learning.spread import EvenlySpread
-from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weights import load_weights, named_with_digest, save_weights
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to train. The header of a shipped file says with what it was made."""
-
-    seed: int = 0
-    steps: int = 3000
-    epoch_steps: int = 500
-    batch: int = 4
-    crop: float = 38.4
-    """Edge of the crops [m]."""
-    queries: int = 48
-    """Of a crop."""
-    rate: float = 1e-3
-    """Highest learning rate of AdamW."""
-    decoupled: bool = True
-    """Whether shapes are learned from the true centre, as the paper recommends."""
-    assignment: Assignment = "nearest"
-    damaged: float = 0.5
-    """Share of the crops whose labels are made worse (``damage.py``)."""
-    held_out_every: int = 10
-    held_out_frames: int = 24
-    """Scored after each epoch."""
-    start: Path | None = None
-    """A weight file of the same network, grid and classes to go on from."""
 
 
 class ObjectTask(lightning.LightningModule):
@@ -64,7 +38,6 @@ class ObjectTask(lightning.LightningModule):
         things: NDArray[np.bool_],
         held_out: Scenes,
         options: Options,
-        steps: int,
     ) -> None:
         super().__init__()
         self.network = network
@@ -72,7 +45,6 @@ class ObjectTask(lightning.LightningModule):
         self.things = things
         self.held_out = held_out
         self.options = options
-        self.steps = steps
         self.counts = np.zeros(3, np.int64)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
@@ -107,7 +79,7 @@ class ObjectTask(lightning.LightningModule):
     def configure_optimizers(self) -> dict[str, object]:
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.options.rate, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.options.rate, total_steps=self.steps, pct_start=0.1
+            optimizer, self.options.rate, total_steps=self.options.whole_steps, pct_start=0.1
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -140,9 +112,8 @@ def crop_columns(crop: float, grid: Grid) -> int:
 
 
 def train_instances(
-    space: LabelSpace, logs: Sequence[Scenes], out: Path, options: Options, device: str, resume: bool,
-    facts: dict[str, str],
-) -> dict[str, str]:  # fmt: skip
+    space: LabelSpace, logs: Sequence[Scenes], out: Path, options: Options, facts: dict[str, str]
+) -> dict[str, str]:
     """Trains a network for ``space`` on the frames of ``logs`` and writes it to ``out``; returns the file's facts.
 
     Every ``held_out_every``-th log is held out. ``facts`` say what else the file shall tell. Raises BadLog when there
@@ -165,23 +136,15 @@ def train_instances(
         network = OffsetOcc(space.grid.shape[2], classes, len(things), lattice)
     if options.start is not None:
         load_weights(network, options.start)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch)
-    finder = Finder(network, space, things, device)
-    task = ObjectTask(network, finder, known, apart, options, schedule.epochs * schedule.epoch_steps)
+    finder = Finder(network, space, things, options.device)
+    task = ObjectTask(network, finder, known, apart, options)
     counts = _counts(seen, len(things))
     if not counts.sum():
         raise BadLog(f"the {len(seen)} frames to learn from show no object of a thing class")
     damage = Damage(known, space.taxonomy.free_id, space.grid.voxel_size)
     samples = Crops(seen, lattice, crop, options.seed, damage, options.damaged)
-    fit(
-        task,
-        samples,
-        EvenlySpread(len(apart), options.held_out_frames),
-        schedule,
-        out.with_suffix(".training"),
-        device,
-        resume,
-    )
+    frames = EvenlySpread(len(apart), options.held_out_frames)
+    fit(task, samples, frames, options, out.with_suffix(".training"))
     network.cpu().eval()
     facts = facts_of(space, lattice, counts.tolist()) | facts | {
         "seed": str(options.seed),

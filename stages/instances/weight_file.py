@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from occlabel.schemas.errors import BadWeights
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.offsetocc import NETWORK, OffsetOcc
 from occlabel.stages.learning.purpose import check_purpose, purpose_of
@@ -34,9 +34,14 @@ def facts_of(space: LabelSpace, lattice: Lattice, objects: Sequence[int]) -> dic
     }
 
 
+def check(path: Path, space: LabelSpace) -> dict[str, str]:
+    """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
+    return check_purpose(path, purpose(space), "occlabel train instances")
+
+
 def load_network(path: Path, space: LabelSpace) -> OffsetOcc:
-    """The network of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    facts = check_purpose(path, purpose(space), "occlabel train instances")
+    """The network of a weight file. Raises BadWeights as ``check`` does."""
+    facts = check(path, space)
     try:
         lattice = Lattice(**json.loads(facts["lattice"]))
     except (KeyError, TypeError, ValueError) as error:

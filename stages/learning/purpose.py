@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from occlabel.schemas.errors import BadWeights
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.learning.weights import read_facts
 
 

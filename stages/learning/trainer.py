@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from occlabel.schemas.errors import OcclabelError
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long and in what portions to train."""
-
-    steps: int
-    """Optimizer steps in all; rounded up to whole epochs."""
-    epoch_steps: int
-    """Steps between two validations and checkpoints."""
-    batch: int
-
-    @property
-    def epochs(self) -> int:
-        return -(-self.steps // self.epoch_steps)
+from occlabel.stages.learning.options import TrainingOptions
 
 
 class NumberedSamples(Sampler[int]):
@@ -57,8 +42,8 @@ class NumberedSamples(Sampler[int]):
 class _Average(WeightAveraging):
     """Exponential mean of weights and of normalisation statistics; the horizon is a twentieth of the run."""
 
-    def __init__(self, schedule: Schedule) -> None:
-        horizon = max(schedule.epochs * schedule.epoch_steps / 20, 2)
+    def __init__(self, steps: int) -> None:
+        horizon = max(steps / 20, 2)
 
         def mean(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
             # A whole number is a place in a table, say, and no quantity: its mean with itself, rounded down, can come
@@ -78,29 +63,27 @@ def fit(
     module: lightning.LightningModule,
     samples: Dataset[Any],
     held_out: Dataset[Any],
-    schedule: Schedule,
+    options: TrainingOptions,
     folder: Path,
-    device: str,
-    resume: bool,
 ) -> None:
     """Trains ``module`` in place and leaves the averaged weights in it.
 
     ``samples[n]`` is sample number n, for every n >= 0. The last checkpoint and ``curves/version_N/metrics.csv`` (N
-    counts the resumes) go to ``folder``; with ``resume`` the run goes on from the checkpoint there, or starts when
+    counts the resumes) go to ``folder``; to resume, the run goes on from the checkpoint there, or starts when
     there is none. Mixed bfloat16 throughout.
     Raises OcclabelError when the folder holds another run and ``resume`` is not asked for.
     """
     last = folder / "last.ckpt"
-    if last.exists() and not resume:
+    if last.exists() and not options.resume:
         raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
-    check_device(device)
+    check_device(options.device)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = lightning.Trainer(
-        accelerator="gpu" if device == "cuda" else "cpu",
+        accelerator="gpu" if options.device == "cuda" else "cpu",
         devices=1,
         precision="bf16-mixed",
-        max_epochs=schedule.epochs,
-        deterministic=device == "cpu",
+        max_epochs=options.epochs,
+        deterministic=options.device == "cpu",
         num_sanity_val_steps=0,
         gradient_clip_val=1.0,
         log_every_n_steps=10,
@@ -108,17 +91,17 @@ def fit(
         use_distributed_sampler=False,
         logger=CSVLogger(folder, name="curves"),
         callbacks=[
-            _Average(schedule),
+            _Average(options.whole_steps),
             ModelCheckpoint(folder, filename="last", every_n_epochs=1, save_top_k=1, enable_version_counter=False),
             TQDMProgressBar(refresh_rate=20),
         ],
     )
-    numbers = NumberedSamples(schedule.epoch_steps * schedule.batch)
+    numbers = NumberedSamples(options.epoch * options.batch)
     trainer.fit(
         module,
-        DataLoader(samples, schedule.batch, sampler=numbers),
+        DataLoader(samples, options.batch, sampler=numbers),
         DataLoader(held_out, batch_size=1),
-        ckpt_path=last if resume and last.exists() else None,
+        ckpt_path=last if options.resume and last.exists() else None,
         weights_only=True,
     )
     # A run that was complete before it was resumed does not swap the averages in.

@@ -18,14 +18,13 @@ No code of the paper was released. Where it is silent, this is what we chose:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
 from occlabel.stages.propagation.coordinates import COORDINATES
 from occlabel.stages.propagation.encoder import WIDTHS, LabelEncoder, PlaceEncoder
 from occlabel.stages.propagation.focal_attention import FocalAttention
 from occlabel.stages.propagation.head import Head
+from occlabel.stages.propagation.parts import Parts
 from occlabel.stages.propagation.pillar_attention import PillarAttention
 from occlabel.stages.propagation.soft_split import SoftComposition, SoftSplit
 
@@ -36,15 +35,6 @@ _TOKEN = 256
 _HEADS = 4
 _FEED_FORWARD = 640
 _BLOCKS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The network's parts that can be left out: the rows of the paper's Table VII."""
-
-    transformer: bool = True
-    spatial_embedding: bool = True
-    temporal_embedding: bool = False
 
 
 class DualFlow4D(nn.Module):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from occlabel.schemas.geometry import rigid
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from occlabel.schemas.arrays import CONFIDENCE, POSES, SEMANTICS, ArraySpec
+from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.propagation.windows import Reach, windows
 
 _SHIPPED = Path(__file__).parent / "weights"
+_REACH = Reach()
 
 
 class LocalPropagation(Stage):
@@ -25,20 +28,20 @@ class LocalPropagation(Stage):
 
     slot: ClassVar[str] = "propagation"
     version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
-    senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
-    writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
+    exact: ClassVar[bool] = False
 
     kind: Literal["dualflow4d"] = "dualflow4d"
     weights: Path | None = None
     """A safetensors file of ``occlabel train propagation``; the one shipped for grid and taxonomy by default."""
-    local: int = Field(default=4, ge=1)
+    local: int = Field(default=_REACH.local, ge=1)
     """Frames refined in one pass."""
-    references: int = Field(default=2, ge=0)
+    references: int = Field(default=_REACH.references, ge=0)
     """Distant frames shown besides."""
-    distance: float = Field(default=8.0, gt=0)
+    distance: float = Field(default=_REACH.distance, gt=0)
     """Way [m] that the car has driven between the refined frames and the nearest reference."""
-    radius: int = Field(default=20, ge=0)
+    radius: int = Field(default=_REACH.radius, ge=0)
     """Frames before and after in which references are looked for."""
     gate: float = Field(default=0.8, ge=0)
     """A label is changed where the network is at least so many times as sure of its own as the onboard model was; 0
@@ -53,10 +56,13 @@ class LocalPropagation(Stage):
     def halo(self) -> int:
         return self.reach.halo
 
-    def resources(self, space: LabelSpace) -> Resources:
-        """The libraries; four bytes a voxel of the clip and its surroundings; the network's features of a clip."""
-        frames = 2 * self.halo + 32
-        return Resources(gpus=1, memory=(1200 << 20) + 4 * frames * space.grid.voxels)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; two bytes a voxel of the clip and its surroundings, and four of the refined frames and of the
+        shards that are made of them to be written; the encoder's features of the columns."""
+        x, y, _ = space.grid.shape
+        voxels = (2 * (2 * self.halo + clip_frames) + 4 * clip_frames) * space.grid.voxels
+        features = 100 * x * y * (self.halo + clip_frames)
+        return Resources(gpus=1, memory=(1200 << 20) + voxels + features)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return (self._weights(space),)
@@ -69,12 +75,15 @@ class LocalPropagation(Stage):
 
         return shipped(_SHIPPED, purpose(space), space, self.slot)
 
-    def refuse(self, space: LabelSpace) -> str | None:
-        path = self._weights(space)
-        if path.is_file():
-            from occlabel.stages.propagation.weight_file import check
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return None
+        from occlabel.stages.propagation.weight_file import check
 
-            check(path, space)
+        try:
+            check(self._weights(space), space)
+        except BadWeights as error:
+            return str(error)
         return None
 
     def trained_with(self, space: LabelSpace) -> tuple[str, Reach]:
@@ -86,33 +95,26 @@ class LocalPropagation(Stage):
 
         return training_of(self._weights(space))
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         import torch
 
         from occlabel.stages.propagation.refine import Refiner, Verdict, refine_rows
         from occlabel.stages.propagation.weight_file import load_network
 
-        torch.set_num_threads(self.resources(space).cpus)  # the bytes must not depend on a worker's cores
+        torch.set_num_threads(hands.threads)
         network, facts = load_network(self._weights(space), space)
-        refiner = Refiner(network, device, Verdict(float(facts.get("temperature", "1")), self.gate))
+        refiner = Refiner(network, hands.device, Verdict(float(facts.get("temperature", "1")), self.gate))
         classes = len(space.taxonomy.classes)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
-            labels, confidence = (inputs.arrays[name].astype(np.uint8, copy=False) for name in self.reads)
-            poses = []
-            for frame, volume in zip(inputs.frames, labels, strict=True):
-                pose = frame.world_from_grid(space.grid)
-                seen = bool((volume != UNKNOWN).any())  # what is not there shows nobody anything
-                poses.append(
-                    rigid(pose, f"log {clip.log}, frame {frame.name}: pose") if seen and pose is not None else None
-                )
+            labels, confidence = inputs[SEMANTICS], inputs[CONFIDENCE]
+            poses = [
+                inputs.world_from_grid(row, space.grid) if (volume != UNKNOWN).any() else None
+                for row, volume in enumerate(labels)  # what is not there shows nobody anything
+            ]
             own = inputs.target(clip)
             chosen = windows(inputs.first, own, poses, space.grid, self.reach)
             times = [frame.time for frame in inputs.frames]
             return refine_rows(refiner, chosen, own, labels, confidence, poses, times, space.grid, classes)
 
         return process
-
-
-PropagationStage = LocalPropagation
-"""The kinds of the propagation slot."""

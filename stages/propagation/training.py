@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import lightning
@@ -13,50 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.spread import EvenlySpread
-from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weights import load_weights, named_with_digest, save_weights
-from occlabel.stages.propagation.dualflow4d import DualFlow4D, Parts
+from occlabel.stages.propagation.dualflow4d import DualFlow4D
 from occlabel.stages.propagation.encoder import SCALE
 from occlabel.stages.propagation.head import Surroundings
+from occlabel.stages.propagation.options import Options
 from occlabel.stages.propagation.refine import Refiner
 from occlabel.stages.propagation.samples import Crops, Labelled, Views, views
 from occlabel.stages.propagation.sequence import kinds
 from occlabel.stages.propagation.weight_file import check, facts_of
-from occlabel.stages.propagation.windows import Reach
 
 _BIAS = 1.5
 """Most that calibration adds to the score of a class. On other towns more did worse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to train. The defaults made the shipped weights."""
-
-    seed: int = 0
-    steps: int = 4000
-    epoch_steps: int = 500
-    batch: int = 2
-    crop: int = 128
-    """Edge of the crops in columns, a multiple of the encoder's coarsest cell."""
-    patches: int = 384
-    """Blocks of 2 x 2 columns of each refined frame that enter the loss."""
-    rate: float = 1e-3
-    """Learning rate of Adam; times 0.98 after each epoch."""
-    held_out_every: int = 10
-    held_out_windows: int = 6
-    """Scored after each epoch."""
-    calibration_windows: int = 60
-    """Held-out windows to which the biases and the temperature are fitted at the end."""
-    parts: Parts = Parts()
-    reach: Reach = Reach()
-    start: Path | None = None
-    """A weight file to go on from, of another onboard model or of a shorter training; the same parts."""
 
 
 def check_options(options: Options, space: LabelSpace) -> None:
@@ -134,8 +109,8 @@ class PropagationTask(lightning.LightningModule):
 
 
 def train_propagation(
-    space: LabelSpace, logs: Sequence[Labelled], out: Path, options: Options, device: str, resume: bool,
-    facts: dict[str, str], also_held_out: Sequence[Labelled] = (),
+    space: LabelSpace, logs: Sequence[Labelled], out: Path, options: Options, facts: dict[str, str],
+    also_held_out: Sequence[Labelled] = (),
 ) -> dict[str, str]:  # fmt: skip
     """Trains a network for ``space`` on onboard labels of ``logs`` and writes it to ``out``; returns the file's facts.
 
@@ -153,7 +128,6 @@ def train_propagation(
             f"window needs {options.reach.local + options.reach.references} frames with poses on some "
             f"{2 * options.reach.distance:g} m of way, and one log in {options.held_out_every} is held out"
         )
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
@@ -165,7 +139,7 @@ def train_propagation(
     looked_for = rarity(counts.numpy(), free_id)
     samples = Crops(seen, options.crop, options.patches, free_id, THINNING, looked_for, options.seed)
     windows = EvenlySpread(len(apart.windows), options.held_out_windows)
-    fit(task, samples, windows, schedule, out.with_suffix(".training"), device, resume)
+    fit(task, samples, windows, options, out.with_suffix(".training"))
     network.cpu().eval()
     temperature = calibrate(network, apart, EvenlySpread(len(apart.windows), options.calibration_windows), free_id)
     facts = facts_of(space, options.parts, options.reach) | facts | {

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from occlabel.schemas.errors import BadWeights
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.learning.purpose import check_purpose, purpose_of
 from occlabel.stages.learning.weights import load_weights, read_facts
-from occlabel.stages.propagation.dualflow4d import NETWORK, DualFlow4D, Parts
+from occlabel.stages.propagation.dualflow4d import NETWORK, DualFlow4D
+from occlabel.stages.propagation.parts import Parts
 from occlabel.stages.propagation.windows import Reach
 
 

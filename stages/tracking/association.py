@@ -5,7 +5,7 @@ A track is moved to where it should be by now, at constant velocity. Pairs of a 
 assignment with the largest sum of scores holds (``matching.py``). Objects that are left begin tracks; tracks that are
 left wait for ``bridge`` seconds.
 
-What a tracker knows is what happened in the last ``memory`` frames, and nothing else: so it can begin anywhere in a
+What a tracker knows is what happened in the last ``remembered`` frames, and nothing else: so it can begin anywhere in a
 log, be told those frames, and go on as if it had seen them all.
 """
 
@@ -80,7 +80,7 @@ class Tracker:
 
     bridge: seconds for which an object may be out of sight. drift: m/s by which an object may go faster or slower than
     predicted; what has been seen only once may have any speed that its class can have in the very next frame, and is
-    found again after a gap only where it stood. To both comes the radius of a ball as large as the object. memory:
+    found again after a gap only where it stood. To both comes the radius of a ball as large as the object. remembered:
     frames that count; what was seen before them never was. first_frame: index of the first frame in the log, begun:
     how many tracks the log had before it.
 
@@ -98,11 +98,11 @@ class Tracker:
         *,
         bridge: float = 3.0,
         drift: float = 3.0,
-        memory: int = 20,
+        remembered: int = 20,
         first_frame: int = 0,
         begun: int = 0,
     ) -> None:
-        self._grid, self._kinds, self._bridge, self._drift, self._memory = grid, kinds, bridge, drift, memory
+        self._grid, self._kinds, self._bridge, self._drift, self._remembered = grid, kinds, bridge, drift, remembered
         self._frame = first_frame
         self._time = -np.inf
         self._passed = np.inf  # since the frame before
@@ -143,7 +143,7 @@ class Tracker:
     ) -> None:
         """Takes in the next frame as ``add`` does, where ``instance`` holds the ids of the log already.
 
-        The first of ``memory`` such frames stands where the tracker's life begins; nothing before it counts.
+        The first of ``remembered`` such frames stands where the tracker's life begins; nothing before it counts.
         """
         pose = self._next(time, world_from_grid)
         if pose is None:
@@ -167,7 +167,7 @@ class Tracker:
         if pose is None:
             return None
         for track in self._live:
-            track.sights = [sight for sight in track.sights if sight.frame >= frame - self._memory]
+            track.sights = [sight for sight in track.sights if sight.frame >= frame - self._remembered]
         oldest = time - self._bridge - 1e-6
         # In the order of their ids, whatever the order in which they came to be known.
         live = [track for track in self._live if track.sights and track.last.time >= oldest]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from occlabel.schemas.arrays import INSTANCE, POSES, SEMANTICS, TRACKS, ArraySpec, Extent
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.stages.tracking.association import Tracker
 from occlabel.stages.tracking.kinds import kinds_of
 
@@ -24,9 +27,8 @@ class Association(Stage):
 
     slot: ClassVar[str] = "tracking"
     version: ClassVar[int] = 2
-    reads: ClassVar[tuple[str, ...]] = ("semantics", "instance")
-    senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
-    writes: ClassVar[tuple[str, ...]] = ("instance", "tracks")
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, POSES)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (INSTANCE, TRACKS)
 
     kind: Literal["association"] = "association"
     bridge: float = Field(default=3.0, ge=0)
@@ -45,31 +47,33 @@ class Association(Stage):
         return 0
 
     @property
-    def memory(self) -> int:
+    def recalls(self) -> int:
         return self.remembered
 
-    def resources(self, space: LabelSpace) -> Resources:
-        """Labels and ids of the clip and what is remembered, written and read; and the voxels of objects."""
-        return Resources(memory=(400 << 20) + (5 * self.remembered + 7 * 32) * space.grid.voxels)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries and the voxels of objects; labels, ids and own ids of what is remembered; of the clip also the
+        shard that is made of it to be written."""
+        return Resources(memory=(400 << 20) + (5 * self.remembered + 7 * clip_frames) * space.grid.voxels)
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         kinds = kinds_of(space.taxonomy)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             own = inputs.target(clip)
-            begun = int(inputs.past["tracks"][-1]) if inputs.past else 0
+            begun = int(inputs.past[TRACKS.name][-1]) if inputs.past else 0
             tracker = Tracker(
-                space.grid, kinds, bridge=self.bridge, drift=self.drift, memory=self.remembered,
+                space.grid, kinds, bridge=self.bridge, drift=self.drift, remembered=self.remembered,
                 first_frame=inputs.first, begun=begun,
             )  # fmt: skip
-            semantics = inputs.arrays["semantics"].astype(np.uint8, copy=False)
-            places = [(frame.time, frame.world_from_grid(space.grid)) for frame in inputs.frames]
+            semantics, objects = inputs[SEMANTICS], inputs[INSTANCE]
+            places = [(frame.time, inputs.world_from_grid(row, space.grid)) for row, frame in enumerate(inputs.frames)]
             for row in range(own.start):
-                tracker.recall(inputs.past["instance"][row].astype(np.uint16, copy=False), semantics[row], *places[row])
-            instance = np.zeros((clip.frames, *space.grid.shape), np.uint16)
-            tracks = np.zeros(clip.frames, np.uint32)
-            for n, row in enumerate(range(own.start, own.stop)):
-                found = inputs.arrays["instance"][row].astype(np.uint16, copy=False)
+                recalled = inputs.past[INSTANCE.name][row].astype(np.uint16, copy=False)
+                tracker.recall(recalled, semantics[row], *places[row])
+            extent = Extent(clip.frames, space.grid)
+            instance, tracks = INSTANCE.empty(extent), TRACKS.empty(extent)
+            for n, row in enumerate(inputs.own(clip)):
+                found = objects[row]
                 names = tracker.add(found, semantics[row], *places[row])
                 if tracker.begun > _MOST:
                     raise OcclabelError(
@@ -77,10 +81,6 @@ class Association(Stage):
                         "instance ids end there; cut the log, or raise the smallest size of objects"
                     )
                 instance[n], tracks[n] = names.applied(found), tracker.begun
-            return {"instance": instance, "tracks": tracks}
+            return {INSTANCE.name: instance, TRACKS.name: tracks}
 
         return process
-
-
-TrackingStage = Association
-"""The kinds of the tracking slot."""

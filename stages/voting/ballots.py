@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
+from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.geometry import inverse
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import Inputs, LabelSpace
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Inputs
 from occlabel.stages.voting.methods import Ballots
 from occlabel.stages.voting.rules import Rules
 from occlabel.stages.voting.weighing import soft_shift, weigh
-from occlabel.stages.voting.weights import (
-    default_near_box,
-    default_reach,
-    frame_weights,
-    sensor_place,
-)
+from occlabel.stages.voting.weights import View, default_near_box, default_reach, frame_weights, sensor_place
 
 if TYPE_CHECKING:
     from occlabel.stages.voting.visibility import Sight
@@ -37,9 +33,8 @@ class BallotBox:
 
     def ballots(self, inputs: Inputs, places: NDArray[np.float64]) -> Ballots:
         """The ballots of all frames of ``inputs``; ``places`` [frame, 3, 4] as in ``Ballots.world_from_voxel``."""
-        labels = inputs.arrays["semantics"].astype(np.uint8, copy=False)
-        confidence = inputs.arrays["confidence"].astype(np.uint8, copy=False)
-        which, weights = self._rigs.of(inputs.frames)
+        labels, confidence = inputs[SEMANTICS], inputs[CONFIDENCE]
+        which, weights = self._rigs.of(inputs)
         rules = self._rules
         if rules.weigh_confidence or rules.movable_boost > 1 or rules.hidden_divisor > 1:
             rigs, weights = weights, np.empty(labels.shape, np.uint16)
@@ -51,7 +46,7 @@ class BallotBox:
 
     def _weigh(
         self,
-        frame: Frame,
+        frame: Moment,
         rig: NDArray[np.uint16],
         labels: NDArray[np.uint8],
         confidence: NDArray[np.uint8],
@@ -87,10 +82,12 @@ class _Rigs:
         self._stack: NDArray[np.uint16] = np.empty((0, *grid.shape), np.uint16)
         self._sights: dict[bytes, Sight] = {}
 
-    def of(self, frames: Sequence[Frame]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    def of(self, inputs: Inputs) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """The rig of each frame [n], as rows of the weight volumes [rig, X, Y, Z]."""
-        sensor, reach, near_box = self._sensor, self._reach, self._near_box
-        wanted = [frame_weights(frame, self._grid, sensor, reach, near_box) for frame in frames]
+        wanted = [
+            frame_weights(frame, self._views(inputs, row), self._grid, self._sensor, self._reach, self._near_box)
+            for row, frame in enumerate(inputs.frames)
+        ]
         keys = list(dict.fromkeys(key for key, _ in wanted))
         if not set(keys) <= set(self._keys):
             compute = dict(wanted)
@@ -99,7 +96,18 @@ class _Rigs:
             self._keys = keys
         return np.array([self._keys.index(key) for key, _ in wanted]), self._stack
 
-    def sight(self, frame: Frame) -> Sight:
+    def _views(self, inputs: Inputs, row: int) -> list[View]:
+        """Of the cameras whose calibration is known in the frame; none unless they count."""
+        if self._sensor != "camera":
+            return []
+        result = []
+        for camera in inputs.rig.cameras:
+            intrinsics, extrinsics = inputs.intrinsics(row, camera.name), inputs.extrinsics(row, camera.name)
+            if intrinsics is not None and extrinsics is not None and camera.size is not None:
+                result.append(View(intrinsics, extrinsics, camera.size))
+        return result
+
+    def sight(self, frame: Moment) -> Sight:
         """From the LiDAR of ``frame``, or the origin of the grid's frame where it has none."""
         from occlabel.stages.voting.visibility import Sight
 

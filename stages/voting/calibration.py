@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadRecipe
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 
 SHIPPED = Path(__file__).parent / "calibrations"
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.stages.voting.crossing import column_feet, column_foot, run_end
-from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads
 
 _BLOCK = 128  # columns of 32 heights and 20 classes: 328 kB, within the second-level cache
 
@@ -176,9 +176,10 @@ def gather_columns(  # type: ignore[no-untyped-def]
 class Gather:
     """Votes of the ballots' frames on any of their targets. Grids of up to 256 heights and 255 classes."""
 
-    def __init__(self, ballots: Ballots) -> None:
+    def __init__(self, ballots: Ballots, threads: int = 1) -> None:
         frames, x, y, _ = ballots.labels.shape
         self._ballots = ballots
+        self._threads = threads
         self._labels, self._weights = np.ascontiguousarray(ballots.labels), np.ascontiguousarray(ballots.weights)
         most = max((int(np.count_nonzero(frame != ballots.free_id)) for frame in self._labels), default=0)
         self._starts = np.empty((frames, x * y + 1), np.int32)
@@ -215,7 +216,7 @@ class Gather:
         gather_columns(
             self._starts, self._entries, self._weights.reshape(-1), ballots.volumes, self._weights.shape[1:],
             multipliers, ballots.free_id, voters.frames, voxel_from_cell(voters.cell_from_voxel),
-            use_threads(worker_cpus()), outcome.winner, outcome.margin, outcome.support,
+            use_threads(self._threads), outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
 

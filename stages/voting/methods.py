@@ -7,7 +7,6 @@ looks the target's cells up in the sources.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,8 +55,6 @@ class Voters:
 
 class Method(Protocol):
     """A way to hold the vote. Results do not depend on the order of the voters or on the number of threads."""
-
-    def __init__(self, ballots: Ballots) -> None: ...
 
     def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
         """Lets ``voters`` decide each cell of a target grid of ``shape``.
@@ -112,12 +109,6 @@ def use_threads(count: int) -> int:
     count = max(1, min(count, numba.config.NUMBA_NUM_THREADS))
     numba.set_num_threads(count)
     return count
-
-
-def worker_cpus() -> int:
-    """CPUs of this worker: Ray tells its actors in OMP_NUM_THREADS; otherwise whatever the process may run on."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() else len(os.sched_getaffinity(0))
 
 
 def refuse_overflow(ballots: Ballots, voters: Voters) -> None:

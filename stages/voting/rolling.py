@@ -2,7 +2,7 @@
 
 A frame then costs the same whatever the radius. The price is a second rounding: votes are cast in cells aligned with
 the world, and a target's cell reads the world cell that its centre lies in. On surfaces one voxel thick that costs
-several points of mean IoU against ``gather`` (README, voting), so it is for passes over whole logs that must be quick.
+several points of mean IoU against ``gather`` (docs/results.md), so it is for passes over whole logs that must be quick.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.voting.gather import Gather, voxel_from_cell
-from occlabel.stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow, use_threads, worker_cpus
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow, use_threads
 from occlabel.stages.voting.world_votes import cast, read_off
 
 _MOST_CELLS = 1 << 27
@@ -27,13 +27,13 @@ class Rolling:
     Raises BadRecipe when the frames at hand spread over more of the world than fits in memory.
     """
 
-    def __init__(self, ballots: Ballots) -> None:
+    def __init__(self, ballots: Ballots, threads: int = 1) -> None:
         places = ballots.world_from_voxel
         if places is None:
             raise BadRecipe("voting.method rolling needs the frames' places in the world; use gather")
         self._ballots = ballots
-        self._threads = use_threads(worker_cpus())
-        self._gather = Gather(ballots)
+        self._threads = use_threads(threads)
+        self._gather = Gather(ballots, threads)
         self._located = np.isfinite(places).all(axis=(1, 2))
         located = places[self._located] if self._located.any() else np.zeros((1, 3, 4))
         low, high = _reach(located, ballots.labels.shape[1:])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from occlabel.stages.voting.weights import SensorModel
 
 
 class Rules(BaseModel):
-    """The defaults measured best on held-out towns (README)."""
+    """The defaults measured best on held-out towns (docs/results.md)."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     radius: int = Field(default=25, ge=0)
     """Frames that vote before and after the target."""

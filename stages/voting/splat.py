@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads, worker_cpus
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads
 
 _TILE = 16  # 16 x 16 columns of 32 voxels and 20 classes take 0.7 MB: they stay in the second-level cache
 
@@ -115,8 +115,9 @@ def vote_tiles(  # type: ignore[no-untyped-def]
 class Splat:
     """Votes of the ballots' frames on any of their targets."""
 
-    def __init__(self, ballots: Ballots) -> None:
+    def __init__(self, ballots: Ballots, threads: int = 1) -> None:
         self._ballots = ballots
+        self._threads = threads
         self._labels, self._weights = np.ascontiguousarray(ballots.labels), np.ascontiguousarray(ballots.weights)
 
     def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
@@ -125,7 +126,7 @@ class Splat:
         vote_tiles(
             self._labels, self._weights, self._ballots.volumes, np.ascontiguousarray(voters.multipliers, np.int32),
             voters.frames, voters.cell_from_voxel, inverses(voters.cell_from_voxel), self._ballots.classes,
-            use_threads(worker_cpus()), outcome.winner, outcome.margin, outcome.support,
+            use_threads(self._threads), outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
 

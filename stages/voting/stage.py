@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Process, Resources, Sensor, Stage
+from occlabel.schemas.arrays import (
+    CONFIDENCE,
+    EXTRINSICS,
+    INTRINSICS,
+    MARGIN,
+    POSES,
+    PROBABILITY,
+    SEMANTICS,
+    SUPPORT,
+    ArraySpec,
+)
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.stages.voting.calibration import find, load
 from occlabel.stages.voting.rules import Rules
 
@@ -22,42 +37,68 @@ class Registration(Rules, Stage):
 
     slot: ClassVar[str] = "voting"
     version: ClassVar[int] = 4
-    reads: ClassVar[tuple[str, ...]] = ("semantics", "confidence")
-    senses: ClassVar[tuple[Sensor, ...]] = ("poses",)
-    writes: ClassVar[tuple[str, ...]] = ("semantics", "confidence", "support")
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES, INTRINSICS, EXTRINSICS)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, SUPPORT)
 
     kind: Literal["registration"] = "registration"
+
+    @property
+    def needed(self) -> tuple[ArraySpec[Any], ...]:
+        return self.reads if self.sensor == "camera" else (SEMANTICS, CONFIDENCE, POSES)
+
+    @property
+    def written(self) -> tuple[ArraySpec[Any], ...]:
+        confidence = replace(CONFIDENCE, meaning=MARGIN if self.calibration is None else PROBABILITY)
+        return (SEMANTICS, confidence, SUPPORT)
 
     @property
     def halo(self) -> int:
         return self.radius * self.stride
 
-    def resources(self, space: LabelSpace) -> Resources:
-        """Two input bytes, two of weight and a list of what is not free over the window and a clip; four output bytes a
-        voxel of a clip; and the libraries."""
-        frames = 2 * self.halo + 32
-        return Resources(memory=(500 << 20) + 5 * frames * space.grid.voxels + 4 * 32 * space.grid.voxels)
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; two input bytes, two of weight and a list of what is not free over the window and a clip; four
+        output bytes a voxel of a clip, and as many of its frames before they are one array. By rolling, also a world
+        about eight grids large."""
+        frames = 2 * self.halo + clip_frames
+        world = 8 * 30 if self.method == "rolling" else 0
+        return Resources(memory=(500 << 20) + (5 * frames + 2 * 4 * clip_frames + world) * space.grid.voxels)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return () if self.calibration is None else (find(self.calibration),)
 
-    def refuse(self, space: LabelSpace) -> str | None:
-        if self.calibration is not None:
-            load(self.calibration, space)
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return self._lacking(rig)
+        try:
+            if self.calibration is not None:
+                load(self.calibration, space)
+        except BadRecipe as error:
+            return str(error)
         return None
 
-    def setup(self, space: LabelSpace, device: str) -> Process:
+    def _lacking(self, rig: Rig) -> str | None:
+        """What the cameras of ``rig`` lack to weigh votes, in a sentence."""
+        if self.sensor != "camera":
+            return None
+        if not rig.cameras:
+            return "votes cannot be weighed by cameras where there are none; set voting.sensor to lidar"
+        for camera in rig.cameras:
+            known = {"size": camera.size, "intrinsics": camera.intrinsics, "extrinsics": camera.extrinsics}
+            if lacking := [name for name, value in known.items() if not value]:
+                return (
+                    f"votes cannot be weighed by the camera {camera.name} without knowing its {' and '.join(lacking)}; "
+                    "set voting.sensor to lidar"
+                )
+        return None
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.voting.vote import PollingPlace
 
-        place = PollingPlace(self, space, device)
+        place = PollingPlace(self, space, hands)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
-            poll = place.open(clip.log, inputs)
-            rows = [poll.on(row) for row in range(*inputs.target(clip).indices(len(inputs.frames)))]
-            return {name: np.stack([row[name] for row in rows]) for name in self.writes}
+            poll = place.open(inputs)
+            rows = [poll.on(row) for row in inputs.own(clip)]
+            return {spec.name: np.stack([row[spec.name] for row in rows]) for spec in self.writes}
 
         return process
-
-
-VotingStage = Registration
-"""The kinds of the voting slot."""

@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Frame
-from occlabel.schemas.geometry import Matrix, rigid
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS, SUPPORT
+from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import Arrays, Inputs, LabelSpace
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Hands, Inputs
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.ballots import BallotBox, movable_ids
 from occlabel.stages.voting.calibration import load
@@ -26,27 +27,27 @@ _ONE = 16
 class PollingPlace:
     """What polls with the same rules share; prepared once per worker."""
 
-    def __init__(self, rules: Rules, space: LabelSpace, device: str) -> None:
+    def __init__(self, rules: Rules, space: LabelSpace, hands: Hands) -> None:
         self.rules = rules
         self.space = space
         self.box = BallotBox(rules, space)
-        self.method = _method(rules.method, device)
+        self.method = _method(rules.method, hands)
         self.calibration = None if rules.calibration is None else load(rules.calibration, space)
         self.movable = movable_ids(space)
 
-    def open(self, log: str, inputs: Inputs) -> Poll:
+    def open(self, inputs: Inputs) -> Poll:
         """The poll on the frames of ``inputs``, of which all may vote."""
-        return Poll(self, log, inputs)
+        return Poll(self, inputs)
 
 
 class Poll:
     """The frames of a window, ready to vote on each other. Raises BadLog for a pose that is not rigid."""
 
-    def __init__(self, place: PollingPlace, log: str, inputs: Inputs) -> None:
+    def __init__(self, place: PollingPlace, inputs: Inputs) -> None:
         grid = place.space.grid
         self._place = place
         self._inputs = inputs
-        self._poses = [_world_from_grid(log, frame, grid) for frame in inputs.frames]
+        self._poses = [inputs.world_from_grid(row, grid) for row in range(len(inputs.frames))]
         self._count = place.method(place.box.ballots(inputs, _places(self._poses, grid)))
 
     def on(self, target: int) -> Arrays:
@@ -57,9 +58,9 @@ class Poll:
         confidence = outcome.margin if sure is None else sure.confidence(outcome.winner, outcome.margin)
         known = outcome.support > 0
         return {
-            "semantics": np.where(known, outcome.winner, np.uint8(UNKNOWN)),
-            "confidence": np.where(known, confidence, np.uint8(0)),
-            "support": outcome.support,
+            SEMANTICS.name: np.where(known, outcome.winner, np.uint8(UNKNOWN)),
+            CONFIDENCE.name: np.where(known, confidence, np.uint8(0)),
+            SUPPORT.name: outcome.support,
         }
 
     def _voters(self, target: int) -> Voters:
@@ -81,37 +82,32 @@ class Poll:
         least, movable = self._place.rules.cleared_confidence, self._place.movable
         if least is None:
             return
-        own, sure = (self._inputs.arrays[name][target] for name in ("semantics", "confidence"))
+        own, sure = self._inputs[SEMANTICS][target], self._inputs[CONFIDENCE][target]
         other = ~movable[own] & (own < len(self._place.space.taxonomy.classes))
         left = movable[outcome.winner] & other & (sure >= least * 255)
         outcome.winner[left] = own[left]
         outcome.margin[left] = sure[left]
 
 
-def _method(name: str, device: str) -> Callable[[Ballots], Method]:
+def _method(name: str, hands: Hands) -> Callable[[Ballots], Method]:
     if name == "splat":
         from occlabel.stages.voting.splat import Splat
 
-        return Splat
+        return partial(Splat, threads=hands.threads)
     if name == "rolling":
         from occlabel.stages.voting.rolling import Rolling
 
-        return Rolling
-    if device != "cpu":
+        return partial(Rolling, threads=hands.threads)
+    if hands.device != "cpu":
         from occlabel.stages.voting.gather_torch import GatherTorch
 
-        return partial(GatherTorch, device=device)
+        return partial(GatherTorch, device=hands.device)
     from occlabel.stages.voting.gather import Gather
 
-    return Gather
+    return partial(Gather, threads=hands.threads)
 
 
 def _places(poses: Sequence[Matrix | None], grid: Grid) -> NDArray[np.float64]:
     """``Ballots.world_from_voxel`` of frames with these world_from_grid poses."""
     size, nowhere = grid.voxel_size, np.full((3, 4), np.nan)
     return np.stack([nowhere if p is None else cell_from_voxel(p, grid.origin, size, 0.0, size) for p in poses])
-
-
-def _world_from_grid(log: str, frame: Frame, grid: Grid) -> Matrix | None:
-    pose = frame.world_from_grid(grid)
-    return None if pose is None else rigid(pose, f"log {log}, frame {frame.name}: pose")

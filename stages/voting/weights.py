@@ -5,13 +5,14 @@ A volume is uint16 over the source grid [X, Y, Z]: the paper's weights as exact 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera, Frame
+from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse, project, transform_points
 from occlabel.schemas.grid import Grid
@@ -26,18 +27,34 @@ LIDAR_UNIT = 1000  # 10 becomes 10,000: steps of 0.001
 _LIDAR_MAX, _LIDAR_MIN = 10.0, 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a camera of a frame can see."""
+
+    intrinsics: Matrix
+    """K [3, 3] in pixels."""
+    ego_from_camera: Matrix
+    size: tuple[int, int]
+    """Width and height in pixels."""
+
+    @property
+    def key(self) -> bytes:
+        """Tells it from others."""
+        return b"".join(np.asarray(p, np.float64).tobytes() for p in (self.intrinsics, self.ego_from_camera, self.size))
+
+
 def camera_weights(
-    centres: NDArray[np.float64], cameras: tuple[Camera, ...], ego_from_grid: Matrix, near_box: Box
+    centres: NDArray[np.float64], views: Sequence[View], ego_from_grid: Matrix, near_box: Box
 ) -> NDArray[np.uint16]:
     """Weights of voxel ``centres`` [..., 3] (metres, grid frame): high in a camera's image and in ``near_box`` (grid
     frame, upper corner excluded), medium in a camera's image only, low elsewhere (eq. 10 and 11)."""
     points = centres.reshape(-1, 3)
     seen = np.zeros(len(points), bool)
-    for camera in cameras:
+    for view in views:
         pixels, depth = project(
-            transform_points(inverse(camera.ego_from_camera) @ ego_from_grid, points), camera.intrinsics
+            transform_points(inverse(view.ego_from_camera) @ ego_from_grid, points), view.intrinsics
         )
-        seen |= (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < np.array(camera.size)).all(axis=1)
+        seen |= (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < np.array(view.size)).all(axis=1)
     near = (points >= np.array(near_box[0])).all(axis=1) & (points < np.array(near_box[1])).all(axis=1)
     weights = np.where(seen, np.where(near, CAMERA_HIGH, CAMERA_MEDIUM), CAMERA_LOW)
     return weights.astype(np.uint16).reshape(centres.shape[:-1])
@@ -51,9 +68,9 @@ def lidar_weights(centres: NDArray[np.float64], sensor: NDArray[np.float64], rea
     return np.rint(weights * LIDAR_UNIT).astype(np.uint16)
 
 
-def sensor_place(frame: Frame, grid_from_ego: Matrix) -> NDArray[np.float64]:
+def sensor_place(frame: Moment, grid_from_ego: Matrix) -> NDArray[np.float64]:
     """Where [3] the LiDAR of ``frame`` is in the grid's frame [m]; its origin where there is none."""
-    return np.zeros(3) if frame.sweep is None else (grid_from_ego @ frame.sweep.ego_from_lidar)[:3, 3]
+    return np.zeros(3) if frame.ego_from_lidar is None else (grid_from_ego @ frame.ego_from_lidar)[:3, 3]
 
 
 def default_near_box(grid: Grid, size: tuple[float, float, float]) -> Box:
@@ -73,19 +90,21 @@ def default_reach(grid: Grid) -> float:
 
 
 def frame_weights(
-    frame: Frame, grid: Grid, sensor: SensorModel, reach: float, near_box: Box
+    frame: Moment, views: Sequence[View], grid: Grid, sensor: SensorModel, reach: float, near_box: Box
 ) -> tuple[bytes, Callable[[], NDArray[np.uint16]]]:
-    """What tells the rig of ``frame`` from others, and how to compute its weight volume.
+    """What tells the rig of ``frame``, whose cameras have ``views``, from others, and how to compute its weight volume.
 
-    Raises BadLog when the cameras are asked for and the frame has none.
+    Raises BadLog when the cameras are asked for and there are none.
     """
     ego_from_grid = frame.ego_from_grid(grid)
     if sensor == "camera":
-        if not frame.cameras:
-            raise BadLog(f"frame {frame.name} has no camera, so it has no camera weights; set voting.sensor to lidar")
-        parts = [part for camera in frame.cameras for part in (camera.intrinsics, camera.ego_from_camera, camera.size)]
-        key = b"".join(np.asarray(part, np.float64).tobytes() for part in (ego_from_grid, *parts))
-        return key, lambda: camera_weights(grid.centres(), frame.cameras, ego_from_grid, near_box)
+        if not views:
+            raise BadLog(
+                f"frame {frame.name} has no camera of known calibration, so it has no camera weights; set "
+                "voting.sensor to lidar"
+            )
+        key = b"".join([ego_from_grid.tobytes(), *(view.key for view in views)])
+        return key, lambda: camera_weights(grid.centres(), views, ego_from_grid, near_box)
     if sensor == "lidar":
         position = sensor_place(frame, inverse(ego_from_grid))
         return position.tobytes(), lambda: lidar_weights(grid.centres(), position, reach)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.published.version import open_version
 
 
 def test_the_demo_publishes_scores_and_draws(tmp_path: Path) -> None:

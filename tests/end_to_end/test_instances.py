@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from command import occlabel
 
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.teaching.simulate import simulate_logs
 
 pytestmark = pytest.mark.slow

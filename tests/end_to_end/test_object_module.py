@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.teaching.simulate import simulate_logs
 from occlabel.stages.learning.weights import read_facts
 

@@ -8,7 +8,7 @@ import pytest
 from chain import MadeUpReader, small_recipe
 from moto.server import ThreadedMotoServer
 
-from occlabel.pipeline.published.versions import open_version
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.workers.store import Store
 

@@ -1,5 +1,6 @@
 """The built wheel, installed where only the light libraries are: the command line must not import the heavy ones."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -29,6 +30,7 @@ COMMANDS = [
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
+    shutil.rmtree(ROOT / "build", ignore_errors=True)  # what an earlier build left there would go into the wheel
     subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", out, ROOT], check=True, capture_output=True)
     return next(out.glob("*.whl"))
 

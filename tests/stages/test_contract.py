@@ -1,98 +1,197 @@
-"""Every stage passes the same contract: declared arrays, same bytes for the same input, clip borders do not matter."""
+"""Every kind of stage that a recipe can name passes the same contract, and so do stages that occlabel does not have."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import own_models
 import pytest
+from contract import BLIND, FRAMES, LOST, SPACES, check_contract, log_of, run, street, without_poses
+from toy_stages import BrightIsNear, BrightnessOdometer, Careless
 
-from occlabel.schemas.arrays import ARRAYS
-from occlabel.schemas.drive_log import Camera, Frame, Sweep
-from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace, Stage
-from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
-from occlabel.stages.completion.trained import Trained
-from occlabel.stages.instances.learned import ObjectQueries
-from occlabel.stages.instances.touching import ConnectedComponents
-from occlabel.stages.tracking.stage import Association
+from occlabel.pipeline.planning.kinds import KINDS, stage_class
+from occlabel.schemas.arrays import DEPTH, MARGIN, POSES, PROBABILITY, SUPPORT
+from occlabel.schemas.drive_log import DriveLog
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.rig import Rig, RigCamera
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Stage
+from occlabel.schemas.taxonomy import LabelClass, Taxonomy
 from occlabel.stages.voting.stage import Registration
 
-FRAMES = 5
-SPACES = {name: LabelSpace(GRIDS[name], TAXONOMIES[name]) for name in GRIDS}
-CASES = [
-    pytest.param(Trained(), "semantickitti", id="lmscnet-semantickitti"),
-    pytest.param(Trained(), "occ3d", id="lmscnet-occ3d"),
-    pytest.param(Registration(kind="registration", radius=2, sensor="lidar"), "occ3d", id="registration-lidar"),
-    pytest.param(Registration(kind="registration", radius=2, sensor="camera"), "occ3d", id="registration-camera"),
-    pytest.param(ConnectedComponents(), "occ3d", id="components"),
-    pytest.param(ObjectQueries(score=0.1), "occ3d", id="offsetocc"),
-    pytest.param(ObjectQueries(unclaimed="empty"), "semantickitti", id="offsetocc-emptied"),
-    pytest.param(Association(remembered=1), "occ3d", id="association"),
+Files = Callable[[Path], dict[str, Any]]
+"""Writes what a stage needs into a folder and returns the options that name it."""
+
+
+def coarser(name: str) -> LabelSpace:
+    """A space that nothing has been trained for."""
+    space = SPACES[name]
+    return LabelSpace(space.grid.model_copy(update={"voxel_size": 0.5}), space.taxonomy)
+
+
+def stuff() -> LabelSpace:
+    """A space without things."""
+    classes = (LabelClass(id=0, name="free", colour=(0, 0, 0)), LabelClass(id=1, name="road", colour=(9, 9, 9)))
+    return LabelSpace(SPACES["occ3d"].grid, Taxonomy(name="bare", free_id=0, classes=classes))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind with some options, in a space that it serves; and a space that it must refuse, if there is any."""
+
+    space: str
+    options: dict[str, Any]
+    refuses: Callable[[], LabelSpace] | None = None
+    files: Files = lambda folder: {}
+
+
+def exported(folder: Path) -> dict[str, Any]:
+    return {"path": own_models.export(folder / "model.pt2", SPACES["semantickitti"])}
+
+
+def onnx(folder: Path) -> dict[str, Any]:
+    pytest.importorskip("onnxruntime")
+    path = folder / "model.onnx"
+    path.write_bytes(own_models.onnx_that_marks_hits(SPACES["semantickitti"]))
+    return {"path": path}
+
+
+def installed(folder: Path) -> dict[str, Any]:
+    own_models.install(folder)
+    return {"model": "mine"}
+
+
+def predicted(folder: Path) -> dict[str, Any]:
+    """Of every frame but one."""
+    space, place = SPACES["semantickitti"], folder / "sequences/log/predictions"
+    place.mkdir(parents=True)
+    for index in range(FRAMES - 1):
+        volume = np.random.default_rng(index).integers(0, 20, space.grid.shape)
+        semantickitti.write_volume(place / f"{index:06d}.label", space.taxonomy.to_raw[volume])
+    return {"path": folder}
+
+
+CASES: dict[str, list[Case]] = {
+    "completion.lmscnet": [
+        Case("semantickitti", {}, lambda: coarser("semantickitti")),
+        Case("occ3d", {"mirror": False}, lambda: coarser("occ3d")),
+    ],
+    "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=predicted)],
+    "completion.torch_export": [Case("semantickitti", {}, files=exported)],
+    "completion.onnx": [Case("semantickitti", {}, files=onnx)],
+    "completion.entry_point": [Case("semantickitti", {}, files=installed)],
+    "propagation.dualflow4d": [
+        Case("semantickitti", {"distance": 1.0}, lambda: coarser("semantickitti")),
+        Case("occ3d", {"distance": 1.0, "radius": 2, "local": 3}, lambda: coarser("occ3d")),
+    ],
+    "voting.registration": [
+        Case("occ3d", {"radius": 2}),
+        Case("occ3d", {"radius": 2, "sensor": "camera", "method": "splat"}),
+        Case("semantickitti", {"radius": 2, "sensor": "uniform", "method": "rolling"}),
+        Case(
+            "semantickitti", {"radius": 2, "calibration": "semantickitti_lidar"}, lambda: SPACES["occ3d"]
+        ),
+    ],
+    "instances.components": [Case("occ3d", {}, stuff)],
+    "instances.offsetocc": [
+        Case("occ3d", {"score": 0.1}, stuff),
+        Case("semantickitti", {"unclaimed": "empty"}, lambda: coarser("semantickitti")),
+    ],
+    "tracking.association": [Case("occ3d", {"remembered": 1})],
+}  # fmt: skip
+"""By slot and kind. A kind without a case fails."""
+
+EVERY = [
+    pytest.param(kind, case, id=f"{kind}-{number}")
+    for kind in (f"{slot}.{kind}" for slot, kinds in KINDS.items() for kind in kinds)
+    for number, case in enumerate(CASES.get(kind, [None]))
 ]
 
 
-def log_frames() -> tuple[Frame, ...]:
-    result = []
-    for index in range(FRAMES):
-        pose = np.eye(4)
-        pose[0, 3] = 0.9 * index
-        intrinsics = np.array([[100.0, 0, 80], [0, 100, 45], [0, 0, 1]])
-        ego_from_camera = np.eye(4)
-        ego_from_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
-        camera = Camera("front", Path("none.png"), intrinsics, ego_from_camera, index / 10, (160, 90))
-        lidar = np.eye(4)
-        lidar[2, 3] = 1.8
-        result.append(Frame(f"{index:06d}", index / 10, pose, (camera,), Sweep(Path("none.bin"), lidar, index / 10)))
-    return tuple(result)
+@pytest.mark.parametrize(("kind", "case"), EVERY)
+def test_contract(kind: str, case: Case | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert case is not None, f"the kind {kind} has no case in CASES: it must show that it holds the contract"
+    monkeypatch.syspath_prepend(tmp_path)
+    found = stage_class(*kind.split("."))
+    stage = found.model_validate({**case.options, **case.files(tmp_path)})
+    assert (stage.slot, stage.kind) == tuple(kind.split("."))
+    check_contract(stage, SPACES[case.space])
+    if case.refuses is not None:
+        other = found.model_validate(case.options)
+        assert other.refuse(case.refuses(), None), "it serves a space that it cannot serve"
 
 
-def inputs_for(stage: Stage, space: LabelSpace, clip: Clip, before: Arrays | None = None) -> Inputs:
-    """The same log whatever the clip: a noisy street, and one frame whose scan is missing.
-
-    ``before`` is what the stage wrote for the frames before the clip.
-    """
-    first, stop = max(0, clip.start - stage.halo), min(FRAMES, clip.stop + stage.lookahead)
-    rows = range(first, stop)
-    points: list[np.ndarray | None] = []
-    arrays: Arrays = {}
-    for index in rows:
-        generator = np.random.default_rng(index)
-        cloud = generator.normal(size=(4000, 4)) * [15, 8, 0.4, 0.2] + [8, 0, -1.6, 0.3]
-        points.append(None if index == 3 else cloud.astype(np.float32))
-    if "semantics" in stage.reads:
-        volumes = [np.random.default_rng(100 + i).integers(0, 17, space.grid.shape).astype(np.uint8) for i in rows]
-        arrays["semantics"] = np.stack(volumes)
-        arrays["semantics"][:, ::3] = space.taxonomy.free_id
-    if "confidence" in stage.reads:
-        arrays["confidence"] = np.full((len(rows), *space.grid.shape), 180, np.uint8)
-    if "instance" in stage.reads:
-        blocks = np.arange(1, 1 + space.grid.voxels // 64, dtype=np.uint32) % 3000
-        ids = np.repeat(blocks, 64).reshape(space.grid.shape).astype(np.uint16)
-        arrays["instance"] = np.stack([np.where(arrays["semantics"][i] % 5 == 0, ids, 0) for i in range(len(rows))])
-    past = {name: array[-stage.memory :] for name, array in (before or {}).items() if stage.memory}
-    return Inputs(first, log_frames()[first:stop], arrays, tuple(points), past=past)
+@pytest.mark.parametrize("space", sorted(SPACES))
+def test_a_camera_prior_writes_an_array_for_each_camera(space: str) -> None:
+    stage = BrightIsNear()
+    depth = check_contract(stage, SPACES[space])
+    assert {name: array.shape for name, array in depth.items()} == {
+        "depth/front": (FRAMES, 12, 20),
+        "depth/back": (FRAMES, 12, 20),
+    }
+    front = depth[DEPTH.on("front").name]
+    assert np.isnan(front[BLIND]).all() and np.isfinite(np.delete(front, BLIND, axis=0)).all()
+    assert (np.diff(np.delete(front, BLIND, axis=0), axis=0) < 0).all(), "brighter by the frame"
+    blind = Rig(cameras=(RigCamera(name="front", size=(80, 46), intrinsics=False),))
+    assert "front" in (stage.refuse(SPACES[space], blind) or "")
 
 
-@pytest.mark.parametrize(("stage", "space_name"), CASES)
-def test_contract(stage: Stage, space_name: str) -> None:
-    space = SPACES[space_name]
-    assert stage.refuse(space) is None
-    process = stage.setup(space, "cpu")
-    whole = Clip("log", 0, FRAMES)
-    outputs = process(whole, inputs_for(stage, space, whole))
-    assert set(outputs) == set(stage.written)
-    for name, array in outputs.items():
-        ARRAYS[name].check(array, FRAMES, space.grid)
-    if "semantics" in stage.written:
-        known = outputs["semantics"] != UNKNOWN
-        assert (outputs["semantics"][known] < len(space.taxonomy.classes)).all()
-    if "confidence" in stage.written:
-        assert (outputs["confidence"][~known] == 0).all()
+def test_poses_may_come_from_a_stage_where_the_log_has_none() -> None:
+    space, (log, sensors) = SPACES["occ3d"], street()
+    lost = without_poses(log)
+    poses = check_contract(BrightnessOdometer(), space, lost, sensors)
+    assert np.isnan(poses[POSES.name][BLIND]).all()
+    np.testing.assert_allclose(np.diff(poses[POSES.name][:BLIND, 0, 3]), 1.0, atol=0.1)
+    assert BrightnessOdometer().refuse(space, Rig()) is not None
 
-    again = stage.setup(space, "cpu")(whole, inputs_for(stage, space, whole))
-    early, late = Clip("log", 0, 2), Clip("log", 2, FRAMES)
-    begin = process(early, inputs_for(stage, space, early))
-    end = process(late, inputs_for(stage, space, late, begin))
-    for name, array in outputs.items():
-        np.testing.assert_array_equal(array, again[name], err_msg=f"{name}: same input, other bytes")
-        joined = np.concatenate([begin[name], end[name]])
-        np.testing.assert_array_equal(array, joined, err_msg=f"{name}: clip borders change the result")
+    vote, labels = Registration(radius=2, sensor="uniform"), labels_of(lost, space)
+    alone, together = (run(vote, space, lost, {**labels, **more})[SUPPORT.name] for more in ({}, poses))
+    assert alone.max() == 1
+    assert together.max() == 4 and together[BLIND].max() == 1
+
+
+def labels_of(log: DriveLog, space: LabelSpace) -> dict[str, np.ndarray]:
+    shape = (len(log.frames), *space.grid.shape)
+    return {"semantics": np.full(shape, 4, np.uint8), "confidence": np.full(shape, 200, np.uint8)}
+
+
+def test_what_a_stage_does_not_declare_it_does_not_get() -> None:
+    with pytest.raises(OcclabelError, match="reads 'poses' and does not say so in `reads`"):
+        check_contract(Careless(), SPACES["occ3d"])
+
+
+@pytest.mark.parametrize("stage", [Registration(radius=1), Registration(radius=1, sensor="camera")])
+def test_needs_follow_the_options(stage: Stage) -> None:
+    geometry = {spec.name for spec in stage.needed} - {"semantics", "confidence"}
+    cameras = {"intrinsics", "extrinsics"} if stage.model_dump()["sensor"] == "camera" else set()
+    assert geometry == {"poses"} | cameras
+
+
+def test_cameras_that_cannot_weigh_votes_are_named() -> None:
+    space, stage = SPACES["occ3d"], Registration(sensor="camera")
+    assert Registration().refuse(space, Rig()) is None
+    assert "where there are none" in (stage.refuse(space, Rig()) or "")
+    good = {"name": "front", "size": (80, 46)}
+    for field, value in (("size", None), ("intrinsics", False), ("extrinsics", False)):
+        rig = Rig(cameras=(RigCamera(**good), RigCamera(**{**good, "name": "back", field: value})))
+        assert f"camera back without knowing its {field};" in (stage.refuse(space, rig) or "")
+    assert stage.refuse(space, street()[0].rig) is None
+
+
+def test_a_version_tells_a_margin_from_a_probability() -> None:
+    margin, probability = (
+        {spec.name: spec.meaning for spec in stage.written}["confidence"]
+        for stage in (Registration(), Registration(calibration="nuscenes_lidar"))
+    )
+    assert (margin, probability) == (MARGIN, PROBABILITY)
+
+
+def test_a_frame_whose_pose_nobody_knows_votes_alone() -> None:
+    space, (log, _) = SPACES["occ3d"], street()
+    stage = Registration(radius=2, sensor="uniform")
+    assert run(stage, space, log_of(log.frames), labels_of(log, space))[SUPPORT.name][LOST].max() == 1

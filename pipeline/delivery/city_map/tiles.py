@@ -1,46 +1,37 @@
-"""What a map keeps of a tile: the votes of each log, and the outcome of all of them."""
+"""The tiles of a map: what the contributions of its logs add up to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 
-from occlabel.schemas.city_map import MapTile, TileSum
+from occlabel.pipeline.delivery.city_map.votes_file import read_votes
+from occlabel.schemas.city_map import Contribution, MapTile, TileSum
 from occlabel.stages.mapping.ballot import Ballot
-from occlabel.stages.mapping.blocks import BLOCK, Tile, blocks_of, keys_of
+from occlabel.stages.mapping.blocks import BLOCK
 from occlabel.stages.mapping.decide import MapBlocks, decide
-from occlabel.stages.mapping.votes import Votes, total
+from occlabel.stages.mapping.votes import total
 from occlabel.workers.map_store import MapStore
 
-
-def write_votes(out: MapStore, log: str, fingerprint: str, tile: Tile, votes: Votes, rows: Ballot) -> None:
-    """Writes what a log has to say in one tile. Planes are named by class, so that their order on a ballot is free."""
-    planes = np.stack([votes.plane_block, rows.label_of[votes.plane_row]], axis=1).astype(np.int32)
-    seen = np.column_stack([blocks_of(votes.seen_keys), votes.seen])
-    blocks = blocks_of(votes.keys).astype(np.int32)
-    out.write(_path(log, fingerprint, tile), {"blocks": blocks, "planes": planes, "votes": votes.counts, "seen": seen})
+OpenVotes = Callable[[str, str], Any]
+"""Log and fingerprint -> its votes file, opened."""
 
 
-def _read_votes(out: MapStore, log: str, fingerprint: str, tile: Tile, rows: Ballot) -> Votes:
-    path = _path(log, fingerprint, tile)
-    blocks, planes, counts, seen = (out.read(path, name) for name in ("blocks", "planes", "votes", "seen"))
-    return Votes(
-        keys_of(blocks),
-        planes[:, 0].astype(np.int64),
-        rows.row_of[planes[:, 1]],
-        counts.astype(np.uint16, copy=False),
-        keys_of(seen[:, :3]),
-        seen[:, 3].astype(np.int64),
-    )
+def tile_sums(contributions: Iterable[Contribution]) -> list[TileSum]:
+    """The tiles of the map, in order."""
+    logs: dict[tuple[str, int, int], list[tuple[str, str]]] = {}
+    for contribution in contributions:
+        for x, y in contribution.tiles:
+            logs.setdefault((contribution.world, x, y), []).append((contribution.log, contribution.fingerprint))
+    return [TileSum(world=w, x=x, y=y, contributions=tuple(logs[w, x, y])) for w, x, y in sorted(logs)]
 
 
-def _path(log: str, fingerprint: str, tile: Tile) -> str:
-    return f"contributions/{log}/{fingerprint}/{tile[0]}_{tile[1]}"
-
-
-def add_up(out: MapStore, tile: TileSum, rows: Ballot) -> MapTile:
+def add_up(out: MapStore, tile: TileSum, rows: Ballot, votes_of: OpenVotes) -> MapTile:
     """Computes and writes a tile of the map from the contributions that it names."""
-    place = (tile.x, tile.y)
-    found = decide(total([_read_votes(out, *name, place, rows) for name in tile.contributions]), rows)
+    files = (votes_of(*name) for name in tile.contributions)
+    found = decide(total(read_votes(files, (tile.x, tile.y), rows)), rows)
     out.write(
         tile.path,
         {

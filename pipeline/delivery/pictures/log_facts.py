@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from occlabel.schemas.drive_log import Camera, DriveLog
+from occlabel.schemas.drive_log import DriveLog
 
 
 def log_facts(log: DriveLog) -> dict[str, Any]:
@@ -31,16 +32,21 @@ def log_facts(log: DriveLog) -> dict[str, Any]:
             "boxes": sum(bool(frame.truth.boxes) for frame in frames),
         },
         "warnings": list(log.warnings),
-        "digest": log.digest,
+        "stamp": log.stamp,
     }
 
 
 def _cameras(log: DriveLog) -> list[dict[str, Any]]:
-    images: dict[str, list[Camera]] = {}
-    for frame in log.frames:
-        for camera in frame.cameras:
-            images.setdefault(camera.name, []).append(camera)
+    """Of each camera what is known; None for what is not."""
+    images = Counter(camera.name for frame in log.frames for camera in frame.cameras)
     return [
-        {"name": name, "images": len(taken), "width": taken[0].size[0], "height": taken[0].size[1]}
-        for name, taken in images.items()
+        {
+            "name": camera.name,
+            "images": images[camera.name],
+            "width": camera.size and camera.size[0],
+            "height": camera.size and camera.size[1],
+            "intrinsics": camera.intrinsics,
+            "extrinsics": camera.extrinsics,
+        }
+        for camera in log.rig.cameras
     ]

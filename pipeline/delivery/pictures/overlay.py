@@ -28,7 +28,8 @@ def draw_overlay(reader: LogReader, frame: Frame, out: Path) -> None:
     """Writes a PNG with one panel per camera of ``frame``, three a row.
 
     Points are red at 2 m, green near 12 m, violet from 60 m on. Raises BadLog for a frame without cameras or scan,
-    DamagedFile for a scan that cannot be read; a camera whose image cannot be read is a black panel that says so.
+    DamagedFile for a scan that cannot be read; a camera whose image cannot be read
+    is a black panel that says so, one whose calibration is not known has no points.
     """
     if frame.sweep is None or not frame.cameras:
         lacks = "no scan" if frame.sweep is None else "no camera"
@@ -50,15 +51,19 @@ def _panel(reader: LogReader, camera: Camera, points_ego: NDArray[np.float64], c
     try:
         pixels = reader.image(camera)
     except DamagedFile:
-        pixels = np.zeros((camera.size[1], camera.size[0], 3), np.uint8)
+        width, height = camera.size or (PANEL_WIDTHS[0], PANEL_WIDTHS[0] // 2)
+        pixels = np.zeros((height, width, 3), np.uint8)
         title += " (image cannot be read)"
-    least, most = (width / camera.size[0] for width in PANEL_WIDTHS)
+    height, width = pixels.shape[:2]
+    least, most = (wanted / width for wanted in PANEL_WIDTHS)
     scale = max(least, min(1.0, most) if cameras > 1 else 1.0)
-    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
-    canvas = np.asarray(Image.fromarray(pixels).resize(size)).copy()
-    intrinsics = np.diag([scale, scale, 1.0]) @ camera.intrinsics
-    uv, depth = project(transform_points(inverse(camera.ego_from_camera), points_ego), intrinsics)
-    paint_points(canvas, uv, depth)
+    canvas = np.asarray(Image.fromarray(pixels).resize((round(width * scale), round(height * scale)))).copy()
+    if camera.intrinsics is None or camera.ego_from_camera is None:
+        title += " (its calibration is not known)"
+    else:
+        intrinsics = np.diag([scale, scale, 1.0]) @ camera.intrinsics
+        uv, depth = project(transform_points(inverse(camera.ego_from_camera), points_ego), intrinsics)
+        paint_points(canvas, uv, depth)
     panel = Image.fromarray(canvas)
     ImageDraw.Draw(panel).text((6, 4), title, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
     return panel

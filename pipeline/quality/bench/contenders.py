@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.quality.bench import baselines
+from occlabel.pipeline.quality.bench.bandwidth import cpus
 from occlabel.pipeline.quality.bench.scene import FREE, Scene
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.gather import Gather
-from occlabel.stages.voting.methods import Ballots, Method, Voters, cell_from_voxel
+from occlabel.stages.voting.methods import Ballots, Voters, cell_from_voxel
 from occlabel.stages.voting.rolling import Rolling
 from occlabel.stages.voting.splat import Splat
 
@@ -51,7 +52,7 @@ class Contender(ABC):
 class _Ours(Contender):
     """A method of the voting stage."""
 
-    method: ClassVar[type[Method]]
+    method: ClassVar[type[Splat] | type[Gather] | type[Rolling]]
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -59,7 +60,8 @@ class _Ours(Contender):
         places = np.stack(
             [cell_from_voxel(p, scene.origin, scene.voxel_size, 0.0, scene.voxel_size) for p in scene.poses]
         )
-        self._method = self.method(Ballots(scene.labels, scene.weights, scene.rigs, scene.classes, FREE, places))
+        ballots = Ballots(scene.labels, scene.weights, scene.rigs, scene.classes, FREE, places)
+        self._method = self.method(ballots, cpus())
         self._once = np.ones((scene.frames, scene.classes), np.int32)
 
     def prepare(self, frame: int) -> None:

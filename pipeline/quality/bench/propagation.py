@@ -16,7 +16,7 @@ from occlabel.pipeline.quality.bench.memory import forget_peak, status_of
 from occlabel.pipeline.quality.bench.scene import FREE, Scene
 from occlabel.pipeline.quality.bench.street import street_scene
 from occlabel.schemas.grid import Grid, grid_preset
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import taxonomy_preset
 from occlabel.stages.learning.trainer import check_device
 from occlabel.stages.propagation.dualflow4d import DualFlow4D

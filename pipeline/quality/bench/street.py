@@ -6,18 +6,15 @@ and how far it is from the target: a scene of a smaller radius is the middle of 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.quality.bench.scene import FREE, Scene
-from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.geometry import Matrix, inverse, yaw_rotation
 from occlabel.schemas.grid import Grid, grid_preset
 from occlabel.schemas.taxonomy import taxonomy_preset
 from occlabel.stages.voting.methods import cell_from_voxel
-from occlabel.stages.voting.weights import camera_weights, default_near_box
+from occlabel.stages.voting.weights import View, camera_weights, default_near_box
 
 RADIUS = 25
 """Frames before and after the target, unless told otherwise: the paper's."""
@@ -82,12 +79,12 @@ def _pitch_and_roll(pitch: float, roll: float) -> Matrix:
     return np.array([[cp, sp * sr, sp * cr, 0], [0, cr, -sr, 0], [-sp, cp * sr, cp * cr, 0], [0, 0, 0, 1.0]])
 
 
-def _camera() -> Camera:
+def _camera() -> View:
     """Looks ahead along x from the grid's zero, 82 degrees wide and 40 high."""
     ego_from_camera = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
     half = np.tan(np.deg2rad([82, 40]) / 2)
     intrinsics = np.array([[500 / half[0], 0, 500], [0, 200 / half[1], 200], [0, 0, 1.0]])
-    return Camera("front", Path(), intrinsics, ego_from_camera, 0.0, (1000, 400))
+    return View(intrinsics, ego_from_camera, (1000, 400))
 
 
 def _street(grid: Grid, reach: float, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

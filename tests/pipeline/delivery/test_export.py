@@ -10,7 +10,7 @@ from occlabel.pipeline.delivery.export import export_version
 from occlabel.pipeline.quality.evaluate import evaluate_labels
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 
 

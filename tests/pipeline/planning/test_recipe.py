@@ -1,6 +1,6 @@
 """Recipes as they are changed on the command line."""
 
-from occlabel.pipeline.planning.recipe import load_recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe
 
 
 def test_another_kind_does_not_inherit_the_options_of_the_recipes_kind() -> None:

@@ -16,7 +16,7 @@ from occlabel.schemas.drive_log import DriveLog, Frame, PointTruth, Sweep, Truth
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats.occ3d import write_labels
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.export.semantickitti import write_frame
 from occlabel.stages.ingest.recognise import open_logs

@@ -22,7 +22,7 @@ from occlabel.schemas.formats.occ3d import read_labels
 from occlabel.schemas.formats.semantickitti import write_flags, write_volume
 from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.town.writers.kitti import write_kitti

@@ -27,7 +27,7 @@ from occlabel.pipeline.quality.evaluate import Evaluation, at_labelled_points
 from occlabel.pipeline.quality.predictions import Version
 from occlabel.schemas.formats.semantickitti import write_point_labels
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.nuscenes import NuScenesReader

@@ -6,13 +6,15 @@ import pytest
 from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
 
 from occlabel.pipeline.planning.plan import make_plan
-from occlabel.pipeline.published.versions import open_version
-from occlabel.pipeline.running.history import run_states
+from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.running.history import new_state, run_states
 from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.run import Run, RunStalled, new_state
-from occlabel.schemas.errors import StoreError
+from occlabel.pipeline.running.loop import Loop, RunStalled
+from occlabel.pipeline.running.run import ChainWork, stages_of
+from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.workers.executor import Pool
 from occlabel.workers.store import Store
-from occlabel.workers.work import Failure
+from occlabel.workers.unit import Failure
 
 
 def calls(notes: Path) -> int:
@@ -26,12 +28,21 @@ def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store",
     )
 
 
-def execute(tmp_path: Path, executor: ScriptedExecutor, **recipe: object) -> Run:
-    reader, store = MadeUpReader(tmp_path, {"a": 10, "b": 6}), Store(tmp_path / "store")
-    plan = make_plan(small_recipe(**recipe), reader, store)
-    run = Run(plan, reader, "made-up", store, executor, new_state(plan, "r1", "v1", 1), lambda _: None)
-    run.execute()
-    return run
+def execute(tmp_path: Path, executor: ScriptedExecutor, store: str = "store", **recipe: object) -> Loop:
+    reader, target = MadeUpReader(tmp_path, {"a": 10, "b": 6}), Store(tmp_path / store)
+    target.check_layout(mark=True)
+    plan = make_plan(small_recipe(**recipe), reader, target)
+    work = ChainWork(plan, reader, "made-up", target)
+    loop = Loop(work, executor, target, new_state("version v1", stages_of(plan)), lambda _: None)
+    loop.execute()
+    return loop
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries do not wait."""
+    monkeypatch.setattr("occlabel.pipeline.running.loop._PAUSE", 0.001)
+    monkeypatch.setattr("occlabel.pipeline.running.loop._LONGEST_PAUSE", 0.001)
 
 
 def test_a_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
@@ -42,7 +53,7 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
     assert (first.state, second.state) == ("complete", "complete")
     assert calls(tmp_path / "notes") == done == 5
     assert second.run is None
-    assert first.info == second.info
+    assert first.info.model_dump_json() == second.info.model_dump_json()
 
 
 def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> None:
@@ -64,10 +75,9 @@ def test_a_version_takes_each_array_from_the_stage_that_wrote_it_last(tmp_path: 
     for before, after in zip(two.frames(), three.frames(), strict=True):
         for name in ("semantics", "confidence", "support"):
             assert (before.load(name) == after.load(name)).all()
-        assert after.row.source("instance")[0] == "tracking"
-        assert after.row.source("semantics")[0] == "voting"
-    assert [int(frame.load("tracks")) for frame in three.frames("a")] == list(range(1, 11))
-    assert int(next(three.frames("a")).load("instance").max()) == 1
+        assert "/tracking/" in after.row.arrays["instance"].path
+        assert "/voting/" in after.row.arrays["semantics"].path
+    assert [int(frame.load("instance").max()) for frame in three.frames("a")] == list(range(1, 11))
 
 
 def test_clip_size_does_not_change_what_a_stage_remembers(tmp_path: Path) -> None:
@@ -114,24 +124,64 @@ def test_a_damaged_scan_costs_its_frame_and_nothing_else(tmp_path: Path) -> None
 def test_store_trouble_is_retried_and_a_deadly_clip_is_given_up_after_two_workers(tmp_path: Path) -> None:
     away, dead = Failure("store", "away"), Failure("crash", "died")
     script = {("completion", "a", 0): [away, away], ("completion", "b", 0): [dead, dead]}
-    run = execute(tmp_path, ScriptedExecutor(script=script))  # type: ignore[arg-type]
+    run = execute(tmp_path, ScriptedExecutor(script=script))
     (entry,) = run.entries
     assert (entry.log, entry.cause, entry.attempts) == ("b", "crash", 2)
     assert [stage.done for stage in run.state.stages] == [4, 3]
     assert run.state.stages[1].skipped == 2
+    assert run.state.retried == 3
 
 
-def test_a_clip_over_its_time_is_killed(tmp_path: Path) -> None:
-    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"] * 99})
-    run = execute(tmp_path, executor, limits={"clip_seconds": 0.15})
-    assert len(executor.killed) == 2
-    assert [entry.cause for entry in run.entries] == ["timeout"]
+def test_a_lost_machine_is_never_charged_to_a_clip(tmp_path: Path) -> None:
+    script = {("completion", "a", 0): [Failure("node", "gone")] * 20, ("voting", "b", 4): [Failure("node", "gone")]}
+    executor = ScriptedExecutor(script=script)
+    run = execute(tmp_path, executor)
+    assert run.entries == []
+    assert [stage.done for stage in run.state.stages] == [5, 5]
+    assert {order.attempt for order in executor.orders} == {1}
+    assert run.state.retried == 21
+
+
+def test_every_cause_counts_for_itself(tmp_path: Path) -> None:
+    """Once the store and once a crash: neither happened twice."""
+    script = {("completion", "a", 0): [Failure("store", "away"), Failure("node", "gone"), Failure("crash", "died")]}
+    executor = ScriptedExecutor(script=script)
+    assert execute(tmp_path, executor).entries == []
+    assert [order.attempt for order in executor.orders if order.clip.start == 0][:4] == [1, 2, 2, 3]
+
+
+def test_a_clip_that_takes_too_long_twice_is_given_up(tmp_path: Path) -> None:
+    late = Failure("timeout", "took longer than 1 s and was killed")
+    run = execute(tmp_path, ScriptedExecutor(script={("completion", "a", 0): [late, late]}))
+    assert [(entry.cause, entry.attempts) for entry in run.entries] == [("timeout", 2)]
 
 
 def test_no_progress_aborts_with_the_clip_that_hangs(tmp_path: Path) -> None:
-    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"] * 99})
+    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"]})
     with pytest.raises(RunStalled, match="completion a 000000-000004"):
         execute(tmp_path, executor, limits={"stall_minutes": 0.2 / 60})
+
+
+def test_a_cluster_that_only_fails_is_no_progress(tmp_path: Path) -> None:
+    executor = ScriptedExecutor(script={("completion", "a", 0): [Failure("node", "gone")] * 10**5})
+    with pytest.raises(RunStalled, match=r"completion a 000000-000004 \(last: gone\)"):
+        execute(tmp_path, executor, limits={"stall_minutes": 0.2 / 60})
+
+
+def test_a_pool_is_let_go_when_its_last_unit_is_done(tmp_path: Path) -> None:
+    executor = ScriptedExecutor(workers=2)
+    execute(tmp_path, executor, first=Voxelise(gpus=1.0))
+    assert executor.done == [Pool(1, 1.0), Pool(1, 0.0)]
+
+
+def test_a_store_that_fails_for_good_takes_no_name(tmp_path: Path) -> None:
+    faults = {"b/4": ("store",) * 3}
+    recipe = small_recipe(first=Voxelise(notes=tmp_path / "notes", faults=faults))
+    report = label(tmp_path, recipe)
+    assert (report.state, report.info) == ("aborted", None)
+    assert [entry.cause for entry in report.entries] == ["store"]
+    assert run_states(Store(tmp_path / "store"))[0].state == "aborted"
+    assert label(tmp_path, recipe).info.frames == 16
 
 
 def test_a_gate_keeps_a_version_from_being_published(tmp_path: Path) -> None:
@@ -152,15 +202,37 @@ def test_versions_never_change(tmp_path: Path) -> None:
         label(tmp_path, small_recipe(first=Voxelise(label=10)))
 
 
+def test_a_taken_name_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    label(tmp_path)
+    more = MadeUpReader(tmp_path, {"a": 10, "b": 6, "c": 4})
+    notes = tmp_path / "notes"
+    with pytest.raises(StoreError, match="choose another --version"):
+        label(tmp_path, small_recipe(first=Voxelise(notes=notes)), more)
+    assert calls(notes) == 0
+    assert [state.state for state in run_states(Store(tmp_path / "store"))] == ["complete"]
+
+
+def test_a_run_that_fails_says_so_in_the_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OcclabelError("the world ends")
+
+    monkeypatch.setattr("occlabel.pipeline.running.label.publish", fail)
+    with pytest.raises(OcclabelError):
+        label(tmp_path)
+    (state,) = run_states(Store(tmp_path / "store"))
+    assert (state.state, state.message) == ("aborted", "the world ends")
+
+
+def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    for options in ({"ray_address": "127.0.0.1:1"}, {"workers": 2}):
+        with pytest.raises(OcclabelError, match="--executor ray"):
+            label(tmp_path, **options)
+
+
 def test_labels_do_not_depend_on_the_store_or_on_retries(tmp_path: Path) -> None:
     undisturbed = label(tmp_path).info
-    other = Store(tmp_path / "other")
-    reader = MadeUpReader(tmp_path, {"a": 10, "b": 6})
-    plan = make_plan(small_recipe(), reader, other)
     script = {("voting", "a", 4): [Failure("store", "away")], ("completion", "a", 4): [Failure("crash", "died")]}
-    Run(
-        plan, reader, "made-up", other, ScriptedExecutor(script=script), new_state(plan, "r", "v", 1), lambda _: None
-    ).execute()  # type: ignore[arg-type]
+    execute(tmp_path, ScriptedExecutor(script=script), store="other")
     assert label(tmp_path, store="other").info.content_digest == undisturbed.content_digest
 
 
@@ -179,7 +251,7 @@ def test_the_history_says_how_a_run_ended(tmp_path: Path) -> None:
     label(tmp_path)
     (state,) = run_states(Store(tmp_path / "store"))
     assert state.state == "complete"
-    assert [(stage.slot, stage.done, stage.frames) for stage in state.stages] == [
+    assert [(stage.stage, stage.done, stage.frames) for stage in state.stages] == [
         ("completion", 5, 16),
         ("voting", 5, 16),
     ]

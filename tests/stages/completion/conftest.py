@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 
 SMALL = Grid(origin=(0.0, -6.4, -2.0), voxel_size=0.2, shape=(64, 64, 32), frame="lidar")
@@ -33,7 +33,7 @@ class StreetLogs:
             sweeps = [Sweep(Path(name), np.eye(4), 0.0) for name in names]
             truth = Truth(voxels=Path("here"))
             frames = (Frame(n, 0.0, np.eye(4), (), s, truth) for n, s in zip(names, sweeps, strict=True))
-            yield DriveLog(log, f"digest of {log}", tuple(frames))
+            yield DriveLog(log, f"stamp of {log}", f"text of {log}", tuple(frames))
 
     def _wall(self, name: str) -> tuple[int, int]:
         draw = np.random.default_rng([ord(c) for c in name])
@@ -46,7 +46,7 @@ class StreetLogs:
         semantics[:, [gap, 63 - gap], 2:height] = BUILDING
         scored = np.ones(SMALL.shape, bool)
         scored[:, :gap] = scored[:, 64 - gap :] = False
-        return VoxelTruth(semantics, scored)
+        return VoxelTruth(semantics, scored, LabelSpace(SMALL, TAXONOMIES["semantickitti"]))
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         truth = self.voxel_truth(Frame(str(sweep.path), 0.0, None))

@@ -8,7 +8,7 @@ import torch
 
 from occlabel.schemas.geometry import transform_points
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.completion.slot import Scan
 from occlabel.stages.completion.trained import load_network, predictor, shipped_weights

@@ -1,15 +1,18 @@
 """Predictions on disk come back as they were written, in every layout, and never from outside the folder."""
 
+import os
 from pathlib import Path
 
+import contract
 import numpy as np
 import pytest
+from contract import facts_of, log_of
 
 from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.errors import BadPredictions, DamagedFile
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.completion.stored import Stored
 
@@ -18,8 +21,7 @@ OCC3D = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
 
 
 def predict(stage: Stored, space: LabelSpace, log: str, names: list[str]) -> dict[str, np.ndarray]:
-    frames = tuple(Frame(name, 0.0, np.eye(4)) for name in names)
-    return dict(stage.setup(space, "cpu")(Clip(log, 0, len(names)), Inputs(0, frames, {})))
+    return dict(contract.run(stage, space, log_of([Frame(name, 0.0, None) for name in names], log)))
 
 
 def test_semantickitti_submission(tmp_path: Path) -> None:
@@ -28,7 +30,7 @@ def test_semantickitti_submission(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     semantickitti.write_volume(folder / "000005.label", KITTI.taxonomy.to_raw[truth])
     stage = Stored(path=tmp_path, confidence=0.8)
-    assert stage.refuse(KITTI) is None
+    assert stage.refuse(KITTI, None) is None
     result = predict(stage, KITTI, "08", ["000004", "000005"])
     np.testing.assert_array_equal(result["semantics"][1], truth)
     assert (result["confidence"][1] == 204).all()
@@ -47,8 +49,8 @@ def test_occ3d_predictions(tmp_path: Path, layout: str) -> None:
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    assert "does not exist" in (Stored(path=tmp_path / "nowhere").refuse(KITTI) or "")
-    assert "no predictions" in (Stored(path=tmp_path).refuse(KITTI) or "")
+    assert "does not exist" in (Stored(path=tmp_path / "nowhere").refuse(KITTI, None) or "")
+    assert "no predictions" in (Stored(path=tmp_path).refuse(KITTI, None) or "")
     folder = tmp_path / "sequences/08/predictions"
     folder.mkdir(parents=True)
     (folder / "000000.label").write_bytes(b"short")
@@ -65,14 +67,27 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         predict(stage, KITTI, "08", ["../../secret"])
 
 
-def test_fingerprint_follows_the_files(tmp_path: Path) -> None:
-    folder = tmp_path / "sequences/08/predictions"
-    folder.mkdir(parents=True)
-    (folder / "000000.label").write_bytes(b"a")
-    stage = Stored(path=tmp_path)
-    first = stage.fingerprint_extra(KITTI)
-    assert stage.fingerprint_extra(KITTI) == first
-    (folder / "000001.label").write_bytes(b"a")
-    second = stage.fingerprint_extra(KITTI)
-    (folder / "000000.label").write_bytes(b"ab")
-    assert len({first, second, stage.fingerprint_extra(KITTI)}) == 3
+def test_the_fingerprint_of_a_log_follows_the_content_of_its_own_files(tmp_path: Path) -> None:
+    stage, files = Stored(path=tmp_path), {}
+    for log in ("08", "09"):
+        folder = tmp_path / "sequences" / log / "predictions"
+        folder.mkdir(parents=True)
+        files[log] = folder / "000000.label"
+        files[log].write_bytes(b"a")
+
+    def prints() -> tuple[str, str]:
+        logs = (log_of([Frame(name, 0.0, None) for name in ("000000", "000001")], log) for log in files)
+        first, second = (stage.fingerprint_extra(KITTI, facts_of(log)) for log in logs)
+        return first, second
+
+    before = prints()
+    assert prints() == before
+    os.utime(files["08"], (1e9, 1e9))
+    assert prints() == before, "another time is no other content"
+    files["08"].write_bytes(b"b")
+    changed = prints()
+    files["08"].with_name("000001.label").write_bytes(b"a")
+    more = prints()
+    files["08"].with_name("000002.label").write_bytes(b"a")  # of no frame of the log
+    assert len({before[0], changed[0], more[0]}) == 3 and prints() == more
+    assert before[1] == changed[1] == more[1], "the other log has nothing to do with it"

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
+import contract
 import numpy as np
 import pytest
 import torch
+from contract import ScriptedSensors, log_of
 
 from occlabel.schemas.drive_log import Frame, Sweep
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
 from occlabel.schemas.grid import GRIDS, Grid
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
@@ -38,8 +42,8 @@ def cloud(seed: int) -> np.ndarray:
 def run(stage: Trained, points: list[np.ndarray | None], ego_from_lidar: np.ndarray | None = None) -> Arrays:
     mount = np.eye(4) if ego_from_lidar is None else ego_from_lidar
     frames = tuple(Frame(str(i), 0.0, np.eye(4), (), Sweep(Path(str(i)), mount, 0.0)) for i in range(len(points)))
-    clip = Clip("log", 0, len(points))
-    return stage.setup(SPACE, "cpu")(clip, Inputs(0, frames, {}, tuple(points)))
+    scans = {str(i): scan for i, scan in enumerate(points) if scan is not None}
+    return contract.run(stage, SPACE, log_of(frames), sensors=ScriptedSensors(scans))
 
 
 def test_missing_scans_are_unknown_and_batches_change_nothing(weights: Path) -> None:
@@ -96,22 +100,24 @@ def test_points_are_moved_from_the_lidar_into_the_frame_of_the_grid(weights: Pat
 
 
 def test_weights_of_another_space_or_damaged_are_refused(weights: Path, tmp_path: Path) -> None:
+    renamed = LabelSpace(AROUND, TAXONOMIES["semantickitti"])
+    assert "was made for the classes" in (Trained(weights=weights).refuse(renamed, None) or "")
     with pytest.raises(BadWeights, match="was made for the classes"):
-        Trained(weights=weights).setup(LabelSpace(AROUND, TAXONOMIES["semantickitti"]), "cpu")
+        Trained(weights=weights).setup(renamed, Rig(), Hands())
     with pytest.raises(BadWeights, match="was made for the grid"):
         coarser = AROUND.model_copy(update={"voxel_size": 0.5})
-        Trained(weights=weights).setup(LabelSpace(coarser, TAXONOMIES["occ3d"]), "cpu")
+        Trained(weights=weights).setup(LabelSpace(coarser, TAXONOMIES["occ3d"]), Rig(), Hands())
     with pytest.raises(BadWeights, match="was made for the grid"):
         lower = AROUND.model_copy(update={"origin": (-12.8, -12.8, -1.5)})
-        Trained(weights=weights).setup(LabelSpace(lower, TAXONOMIES["occ3d"]), "cpu")
+        Trained(weights=weights).setup(LabelSpace(lower, TAXONOMIES["occ3d"]), Rig(), Hands())
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(BadWeights, match="not a readable weight file"):
-        Trained(weights=broken).setup(SPACE, "cpu")
+        Trained(weights=broken).setup(SPACE, Rig(), Hands())
     other = tmp_path / "other.safetensors"
     save_weights(other, {"a": torch.zeros(1)}, weight_facts(SPACE) | {"network": "something else"})
     with pytest.raises(BadWeights, match="was made for the network something else"):
-        Trained(weights=other).setup(SPACE, "cpu")
+        Trained(weights=other).setup(SPACE, Rig(), Hands())
 
 
 def test_a_grid_that_lies_a_voxel_lower_is_served(weights: Path) -> None:
@@ -126,6 +132,6 @@ def test_a_grid_that_lies_a_voxel_lower_is_served(weights: Path) -> None:
 
 def test_a_space_without_built_in_weights_is_refused_in_a_sentence() -> None:
     odd = LabelSpace(AROUND.model_copy(update={"voxel_size": 0.3}), TAXONOMIES["occ3d"])
-    assert "no built-in weights for voxels of 0.3 m" in (Trained().refuse(odd) or "")
+    assert "no built-in weights for voxels of 0.3 m" in (Trained().refuse(odd, None) or "")
     mixed = LabelSpace(GRIDS["occ3d"], TAXONOMIES["semantickitti"])
     assert shipped_weights(mixed) is None

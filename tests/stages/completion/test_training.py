@@ -11,18 +11,22 @@ import torch
 
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.samples import Crops, WholeFrames, split_by_log
 from occlabel.stages.completion.trained import load_network
-from occlabel.stages.completion.training import Options, train_completion
+from occlabel.stages.completion.training import train_completion
 from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.weights import read_facts
 
-TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
-
+TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
 EVEN = rarity(np.ones(20), 0)
+
+
+def changed(**options: object) -> Options:
+    return TWO_EPOCHS.model_copy(update=options)
 
 
 def tensors(path: Path, space: LabelSpace) -> dict[str, torch.Tensor]:
@@ -33,7 +37,7 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     tmp_path: Path, space: LabelSpace, street_logs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    train_completion(space, street_logs, whole, TWO_EPOCHS, "cpu", False, "command")
+    train_completion(space, street_logs, whole, TWO_EPOCHS, "command")
 
     def killed_in_the_second_epoch(self: Crops, number: int) -> dict[str, torch.Tensor]:
         if number >= 2:
@@ -44,13 +48,13 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     with monkeypatch.context() as patch:
         patch.setattr(Crops, "__getitem__", killed_in_the_second_epoch)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", False, "command")
+            train_completion(space, street_logs, parts, TWO_EPOCHS, "command")
     assert not parts.exists()
     with pytest.raises(OcclabelError, match="--resume"):
-        train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", False, "command")
-    train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", True, "command")
+        train_completion(space, street_logs, parts, TWO_EPOCHS, "command")
+    train_completion(space, street_logs, parts, changed(resume=True), "command")
     assert whole.read_bytes() == parts.read_bytes()
-    train_completion(space, street_logs, parts, TWO_EPOCHS, "cpu", True, "command")
+    train_completion(space, street_logs, parts, changed(resume=True), "command")
     assert whole.read_bytes() == parts.read_bytes(), "a finished run is only written out again"
 
     facts = read_facts(whole)
@@ -71,8 +75,8 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
 
 def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
     out = tmp_path / "w.safetensors"
-    options = replace(TWO_EPOCHS, steps=40, epoch_steps=20, rate=5e-3)
-    train_completion(space, street_logs, out, options, "cpu", False, "command")
+    options = changed(steps=40, epoch=20, rate=5e-3)
+    train_completion(space, street_logs, out, options, "command")
     network, temperature = load_network(out, space)
     _, held_out, _ = split_by_log(street_logs, space.grid, 10)
     sample = WholeFrames(held_out, 1)[0]
@@ -177,5 +181,5 @@ def test_too_few_logs(tmp_path: Path, space: LabelSpace, street_logs: Any) -> No
     with pytest.raises(BadLog, match="the recipe's grid is"):
         train_completion(
             LabelSpace(GRIDS["semantickitti"], space.taxonomy),
-            street_logs, tmp_path / "w.safetensors", TWO_EPOCHS, "cpu", False, "command",
+            street_logs, tmp_path / "w.safetensors", TWO_EPOCHS, "command",
         )  # fmt: skip

@@ -13,7 +13,7 @@ from occlabel.schemas.errors import DamagedFile
 from occlabel.stages.ingest.images import check_image, read_image
 
 
-def camera(path: Path, size: tuple[int, int] = (40, 30)) -> Camera:
+def camera(path: Path, size: tuple[int, int] | None = (40, 30)) -> Camera:
     return Camera("CAM_FRONT", path, np.eye(3), np.eye(4), 0.0, size)
 
 
@@ -74,6 +74,7 @@ def test_a_missing_image_and_one_of_another_size_are_damage(picture: Path) -> No
         check_image(camera(picture, (80, 60)))
     with pytest.raises(DamagedFile, match="80x60"):
         read_image(camera(picture, (80, 60)))
+    check_image(camera(picture, None))
     picture.unlink()
     for look in (check_image, read_image):
         with pytest.raises(DamagedFile, match="cannot be read"):

@@ -17,7 +17,8 @@ from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats.semantickitti import read_flags, write_point_labels
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.rig import RigCamera
+from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.town.writers.kitti import write_kitti
 
@@ -46,7 +47,7 @@ def test_a_missing_scan_is_reported_and_shifts_nothing(root: Path) -> None:
         if frame.sweep is not None:
             assert frame.sweep.path.stem == frame.name
     assert log.warnings == ("1 of 6 frames have no scan: 000002",)
-    assert log.digest != whole.digest
+    assert log.stamp != whole.stamp
 
 
 def test_a_frame_that_no_sensor_has_is_a_gap_in_the_names(root: Path) -> None:
@@ -95,8 +96,39 @@ def test_a_log_without_poses_times_or_calibration_is_valid(root: Path) -> None:
     assert all(frame.world_from_ego is None and frame.cameras for frame in log.frames)
     assert log.frames[5].time == pytest.approx(0.5)
     (folder / "calib.txt").unlink()
-    assert not any(frame.cameras for frame in only(root).frames)
-    assert len(only(root).warnings) == 3
+    log = only(root)
+    assert len(log.warnings) == 3
+    assert "without calibration" in log.warnings[0]
+    assert log.rig.cameras == (RigCamera(name="image_2", size=(64, 48), intrinsics=False, extrinsics=False),)
+    assert all(len(frame.cameras) == 1 and frame.world_from_ego is None for frame in log.frames)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "known", "posed", "sentence"),
+    [("Tr", (True, False), False, "without extrinsics"), ("P2", (False, False), True, "has no P2; image_2 goes on")],
+)
+def test_half_a_calibration_is_kept(
+    root: Path, lacking: str, known: tuple[bool, bool], posed: bool, sentence: str
+) -> None:
+    path = root / "sequences/00/calib.txt"
+    whole = only(root).frames[0]
+    path.write_text("".join(line for line in path.open() if not line.startswith(f"{lacking}:")))
+    log = only(root)
+    (camera,) = log.rig.cameras
+    assert (camera.intrinsics, camera.extrinsics) == known
+    assert [frame.world_from_ego is not None for frame in log.frames] == [posed] * 6
+    assert [sentence in warning for warning in log.warnings] == [True]
+    if lacking == "Tr":
+        np.testing.assert_array_equal(log.frames[0].cameras[0].intrinsics, whole.cameras[0].intrinsics)
+
+
+def test_images_that_cannot_be_read_have_no_size(root: Path) -> None:
+    for path in (root / "sequences/00/image_2").iterdir():
+        path.write_bytes(b"")
+    log = only(root)
+    assert log.rig.camera("image_2").size is None
+    with pytest.raises(DamagedFile, match="is empty"):
+        KittiReader(root).check_image(log.frames[0].cameras[0])
 
 
 def test_poses_may_lie_in_the_odometry_folder(root: Path) -> None:
@@ -155,16 +187,27 @@ def test_a_damaged_scan_says_what_is_wrong(root: Path, content: bytes | None, re
         KittiReader(root).points(log.frames[1].sweep)
 
 
-def test_the_digest_changes_with_what_a_stage_reads_and_only_then(root: Path) -> None:
-    digest = only(root).digest
-    assert only(root).digest == digest
+def test_the_stamp_changes_with_what_a_stage_reads_and_only_then(root: Path) -> None:
+    whole = only(root)
+    assert only(root).stamp == whole.stamp
     (root / "sequences/00/labels/000000.label").write_bytes(b"other truth")
-    assert only(root).digest == digest
+    assert only(root).stamp == whole.stamp
     os.utime(root / "sequences/00/velodyne/000000.bin", ns=(1, 1))
-    touched = only(root).digest
-    assert touched != digest
+    touched = only(root)
+    assert touched.stamp != whole.stamp
+    assert touched.text == whole.text
     (root / "sequences/00/times.txt").write_text("0\n1\n2\n3\n4\n5\n")
-    assert only(root).digest not in (touched, digest)
+    assert only(root).text != whole.text
+    assert only(root).stamp not in (touched.stamp, whole.stamp)
+
+
+def test_a_link_that_leads_nowhere_is_a_damaged_scan(root: Path) -> None:
+    scan = root / "sequences/00/velodyne/000002.bin"
+    scan.unlink()
+    scan.symlink_to(root / "gone.bin")
+    log = only(root)
+    with pytest.raises(DamagedFile, match=r"000002\.bin cannot be read"):
+        KittiReader(root).points(log.frames[2].sweep)
 
 
 def test_point_labels_that_mean_nothing_are_not_scored(root: Path) -> None:
@@ -173,6 +216,7 @@ def test_point_labels_that_mean_nothing_are_not_scored(root: Path) -> None:
     raw[:6] = [0, 1, 52, 99, 40, 255]
     write_point_labels(root / "sequences/00/labels/000000.label", raw, np.arange(50, dtype=np.uint16))
     truth = KittiReader(root).point_truth(log.frames[0])
+    assert truth.taxonomy == taxonomy_preset("semantickitti")
     assert truth.semantics[:6].tolist() == [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, 9, 8]
     assert truth.segments.instance.tolist() == list(range(50))
     np.testing.assert_array_equal(truth.segments.ids, np.fromfile(log.frames[0].truth.points, "<u4"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +90,33 @@ def test_what_is_missing_shifts_nothing(root: Path) -> None:
     assert len(log.warnings) == 2
 
 
-def test_a_drive_without_calibration_has_scans_only(root: Path) -> None:
-    for path in (root / "2011_09_26").glob("calib_*.txt"):
+def test_a_drive_without_calibration_keeps_its_cameras(root: Path) -> None:
+    date = root / "2011_09_26"
+    (date / "calib_velo_to_cam.txt").unlink()
+    (date / "calib_cam_to_cam.txt").write_text(RECTIFIED.replace("P_rect_03", "P_rect_04"))
+    left, right = only(root).frames[0].cameras
+    assert left.intrinsics[0, 0] == 700
+    assert left.ego_from_camera is right.intrinsics is right.ego_from_camera is None
+    assert len(only(root).warnings) == 2
+    for path in date.glob("calib_*.txt"):
         path.unlink()
     log = only(root)
     assert len(log.warnings) == 3
-    assert all(frame.sweep and not frame.cameras and frame.world_from_ego is None for frame in log.frames)
+    assert log.rig.lidar
+    assert [(camera.name, camera.size, camera.intrinsics, camera.extrinsics) for camera in log.rig.cameras] == [
+        ("image_02", (1200, 360), False, False),
+        ("image_03", (1200, 360), False, False),
+    ]
+    assert all(frame.world_from_ego is None for frame in log.frames)
+
+
+def test_poses_count_by_what_they_say(root: Path) -> None:
+    before = only(root)
+    path = root / "2011_09_26" / DRIVE / "oxts/data/0000000001.txt"
+    os.utime(path, ns=(1, 1))
+    assert only(root).stamp == before.stamp
+    path.write_text(oxts(3.1, np.pi / 2))
+    assert only(root).text != before.text
 
 
 def test_a_calibration_with_half_a_matrix_is_refused(root: Path) -> None:
@@ -103,3 +125,9 @@ def test_a_calibration_with_half_a_matrix_is_refused(root: Path) -> None:
         only(root)
     with pytest.raises(BadLog, match="has no drive"):
         next(KittiRawReader(root).logs(["2011_09_26_drive_0006_sync"]))
+
+
+def test_a_projection_of_another_length_is_refused(root: Path) -> None:
+    (root / "2011_09_26/calib_cam_to_cam.txt").write_text(RECTIFIED.replace(" 42 ", " "))
+    with pytest.raises(BadLog, match=r"P_rect_02 of calib_cam_to_cam\.txt is not 12 numbers"):
+        only(root)

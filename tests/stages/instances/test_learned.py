@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import contract
 import numpy as np
 import pytest
 import torch
+from car_parks import CAR, car_park
+from contract import log_of
 
 from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays
 from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
 from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.learned import ObjectQueries
 from occlabel.stages.instances.offsetocc import OffsetOcc
 from occlabel.stages.instances.weight_file import facts_of, things_of
 from occlabel.stages.learning.weights import save_weights
-from tests.stages.instances.conftest import CAR, car_park
 
 
 @pytest.fixture
@@ -33,10 +36,9 @@ def weights(tmp_path: Path, space: LabelSpace) -> Path:
 
 
 def run(stage: ObjectQueries, space: LabelSpace, semantics: np.ndarray) -> Arrays:
-    assert stage.refuse(space) is None
-    frames = tuple(Frame(f"{n:06d}", 0.1 * n, np.eye(4)) for n in range(len(semantics)))
-    clip = Clip("log", 0, len(semantics))
-    return stage.setup(space, "cpu")(clip, Inputs(0, frames, {"semantics": semantics}))
+    assert stage.refuse(space, None) is None
+    frames = [Frame(f"{n:06d}", 0.1 * n, np.eye(4)) for n in range(len(semantics))]
+    return contract.run(stage, space, log_of(frames), {"semantics": semantics})
 
 
 def test_what_no_object_claims_is_kept_emptied_or_parted_by_what_touches(space: LabelSpace, weights: Path) -> None:
@@ -86,22 +88,20 @@ def test_weights_that_are_missing_or_for_something_else_are_refused(space: Label
     with pytest.raises(BadWeights, match="occlabel train instances"):
         ObjectQueries().files(space)
     other = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
-    with pytest.raises(BadWeights, match="made for the grid"):
-        ObjectQueries(weights=weights).refuse(other)
+    stage = ObjectQueries(weights=weights)
+    assert "made for the grid" in (stage.refuse(other, None) or "")
     weights.write_bytes(weights.read_bytes()[:500])
-    with pytest.raises(BadWeights, match="not a readable weight file"):
-        ObjectQueries(weights=weights).refuse(space)
+    assert "not a readable weight file" in (stage.refuse(space, None) or "")
 
 
 def test_a_taxonomy_with_another_thing_class_asks_for_other_weights(space: LabelSpace, weights: Path) -> None:
     classes = (*space.taxonomy.classes, LabelClass(id=20, name="animal", colour=(9, 9, 9), thing=True))
     more = LabelSpace(space.grid, Taxonomy(name="more", free_id=0, classes=classes))
     assert len(things_of(more)) == len(things_of(space)) + 1
-    with pytest.raises(BadWeights, match=r"classes .*animal"):
-        ObjectQueries(weights=weights).refuse(more)
+    assert "animal" in (ObjectQueries(weights=weights).refuse(more, None) or "")
 
 
 def test_a_taxonomy_without_things_is_refused() -> None:
     stuff = (LabelClass(id=0, name="free", colour=(0, 0, 0)), LabelClass(id=1, name="road", colour=(9, 9, 9)))
     bare = LabelSpace(GRIDS["occ3d"], Taxonomy(name="bare", free_id=0, classes=stuff))
-    assert "no class of things" in str(ObjectQueries().refuse(bare))
+    assert "no class of things" in str(ObjectQueries().refuse(bare, None))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import contract
 import numpy as np
 import pytest
+from contract import log_of
 
 from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import Clip, Inputs, LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.instances.learned import ObjectQueries
 from occlabel.stages.instances.touching import ConnectedComponents
@@ -21,7 +23,7 @@ SPACES = {name: LabelSpace(GRIDS[name], TAXONOMIES[name]) for name in GRIDS}
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_shipped_weights_say_where_they_come_from(name: str) -> None:
     stage = ObjectQueries()
-    assert stage.refuse(SPACES[name]) is None
+    assert stage.refuse(SPACES[name], None) is None
     (path,) = stage.files(SPACES[name])
     assert path.stat().st_size < 12_000_000
     facts = read_facts(path)
@@ -55,5 +57,5 @@ def test_cars_side_by_side_are_parted(name: str) -> None:
 
 
 def run(stage: ObjectQueries | ConnectedComponents, space: LabelSpace, semantics: np.ndarray) -> np.ndarray:
-    inputs = Inputs(0, (Frame("000000", 0.0, np.eye(4)),), {"semantics": semantics[None]})
-    return stage.setup(space, "cpu")(Clip("log", 0, 1), inputs)["instance"][0]
+    log = log_of([Frame("000000", 0.0, None)])
+    return contract.run(stage, space, log, {"semantics": semantics[None]})["instance"][0]

@@ -9,29 +9,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from car_parks import CAR, car_park, parked
 
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.instances.damage import Damage
 from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
+from occlabel.stages.instances.options import Options
 from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scenes, scene
-from occlabel.stages.instances.training import Options, recognised, train_instances
+from occlabel.stages.instances.training import recognised, train_instances
 from occlabel.stages.instances.weight_file import load_network, things_of
 from occlabel.stages.learning.weights import read_facts
-from tests.stages.instances.conftest import CAR, car_park, parked
 
-TWO_EPOCHS = Options(seed=3, steps=2, epoch_steps=1, batch=2, crop=12.8, queries=12, held_out_frames=2)
+TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=12.8, queries=12, held_out_frames=2)
+
+
+def changed(**options: object) -> Options:
+    return TWO_EPOCHS.model_copy(update=options)
 
 
 def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     tmp_path: Path, space: LabelSpace, logs: list[Scenes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    train_instances(space, logs, whole, TWO_EPOCHS, "cpu", False, {"command": "a command"})
+    train_instances(space, logs, whole, TWO_EPOCHS, {"command": "a command"})
 
     def killed_in_the_second_epoch(self: Crops, number: int) -> dict[str, torch.Tensor]:
         if number >= 2:
@@ -42,11 +47,11 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     with monkeypatch.context() as patch:
         patch.setattr(Crops, "__getitem__", killed_in_the_second_epoch)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train_instances(space, logs, parts, TWO_EPOCHS, "cpu", False, {"command": "a command"})
+            train_instances(space, logs, parts, TWO_EPOCHS, {"command": "a command"})
     assert not parts.exists()
     with pytest.raises(OcclabelError, match="--resume"):
-        train_instances(space, logs, parts, TWO_EPOCHS, "cpu", False, {})
-    train_instances(space, logs, parts, TWO_EPOCHS, "cpu", True, {"command": "a command"})
+        train_instances(space, logs, parts, TWO_EPOCHS, {})
+    train_instances(space, logs, parts, changed(resume=True), {"command": "a command"})
     assert whole.read_bytes() == parts.read_bytes()
     said = read_facts(whole)
     assert said["command"] == "a command"
@@ -57,8 +62,8 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
 
 def test_training_learns_to_part_cars_that_touch(tmp_path: Path, space: LabelSpace, logs: list[Scenes]) -> None:
     out = tmp_path / "w.safetensors"
-    options = replace(TWO_EPOCHS, steps=250, epoch_steps=250, batch=4)
-    train_instances(space, logs, out, options, "cpu", False, {})
+    options = changed(steps=250, epoch=250, batch=4)
+    train_instances(space, logs, out, options, {})
     finder = Finder(load_network(out, space), space, things_of(space))
     counts = [_recognised(finder, parked(seed, space)()) for seed in range(900, 906)]
     right, found, true = np.sum(counts, axis=0)
@@ -137,14 +142,14 @@ def test_more_objects_than_a_crop_has_room_for_are_left_out(space: LabelSpace) -
 def test_bad_input_gets_a_sentence(tmp_path: Path, space: LabelSpace, logs: list[Scenes]) -> None:
     out = tmp_path / "w.safetensors"
     with pytest.raises(BadLog, match="0 frames to learn from"):
-        train_instances(space, logs[:1], out, TWO_EPOCHS, "cpu", False, {})
+        train_instances(space, logs[:1], out, TWO_EPOCHS, {})
     empty = np.zeros(space.grid.shape, np.uint8)
     nothing = scene(empty, empty, empty == 0, empty.astype(np.int64), things_of(space))
     bare = [Scenes([lambda: nothing], space.grid, 20)] * 1 + [Scenes([lambda: nothing], space.grid, 20)]
     with pytest.raises(BadLog, match="no object of a thing class"):
-        train_instances(space, bare, out, TWO_EPOCHS, "cpu", False, {})
+        train_instances(space, bare, out, TWO_EPOCHS, {})
     with pytest.raises(OcclabelError, match="less than 8 voxels"):
-        train_instances(space, logs, out, replace(TWO_EPOCHS, crop=2.0), "cpu", False, {})
-    train_instances(space, logs, out, replace(TWO_EPOCHS, steps=1), "cpu", False, {})
+        train_instances(space, logs, out, changed(crop=2.0), {})
+    train_instances(space, logs, out, changed(steps=1), {})
     with pytest.raises(BadWeights, match="made for the grid"):
         load_network(out, LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"]))

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from occlabel.stages.learning.trainer import Schedule, fit
+from occlabel.stages.learning.options import TrainingOptions
+from occlabel.stages.learning.trainer import fit
 
-SCHEDULE = Schedule(steps=120, epoch_steps=60, batch=1)
+OPTIONS = TrainingOptions(steps=120, epoch=60, batch=1)
 HORIZON = 6
 """Steps: a twentieth of the run."""
 WHOLE = list(range(1000))
@@ -38,7 +39,7 @@ class Climb(lightning.LightningModule):
 
 def test_weights_are_averaged_and_whole_numbers_are_not(tmp_path: Path) -> None:
     module = Climb()
-    fit(module, list(range(1000)), [0], SCHEDULE, tmp_path, "cpu", resume=False)  # type: ignore[arg-type]
+    fit(module, list(range(1000)), [0], OPTIONS, tmp_path)  # type: ignore[arg-type]
     # The mean of a ramp lags behind it by horizon - 1 steps.
     assert [weight for weight, _ in module.scored] == pytest.approx([60 - HORIZON + 1, 120 - HORIZON + 1], abs=0.01)
     assert [table for _, table in module.scored] == [WHOLE] * 2

@@ -3,7 +3,7 @@
 import pytest
 
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 
 

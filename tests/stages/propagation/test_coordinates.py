@@ -4,7 +4,7 @@ import numpy as np
 
 from occlabel.schemas.geometry import transform_points, yaw_rotation
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.propagation.coordinates import index_from_index, look_up, relative_coordinates
 
 

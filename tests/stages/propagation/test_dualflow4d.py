@@ -7,9 +7,10 @@ from torch.nn import functional
 
 from occlabel.stages.learning.bag import weighted_bag
 from occlabel.stages.propagation.coordinates import COORDINATES
-from occlabel.stages.propagation.dualflow4d import DualFlow4D, Parts
+from occlabel.stages.propagation.dualflow4d import DualFlow4D
 from occlabel.stages.propagation.encoder import WIDTHS
 from occlabel.stages.propagation.focal_attention import FocalAttention
+from occlabel.stages.propagation.parts import Parts
 from occlabel.stages.propagation.pillar_attention import PillarAttention
 from occlabel.stages.propagation.soft_split import SoftComposition, SoftSplit
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.propagation.dualflow4d import DualFlow4D
 from occlabel.stages.propagation.refine import Refiner

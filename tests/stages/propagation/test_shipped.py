@@ -5,7 +5,7 @@ import json
 import pytest
 
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.learning.weights import read_facts
 from occlabel.stages.propagation.stage import LocalPropagation
@@ -14,7 +14,7 @@ from occlabel.stages.propagation.stage import LocalPropagation
 @pytest.mark.parametrize("name", sorted(GRIDS))
 def test_shipped_weights_say_where_they_come_from(name: str) -> None:
     space, stage = LabelSpace(GRIDS[name], TAXONOMIES[name]), LocalPropagation()
-    assert stage.refuse(space) is None
+    assert stage.refuse(space, None) is None
     (path,) = stage.files(space)
     assert path.stat().st_size < 12_000_000
     facts = read_facts(path)

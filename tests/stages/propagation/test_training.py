@@ -1,7 +1,6 @@
 """Training on a small street: it learns to correct, can be resumed, and its file says what it is for."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +9,25 @@ import torch
 
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.weights import read_facts
-from occlabel.stages.propagation.dualflow4d import Parts
+from occlabel.stages.propagation.options import Options
 from occlabel.stages.propagation.refine import Refiner
 from occlabel.stages.propagation.samples import Crops, Labelled, _flipped, views
-from occlabel.stages.propagation.training import Options, check_options, train_propagation
+from occlabel.stages.propagation.training import check_options, train_propagation
 from occlabel.stages.propagation.weight_file import load_network
 from occlabel.stages.propagation.windows import Reach
 
 REACH = Reach(distance=2.0)
 TWO_EPOCHS = Options(
-    seed=3, steps=2, epoch_steps=1, batch=2, crop=32, patches=40, held_out_windows=1, calibration_windows=2, reach=REACH
+    seed=3, steps=2, epoch=1, batch=2, crop=32, patches=40, held_out_windows=1, calibration_windows=2, distance=2.0
 )
 EVEN = rarity(np.ones(20), 0)
+
+
+def changed(**options: object) -> Options:
+    return TWO_EPOCHS.model_copy(update=options)
 
 
 def street(frames: int, seed: int) -> np.ndarray:
@@ -61,7 +64,7 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
 ) -> None:
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     facts = {"onboard": "a model", "command": "a command"}
-    train_propagation(space, logs, whole, TWO_EPOCHS, "cpu", False, facts)
+    train_propagation(space, logs, whole, TWO_EPOCHS, facts)
 
     def killed_in_the_second_epoch(self: Crops, number: int) -> dict[str, torch.Tensor]:
         if number >= 2:
@@ -72,11 +75,11 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     with monkeypatch.context() as patch:
         patch.setattr(Crops, "__getitem__", killed_in_the_second_epoch)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train_propagation(space, logs, parts, TWO_EPOCHS, "cpu", False, facts)
+            train_propagation(space, logs, parts, TWO_EPOCHS, facts)
     assert not parts.exists()
     with pytest.raises(OcclabelError, match="--resume"):
-        train_propagation(space, logs, parts, TWO_EPOCHS, "cpu", False, facts)
-    train_propagation(space, logs, parts, TWO_EPOCHS, "cpu", True, facts)
+        train_propagation(space, logs, parts, TWO_EPOCHS, facts)
+    train_propagation(space, logs, parts, changed(resume=True), facts)
     assert whole.read_bytes() == parts.read_bytes()
     said = read_facts(whole)
     assert said["onboard"] == "a model"
@@ -86,8 +89,8 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
 
 def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
     out = tmp_path / "w.safetensors"
-    options = replace(TWO_EPOCHS, steps=40, epoch_steps=20, rate=1e-2, patches=200)
-    train_propagation(space, logs, out, options, "cpu", False, {})
+    options = changed(steps=40, epoch=20, rate=1e-2, patches=200)
+    train_propagation(space, logs, out, options, {})
     network, _ = load_network(out, space)
     apart = views([labelled(16, 77)], space.grid, 20, REACH)
     glimpse = apart.glimpse(1)
@@ -139,7 +142,7 @@ def test_a_flipped_scene_is_the_same_scene(space: LabelSpace, logs: list[Labelle
 def test_logs_that_hold_no_window_are_refused(tmp_path: Path, space: LabelSpace) -> None:
     short = [labelled(3, seed) for seed in range(2)]
     with pytest.raises(BadLog, match="a window needs 6 frames"):
-        train_propagation(space, short, tmp_path / "w.safetensors", TWO_EPOCHS, "cpu", False, {})
+        train_propagation(space, short, tmp_path / "w.safetensors", TWO_EPOCHS, {})
 
 
 def test_grids_that_do_not_halve_four_times_are_padded(tmp_path: Path, logs: list[Labelled], space: LabelSpace) -> None:
@@ -151,11 +154,11 @@ def test_grids_that_do_not_halve_four_times_are_padded(tmp_path: Path, logs: lis
 
 
 def test_a_training_goes_on_from_other_weights(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
-    first = train_propagation(space, logs, tmp_path / "a.safetensors", TWO_EPOCHS, "cpu", False, {})
+    first = train_propagation(space, logs, tmp_path / "a.safetensors", TWO_EPOCHS, {})
     assert "start" not in first
     start = tmp_path / "a.safetensors"
-    gentle = replace(TWO_EPOCHS, start=start, rate=1e-9)
-    facts = train_propagation(space, logs, tmp_path / "b.safetensors", gentle, "cpu", False, {})
+    gentle = changed(start=start, rate=1e-9)
+    facts = train_propagation(space, logs, tmp_path / "b.safetensors", gentle, {})
     assert facts["start"].startswith("a.safetensors, digest ")
     (before, _), (after, _) = (load_network(tmp_path / f"{name}.safetensors", space) for name in "ab")
     for old, new in zip(before.encode.parameters(), after.encode.parameters(), strict=True):
@@ -164,6 +167,6 @@ def test_a_training_goes_on_from_other_weights(tmp_path: Path, space: LabelSpace
 
 def test_a_start_with_other_parts_is_refused(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
     start = tmp_path / "a.safetensors"
-    train_propagation(space, logs, start, TWO_EPOCHS, "cpu", False, {})
+    train_propagation(space, logs, start, TWO_EPOCHS, {})
     with pytest.raises(BadWeights, match="the training asks for"):
-        check_options(replace(TWO_EPOCHS, start=start, parts=Parts(temporal_embedding=True)), space)
+        check_options(changed(start=start, temporal=True), space)

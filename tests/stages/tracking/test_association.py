@@ -242,9 +242,9 @@ def test_who_is_told_the_frames_before_goes_on_as_who_has_seen_all(start: int) -
         Driver(straight(0, 0, 0.0, 1.2), label=lambda t: TRUCK if t < 1 else CAR),
     ]
     frames = [(*view(drivers, t, turning(t)), t, None if n == 9 else turning(t)) for n, t in enumerate(tenths(4))]
-    whole = Tracker(GRID, KINDS, memory=8)
+    whole = Tracker(GRID, KINDS, remembered=8)
     expected = [whole.add(*frame) for frame in frames[:start]]
-    late = Tracker(GRID, KINDS, memory=8, first_frame=max(0, start - 8), begun=whole.begun)
+    late = Tracker(GRID, KINDS, remembered=8, first_frame=max(0, start - 8), begun=whole.begun)
     for (instance, *rest), tracks in list(zip(frames, expected, strict=False))[max(0, start - 8) : start]:
         late.recall(tracks.applied(instance), *rest)
     for frame in frames[start:]:

@@ -7,7 +7,7 @@ import pytest
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.grid import GRIDS
-from occlabel.schemas.stage import LabelSpace
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.voting.calibration import Tally, find, fit, load
 

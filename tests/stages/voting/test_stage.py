@@ -3,13 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import contract
 import numpy as np
 import pytest
+from contract import log_of
 
 from occlabel.schemas.drive_log import Frame, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.stage import Arrays, Clip, Inputs, LabelSpace
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.voting.stage import Registration
 
@@ -40,9 +43,7 @@ def log(step: float = 0.55) -> tuple[tuple[Frame, ...], Arrays]:
 
 
 def run(stage: Registration, clip: Clip, frames: tuple[Frame, ...], arrays: Arrays) -> Arrays:
-    first, stop = max(0, clip.start - stage.halo), min(len(frames), clip.stop + stage.halo)
-    cut = {name: array[first:stop] for name, array in arrays.items()}
-    return stage.setup(SPACE, "cpu")(clip, Inputs(first, frames[first:stop], cut))
+    return contract.run(stage, SPACE, log_of(frames, clip.log), arrays, clip)
 
 
 @pytest.mark.parametrize("method", ["gather", "splat", "rolling"])
@@ -162,5 +163,5 @@ def test_unknown_where_nobody_voted() -> None:
 def test_a_pose_that_is_not_rigid_is_named() -> None:
     frames, arrays = log()
     bent = (*frames[:5], replace(frames[5], world_from_ego=np.diag([2.0, 1, 1, 1])), *frames[6:])
-    with pytest.raises(BadLog, match="log a, frame 000005: pose is not a rigid transform"):
+    with pytest.raises(BadLog, match="frame 000005: pose is not a rigid transform"):
         run(Registration(**PLAIN, radius=3), Clip("a", 4, 6), bent, arrays)

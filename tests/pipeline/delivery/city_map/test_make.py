@@ -19,7 +19,7 @@ from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
 from occlabel.pipeline.delivery.city_map.make import MapReport, make_map
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
-from occlabel.pipeline.published.versions import PublishedVersion, open_version
+from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, OcclabelError, StoreError

@@ -1,0 +1,66 @@
+"""The chain: the stages of a recipe in the order the data flows, and who reads what from whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from occlabel.pipeline.planning.kinds import writers_of
+from occlabel.schemas.arrays import GEOMETRY
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.stage import Stage
+
+LOG_WRITES = frozenset(spec.name for spec in GEOMETRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of a chain. ``name`` is its slot, or ``slot.name`` where a slot holds several."""
+
+    name: str
+    stage: Stage
+
+    @property
+    def title(self) -> str:
+        """What sentences call it."""
+        return f"stage {self.name} ({self.stage.kind})"
+
+
+Chain = tuple[Step, ...]
+
+
+def sources(chain: Chain, index: int) -> dict[str, int | None]:
+    """Array -> index of the nearest earlier step that writes it, None where the log does; of what step ``index`` reads.
+
+    Raises BadRecipe for an array that nobody before it writes, with who could.
+    """
+    step = chain[index]
+    result: dict[str, int | None] = {}
+    for spec in step.stage.needed:
+        writers = [i for i in range(index) if any(spec.name == written.name for written in chain[i].stage.written)]
+        if not writers and spec.name not in LOG_WRITES:
+            could = "; it is written by " + " and ".join(writers_of(spec.name)) if writers_of(spec.name) else ""
+            raise BadRecipe(f"{step.title} reads {spec.name!r}, which nothing before it writes{could}")
+        result[spec.name] = writers[-1] if writers else None
+        if writers:
+            _refuse_other_array(chain[writers[-1]], step, spec.name)
+    return result
+
+
+def unresolved(chain: Chain, index: int) -> str | None:
+    """The first array that step ``index`` reads and nobody writes, None where it has all it needs."""
+    for spec in chain[index].stage.needed:
+        written = any(spec.name == w.name for before in chain[:index] for w in before.stage.written)
+        if not written and spec.name not in LOG_WRITES:
+            return spec.name
+    return None
+
+
+def _refuse_other_array(writer: Step, reader: Step, name: str) -> None:
+    """Raises BadRecipe when both know an array of that name and mean different ones."""
+    (wrote,) = (spec for spec in writer.stage.written if spec.name == name)
+    (reads,) = (spec for spec in reader.stage.needed if spec.name == name)
+    if (wrote.dtype, wrote.dims, wrote.matrix) != (reads.dtype, reads.dims, reads.matrix):
+        raise BadRecipe(
+            f"{writer.title} writes {name!r} as {wrote.dtype} over {', '.join(wrote.dims)}, and {reader.title} reads "
+            f"{reads.dtype} over {', '.join(reads.dims)}: they do not mean the same array"
+        )

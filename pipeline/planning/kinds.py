@@ -1,0 +1,82 @@
+"""The registry: which kinds of stages each slot knows. A kind of ours is one line here; a user's package brings its own
+as entry points of the group ``occlabel.stages``, named ``<slot>.<kind>``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module, metadata
+
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.stage import Stage
+
+SLOTS = ("priors", "geometry", "completion", "propagation", "voting", "instances", "tracking")
+"""The slots of the chain, in the order the data flows."""
+
+SEVERAL = frozenset({"priors"})
+"""Slots that hold several stages, each under a name of its own."""
+
+KINDS: dict[str, dict[str, str]] = {
+    "priors": {},
+    "geometry": {},
+    "completion": {
+        "lmscnet": "occlabel.stages.completion.trained:Trained",
+        "stored": "occlabel.stages.completion.stored:Stored",
+        "torch_export": "occlabel.stages.completion.own_model:TorchExport",
+        "onnx": "occlabel.stages.completion.own_model:Onnx",
+        "entry_point": "occlabel.stages.completion.own_model:EntryPoint",
+    },
+    "propagation": {"dualflow4d": "occlabel.stages.propagation.stage:LocalPropagation"},
+    "voting": {"registration": "occlabel.stages.voting.stage:Registration"},
+    "instances": {
+        "components": "occlabel.stages.instances.touching:ConnectedComponents",
+        "offsetocc": "occlabel.stages.instances.learned:ObjectQueries",
+    },
+    "tracking": {"association": "occlabel.stages.tracking.stage:Association"},
+}
+"""Slot -> kind -> ``module:class``, imported when a recipe names it."""
+
+GROUP = "occlabel.stages"
+
+
+def kinds_of(slot: str) -> tuple[str, ...]:
+    """Names of the kinds of a slot, ours first."""
+    return (*KINDS[slot], *sorted(name.removeprefix(f"{slot}.") for name in _plugins() if name.startswith(f"{slot}.")))
+
+
+@cache
+def stage_class(slot: str, kind: str) -> type[Stage]:
+    """The class of a kind. Raises BadRecipe for a kind that is not known or an entry point that is no such stage."""
+    if kind in KINDS[slot]:
+        module, _, name = KINDS[slot][kind].partition(":")
+        found: type[Stage] = getattr(import_module(module), name)
+        return found
+    plugin = _plugins().get(f"{slot}.{kind}")
+    if plugin is None:
+        known = ", ".join(kinds_of(slot)) or "none yet; a package can bring some as entry points of " + GROUP
+        raise BadRecipe(f"{slot} has no kind {kind!r}; known: {known}")
+    where = f"the entry point {plugin.name} = {plugin.value} (group {GROUP})"
+    try:
+        loaded = plugin.load()
+    except Exception as error:  # whatever a user's package raises when it is imported
+        raise BadRecipe(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Stage)):
+        raise BadRecipe(f"{where} is no stage: it must be a subclass of occlabel.Stage")
+    if loaded.slot != slot or loaded.model_fields["kind"].default != kind:
+        told = f"slot {loaded.slot!r}, kind {loaded.model_fields['kind'].default!r}"
+        raise BadRecipe(f"{where} is a stage of {told}; its name must be <slot>.<kind>")
+    return loaded
+
+
+def writers_of(array: str) -> list[str]:
+    """Which kinds write an array, as ``slot (kind, kind)``, in the order of the chain."""
+    result = []
+    for slot in SLOTS:
+        kinds = [kind for kind in kinds_of(slot) if any(spec.name == array for spec in stage_class(slot, kind).writes)]
+        if kinds:
+            result.append(f"{slot} ({', '.join(kinds)})")
+    return result
+
+
+@cache
+def _plugins() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}

@@ -1,0 +1,88 @@
+"""What stages need and logs have: every mismatch a sentence, before a second of compute."""
+
+from __future__ import annotations
+
+import os
+
+from occlabel.pipeline.planning.chain import Chain, Step, sources
+from occlabel.pipeline.planning.kinds import kinds_of
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.arrays import family, resolved
+from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.workers.store import safe_name
+
+_NAMES = {"points": "LiDAR scans", "images": "cameras"}
+
+
+def check_step(step: Step, recipe: Recipe) -> None:
+    """Raises OcclabelError when the stage cannot work anywhere with this recipe."""
+    stage = step.stage
+    if (reason := stage.refuse(recipe.space, None)) is not None:
+        raise OcclabelError(f"{step.title}: {reason}")
+    for path in stage.files(recipe.space):
+        if not path.is_file():
+            raise OcclabelError(f"{step.title}: the file {path} does not exist")
+    _refuse_memory(step, recipe, Rig())
+
+
+def check_log(log: LogFacts, recipe: Recipe) -> None:
+    """Raises BadLog when the log lacks what a stage needs, StoreError when a name in it cannot be a path."""
+    safe_name(log.id, "log id")
+    if not log.frames:
+        raise BadLog(f"log {log.id} has no frames")
+    chain = recipe.chain
+    for step in chain:
+        for sense in step.stage.senses:
+            if not (log.scans if sense == "points" else any(log.images.values())):
+                raise BadLog(
+                    f"log {log.id} has no {_NAMES[sense]}, which {step.title} needs; leave the log out with --log, or "
+                    "use a recipe without that stage"
+                )
+        if (reason := step.stage.refuse(recipe.space, log.rig)) is not None:
+            raise BadLog(f"log {log.id}: {step.title}: {reason}")
+        for spec in resolved(step.stage.written, log.rig):
+            if spec.camera is not None:
+                safe_name(spec.camera, f"log {log.id}: camera")
+                if log.rig.camera(spec.camera).size is None:
+                    raise BadLog(
+                        f"log {log.id}: the images of {spec.camera} have no one size, and {step.title} writes "
+                        f"{family(spec.name)} over them; repair the images, or use a recipe without that stage"
+                    )
+        _refuse_memory(step, recipe, log.rig)
+    _check_geometry(log, chain)
+    if recipe.grid.frame == "lidar" and not log.scans:
+        raise BadLog(f"log {log.id} has no LiDAR, and the recipe's grid is fixed to it; use a grid in the ego frame")
+
+
+def _check_geometry(log: LogFacts, chain: Chain) -> None:
+    """Raises BadLog when stages read poses or calibration that neither the log nor an earlier stage knows."""
+    lacking: dict[str, list[Step]] = {}
+    for index, step in enumerate(chain):
+        for name, writer in sources(chain, index).items():
+            if writer is None and not log.knows(name):
+                lacking.setdefault(name, []).append(step)
+    if not lacking:
+        return
+    readers = {step.name: step for steps in lacking.values() for step in steps}
+    skips = " ".join(f"--skip {slot}" for slot in dict.fromkeys(name.partition(".")[0] for name in readers))
+    kinds = ", ".join(kinds_of("geometry")) or "none comes with occlabel, bring your own"
+    raise BadLog(
+        f"log {log.id} has no {' and no '.join(lacking)}, which {', '.join(step.title for step in readers.values())} "
+        f"read; add a geometry block that estimates them (kinds: {kinds}), or label without those stages: {skips}"
+    )
+
+
+def _refuse_memory(step: Step, recipe: Recipe, rig: Rig) -> None:
+    need, have = step.stage.resources(recipe.space, rig, recipe.clip_frames).memory, machine_memory()
+    if need > have:
+        raise BadRecipe(
+            f"{step.title} needs {need / 2**30:.1f} GiB for a clip of {recipe.clip_frames} frames and this machine has "
+            f"{have / 2**30:.1f}; set a smaller clip_frames, window or grid"
+        )
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,79 @@
+"""The manifest of a version as a parquet file that any reader of parquet understands.
+
+One row a frame: ``log``, ``index``, ``name``, ``time``, ``world_from_ego`` and ``ego_from_grid`` (16 numbers, row by
+row), ``damaged``, and for each array a column of its name, the path of the zarr array in the store, and one named
+``digest of <array>``. The schema's metadata holds, under ``occlabel``, a JSON object with everything else.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.version import ArrayPlace, VersionFrame, VersionInfo
+
+_INFO = b"occlabel"
+_DIGEST = "digest of "
+
+
+def encode(info: VersionInfo, rows: list[VersionFrame]) -> bytes:
+    """The manifest file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    matrix = pa.list_(pa.float64())  # not of fixed size: Arrow writes nulls among such lists and cannot read them
+    fields = [
+        ("log", pa.string()),
+        ("index", pa.int64()),
+        ("name", pa.string()),
+        ("time", pa.float64()),
+        ("world_from_ego", matrix),
+        ("ego_from_grid", matrix),
+        ("damaged", pa.list_(pa.string())),
+    ]
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name, _ in fields}
+    for array in sorted(info.arrays):
+        places = [row.arrays.get(array) for row in rows]
+        columns[array] = [None if place is None else place.path for place in places]
+        columns[_DIGEST + array] = [None if place is None else place.digest for place in places]
+        fields += [(array, pa.string()), (_DIGEST + array, pa.string())]
+    schema = pa.schema(fields, metadata={_INFO: info.model_dump_json().encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns, schema=schema), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def decode(content: bytes, where: str) -> tuple[VersionInfo, list[VersionFrame]]:
+    """What ``encode`` wrote; ``where`` names it in errors. Raises StoreError for anything else."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # In this thread alone: a reader thread of Arrow that holds ``content`` while Python ends aborts the process.
+        table = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
+        text = (table.schema.metadata or {})[_INFO]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise StoreError(f"{where} is damaged or no manifest of a version: {error}") from error
+    try:
+        info = VersionInfo.model_validate_json(text)
+    except ValidationError as error:
+        said = json.loads(text)
+        if isinstance(said, dict) and "layout" not in said:
+            raise StoreError(
+                f"{where} was written by occlabel {said.get('code', '0.1')} in the first layout, which is not read any "
+                "more; label the logs again into another --store"
+            ) from error
+        raise StoreError(f"{where} is no manifest that this occlabel reads: {error}") from error
+    return info, [_frame(row, info) for row in table.to_pylist()]
+
+
+def _frame(row: dict[str, Any], info: VersionInfo) -> VersionFrame:
+    arrays = {
+        array: ArrayPlace(path=row[array], digest=row[_DIGEST + array])
+        for array in info.arrays
+        if row.get(array) is not None
+    }
+    return VersionFrame(arrays=arrays, **{name: row[name] for name in VersionFrame.model_fields if name != "arrays"})

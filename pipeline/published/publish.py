@@ -1,0 +1,200 @@
+"""Publishing a version: what the plan's stages have committed, in one atomic write."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+
+import numpy as np
+
+from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
+from occlabel.pipeline.published.gates import check_gates
+from occlabel.pipeline.published.manifest import encode
+from occlabel.pipeline.published.version import manifest_of, manifest_path
+from occlabel.schemas.arrays import POSES, SEMANTICS, family, resolved
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import BadLog, GateFailed, StoreError
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.receipt import Receipt
+from occlabel.schemas.stage import Clip
+from occlabel.schemas.version import (
+    ArrayPlace,
+    Provenance,
+    PublishedArray,
+    VersionFrame,
+    VersionInfo,
+    content_digest,
+)
+from occlabel.workers.store import Store, artifact_path, safe_name
+
+
+@dataclass
+class Collected:
+    """What is committed of a plan."""
+
+    rows: list[VersionFrame] = field(default_factory=list)
+    known: list[float] | None = None
+    """Of each frame, the share of voxels that are not unknown; None when nothing writes semantics."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Log, or log and clip -> why it is not labelled."""
+
+
+def collect(store: Store, plan: Plan) -> Collected:
+    """The frames whose published arrays are all committed, without times and poses, and the clips that are not.
+
+    An array is published as the last stage that writes it left it. A frame is damaged when any stage on its way had to
+    do without one of its sensor files.
+    """
+    writers = last_writers(plan.recipe)
+    result = Collected(missing=dict(plan.refused))
+    if SEMANTICS.name in writers:
+        result.known = []
+    for log in plan.logs:
+        for clip in log.clips(plan.recipe.clip_frames):
+            receipts = _receipts(store, plan, log, clip)
+            there = {name: receipts[index] for name, index in writers.items()}
+            final = {name: receipt for name, receipt in there.items() if receipt is not None}
+            if len(final) < len(there):
+                result.missing[f"{log.id} {clip.name}"] = "not labelled; see the quarantine"
+                continue
+            result.rows.extend(_rows(final, [receipt for receipt in receipts if receipt is not None]))
+            if result.known is not None:
+                result.known.extend(final[SEMANTICS.name].known)
+    return result
+
+
+def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Collected | None = None) -> VersionInfo:
+    """Publishes what the plan has committed as version ``name``, in one atomic write; ``found`` is what ``collect``
+    found. ``reader`` tells times and poses of the frames.
+
+    Publishing the same content under the same name again changes nothing. Raises GateFailed (nothing is published)
+    and StoreError when the name is taken by other content.
+    """
+    found = found or collect(store, plan)
+    digest = content_digest(found.rows)
+    taken = manifest_of(store, safe_name(name, "version"))
+    if taken is not None:
+        return _same(name, taken[0], digest)
+    gates = check_gates(plan.recipe.gates, sum(log.frames for log in plan.logs), len(found.rows), found.known)
+    if failed := [gate for gate in gates if not gate.passed]:
+        said = "; ".join(f"{gate.gate} is {gate.found:.3f}, required {gate.required}" for gate in failed)
+        raise GateFailed(f"version {name} was not published: {said}. The labels are in the store; see the quarantine")
+    info = VersionInfo(
+        name=name,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        space=plan.recipe.space,
+        arrays=_arrays(plan),
+        logs=tuple(sorted({row.log for row in found.rows})),
+        cameras={log.id: log.facts.rig.names for log in plan.logs if log.facts.rig.cameras},
+        worlds={log.id: log.facts.world for log in plan.logs if log.facts.world is not None},
+        frames=len(found.rows),
+        missing=found.missing,
+        gates=gates,
+        content_digest=digest,
+        provenance=Provenance(code=metadata.version("occlabel"), recipe=plan.recipe.to_yaml()),
+    )
+    rows = list(_placed(store, plan, found.rows, reader))
+    if store.create(manifest_path(name), encode(info, rows)):
+        store.put("versions/latest", name.encode())
+        return info
+    taken = manifest_of(store, name)
+    assert taken is not None  # it was there a moment ago, and versions are never deleted by a run
+    return _same(name, taken[0], digest)
+
+
+def refuse_taken(store: Store, plan: Plan, name: str) -> None:
+    """Raises StoreError before any compute when ``name`` is a version with other content than the plan would publish:
+    other logs, or labels under other fingerprints."""
+    if name == "latest":
+        raise StoreError("a version cannot be named 'latest': that is how the newest one is called")
+    taken = manifest_of(store, safe_name(name, "version"))
+    if taken is None:
+        return
+    last = max(last_writers(plan.recipe).values())
+    step = plan.recipe.chain[last]
+    planned = {artifact_path(step.name, log.fingerprints[last], log.id) for log in plan.logs}
+    held = {place.path for row in taken[1] for place in row.arrays.values()}
+    fresh = planned - {"/".join(path.split("/")[:4]) for path in held}
+    lost = sorted({row.log for row in taken[1]} - {log.id for log in plan.logs})
+    if fresh or lost:
+        why = "without " + ", ".join(lost[:5]) if lost else f"with other labels of {len(fresh)} logs"
+        raise StoreError(
+            f"version {name} exists in {store.location}, and this would be another one ({why}); versions never change: "
+            "choose another --version"
+        )
+
+
+def _same(name: str, taken: VersionInfo, digest: str) -> VersionInfo:
+    if taken.content_digest != digest:
+        raise StoreError(
+            f"version {name} was published before with other content, and versions never change; "
+            "the labels of this run are in the store, publish them by running again with another --version"
+        )
+    return taken
+
+
+def _receipts(store: Store, plan: Plan, log: LogPlan, clip: Clip) -> list[Receipt | None]:
+    pairs = zip(plan.recipe.chain, log.fingerprints, strict=True)
+    return [store.receipt(step.name, fingerprint, clip) for step, fingerprint in pairs]
+
+
+def _rows(final: dict[str, Receipt], receipts: list[Receipt]) -> Iterator[VersionFrame]:
+    """The frames of one clip; ``final`` has the receipt of each array's last writer, by its name in the contract."""
+    damaged: dict[int, list[str]] = {}
+    for damage in (damage for receipt in receipts for damage in receipt.damaged):
+        damaged.setdefault(damage.frame, []).append(f"{damage.sensor}: {damage.error}")
+    first = next(iter(final.values()))
+    for i, name in enumerate(first.names):
+        places = {}
+        for published, receipt in final.items():
+            for array, digests in receipt.digests.items():
+                if family(array) == published:
+                    path = f"{artifact_path(receipt.stage, receipt.fingerprint, receipt.log)}/{array}"
+                    places[array] = ArrayPlace(path=path, digest=digests[i])
+        index = first.start + i
+        yield VersionFrame(log=first.log, index=index, name=name, arrays=places, damaged=tuple(damaged.get(index, ())))
+
+
+def _arrays(plan: Plan) -> dict[str, PublishedArray]:
+    """The published arrays by stored name; over images, those of the cameras of any log."""
+    result = {}
+    for name, index in last_writers(plan.recipe).items():
+        step = plan.recipe.chain[index]
+        (spec,) = (spec for spec in step.stage.written if spec.name == name)
+        for rig in plan.rigs:
+            for stored in resolved([spec], rig):
+                result[stored.name] = PublishedArray(stage=step.name, facts=stored.facts())
+    return result
+
+
+def _placed(store: Store, plan: Plan, rows: list[VersionFrame], reader: LogReader) -> Iterator[VersionFrame]:
+    """The rows with the times and poses that their labels were made with."""
+    by_log: dict[str, list[VersionFrame]] = {}
+    for row in rows:
+        by_log.setdefault(row.log, []).append(row)
+    for log_id, labelled in by_log.items():
+        log = next(iter(reader.logs([log_id])))
+        for row in labelled:
+            yield _place(store, plan, row, log)
+
+
+def _place(store: Store, plan: Plan, row: VersionFrame, log: DriveLog) -> VersionFrame:
+    from occlabel.workers.artifact import FrameArray
+
+    if row.index >= len(log.frames) or log.frames[row.index].name != row.name:
+        raise BadLog(f"log {log.id} has no frame {row.name} at place {row.index} any more: it changed during the run")
+    frame = log.frames[row.index]
+    pose: Matrix | None = frame.world_from_ego
+    if POSES.name in row.arrays:  # a geometry stage estimated it
+        estimated = np.asarray(FrameArray(store, row.arrays[POSES.name].path, row.index).read(), np.float64)
+        pose = None if np.isnan(estimated).any() else estimated
+    from_grid = frame.ego_from_grid(plan.recipe.grid)
+    return row.model_copy(
+        update={
+            "time": frame.time,
+            "world_from_ego": None if pose is None else tuple(pose.ravel().tolist()),
+            "ego_from_grid": tuple(from_grid.ravel().tolist()),
+        }
+    )

@@ -1,0 +1,151 @@
+"""Published versions: opening, listing, reading and verifying them. No recipe is ever parsed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.pipeline.published.manifest import decode
+from occlabel.schemas.arrays import ArraySpec
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.version import VersionFrame, VersionInfo
+from occlabel.workers.store import Store, safe_name
+
+if TYPE_CHECKING:
+    from occlabel.workers.artifact import FrameArray
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class PublishedFrame:
+    """One labelled frame of a published version."""
+
+    store: Store
+    row: VersionFrame
+
+    @property
+    def log(self) -> str:
+        return self.row.log
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def world_from_grid(self) -> Matrix | None:
+        """[4, 4], by the pose that the labels were made with; None without one."""
+        return self.row.world_from_grid
+
+    def holds(self, array: ArraySpec[Any] | str) -> bool:
+        return (array if isinstance(array, str) else array.name) in self.row.arrays
+
+    def __getitem__(self, spec: ArraySpec[T]) -> NDArray[T]:
+        """The frame's values of an array: ``frame[SEMANTICS]`` is uint8 [x, y, z]. Raises StoreError when the version
+        has no such array, or what lies there is not what was published."""
+        return cast("NDArray[T]", self.load(spec.name).astype(spec.dtype, copy=False))
+
+    def load(self, array: str) -> NDArray[np.generic]:
+        """The same by stored name: ``depth/CAM_FRONT``."""
+        from occlabel.workers.artifact import frame_digests
+
+        values = self._lying(array).read()
+        if frame_digests(values[None])[0] != self.row.arrays[array].digest:
+            raise StoreError(f"{self._lying(array).where} is not what was published; see occlabel versions verify")
+        return values
+
+    def _lying(self, array: str) -> FrameArray:
+        from occlabel.workers.artifact import FrameArray
+
+        if not self.holds(array):
+            raise StoreError(f"the version has no array {array!r}, only {', '.join(sorted(self.row.arrays))}")
+        return FrameArray(self.store, self.row.arrays[array].path, self.row.index)
+
+
+class PublishedVersion:
+    """A version, opened for reading."""
+
+    def __init__(self, store: Store, info: VersionInfo, rows: list[VersionFrame]) -> None:
+        self.store = store
+        self.info = info
+        self._rows = rows
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        return self.info.logs
+
+    @property
+    def space(self) -> LabelSpace:
+        return self.info.space
+
+    def frames(self, log: str | None = None) -> Iterator[PublishedFrame]:
+        """The labelled frames, log by log in time. Raises StoreError for a log that is not in the version."""
+        if log is not None and log not in self.logs:
+            raise StoreError(f"version {self.name} has no log {log!r}; it has {', '.join(self.logs[:20])}")
+        for row in self._rows:
+            if log is None or row.log == log:
+                yield PublishedFrame(self.store, row)
+
+    def frame(self, log: str, name: str) -> PublishedFrame:
+        """Raises StoreError when the version has no such frame."""
+        found = next((frame for frame in self.frames(log) if frame.name == name), None)
+        if found is None:
+            names = [frame.name for frame in self.frames(log)]
+            raise StoreError(
+                f"version {self.name} has no frame {name!r} in log {log}; it has {', '.join(names[:3])} ..."
+            )
+        return found
+
+    def verify(self) -> list[str]:
+        """Reads every value again; one sentence for each frame whose digest differs or that cannot be read."""
+        problems = []
+        for frame in self.frames():
+            for array in frame.row.arrays:
+                try:
+                    frame.load(array)
+                except StoreError as error:
+                    problems.append(f"{frame.log} frame {frame.name}: {array}: {error}")
+                except Exception as error:  # a torn shard can fail in any codec; all of them are reported
+                    problems.append(f"{frame.log} frame {frame.name}: {array} cannot be read: {error}")
+        return problems
+
+
+def version_names(store: Store) -> list[str]:
+    return [name.removesuffix(".parquet") for name in store.names("versions")[1] if name.endswith(".parquet")]
+
+
+def open_version(spec: str) -> PublishedVersion:
+    """The version ``STORE@NAME`` (``STORE@latest`` or ``STORE`` alone: the newest). Raises StoreError."""
+    location, _, name = spec.rpartition("@") if "@" in spec else (spec, "", "latest")
+    store = Store(location)
+    if not store.exists():
+        raise StoreError(f"there is no store at {location}")
+    store.check_layout()
+    if name == "latest":
+        name = (store.get("versions/latest") or b"").decode()
+        if not name:
+            raise StoreError(f"{location} has no published version yet")
+    content = store.get(manifest_path(name)) if name in version_names(store) else None
+    if content is None:
+        raise StoreError(f"{location} has no version {name!r}; it has {', '.join(version_names(store)) or 'none'}")
+    return PublishedVersion(store, *decode(content, f"{store.location}/{manifest_path(name)}"))
+
+
+def manifest_of(store: Store, name: str) -> tuple[VersionInfo, list[VersionFrame]] | None:
+    """The manifest of a version, None when there is no such version."""
+    content = store.get(manifest_path(safe_name(name, "version")))
+    return None if content is None else decode(content, f"{store.location}/{manifest_path(name)}")
+
+
+def manifest_path(name: str) -> str:
+    return f"versions/{name}.parquet"

@@ -1,0 +1,204 @@
+"""Jobs: work over logs or a version (evaluation, maps, exports), done on the same hands as a run and never twice.
+
+jobs/<job>/<fingerprint>/<unit>.bin    the result of one unit, written first
+jobs/<job>/<fingerprint>/<unit>.json   its receipt: proof that the result is whole
+
+class CountVoxels(Job):
+    name: ClassVar[str] = "count-voxels"
+    version: ClassVar[int] = 1
+    spec: str                                   # options are fields: plain values, paths, a Store
+
+    def fingerprint(self, unit: str) -> str:    # all that decides the result
+        return digest_of([self.name, self.version, open_version(self.spec).info.content_digest, unit])
+
+    def work(self, unit: str) -> bytes:         # done by a worker
+        ...
+
+report = run_job(CountVoxels(spec="labels@v1"), ["log-1", "log-2"], Store("labels"))
+report.results["log-1"], report.failed, report.state
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from threadpoolctl import threadpool_limits
+
+from occlabel.pipeline.planning.recipe import Limits
+from occlabel.pipeline.running.history import RunState, StageProgress, State, new_state
+from occlabel.pipeline.running.loop import Fault
+from occlabel.pipeline.running.quarantine import QuarantineEntry
+from occlabel.pipeline.running.workplace import Workplace, carry_out, told
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.receipt import JobReceipt, Timings
+from occlabel.schemas.stage import Resources
+from occlabel.workers.store import Store, safe_name
+
+
+class Job(BaseModel, ABC):
+    """One kind of work over units that do not depend on each other. The fields of the frozen model are its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raised when the same options give another result."""
+
+    @abstractmethod
+    def fingerprint(self, unit: str) -> str:
+        """Decides the result of ``unit``: of name, version, options, and the content of what is read."""
+
+    @abstractmethod
+    def work(self, unit: str) -> bytes:
+        """The result of ``unit``. Pure: the same fingerprint gives the same bytes. Raises OcclabelError for data that
+        cannot be used; that ends the unit, not the job."""
+
+    @property
+    def resources(self) -> Resources:
+        """What a worker needs for any unit."""
+        return Resources()
+
+    def frames(self, unit: str) -> int:
+        """Frames of ``unit``, for speed and estimates."""
+        return 0
+
+
+@dataclass
+class JobReport:
+    """What a job did. ``results`` and ``failed`` (unit -> why) are in the order of the units."""
+
+    state: State
+    results: dict[str, bytes] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    run: RunState | None = None
+    """None when all results were there already."""
+    entries: list[QuarantineEntry] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class JobUnit:
+    """One unit of a job as an executor takes it."""
+
+    job: Job
+    unit: str
+    fingerprint: str
+    store: Store
+    attempt: int = 1
+
+    @property
+    def resources(self) -> Resources:
+        return self.job.resources
+
+    def perform(self) -> JobReceipt:
+        """Does the unit unless its result is there, reads the result back, then commits the receipt."""
+        done = self.committed()
+        if done is not None:
+            return done[0]
+        start = time.perf_counter()
+        # As many threads as it asked for: the bytes must not depend on the cores that a machine happens to have.
+        with threadpool_limits(self.job.resources.cpus):
+            result = self.job.work(self.unit)
+        worked = time.perf_counter()
+        path, digest = self._path("bin"), _digest(result)
+        self.store.put(path, result)
+        if _digest(self.store.get(path) or b"") != digest:
+            raise StoreError(f"{self.store.location}/{path} is not what was written a moment ago")
+        receipt = JobReceipt(
+            job=self.job.name,
+            fingerprint=self.fingerprint,
+            unit=self.unit,
+            frames=self.job.frames(self.unit),
+            digest=digest,
+            attempt=self.attempt,
+            node=platform.node(),
+            timings=Timings(process=worked - start, write=time.perf_counter() - worked),
+        )
+        content = receipt.model_dump_json(indent=1).encode()
+        if not self.store.create(self._path("json"), content) and self.committed() is None:
+            self.store.put(self._path("json"), content)  # there is one, of a result that was lost or altered
+        return receipt
+
+    def committed(self) -> tuple[JobReceipt, bytes] | None:
+        """The receipt and the result, None unless both are there and belong together."""
+        content = self.store.get(self._path("json"))
+        if content is None:
+            return None
+        receipt, result = JobReceipt.model_validate_json(content), self.store.get(self._path("bin"))
+        return None if result is None or _digest(result) != receipt.digest else (receipt, result)
+
+    def _path(self, ending: str) -> str:
+        return f"jobs/{self.job.name}/{self.fingerprint}/{safe_name(self.unit, 'unit')}.{ending}"
+
+
+class JobWork:
+    """See ``Work``: the missing units of a job, which wait for nothing."""
+
+    def __init__(self, job: Job, missing: Sequence[JobUnit], limits: Limits) -> None:
+        self.limits = limits
+        self.needs: Mapping[int, Resources] = {0: job.resources}
+        self.todo: Mapping[str, tuple[str, ...]] = {unit.unit: () for unit in missing}
+        self._job = job
+        self._units = {unit.unit: unit for unit in missing}
+
+    def step(self, key: str) -> int:
+        return 0
+
+    def unit(self, key: str, attempt: int) -> JobUnit:
+        unit = self._units[key]
+        return JobUnit(unit.job, unit.unit, unit.fingerprint, unit.store, attempt)
+
+    def describe(self, key: str) -> str:
+        return f"{self._job.name} {key}"
+
+    def entry(self, key: str, run: str, fault: Fault) -> QuarantineEntry:
+        return QuarantineEntry(
+            run=run,
+            stage=self._job.name,
+            unit=key,
+            cause=fault.failure.cause,
+            error=fault.failure.error,
+            traceback=fault.failure.traceback,
+            attempts=fault.attempts,
+            fingerprint=self._units[key].fingerprint,
+        )
+
+
+def run_job(
+    job: Job,
+    units: Sequence[str],
+    store: Store,
+    workplace: Workplace = Workplace(),
+    limits: Limits = Limits(),
+    quiet: bool = False,
+) -> JobReport:
+    """Does what is missing of ``units`` and returns all results. What is done stays done: ask again to go on.
+
+    With nothing missing nothing is started; a single unit is done in this process. Raises OcclabelError when the work
+    cannot be done at all, StoreError for a store of another layout or a unit that cannot be a name in it.
+    """
+    safe_name(job.name, "job")
+    store.check_layout(mark=True)
+    asked = [JobUnit(job, safe_name(unit, "unit"), job.fingerprint(unit), store) for unit in dict.fromkeys(units)]
+    found = {unit.unit: unit.committed() for unit in asked}
+    missing = [unit for unit in asked if found[unit.unit] is None]
+    report = JobReport("complete")
+    if missing:
+        state = report.run = new_state(f"job {job.name}", [StageProgress(stage=job.name, total=len(missing))])
+        with told(store, state), (workplace if len(missing) > 1 else Workplace("local")).open() as executor:
+            report.entries = carry_out(JobWork(job, missing, limits), executor, store, state, quiet)
+            state.state = report.state = "quarantine" if report.entries else "complete"
+        found |= {unit.unit: unit.committed() for unit in missing}
+    report.failed = {entry.unit: entry.error for entry in report.entries}
+    report.results = {unit: done[1] for unit, done in found.items() if done is not None}
+    return report
+
+
+def _digest(result: bytes) -> str:
+    return hashlib.blake2b(result, digest_size=16).hexdigest()

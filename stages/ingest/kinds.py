@@ -1,0 +1,83 @@
+"""The readers that there are. One of ours is one line here; a user's package brings its own as an entry point of the
+group ``occlabel.readers``, named as the reader is to be named.
+
+Such an entry point is a class with two class attributes, ``LAYOUT_GLOB`` (what a root of its layout holds) and
+``LAYOUT_WORDS`` (the same for people), whose instances are made with a root and are a ``LogReader``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog
+
+READERS = {
+    "kitti": ("sequences", "sequences/XX (KITTI odometry, SemanticKITTI)", "occlabel.stages.ingest.kitti:KittiReader"),
+    "kitti_raw": (
+        "????_??_??/*_drive_*_sync",
+        "<date>/<date>_drive_NNNN_sync (KITTI raw)",
+        "occlabel.stages.ingest.kitti_raw:KittiRawReader",
+    ),
+    "nuscenes": (
+        "v1.0-*/scene.json",
+        "v1.0-mini|trainval|test/scene.json (nuScenes)",
+        "occlabel.stages.ingest.nuscenes:NuScenesReader",
+    ),
+}
+"""Reader -> what its root holds (a glob), the same for people, and ``module:class``, imported when a root is opened:
+the libraries behind readers take up to two seconds."""
+
+GROUP = "occlabel.readers"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a reader reads."""
+
+    reader: str
+    glob: str
+    words: str
+    open: Callable[[Path], LogReader]
+
+    def fits(self, root: Path) -> bool:
+        return any(root.glob(self.glob))
+
+
+def reader_names() -> tuple[str, ...]:
+    """Ours, then those of packages."""
+    return (*READERS, *sorted(_plugins()))
+
+
+def layout_of(reader: str) -> Layout:
+    """Raises BadLog for a reader that is not known, or an entry point that is none."""
+    if reader in READERS:
+        ours, called, place = READERS[reader]
+        return Layout(reader, ours, called, lambda root: _class_at(place)(root))
+    plugins = _plugins()
+    if reader not in plugins:
+        raise BadLog(f"unknown reader {reader!r}; known: {', '.join(reader_names())}")
+    where = f"the reader {reader!r} (entry point {plugins[reader].value}, group {GROUP})"
+    try:
+        found = plugins[reader].load()
+    except Exception as error:  # whatever a user's package raises when it is imported
+        raise BadLog(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+    glob, words = getattr(found, "LAYOUT_GLOB", None), getattr(found, "LAYOUT_WORDS", None)
+    if not (isinstance(found, type) and isinstance(glob, str) and isinstance(words, str)):
+        raise BadLog(f"{where} is no reader: it must be a class with the texts LAYOUT_GLOB and LAYOUT_WORDS")
+    if not glob or Path(glob).is_absolute():
+        raise BadLog(f"{where}: LAYOUT_GLOB {glob!r} is no pattern of something inside a root, as 'sequences' is")
+    return Layout(reader, glob, words, found)
+
+
+def _class_at(place: str) -> Callable[[Path], LogReader]:
+    module, _, name = place.partition(":")
+    found: Callable[[Path], LogReader] = getattr(import_module(module), name)
+    return found
+
+
+def _plugins() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP) if point.name not in READERS}

@@ -1,0 +1,57 @@
+"""The options of the train commands are those that their trainings declare."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from occlabel.pipeline.cli.train import app
+from occlabel.stages.completion import training
+from occlabel.stages.completion.options import Options as CompletionOptions
+from occlabel.stages.instances.options import Options as InstancesOptions
+from occlabel.stages.learning.options import FIXED, TrainingOptions
+from occlabel.stages.propagation.options import Options as PropagationOptions
+
+COMMANDS: dict[str, type[TrainingOptions]] = {
+    "completion": CompletionOptions,
+    "propagation": PropagationOptions,
+    "instances": InstancesOptions,
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_offered_with_its_default_and_help(command: str) -> None:
+    shown = " ".join(CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "400"}).output.split())
+    for name, field in COMMANDS[command].model_fields.items():
+        flag = f"--{name.replace('_', '-')} "
+        assert (flag in shown) == (FIXED not in field.metadata)
+        if flag in shown:
+            assert field.description is not None and field.description.split(" [")[0] in shown
+            if not isinstance(field.default, bool | None):
+                assert f"[default: {field.default}" in shown
+
+
+def test_what_is_typed_reaches_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[TrainingOptions] = []
+
+    def train(space: object, reader: object, out: Path, options: TrainingOptions, command: str) -> dict[str, str]:
+        told.append(options)
+        return dict.fromkeys(("network", "logs", "temperature"), "")
+
+    monkeypatch.setattr(training, "train_completion", train)
+    (tmp_path / "sequences/00/velodyne").mkdir(parents=True)
+    typed = ["--steps", "7", "--rate", "0.5", "--start", "w.safetensors", "--resume", "--reader", "kitti"]
+    place = ["semantickitti_lidar", "--logs", str(tmp_path), "--out", "x.safetensors"]
+    result = CliRunner().invoke(app, ["completion", *place, *typed], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert told == [CompletionOptions(steps=7, rate=0.5, start=Path("w.safetensors"), resume=True)]
+    assert CliRunner().invoke(app, ["completion", *place, "--batch", "0"]).exit_code == 2
+
+
+def test_options_hold_what_their_commands_promise() -> None:
+    with pytest.raises(ValidationError):
+        CompletionOptions(crop=1.0)
+    options = PropagationOptions(steps=501, epoch=500, local=3, temporal=True)
+    assert (options.epochs, options.whole_steps) == (2, 1000)
+    assert options.reach.local == 3 and options.parts.temporal_embedding

@@ -1,0 +1,196 @@
+"""One clip of one stage, done safely: fetch, process, check, write, verify, then the receipt."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from occlabel.schemas.arrays import SEMANTICS, ArraySpec, Extent, resolved
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.log_arrays import log_array
+from occlabel.schemas.receipt import Damage, Receipt, Timings
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.sensors import FrameSensors
+from occlabel.workers.store import Store
+
+LOG = "log"
+"""Writer zero: the log itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an array is read from: the artifact of a stage, or the log (``stage`` is LOG)."""
+
+    spec: ArraySpec[Any]
+    """As the writer declared it, over the images of one camera if over any."""
+    stage: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything a worker must know to do one clip of one stage. Small: it holds references, no voxels."""
+
+    name: str
+    """Of the stage in its chain."""
+    stage: Stage
+    space: LabelSpace
+    rig: Rig
+    reader: LogReader
+    store: Store
+    clip: Clip
+    log: DriveLog
+    """The frames [first, ...) that the stage may see: the clip and its halo."""
+    first: int
+    log_frames: int
+    clip_frames: int
+    fingerprint: str
+    sources: tuple[Source, ...]
+    hands: Hands = Hands()
+    attempt: int = 1
+
+    @property
+    def resources(self) -> Resources:
+        return self.stage.resources(self.space, self.rig, self.clip_frames)
+
+    @property
+    def written(self) -> tuple[ArraySpec[Any], ...]:
+        """The arrays of the stage as they are stored."""
+        return resolved(self.stage.written, self.rig)
+
+    def perform(self) -> Receipt:
+        """See ``Unit``."""
+        done = self.store.receipt(self.name, self.fingerprint, self.clip)
+        return done if done is not None else _execute(self)
+
+
+def _execute(order: Order) -> Receipt:
+    clip, store = order.clip, order.store
+    outputs, damaged, clock = rehearse(order)
+    artifact = Artifact(store, order.name, order.fingerprint, clip.log)
+    artifact.create(order.written, Extent(order.log_frames, order.space.grid, order.rig), order.clip_frames)
+    digests = {name: frame_digests(array) for name, array in outputs.items()}
+    written = artifact.write(clip, outputs, order.written, order.clip_frames)
+    artifact.verify(clip, digests)
+    clock.append(time.perf_counter())
+    load, setup, process, write = np.diff(clock)
+    receipt = Receipt(
+        stage=order.name,
+        fingerprint=order.fingerprint,
+        log=clip.log,
+        start=clip.start,
+        stop=clip.stop,
+        names=tuple(frame.name for frame in order.log.frames[clip.start - order.first : clip.stop - order.first]),
+        known=_known(outputs),
+        digests=digests,
+        bytes_written=written,
+        reads={source.spec.name: (source.stage, source.fingerprint) for source in order.sources},
+        damaged=damaged,
+        attempt=order.attempt,
+        node=platform.node(),
+        timings=Timings(load=load, setup=setup, process=process, write=write),
+    )
+    return _commit(store, receipt, clip)
+
+
+def rehearse(order: Order) -> tuple[Arrays, tuple[Damage, ...], list[float]]:
+    """Does the order's compute and writes nothing. Returns the arrays, what was damaged, and the clock after each step.
+
+    Raises whatever the stage raises on its input.
+    """
+    clock = [time.perf_counter()]
+    frames = order.log.frames
+    sensors = FrameSensors(order.reader, frames, order.first, order.stage.senses)
+    inputs = Inputs(
+        first=order.first,
+        frames=tuple(frame.moment for frame in frames),
+        arrays={source.spec.name: _read(order, source) for source in order.sources},
+        sensors=sensors,
+        rig=order.rig,
+        past=_past(order),
+    )
+    clock.append(time.perf_counter())
+    process = _loaded(order)
+    clock.append(time.perf_counter())
+    # Sums over more threads round otherwise: the bytes must not depend on how many cores a worker happens to have.
+    with threadpool_limits(order.hands.threads):
+        outputs = process(order.clip, inputs)
+    clock.append(time.perf_counter())
+    _check(order, outputs)
+    return outputs, sensors.damaged(inputs.own(order.clip)), clock
+
+
+def _read(order: Order, source: Source) -> Any:
+    """The frames of the order of one array that the stage reads."""
+    frames, first = order.log.frames, order.first
+    if source.stage == LOG:
+        return log_array(source.spec, frames, order.rig)
+    artifact = Artifact(order.store, source.stage, source.fingerprint, order.clip.log)
+    return artifact.read(source.spec.name, first, first + len(frames))
+
+
+def _past(order: Order) -> Arrays:
+    """What the stage wrote for the frames before the clip that it recalls."""
+    start = order.clip.start
+    first = max(0, start - order.stage.recalls)
+    if first == start:
+        return {}
+    artifact = Artifact(order.store, order.name, order.fingerprint, order.clip.log)
+    return {spec.name: artifact.read(spec.name, first, start) for spec in order.written}
+
+
+_LOADED: OrderedDict[str, Process] = OrderedDict()
+_MOST_LOADED = 12
+
+
+def _loaded(order: Order) -> Process:
+    """The stage, set up once per worker process, rig and hands; a worker serves every stage of its pool."""
+    stage, space, rig, hands = order.stage, order.space, order.rig, order.hands
+    key = f"{order.name}|{stage.model_dump_json()}|{space.model_dump_json()}|{rig.model_dump_json()}|{hands}"
+    if key not in _LOADED:
+        _LOADED[key] = stage.setup(space, rig, hands)
+        if len(_LOADED) > _MOST_LOADED:
+            _LOADED.popitem(last=False)
+    _LOADED.move_to_end(key)
+    return _LOADED[key]
+
+
+def _check(order: Order, outputs: Arrays) -> None:
+    declared = {spec.name: spec for spec in order.written}
+    if set(outputs) != set(declared):
+        raise OcclabelError(f"stage {order.name} wrote {sorted(outputs)}, declared {sorted(declared)}")
+    extent = Extent(order.clip.frames, order.space.grid, order.rig)
+    for name, array in outputs.items():
+        declared[name].check(array, extent)
+
+
+def _known(outputs: Arrays) -> tuple[float, ...]:
+    semantics = outputs.get(SEMANTICS.name)
+    if semantics is None:
+        return ()
+    return tuple(round(float((frame != UNKNOWN).mean()), 6) for frame in semantics)
+
+
+def _commit(store: Store, receipt: Receipt, clip: Clip) -> Receipt:
+    """The first receipt wins; a second worker must have written the same bytes."""
+    path = store.receipt_path(receipt.stage, receipt.fingerprint, clip)
+    if store.create(path, receipt.model_dump_json(indent=1).encode()):
+        return receipt
+    first = store.receipt(receipt.stage, receipt.fingerprint, clip)
+    if first is None or first.digests != receipt.digests:
+        raise OcclabelError(
+            f"two workers wrote different values for {clip.log} {clip.name} of {receipt.stage}: the stage is not "
+            "deterministic; make it so (seeds, threads) and delete the artifact"
+        )
+    return first
