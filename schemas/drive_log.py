@@ -226,5 +226,6 @@ class LogReader(Protocol):
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         """Voxel truth of the frame in the data set's own grid and taxonomy."""
 
-    def point_truth(self, frame: Frame) -> PointTruth | None:
-        """Point truth of the frame's sweep, in the order of ``points``."""
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
+        """Point truth of the frame's sweep, in the order of ``points``; how many those are, for whoever has read them
+        already."""

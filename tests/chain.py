@@ -77,7 +77,7 @@ class MadeUpReader:
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         return None
 
-    def point_truth(self, frame: Frame) -> PointTruth | None:
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         return None
 
 

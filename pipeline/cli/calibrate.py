@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from occlabel.pipeline.cli.options import ClassMap
+
 
 def calibrate(
     labels: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="Labels that were voted uncalibrated.")],
@@ -15,6 +17,7 @@ def calibrate(
     ],
     format: Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")],
     out: Annotated[Path, typer.Option("--out", help="The calibration to write (.json).")],
+    map_: ClassMap = None,
 ) -> None:
     """Fit the confidence of voted labels to how often they are right, by class.
 
@@ -24,9 +27,11 @@ def calibrate(
     from rich.console import Console
 
     from occlabel.pipeline.quality.calibrate import calibrate as fit
+    from occlabel.schemas.taxonomy_map import read_map
 
     with Console(stderr=True).status("") as status:
-        found = fit(labels, truth, format, out, status.update)
+        told = None if map_ is None else read_map(map_)
+        found = fit(labels, truth, format, out, told, status.update)
     typer.echo(
         f"{out}: fitted to {found.frames} frames; confidence was off by {100 * found.before.error():.1f} points on "
         f"average, with the calibration it is by {100 * found.after.error():.1f} on the same frames"

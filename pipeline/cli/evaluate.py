@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from occlabel.pipeline.cli.options import LogIds
+from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds
 from occlabel.schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from occlabel.pipeline.quality.evaluate import Evaluation
+    from occlabel.pipeline.quality.counting import At
+    from occlabel.pipeline.quality.evaluation import Evaluation
     from occlabel.pipeline.quality.panoptic import PanopticEvaluation
     from occlabel.stages.evaluation.reliability import Reliability
     from occlabel.stages.evaluation.scores import Scores
@@ -37,6 +38,7 @@ def evaluate(
         ),
     ] = "voxels",
     log: LogIds = None,
+    map_: ClassMap = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="With --at points: print two trivial baselines beside the labels.")
     ] = False,
@@ -45,6 +47,7 @@ def evaluate(
         typer.Option("--diagram", metavar="PNG", help="Also draw how often labels of each confidence are right."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")] = None,
+    executor: Executor = ExecutorName.ray,
 ) -> None:
     """Score labels against truth, as the official evaluators do: IoU, mIoU, precision, recall, per class and range.
 
@@ -55,40 +58,60 @@ def evaluate(
     with --at points by the panoptic quality of SemanticKITTI or nuScenes at the points in the grid, against the
     instances of the point labels, or boxes where those have none. With --at boxes: how many of the boxes with at least
     20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
+
+    Labels in other classes are scored through --map, those in another grid at the centres of the truth's voxels. What
+    was counted of a version's logs is kept in its store: run it again to go on. Exit code 3 when a log could not be
+    scored.
     """
     from occlabel.pipeline.delivery.city_map.score import is_map
-    from occlabel.pipeline.quality.evaluate import evaluate_labels
+    from occlabel.pipeline.quality.evaluate import evaluate as score
+    from occlabel.pipeline.running.workplace import Workplace
+    from occlabel.schemas.taxonomy_map import read_map
 
     if is_map(labels):
-        if at != "voxels" or log or baselines or diagram:
+        if at != "voxels" or log or baselines or diagram or map_:
             raise OcclabelError(f"{labels} is a map, scored as a whole at voxels; leave out --at, --log and the like")
         _evaluate_map(labels, truth, out)
         return
-    if at == "boxes":
-        if baselines or diagram:
-            raise OcclabelError("--at boxes scores objects alone; leave out --baselines and --diagram")
-        _evaluate_boxes(labels, truth, format, log, out)
-        return
-    evaluation = evaluate_labels(labels, truth, format, at, log)
-    _show(evaluation, at, baselines)
+    _refuse_useless(at, baselines, diagram, out)
+    told = None if map_ is None else read_map(map_)
+    workplace = Workplace(executor.value)
+    evaluation = score(labels, truth, format, at, logs=log, told=told, workplace=workplace, quiet=False)
+    _show(evaluation, baselines)
     if diagram is not None:
         _draw(evaluation.reliability, labels, diagram)
         typer.echo(f"wrote {diagram}")
     if out is not None:
         _write(evaluation.facts(), out)
+    if evaluation.failed:
+        raise typer.Exit(3)
 
 
-def _show(evaluation: Evaluation, at: Literal["voxels", "points"], baselines: bool) -> None:
+def _refuse_useless(at: At, baselines: bool, diagram: Path | None, out: Path | None) -> None:
+    """Raises OcclabelError, before the work, for what could not be done after it."""
+    if baselines and at != "points":
+        raise OcclabelError("--baselines are those of LiDAR points; add --at points, or leave them out")
+    if diagram is not None and at != "voxels":
+        raise OcclabelError("--diagram draws the confidence of voxels; leave it out, or score at voxels")
+    for path in filter(None, (diagram, out)):
+        if not path.parent.is_dir() or path.is_dir():
+            raise OcclabelError(f"{path} cannot be written: name a file in a folder that exists")
+
+
+def _show(evaluation: Evaluation, baselines: bool) -> None:
     from rich.console import Console
 
-    columns = {name if at == "points" or name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
-    if at == "points":
-        columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
-    console = Console()
-    console.print(score_table(columns))
-    console.print(
-        f"{evaluation.frames} frames scored at {at}" + (f"; {evaluation.note()}" if evaluation.note() else "")
-    )
+    console, at = Console(), evaluation.at
+    if evaluation.boxes is not None:
+        _show_boxes(evaluation)
+    else:
+        columns = {name if name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
+        if at == "points":
+            columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
+        console.print(score_table(columns))
+        console.print(f"{evaluation.labels}: {evaluation.frames} frames scored at {at}", highlight=False)
+    for note in evaluation.notes():
+        console.print(note, highlight=False)
     if evaluation.reliability:
         console.print(
             f"confidence is off by {100 * evaluation.reliability.error():.1f} points on average over the scored voxels "
@@ -117,20 +140,11 @@ def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
         _write({"scores": {"map": found.scores.facts()}, "frames": found.frames}, out)
 
 
-def _evaluate_boxes(
-    labels: str, truth: Path, format: Literal["semantickitti", "occ3d"], logs: list[str] | None, out: Path | None
-) -> None:
+def _show_boxes(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from occlabel.pipeline.quality.at_boxes import at_boxes
-    from occlabel.pipeline.quality.benchmark import BENCHMARKS
-    from occlabel.pipeline.quality.predictions import open_predictions
-    from occlabel.stages.ingest.recognise import open_logs
-
-    benchmark = BENCHMARKS[format]
-    found = at_boxes(open_predictions(labels, benchmark), open_logs(truth), benchmark.taxonomy, logs)
-    facts = found.facts()
+    facts = evaluation.facts()
     table = Table("", "boxes", "found %")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -147,8 +161,6 @@ def _evaluate_boxes(
         f"{_percent(facts['named'])} % one of their class; its centre is {offset} m from the box's on average, "
         f"{switches} id switches per 100 found boxes"
     )
-    if out is not None:
-        _write(facts, out)
 
 
 def _draw(reliability: Reliability | None, labels: str, path: Path) -> None:

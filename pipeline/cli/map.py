@@ -30,10 +30,11 @@ def map_(
     from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
     from occlabel.pipeline.delivery.city_map.make import make_map
     from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.running.workplace import Workplace
     from occlabel.workers.map_store import MapStore
 
     target = MapStore(out)
-    report = make_map(open_version(version), target, log, executor.value)
+    report = make_map(open_version(version), target, log, Workplace(executor.value), quiet=False)
     for name in report.poseless:
         typer.echo(f"log {name} has no poses and is not in the map", err=True)
     index = report.index

@@ -34,3 +34,7 @@ Overrides = Annotated[
 ]
 Skips = Annotated[list[str] | None, typer.Option("--skip", metavar="SLOT", help="Leaves a slot out, e.g. voting.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+ClassMap = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="YAML", help="Which class each of the labels' is: own name: name there, or null."),
+]

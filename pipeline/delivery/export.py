@@ -1,43 +1,100 @@
-"""Exports a version: every frame that it holds, in the layout of a benchmark."""
+"""Exports of voxels: every frame that a version holds, in the layout of a benchmark."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-from occlabel.pipeline.published.versions import PublishedVersion
-from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
-from occlabel.pipeline.quality.predictions import refuse_other_space
+from occlabel.pipeline.delivery.exporters import ExportOptions, refuse_full
+from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, drive_log, join, labelled_log
+from occlabel.pipeline.published.labels import Format, VersionLabels
+from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.semantickitti import write_volume
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.export import occ3d, semantickitti
+from occlabel.stages.export.files import appearing
+from occlabel.stages.ingest.voxel_truth import truth_space
 
 
-def export_version(version: PublishedVersion, format: Format, out: Path, zipped: bool = False) -> int:
-    """Writes the version under ``out`` and returns how many frames.
-
-    ``zipped`` (semantickitti only) adds ``out/submission.zip``, the same tree as the benchmark server takes it.
-    Raises BadPredictions, before anything is written, when ``out`` holds something already or when the official tools
-    would stop at the version: other grid, other classes, log or frame names they would not find.
-    """
-    refuse_other_space(version, BENCHMARKS[format])
-    if zipped and format != "semantickitti":
-        raise BadPredictions("--zip writes a submission to the SemanticKITTI server; occ3d has none")
+def to_semantickitti(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
+    """See ``Exporter``: ``sequences/XX/predictions/NNNNNN.label`` in raw ids; with ``own_classes`` those of the
+    version's own taxonomy, over its own grid, and ``classes.yaml`` beside them."""
     refuse_full(out)
-    frames = list(version.frames())
-    if not frames:
+    frames = _frames(version, "semantickitti", options)
+    for frame in frames:
+        semantickitti.refuse_name(frame.log, frame.name)
+    if options.own_classes:
+        if options.zipped:
+            raise BadPredictions("--zip writes a submission in the benchmark's classes; leave out --own-classes")
+        return _own_classes(version, frames, out)
+    written = _written(frames, out, "semantickitti")
+    if options.zipped:
+        semantickitti.write_zip(out, out / "submission.zip")
+        written += f" and {out / 'submission.zip'}"
+    return written
+
+
+def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
+    """See ``Exporter``: ``SCENE/TOKEN/labels.npz``."""
+    if options.zipped:
+        raise BadPredictions("--zip writes a submission to the SemanticKITTI server; occ3d has none")
+    if options.own_classes:
+        raise BadPredictions("--own-classes is for the layout of semantickitti; occ3d files hold the classes of Occ3D")
+    refuse_full(out)
+    frames = _frames(version, "occ3d", options)
+    for frame in frames:
+        occ3d.refuse_name(frame.log, frame.name)
+    return _written(frames, out, "occ3d")
+
+
+def _frames(version: PublishedVersion, format: Format, options: ExportOptions) -> list[LabelledFrame]:
+    """The frames of the version, looked at in the format's space. Raises BadPredictions when there are none, BadRecipe
+    when classes do not fit."""
+    target = version.space if options.own_classes else truth_space(format)
+    joined = join(VersionLabels(version), target, reader=options.logs, told=dict(options.told))
+    if not joined.same_grid and version.space.grid.frame != target.grid.frame and options.logs is None:
+        raise BadPredictions(
+            f"version {version.name} has a grid in the {version.space.grid.frame} frame, {format} one in the "
+            f"{target.grid.frame} frame; say where the labelled logs lie, with --logs: they know how these lie"
+        )
+    names: dict[str, list[str]] = {}
+    for published in version.frames():
+        names.setdefault(published.log, []).append(published.name)
+    if not names:
         raise BadPredictions(f"version {version.name} has no frames to export")
+    return list(_labelled(joined, names))
+
+
+def _labelled(joined: Join, names: dict[str, list[str]]) -> Iterator[LabelledFrame]:
+    for log, frames in names.items():
+        drive = None if joined.same_grid else drive_log(joined.reader, log)
+        yield from labelled_log(joined, log, frames, drive).frames()
+
+
+def _written(frames: list[LabelledFrame], out: Path, format: Format) -> str:
     writer = semantickitti if format == "semantickitti" else occ3d
     for frame in frames:
-        writer.refuse_name(frame.log, frame.name)
-    for frame in frames:
-        writer.write_frame(out, frame.log, frame.name, frame.load("semantics").astype(np.uint8, copy=False))
-    if zipped:
-        semantickitti.write_zip(out, out / "submission.zip")
-    return len(frames)
+        # Looked at anew, so that no volume is kept for longer than it takes to write it.
+        fresh = LabelledFrame(frame.joined, frame.log, frame.name, frame.frame)
+        writer.write_frame(out, frame.log, frame.name, fresh.in_target(fresh.mapped, np.uint8(UNKNOWN)))
+    left_out = frames[0].joined.classes.left_out
+    said = f"; unknown where the labels say {', '.join(left_out)}" if left_out else ""
+    return f"wrote {len(frames)} frames to {out}{said}"
 
 
-def refuse_full(out: Path) -> None:
-    """Raises BadPredictions unless ``out`` is an empty folder or not there yet."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadPredictions(f"{out} is not an empty folder; choose another one, or remove it first")
+def _own_classes(version: PublishedVersion, frames: list[LabelledFrame], out: Path) -> str:
+    taxonomy, grid = version.space.taxonomy, version.space.grid
+    for frame in version.frames():
+        path = out / "sequences" / frame.log / "predictions" / f"{frame.name}.label"
+        with appearing(path) as partial:
+            write_volume(partial, taxonomy.to_raw[frame.load("semantics").astype(np.uint8, copy=False)])
+    about = {
+        "grid": grid.model_dump(mode="json", exclude={"ranges"}),
+        "labels": {int(taxonomy.to_raw[entry.id]): entry.name for entry in taxonomy.classes},
+    }
+    (out / "classes.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+    return f"wrote {len(frames)} frames to {out} in the {len(taxonomy.classes)} classes of {taxonomy.name}"

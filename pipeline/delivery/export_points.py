@@ -1,4 +1,4 @@
-"""Exports a version as labels of LiDAR points: each has the class and the object of the voxel that holds it."""
+"""Exports of LiDAR points: each has the class and the object of the voxel that holds it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.delivery.export import refuse_full
-from occlabel.pipeline.published.labelled_frames import labelled_frame
-from occlabel.pipeline.published.versions import PublishedFrame, PublishedVersion
-from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
-from occlabel.pipeline.quality.predictions import refuse_other_classes
-from occlabel.pipeline.quality.scans import scan_in_grid
-from occlabel.schemas.drive_log import Frame, LogReader
-from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
-from occlabel.schemas.grid import Grid
+from occlabel.pipeline.delivery.exporters import ExportOptions, refuse_full
+from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, join
+from occlabel.pipeline.published.labels import Format, VersionLabels
+from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError
 from occlabel.stages.export import nuscenes_panoptic, semantickitti, semantickitti_panoptic
 from occlabel.stages.export.points import point_labels
+from occlabel.stages.ingest.voxel_truth import truth_space
 
 PointFormat = Literal["semantickitti-panoptic", "nuscenes-panoptic"]
 
@@ -47,55 +45,66 @@ class PointExport:
         )
 
 
-def export_points(
-    version: PublishedVersion, format: PointFormat, reader: LogReader, out: Path, split: str = "val"
-) -> PointExport:
-    """Writes point labels of the version's frames under ``out``; ``reader`` holds the logs that were labelled.
+def to_semantickitti_panoptic(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
+    """See ``Exporter``."""
+    return f"{out}: {export_points(version, 'semantickitti-panoptic', out, options).sentence()}"
 
-    ``split`` names the folder that the devkit of nuScenes looks into. A frame without a readable scan is skipped.
-    Raises, before anything is written, BadPredictions when ``out`` holds something already, the version has other
-    classes or no instances, or the official tools would not find its logs; BadLog when ``reader`` lacks one of its logs
-    or frames. Raises BadPredictions when the format has no room for the objects of a log, BadLog when no scan at all
-    can be read.
+
+def to_nuscenes_panoptic(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
+    """See ``Exporter``."""
+    return f"{out}: {export_points(version, 'nuscenes-panoptic', out, options).sentence()}"
+
+
+def export_points(version: PublishedVersion, format: PointFormat, out: Path, options: ExportOptions) -> PointExport:
+    """Writes point labels of the version's frames under ``out``, by the scans of ``options.logs``, which were labelled.
+
+    A frame without a readable scan is skipped. Raises, before anything is written, BadPredictions when the version has
+    no instances, or the official tools would not find its logs; BadRecipe when classes do not fit; BadLog when the logs
+    lack one of its logs or frames; OcclabelError when ``out`` holds something already or an option does not fit. Raises
+    BadPredictions when the format has no room for the objects of a log, BadLog when no scan at all can be read.
     """
+    if options.logs is None:
+        raise OcclabelError(f"{format} labels the points of scans: say where the labelled logs lie, with --logs LOGS")
+    if options.zipped or options.own_classes:
+        given = "--zip" if options.zipped else "--own-classes"
+        raise OcclabelError(f"{given} is for volumes in the layout of SemanticKITTI; {format} has none")
     layout = _LAYOUTS[format]
-    refuse_other_classes(version, BENCHMARKS[layout.classes])
+    joined = join(VersionLabels(version), truth_space(layout.classes), reader=options.logs, told=dict(options.told))
     refuse_full(out)
     _refuse_without_instances(version)
-    for log, pairs in _labelled(version, reader):
-        for _, frame in pairs:
-            layout.refuse(split, log, frame)
-    done, grid = PointExport(), version.space.grid
-    for log, pairs in _labelled(version, reader):
-        write = layout.writer(out, split, log)
-        for published, frame in pairs:
-            points = _scan(reader, frame, grid, f"log {log}, frame {frame.name}")
-            if isinstance(points, str):
-                done.skipped.append(points)
-                continue
-            semantics, instance = published.load("semantics"), published.load("instance")
-            volumes = semantics.astype(np.uint8, copy=False), instance.astype(np.uint16, copy=False)
-            write(frame, *point_labels(*volumes, points, grid))
-            done.frames += 1
+    for frame in _labelled(version, joined):
+        assert frame.frame is not None  # see _labelled
+        layout.refuse(options.split, frame.log, frame.frame)
+    done, log, write = PointExport(), "", None
+    for frame in _labelled(version, joined):
+        if frame.log != log or write is None:
+            log, write = frame.log, layout.writer(out, options.split, frame.log)
+        try:
+            points = frame.points
+        except (BadLog, DamagedFile) as error:
+            where = f"log {log}, frame {frame.name}"
+            done.skipped.append(str(error) if where in str(error) else f"{where}: {error}")
+            continue
+        assert frame.frame is not None and frame.instance is not None  # as above
+        write(frame.frame, *point_labels(frame.mapped, frame.instance, points, frame.grid))
+        done.frames += 1
     if not done.frames:
         raise BadLog(f"nothing was written: no frame of version {version.name} has a scan that can be read in the logs")
     return done
 
 
-def _labelled(version: PublishedVersion, reader: LogReader) -> Iterator[tuple[str, list[tuple[PublishedFrame, Frame]]]]:
-    """Log by log, its labelled frames in time, each with the frame of the log. Raises BadLog."""
-    for log in reader.logs(list(version.logs)):
-        yield log.id, [(published, labelled_frame(log, published)) for published in version.frames(log.id)]
-
-
-def _scan(reader: LogReader, frame: Frame, grid: Grid, where: str) -> NDArray[np.float64] | str:
-    """Points [n, 3] in the frame of ``grid``, or a sentence why there are none."""
-    if frame.sweep is None:
-        return f"{where} has no scan"
-    try:
-        return scan_in_grid(reader, frame, grid)
-    except DamagedFile as error:
-        return f"{where}: {error}"
+def _labelled(version: PublishedVersion, joined: Join) -> Iterator[LabelledFrame]:
+    """The labelled frames, log by log in time, each with the frame of the log. Raises BadLog."""
+    assert joined.reader is not None  # see export_points
+    for log in joined.reader.logs(list(version.logs)):
+        for published in version.frames(log.id):
+            index = published.row.index
+            if index >= len(log.frames) or log.frames[index].name != published.name:
+                raise BadLog(
+                    f"log {log.id} has no frame {published.name} at place {index}: these are not the logs that were "
+                    "labelled, or they changed since"
+                )
+            yield LabelledFrame(joined, log.id, published.name, log.frames[index])
 
 
 def _refuse_without_instances(version: PublishedVersion) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.published.versions import open_version
-from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
-from occlabel.pipeline.quality.evaluate import Pairing
-from occlabel.pipeline.quality.predictions import Version
+from occlabel.pipeline.published.labels import Format, VersionLabels
+from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.quality.counting import Question, labelled_frames
+from occlabel.schemas.arrays import CONFIDENCE, MARGIN
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.evaluation.reliability import Reliability
 from occlabel.stages.voting.calibration import Tally, fit
 
@@ -27,34 +28,49 @@ class Fit:
     after: Reliability
 
 
-def calibrate(spec: str, truth: Path, format: Format, out: Path, note: Callable[[str], None] = lambda _: None) -> Fit:
-    """Fits a calibration to the version STORE@VERSION and writes it to ``out``.
+def calibrate(
+    spec: str,
+    truth: Path,
+    format: Format,
+    out: Path,
+    told: dict[str, str | None] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Fit:
+    """Fits a calibration to the version STORE@VERSION, by the classes that it has, and writes it to ``out``.
 
-    Raises BadPredictions when the version was not voted, or voted with a calibration already, or has no truth.
+    ``told`` maps them to those of the truth, where names differ. Raises BadPredictions when the version was not voted,
+    or voted with a calibration already, or has no truth.
     """
-    version, benchmark = open_version(spec), BENCHMARKS[format]
-    voting = version.recipe.voting
-    if voting is None or voting.calibration is not None:
-        how = "its recipe has no voting" if voting is None else f"it is calibrated by {voting.calibration} already"
+    version = open_version(spec)
+    confidence = version.info.arrays.get(CONFIDENCE.name)
+    if confidence is None or confidence.spec.meaning != MARGIN:
+        how = "it has no confidence" if confidence is None else f"its confidence is: {confidence.spec.meaning}"
         raise BadPredictions(
-            f"{spec} cannot be calibrated: {how}; "
-            "label the logs with --set voting.calibration=null and name that version"
+            f"{spec} cannot be calibrated, as its confidence is not the margin of a vote ({how}); "
+            "label the logs with a voting block and --set voting.calibration=null, and name that version"
         )
-    predictions, files = Version(version, benchmark), benchmark.truth_files(truth)
-    pairing = Pairing(predictions, None, set(files))
-    tally = Tally.empty(len(benchmark.taxonomy.classes))
-    margins = Reliability()
-    for log in pairing.logs:
-        for name in pairing.predicted(log, list(files[log])):
-            note(f"log {log}, frame {name}")
-            true, scored = benchmark.read_truth(files[log][name])
-            labels, margin = predictions.load(log, name), predictions.confidence(log, name)
-            margins.add(margin, labels == true, scored)
-            tally.add(labels[scored], margin[scored], (labels == true)[scored])
-    pairing.refuse_nothing()
-    fitted = fit(tally, benchmark.taxonomy.names)
-    fitted.save(out, {"fitted to": f"{pairing.frames} frames with truth, labels {version.info.content_digest}"})
-    return Fit(pairing.frames, margins, _recounted(tally, fitted.table))
+    question = Question(Path(truth).absolute(), format, "voxels", tuple(sorted((told or {}).items())))
+    joined = question.joined(VersionLabels(version))
+    if not joined.same_grid:
+        raise BadPredictions(f"{spec} lies in another grid than the truth, and calibration compares voxel by voxel")
+    tally, margins, frames = Tally.empty(len(version.space.taxonomy.classes)), Reliability(), 0
+    for log in question.logs(joined):
+        labelled, _ = labelled_frames(question, joined, log)
+        for frame in labelled.frames():
+            note(f"log {log}, frame {frame.name}")
+            true, margin, seen = frame.voxel_truth, frame.confidence, frame.seen
+            assert margin is not None  # the version has confidence
+            scored = true.scored if seen.counted is None else true.scored & seen.counted
+            right = seen.semantics == true.semantics
+            margins.add(margin, right, scored)
+            own = np.where(frame.semantics == UNKNOWN, np.uint8(version.space.taxonomy.free_id), frame.semantics)
+            tally.add(own[scored], margin[scored], right[scored])
+            frames += 1
+    if not frames:
+        raise BadPredictions(f"there is nothing to fit to: no frame of {spec} has truth under {truth}")
+    fitted = fit(tally, version.space.taxonomy.names)
+    fitted.save(out, {"fitted to": f"{frames} frames with truth, labels {version.info.content_digest}"})
+    return Fit(frames, margins, _recounted(tally, fitted.table))
 
 
 def _recounted(tally: Tally, table: NDArray[np.uint8]) -> Reliability:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.quality.benchmark import Benchmark
-from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.drive_log import DriveLog, Frame
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.grid import Grid
@@ -18,7 +15,6 @@ from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.boxes import Placed
 from occlabel.stages.evaluation.panoptic_truth import owners, point_owners
 from occlabel.stages.evaluation.ray_scores import ray_origins
-from occlabel.stages.ingest.recognise import open_logs
 
 LEFTOVERS = 0.8
 """Voxels so near a box of their class [m] are the object's, as in SparseOcc. In the town, whose objects are known, that
@@ -98,24 +94,6 @@ class TrueObjects:
         world_from_grid = frame.world_from_grid(self._grid)
         assert world_from_grid is not None  # in_time() gives posed frames only
         return inverse(world_from_grid)
-
-
-def logs_of_truth(truth: Path) -> LogReader | None:
-    """The drive logs that ``truth`` (a root, or its folder gts) is the voxel truth of; None where it stands alone."""
-    try:
-        return open_logs(truth.parent if truth.name == "gts" else truth)
-    except BadLog:
-        return None
-
-
-def true_objects(reader: LogReader, log: str, benchmark: Benchmark, grid: Grid) -> TrueObjects | None:
-    """None for a log without boxes, or one that is not under the reader's root."""
-    if log not in reader.log_ids():
-        return None
-    found = next(iter(reader.logs([log])))
-    if not any(frame.truth.boxes for frame in found.frames):
-        return None
-    return TrueObjects(found, grid, benchmark.taxonomy)
 
 
 def _class(category: str, taxonomy: Taxonomy) -> int:

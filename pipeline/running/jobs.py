@@ -24,7 +24,7 @@ import hashlib
 import platform
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -70,12 +70,33 @@ class Job(BaseModel, ABC):
         return 0
 
 
+class Results(Mapping[str, bytes]):
+    """The results of a job by unit, in the order of the units; each is read when it is asked for."""
+
+    def __init__(self, units: Sequence[JobUnit]) -> None:
+        self._units = {unit.unit: unit for unit in units}
+
+    def __getitem__(self, unit: str) -> bytes:
+        done = self._units[unit].committed()
+        if done is None:
+            raise StoreError(f"the result of {unit} is not in the store any more; run the same command again")
+        return done[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._units)
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+
 @dataclass
 class JobReport:
-    """What a job did. ``results`` and ``failed`` (unit -> why) are in the order of the units."""
+    """What a job did. ``failed`` (unit -> why) is in the order of the units."""
 
     state: State
-    results: dict[str, bytes] = field(default_factory=dict)
+    results: Results = field(default_factory=lambda: Results(()))
+    computed: tuple[str, ...] = ()
+    """The units whose result was not there before."""
     failed: dict[str, str] = field(default_factory=dict)
     run: RunState | None = None
     """None when all results were there already."""
@@ -134,7 +155,7 @@ class JobUnit:
         return None if result is None or _digest(result) != receipt.digest else (receipt, result)
 
     def _path(self, ending: str) -> str:
-        return f"jobs/{self.job.name}/{self.fingerprint}/{safe_name(self.unit, 'unit')}.{ending}"
+        return f"{_place(self.job, self.fingerprint, self.unit)}.{ending}"
 
 
 class JobWork:
@@ -186,19 +207,27 @@ def run_job(
     safe_name(job.name, "job")
     store.check_layout(mark=True)
     asked = [JobUnit(job, safe_name(unit, "unit"), job.fingerprint(unit), store) for unit in dict.fromkeys(units)]
-    found = {unit.unit: unit.committed() for unit in asked}
-    missing = [unit for unit in asked if found[unit.unit] is None]
+    missing = [unit for unit in asked if unit.committed() is None]
     report = JobReport("complete")
     if missing:
         state = report.run = new_state(f"job {job.name}", [StageProgress(stage=job.name, total=len(missing))])
         with told(store, state), (workplace if len(missing) > 1 else Workplace("local")).open() as executor:
             report.entries = carry_out(JobWork(job, missing, limits), executor, store, state, quiet)
             state.state = report.state = "quarantine" if report.entries else "complete"
-        found |= {unit.unit: unit.committed() for unit in missing}
     report.failed = {entry.unit: entry.error for entry in report.entries}
-    report.results = {unit: done[1] for unit, done in found.items() if done is not None}
+    report.results = Results([unit for unit in asked if unit.unit not in report.failed])
+    report.computed = tuple(unit.unit for unit in missing if unit.unit not in report.failed)
     return report
 
 
 def _digest(result: bytes) -> str:
     return hashlib.blake2b(result, digest_size=16).hexdigest()
+
+
+def result_path(job: Job, fingerprint: str, unit: str) -> str:
+    """Where the result of a unit lies in its store, for whoever reads a part of it."""
+    return f"{_place(job, fingerprint, unit)}.bin"
+
+
+def _place(job: Job, fingerprint: str, unit: str) -> str:
+    return f"jobs/{job.name}/{fingerprint}/{safe_name(unit, 'unit')}"

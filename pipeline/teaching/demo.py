@@ -11,7 +11,7 @@ from rich.table import Table
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.published.version import PublishedVersion, open_version
-from occlabel.pipeline.quality.evaluate import evaluate_version
+from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.teaching.simulate import simulate_logs
 from occlabel.schemas.arrays import INSTANCE, SEMANTICS
@@ -36,9 +36,8 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     # Committed on the way to v1: nothing is computed.
     single = _label(out, roads, "single-frame", skip=["propagation", "voting", "instances", "tracking"])
     console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
-    console.print(
-        _table({name: evaluate_version(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)})
-    )
+    scored = {name: evaluate(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)}
+    console.print(_table({name: found.facts()["scores"] for name, found in scored.items()}))
     console.print(f"[bold]4 draw[/]      {', '.join(str(path) for path in _draw(out, roads, single, refined))}")
     console.print(f"done in {time.monotonic() - started:.0f} s; now try: occlabel versions show {out}@v1")
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from occlabel.stages.evaluation.confusion import Counts
+
 NEAR = 2.0
 """[m]: the distance that the benchmark's true-positive errors use."""
 
@@ -83,6 +85,17 @@ class BoxCounts:
     def end_log(self) -> None:
         """To be called between two logs: ids begin anew."""
         self._last = {}
+
+    def state(self) -> Counts:
+        """What was counted, for ``merge``."""
+        found = np.array(self._found, np.int64).reshape(-1, 3)
+        return {"found": found, "offsets": np.array(self._offsets), "switches": np.array([self._switches])}
+
+    def merge(self, state: Counts) -> None:
+        """Adds what others counted of other logs."""
+        self._found += [(class_, bool(found), bool(named)) for class_, found, named in state["found"].tolist()]
+        self._offsets += state["offsets"].tolist()
+        self._switches += int(state["switches"][0])
 
     def scores(self) -> BoxScores:
         found = np.array([row[1] for row in self._found], np.float64)

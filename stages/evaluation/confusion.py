@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from occlabel.schemas.errors import BadPredictions
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Counts = dict[str, NDArray[Any]]
+"""What was counted, as plain arrays by name: counts of several logs, made apart, add up to those of all."""
 Range = tuple[tuple[int, int], tuple[int, int]]
 """((x0, x1), (y0, y1)) in voxels; all heights."""
 

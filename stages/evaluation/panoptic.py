@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.confusion import Counts, confusion
 from occlabel.stages.evaluation.panoptic_rules import Rules
 from occlabel.stages.evaluation.segments import Labels, overlaps
+
+_COUNTED = ("matches", "false", "missed", "iou", "confusion", "overlapping", "overlap")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,15 @@ class PanopticCounts:
             wrong = segments.sizes >= rules.least
             wrong[used] = False
             count += np.bincount(segments.classes[wrong], minlength=classes)
+
+    def state(self) -> Counts:
+        """What was counted, for ``merge``."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+    def merge(self, state: Counts) -> None:
+        """Adds what others counted."""
+        for name in _COUNTED:
+            getattr(self, name)[...] += state[name]
 
     def semantic_iou(self) -> NDArray[np.float64]:
         """IoU of each class, [classes]; NaN for one that is nowhere."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.evaluation.panoptic import PanopticCounts, PanopticScores
 from occlabel.stages.evaluation.panoptic_rules import Rules
 from occlabel.stages.evaluation.rays import cast, lidar_directions
@@ -86,6 +87,19 @@ class RayCounts:
             self.right[which] += np.bincount(real.semantics[right], minlength=classes)
         self.predicted += np.bincount(found.semantics, minlength=classes)
         self.true += np.bincount(real.semantics, minlength=classes)
+
+    def state(self) -> Counts:
+        """What was counted, for ``merge``."""
+        own: Counts = {"right": self.right, "predicted": self.predicted, "true": self.true}
+        parts = ((which, counts.state()) for which, counts in enumerate(self.panoptic))
+        return own | {f"{which} {name}": array for which, state in parts for name, array in state.items()}
+
+    def merge(self, state: Counts) -> None:
+        """Adds what others counted."""
+        for name in ("right", "predicted", "true"):
+            getattr(self, name)[...] += state[name]
+        for which, counts in enumerate(self.panoptic):
+            counts.merge({n.partition(" ")[2]: a for n, a in state.items() if n.startswith(f"{which} ")})
 
     def scores(self) -> RayScores:
         """Means are over the classes that any ray met, in the truth or the prediction."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.taxonomy import Taxonomy
-from occlabel.stages.evaluation.confusion import confusion
+from occlabel.stages.evaluation.confusion import Counts, confusion
 from occlabel.stages.evaluation.segments import Labels, Segments, overlaps
 
 Tube = tuple[int, int]
@@ -103,6 +103,19 @@ class TrackingCounts:
                 self._matched += 1
                 self._switches += log.last.get(tube, found_id) != found_id
                 log.last[tube] = found_id
+
+    def state(self) -> Counts:
+        """What was counted of the logs that ended, for ``merge``."""
+        numbers = [self._association, self._tubes, self._switches, self._matched, self._objects]
+        return {"confusion": self._confusion, "numbers": np.array(numbers, np.float64)}
+
+    def merge(self, state: Counts) -> None:
+        """Adds what others counted of other logs."""
+        self._confusion += state["confusion"]
+        association, *whole = state["numbers"].tolist()
+        self._association += association
+        for name, number in zip(("_tubes", "_switches", "_matched", "_objects"), whole, strict=True):
+            setattr(self, name, getattr(self, name) + int(number))
 
     def scores(self) -> TrackingScores:
         """Of all logs so far, the one that is open included."""

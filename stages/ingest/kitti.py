@@ -82,11 +82,13 @@ class KittiReader:
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         return None if frame.truth.voxels is None else read_semantickitti(frame.truth.voxels)
 
-    def point_truth(self, frame: Frame) -> PointTruth | None:
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         """Raw 0 of a point means unlabelled, not free: UNKNOWN, like {1, 52, 99}."""
         if frame.truth.points is None or frame.sweep is None:
             return None
-        raw, instance = semantickitti.read_point_labels(frame.truth.points, len(self.points(frame.sweep)))
+        raw, instance = semantickitti.read_point_labels(
+            frame.truth.points, len(self.points(frame.sweep)) if points is None else points
+        )
         taxonomy = taxonomy_preset("semantickitti")
         semantics = taxonomy.from_raw[raw]
         semantics[raw == 0] = UNKNOWN

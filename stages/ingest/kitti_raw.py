@@ -76,7 +76,7 @@ class KittiRawReader:
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         return None
 
-    def point_truth(self, frame: Frame) -> PointTruth | None:
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         return None
 
 

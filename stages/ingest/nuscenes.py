@@ -75,7 +75,7 @@ class NuScenesReader:
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         return None if frame.truth.voxels is None else read_occ3d(frame.truth.voxels)
 
-    def point_truth(self, frame: Frame) -> PointTruth | None:
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         """lidarseg as Occ3D classes; categories that the challenges ignore are UNKNOWN. Segments come from the panoptic
         file of the sweep, classes and all, where there is one."""
         path = frame.truth.points
@@ -85,7 +85,7 @@ class NuScenesReader:
             index = np.fromfile(path, np.uint8)
         except OSError as error:
             raise DamagedFile(f"{path} cannot be read: {error.strerror}") from error
-        points = len(self.points(frame.sweep))
+        points = len(self.points(frame.sweep)) if points is None else points
         if len(index) != points:
             raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
         classes, segments = _class_by_index(self.root, path.parent.name), None

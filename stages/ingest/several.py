@@ -53,7 +53,7 @@ class SeveralReaders:
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         return None if frame.truth.voxels is None else self._owner(frame.truth.voxels).voxel_truth(frame)
 
-    def point_truth(self, frame: Frame, points: int) -> PointTruth | None:
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         return None if frame.truth.points is None else self._owner(frame.truth.points).point_truth(frame, points)
 
     def _owners(self) -> dict[str, LogReader]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,9 @@ class TruthSource(Protocol):
 
     def voxels(self, log: str, frame: str) -> VoxelTruth:
         """Raises DamagedFile."""
+
+    def stamp(self, log: str) -> str:
+        """Changes when a file of the log's truth does, by name, size and time."""
 
 
 def open_truth(root: Path, format: TruthFormat | None = None) -> TruthSource:
@@ -92,6 +95,9 @@ class _KittiTruth:
     def voxels(self, log: str, frame: str) -> VoxelTruth:
         return read_semantickitti(self.root / "sequences" / log / "voxels" / f"{frame}.label")
 
+    def stamp(self, log: str) -> str:
+        return _stamp(sorted((self.root / "sequences" / log / "voxels").glob("*.*")))
+
     def _folders(self) -> list[str]:
         return _folders(self.root / "sequences")
 
@@ -125,6 +131,9 @@ class _Occ3dTruth:
 
     def voxels(self, log: str, frame: str) -> VoxelTruth:
         return read_occ3d(self._gts / log / frame / "labels.npz")
+
+    def stamp(self, log: str) -> str:
+        return _stamp(self._gts / log / name / "labels.npz" for name in self._names(log))
 
     @cached_property
     def _gts(self) -> Path:
@@ -160,6 +169,10 @@ class _ReadTruth:
         truth = self.reader.voxel_truth(self._frames(log)[frame])
         assert truth is not None  # the frame refers to some
         return truth
+
+    def stamp(self, log: str) -> str:
+        paths = (frame.truth.voxels for frame in self._frames(log).values())
+        return _stamp(path for path in paths if path is not None)
 
     def _frames(self, log: str) -> dict[str, Frame]:
         if self._last[0] != log:
@@ -214,3 +227,8 @@ def _folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _stamp(files: Iterable[Path]) -> str:
+    stats = ((file, file.stat()) for file in files if file.is_file())
+    return " ".join(f"{file.parent.name}/{file.name} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)

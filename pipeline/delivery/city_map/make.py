@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import obstore
-from occlabel.pipeline.running.jobs import result_path, run_job
 
 from occlabel.pipeline.delivery.city_map.contribute import MapVotes, placed_frames
 from occlabel.pipeline.delivery.city_map.tiles import add_up, tile_sums
 from occlabel.pipeline.delivery.city_map.votes_file import contribution_of
 from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.running.jobs import result_path, run_job
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.errors import BadLog, StoreError
 from occlabel.stages.mapping.ballot import ballot
@@ -32,7 +33,11 @@ class MapReport:
 
 
 def make_map(
-    version: PublishedVersion, out: MapStore, logs: list[str] | None = None, executor: str = "ray", quiet: bool = False
+    version: PublishedVersion,
+    out: MapStore,
+    logs: list[str] | None = None,
+    workplace: Workplace = Workplace("local"),
+    quiet: bool = True,
 ) -> MapReport:
     """Makes ``out`` the map of a version's ``logs``, all by default. Its bytes depend on labels and poses alone.
 
@@ -49,7 +54,7 @@ def make_map(
     wanted, poseless = _placed_logs(version, logs)
     out.put_index(before)  # also an empty one: what a killed command leaves behind is recognised
     job = MapVotes(labels=f"{version.store.location}@{version.name}")
-    done = run_job(job, wanted, version.store, executor=executor, quiet=quiet)
+    done = run_job(job, wanted, version.store, workplace, quiet=quiet)
     if done.failed:
         raise StoreError(
             f"{len(done.failed)} of {len(wanted)} logs could not be worked through: "

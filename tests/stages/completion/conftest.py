@@ -61,7 +61,7 @@ class StreetLogs:
     def check_image(self, camera: Camera) -> None:
         raise NotImplementedError
 
-    def point_truth(self, frame: Frame) -> PointTruth | None:
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         return None
 
 

@@ -1,0 +1,225 @@
+"""A version, a log and its truth, joined once: frames in time, each with its labels, its scan and its truth.
+
+Everything of a frame is read when it is asked for, and once. Who scores, exports or compares is a small client of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.pipeline.published.labels import LabelSource
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader, PointTruth, VoxelTruth
+from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.taxonomy_map import TaxonomyMap, map_between
+from occlabel.stages.ingest.truth import TruthSource
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Join:
+    """What the frames of all logs have in common: the labels, the truth, the logs, and how classes are called."""
+
+    labels: LabelSource
+    target: LabelSpace
+    """The label space of the truth, or of a benchmark: that is how labels are looked at."""
+    classes: TaxonomyMap
+    truth: TruthSource | None = None
+    reader: LogReader | None = None
+
+    @property
+    def same_grid(self) -> bool:
+        """Whether labels lie in the voxels of the target. The origin may differ (some releases of SemanticKITTI lie
+        0.2 m lower)."""
+        own, other = self.labels.space.grid, self.target.grid
+        return (own.shape, own.voxel_size, own.frame) == (other.shape, other.voxel_size, other.frame)
+
+    @property
+    def scored_grid(self) -> Grid:
+        """Where ``LabelledFrame.seen`` lies: the target's voxels, by the labels' origin where they are the same."""
+        return self.labels.space.grid if self.same_grid else self.target.grid
+
+
+def join(
+    labels: LabelSource,
+    target: LabelSpace,
+    truth: TruthSource | None = None,
+    reader: LogReader | None = None,
+    told: dict[str, str | None] | None = None,
+) -> Join:
+    """``told`` is what a map file says of classes that have no namesake. Raises BadRecipe as ``map_between`` does."""
+    classes = map_between(labels.space.taxonomy, target.taxonomy, told)
+    return Join(labels, target, classes, truth, reader)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Labels over the voxels of the target."""
+
+    semantics: NDArray[np.uint8]
+    """[x, y, z] in classes of the target; what is not known is free, as it is exported."""
+    counted: NDArray[np.bool_] | None
+    """[x, y, z]: where the labels have a say; None: everywhere. They have none outside of their grid, and where their
+    class is none of the target's."""
+
+
+class LabelledFrame:
+    """One labelled frame. ``frame`` is that of the log, None where there are no logs."""
+
+    def __init__(self, joined: Join, log: str, name: str, frame: Frame | None) -> None:
+        self.joined, self.log, self.name, self.frame = joined, log, name, frame
+
+    @property
+    def where(self) -> str:
+        """What sentences call it."""
+        return self.joined.labels.where(self.log, self.name)
+
+    @property
+    def grid(self) -> Grid:
+        """Of the labels."""
+        return self.joined.labels.space.grid
+
+    @cached_property
+    def semantics(self) -> NDArray[np.uint8]:
+        """[x, y, z] in the labels' own space, UNKNOWN included."""
+        return self.joined.labels.semantics(self.log, self.name)
+
+    @cached_property
+    def confidence(self) -> NDArray[np.uint8] | None:
+        """[x, y, z] in the labels' own grid."""
+        return self.joined.labels.confidence(self.log, self.name)
+
+    @cached_property
+    def instance(self) -> NDArray[np.uint16] | None:
+        """[x, y, z] in the labels' own grid."""
+        return self.joined.labels.instance(self.log, self.name)
+
+    @property
+    def has_instance(self) -> bool:
+        return self.joined.labels.has_instance(self.log, self.name)
+
+    @cached_property
+    def mapped(self) -> NDArray[np.uint8]:
+        """[x, y, z] in the labels' own grid and the target's classes: UNKNOWN where nothing is known, and where a class
+        is none of the target's; an id that is no class stays one."""
+        mapped = self.joined.classes
+        table = mapped.table.copy()
+        table[len(mapped.source.classes) :] = np.arange(len(mapped.source.classes), 256)
+        return table[self.semantics]
+
+    @cached_property
+    def classes(self) -> NDArray[np.uint8]:
+        """The same, and free where nothing is known, as it is exported."""
+        if not self.joined.labels.may_be_unknown:
+            return self.mapped
+        return np.where(self.semantics == UNKNOWN, np.uint8(self.joined.target.taxonomy.free_id), self.mapped)
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The labels over the target's voxels. Raises BadPredictions when nobody says how its grid lies to theirs."""
+        free = np.uint8(self.joined.target.taxonomy.free_id)
+        if self.joined.same_grid:
+            return Seen(self.classes, self.classes != UNKNOWN if self.joined.classes.left_out else None)
+        looked = self.in_target(self.classes, np.uint8(UNKNOWN))
+        counted = looked != UNKNOWN
+        return Seen(np.where(counted, looked, free), counted)
+
+    def in_target(self, own: NDArray[T], outside: T) -> NDArray[T]:
+        """A volume over the labels' grid, over the target's: each voxel has the value at its centre."""
+        if self.joined.same_grid:
+            return own
+        cells, inside = self._cells
+        result = np.full(len(inside), outside, own.dtype)
+        result[inside] = own[tuple(cells[inside].T)]
+        return result.reshape(self.joined.target.grid.shape)
+
+    @cached_property
+    def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The labels' voxel [n, 3] that holds the centre of each of the target's, and whether one does [n]."""
+        centres = self.joined.target.grid.centres().reshape(-1, 3)
+        return self.grid.cells(transform_points(self._own_from_target, centres))
+
+    @cached_property
+    def voxel_truth(self) -> VoxelTruth:
+        """Raises DamagedFile."""
+        assert self.joined.truth is not None  # only frames of the truth are asked
+        return self.joined.truth.voxels(self.log, self.name)
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        """The scan [n, 3] in the frame of the labels' grid [m]. Raises BadLog for a frame without one, DamagedFile for
+        one that cannot be read."""
+        if self.frame is None or self.frame.sweep is None or self.joined.reader is None:
+            raise BadLog(f"log {self.log}, frame {self.name} has no scan")
+        grid_from_lidar = inverse(self.frame.ego_from_grid(self.grid)) @ self.frame.sweep.ego_from_lidar
+        return transform_points(grid_from_lidar, self.joined.reader.points(self.frame.sweep))
+
+    @cached_property
+    def point_truth(self) -> PointTruth | None:
+        """Of ``points``. Raises DamagedFile."""
+        if self.frame is None or self.joined.reader is None:
+            return None
+        return self.joined.reader.point_truth(self.frame, len(self.points))
+
+    @property
+    def world_from_grid(self) -> Matrix | None:
+        """[4, 4] from the labels' grid: by the pose that they were made with, the log's where nobody says."""
+        known = self.joined.labels.world_from_grid(self.log, self.name)
+        if known is None and self.frame is not None:
+            return self.frame.world_from_grid(self.grid)
+        return known
+
+    @property
+    def _own_from_target(self) -> Matrix:
+        own, target = self.grid, self.joined.target.grid
+        if own.frame == target.frame:
+            return np.eye(4)
+        if self.frame is None:
+            raise BadPredictions(
+                f"{self.where}: its grid is fixed to the {own.frame} frame, that of the truth to the {target.frame} "
+                "frame, and without the logs nobody says how these lie; give the root of the logs as truth"
+            )
+        return inverse(self.frame.ego_from_grid(own)) @ self.frame.ego_from_grid(target)
+
+
+@dataclass(frozen=True)
+class LabelledLog:
+    """The frames of one log that have both labels and what was asked for."""
+
+    id: str
+    log: DriveLog | None
+    """The drive log; None where the truth stands alone."""
+    names: tuple[str, ...]
+    """Of the frames, in time."""
+    missing: int
+    """Frames that lack labels."""
+    joined: Join
+
+    def frames(self) -> Iterator[LabelledFrame]:
+        """One at a time: what was read of a frame is let go with it."""
+        frames = {} if self.log is None else {frame.name: frame for frame in self.log.frames}
+        for name in self.names:
+            yield LabelledFrame(self.joined, self.id, name, frames.get(name))
+
+
+def labelled_log(joined: Join, log: str, names: list[str], drive: DriveLog | None) -> LabelledLog:
+    """Of the frames ``names``, in time, those that have labels."""
+    there = tuple(name for name in names if joined.labels.has(log, name))
+    return LabelledLog(log, drive, there, len(names) - len(there), joined)
+
+
+def drive_log(reader: LogReader | None, log: str) -> DriveLog | None:
+    """The log, None where the reader has none of that id."""
+    if reader is None or log not in reader.log_ids():
+        return None
+    return next(iter(reader.logs([log])))

@@ -1,0 +1,53 @@
+"""Semantics at labelled LiDAR points: each takes the label of the voxel that holds it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.evaluation import points as at_points
+from occlabel.stages.evaluation.confusion import Counts, confusion
+from occlabel.stages.evaluation.points import PointScores
+
+
+class PointRule:
+    """See ``Rule``; with two trivial baselines beside it."""
+
+    name = "points"
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._taxonomy = taxonomy
+        classes = len(taxonomy.classes)
+        self._counts, self._by_height = np.zeros((2, classes, classes), np.int64)
+
+    def begin(self, log: LabelledLog) -> None:
+        pass
+
+    def add(self, frame: LabelledFrame) -> None:
+        truth, classes = frame.point_truth, len(self._taxonomy.classes)
+        assert truth is not None  # only frames that refer to point truth are asked
+        labels, inside = at_points.labels_at(frame.classes, frame.points, frame.grid)
+        true, scored = truth.semantics[inside], np.ones(len(labels), bool)
+        if frame.joined.classes.left_out:
+            scored &= labels != UNKNOWN
+        self._counts += confusion(labels, true, scored, classes, frame.where)
+        rule = at_points.height_rule(frame.points[inside, 2], self._taxonomy)
+        self._by_height += confusion(rule, true, scored, classes, "the height rule")
+
+    def end(self) -> None:
+        pass
+
+    def state(self) -> Counts:
+        return {"counts": self._counts, "by height": self._by_height}
+
+    def merge(self, state: Counts) -> None:
+        self._counts += state["counts"]
+        self._by_height += state["by height"]
+
+    def scores(self) -> PointScores:
+        return at_points.score(self._counts, self._taxonomy)
+
+    def baselines(self) -> dict[str, PointScores]:
+        counts = {"height rule": self._by_height, "most frequent class": at_points.most_frequent(self._counts)}
+        return {name: at_points.score(count, self._taxonomy) for name, count in counts.items()}

@@ -1,0 +1,64 @@
+"""Semantics at voxels, by range, and whether confidence means what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
+from occlabel.pipeline.quality.benchmark import Benchmark
+from occlabel.stages.evaluation.confusion import Counts, confusion, crop
+from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.evaluation.scores import Scores
+
+
+class VoxelRule:
+    """See ``Rule``."""
+
+    name = "voxels"
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._benchmark = benchmark
+        classes = len(benchmark.taxonomy.classes)
+        self._counts = {name: np.zeros((classes, classes), np.int64) for name in benchmark.grid.ranges}
+        self._reliability = Reliability()
+        self.beyond, self.scored = 0, 0
+        """Voxels of the truth where the labels have no say, and those that are scored."""
+
+    def begin(self, log: LabelledLog) -> None:
+        pass
+
+    def add(self, frame: LabelledFrame) -> None:
+        truth, seen, classes = frame.voxel_truth, frame.seen, len(self._benchmark.taxonomy.classes)
+        scored = truth.scored if seen.counted is None else truth.scored & seen.counted
+        self.beyond += int(truth.scored.sum()) - int(scored.sum())
+        self.scored += int(scored.sum())
+        for range_, box in self._benchmark.grid.ranges.items():
+            labels, true = crop(seen.semantics, box), crop(truth.semantics, box)
+            self._counts[range_] += confusion(labels, true, crop(scored, box), classes, frame.where)
+        if frame.confidence is not None:
+            confidence = frame.in_target(frame.confidence, np.uint8(0))
+            self._reliability.add(confidence, seen.semantics == truth.semantics, scored)
+
+    def end(self) -> None:
+        pass
+
+    def state(self) -> Counts:
+        counts: Counts = {f"range {name}": count for name, count in self._counts.items()}
+        sums = np.array([self.beyond, self.scored])
+        return counts | {"reliability": self._reliability.counts, "beyond": sums}
+
+    def merge(self, state: Counts) -> None:
+        for name, count in self._counts.items():
+            count += state[f"range {name}"]
+        self._reliability.counts[:] += state["reliability"]
+        self.beyond += int(state["beyond"][0])
+        self.scored += int(state["beyond"][1])
+
+    def scores(self) -> dict[str, Scores]:
+        """By range."""
+        return {name: self._benchmark.score(count, self._benchmark.taxonomy) for name, count in self._counts.items()}
+
+    @property
+    def reliability(self) -> Reliability | None:
+        """None where the labels have no confidence."""
+        return self._reliability if self._reliability.counts.any() else None

@@ -1,0 +1,78 @@
+"""From the classes of one taxonomy to those of another: by name, and as a user says in a file. Never by bare id."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+
+
+class TaxonomyMap(BaseModel):
+    """Which class of ``target`` each class of ``source`` is; None: none of them, so it is not scored or exported."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: Taxonomy
+    target: Taxonomy
+    names: dict[str, str | None]
+
+    @cached_property
+    def table(self) -> NDArray[np.uint8]:
+        """Class id in the target by id in the source, [256]; UNKNOWN for what has none, and for UNKNOWN itself."""
+        table = np.full(256, UNKNOWN, np.uint8)
+        for entry in self.source.classes:
+            name = self.names[entry.name]
+            if name is not None:
+                table[entry.id] = self.target.names.index(name)
+        return table
+
+    @cached_property
+    def left_out(self) -> tuple[str, ...]:
+        """The classes that are none of the target's."""
+        return tuple(name for name, target in self.names.items() if target is None)
+
+
+def map_between(source: Taxonomy, target: Taxonomy, told: dict[str, str | None] | None = None) -> TaxonomyMap:
+    """Equal names are equal classes, and free is free, unless ``told`` says otherwise.
+
+    Raises BadRecipe for a class of which nobody says what it is, and for names that are no classes.
+    """
+    told = told or {}
+    _refuse_unknown(told, source, target)
+    names: dict[str, str | None] = {name: name for name in source.names if name in target.names}
+    names[source.names[source.free_id]] = target.names[target.free_id]
+    names |= told
+    lacking = [name for name in source.names if name not in names]
+    if lacking:
+        raise BadRecipe(
+            f"the labels have classes that {target.name!r} has not: {', '.join(lacking)}; say what each of them is in a "
+            f"YAML file and name it with --map, e.g. '{lacking[0]}: {target.names[target.occupied_ids[0]]}' (null: none)"
+        )
+    return TaxonomyMap(source=source, target=target, names={name: names[name] for name in source.names})
+
+
+def read_map(path: Path) -> dict[str, str | None]:
+    """What a YAML file ``own class: class of the other taxonomy`` says. Raises BadRecipe."""
+    try:
+        told: Any = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadRecipe(f"--map {path} cannot be read: {error}") from error
+    if not isinstance(told, dict) or not all(isinstance(k, str) and isinstance(v, str | None) for k, v in told.items()):
+        raise BadRecipe(f"--map {path}: expected lines such as 'van: car', the names of two classes")
+    return told
+
+
+def _refuse_unknown(told: dict[str, str | None], source: Taxonomy, target: Taxonomy) -> None:
+    for own, other in told.items():
+        if own not in source.names:
+            raise BadRecipe(f"the map names the class {own!r}; the labels have {', '.join(source.names)}")
+        if other is not None and other not in target.names:
+            raise BadRecipe(f"the map calls {own!r} {other!r}; {target.name!r} has {', '.join(target.names)}")
