@@ -106,11 +106,11 @@ class TestStage(Stage):
         name = f"{self.slot}-{clip.log}-{clip.name}"
         before = len(list(self.notes.glob(f"{name}.*")))
         mark, start = self.notes / f"{name}.{before}", time.time()
-        mark.touch()
+        told = {"stage": self.slot, "clip": f"{clip.log}/{clip.start}", "pid": os.getpid()}
+        mark.write_text(json.dumps(told))
         script = self.faults.get(f"{clip.log}/{clip.start}", ())
         self._misbehave(script[before] if before < len(script) else "")
         yield
-        told = {"stage": self.slot, "clip": f"{clip.log}/{clip.start}", "pid": os.getpid()}
         mark.write_text(json.dumps({**told, "start": start, "end": time.time()}))
 
     def _misbehave(self, what: str) -> None:

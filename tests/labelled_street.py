@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import made_up_town as town
 import numpy as np
+from made_up_versions import MadeUpFrame, MadeUpVersion
 
-from occlabel.pipeline.quality.scans import scan_in_grid
-from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.geometry import inverse, transform_points
-from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.ingest.nuscenes import NuScenesReader
@@ -108,42 +107,13 @@ def strays(frame: TownFrame) -> np.ndarray:
     return np.isin(np.arange(len(frame.scan.points)), np.arange(start, start + 5))
 
 
-@dataclass
-class Row:
-    index: int
+def scan_in_grid(reader: LogReader, frame: Frame, grid: Grid) -> np.ndarray:
+    """Points [n, 3] of the frame's scan in the frame of ``grid``."""
+    grid_from_lidar = inverse(frame.ego_from_grid(grid)) @ frame.sweep.ego_from_lidar
+    return transform_points(grid_from_lidar, reader.points(frame.sweep))
 
 
-@dataclass
-class LabelledFrame:
-    log: str
-    name: str
-    row: Row
-    arrays: dict[str, np.ndarray]
-
-    def holds(self, array: str) -> bool:
-        return array in self.arrays
-
-    def load(self, array: str) -> np.ndarray:
-        return self.arrays[array]
-
-
-@dataclass
-class LabelledVersion:
-    """What a published version shows to an evaluation or an export."""
-
-    kept: list[LabelledFrame]
-    space: LabelSpace
-    name: str = "v1"
-
-    @property
-    def logs(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(frame.log for frame in self.kept))
-
-    def frames(self, log: str | None = None) -> Iterator[LabelledFrame]:
-        return (frame for frame in self.kept if log in (None, frame.log))
-
-
-def labelled(reader: LogReader, streets: dict[str, list[TownFrame]], format: str) -> LabelledVersion:
+def labelled(reader: LogReader, streets: dict[str, list[TownFrame]], format: str) -> MadeUpVersion:
     """Voxels take class and object of a point in them. One in ten is of another class or object, and half of car 2 is
     an object of its own; all else is unknown."""
     space = LabelSpace(GRIDS[format], TAXONOMIES[format])
@@ -165,5 +135,5 @@ def labelled(reader: LogReader, streets: dict[str, list[TownFrame]], format: str
             semantics[at], instance[at] = classes[inside], ids[inside]
             instance[~np.isin(semantics, things)] = 0
             arrays = {"semantics": semantics, "instance": instance, "confidence": np.full_like(semantics, 255)}
-            kept.append(LabelledFrame(log.id, frame.name, Row(index), arrays))
-    return LabelledVersion(kept, space)
+            kept.append(MadeUpFrame(log.id, frame.name, arrays, index))
+    return MadeUpVersion(kept, space)

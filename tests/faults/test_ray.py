@@ -124,7 +124,7 @@ def test_a_gpu_stage_and_a_cpu_stage_work_at_the_same_time(tmp_path: Path, clust
     report = label(tmp_path, address=cluster.address, first=first, second=second)
     assert (report.state, report.run.workers) == ("complete", 2)
     assert report.info.content_digest == undisturbed
-    marks = [json.loads(text) for path in notes.iterdir() if (text := path.read_text())]
+    marks = [json.loads(path.read_text()) for path in notes.glob("*.0")]
     (gpu,) = (mark for mark in marks if (mark["stage"], mark["clip"]) == ("completion", "b/4"))
     (cpu,) = (mark for mark in marks if (mark["stage"], mark["clip"]) == ("voting", "a/0"))
     assert gpu["start"] < cpu["end"]
@@ -142,7 +142,9 @@ def test_a_node_killed_under_a_clip_costs_nothing_but_time(tmp_path: Path, clust
     process = driver(tmp_path, cluster.address, {f"a/{start}": ["hold"] for start in (0, 4, 8)})
     try:
         wait_for(lambda: len(list(notes.glob("completion-a-*.0"))) == 3, process)
+        pids = [json.loads(path.read_text())["pid"] for path in notes.glob("completion-a-*.0")]
         cluster.remove_node(node, allow_graceful=False)
+        wait_for(lambda: not all(Path(f"/proc/{pid}").exists() for pid in pids), process)
         (notes / "go").touch()
         assert process.wait(90) == 0
     finally:

@@ -1,40 +1,30 @@
 """``occlabel export``: whole versions, checked before anything is written."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from made_up_versions import MadeUpFrame, MadeUpVersion
 
-from occlabel.pipeline.delivery.export import export_version
-from occlabel.pipeline.quality.evaluate import evaluate_labels
-from occlabel.schemas.errors import BadPredictions
-from occlabel.schemas.grid import GRIDS
+from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
+from occlabel.pipeline.published.labels import open_labels
+from occlabel.pipeline.quality.counting import Question
+from occlabel.pipeline.quality.evaluate import score
+from occlabel.schemas.errors import BadPredictions, BadRecipe, OcclabelError
+from occlabel.schemas.formats.semantickitti import read_volume
+from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, LabelClass, Taxonomy
 
 
-@dataclass
-class MadeUpFrame:
-    log: str
-    name: str
-    semantics: np.ndarray
-
-    def load(self, array: str) -> np.ndarray:
-        assert array == "semantics"
-        return self.semantics
+def made(frames: list[tuple[str, str, np.ndarray]], preset: str = "occ3d") -> MadeUpVersion:
+    kept = [MadeUpFrame(log, name, {"semantics": volume}) for log, name, volume in frames]
+    return MadeUpVersion(kept, LabelSpace(GRIDS[preset], TAXONOMIES[preset]))
 
 
-@dataclass
-class MadeUpVersion:
-    """What a published version shows to an export."""
-
-    kept: list[MadeUpFrame]
-    space: LabelSpace = field(default_factory=lambda: LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"]))
-    name: str = "v1"
-
-    def frames(self, log: str | None = None) -> list[MadeUpFrame]:
-        return self.kept
+def export(version: MadeUpVersion, format: str, out: Path, **options: object) -> str:
+    return exporter(format)(version, out, ExportOptions(**options))  # type: ignore[arg-type]
 
 
 def semantics(seed: int, shape: tuple[int, int, int], classes: int) -> np.ndarray:
@@ -44,16 +34,15 @@ def semantics(seed: int, shape: tuple[int, int, int], classes: int) -> np.ndarra
 def test_what_is_exported_evaluates_as_itself(tmp_path: Path) -> None:
     volumes = [semantics(n, (200, 200, 16), 18) for n in range(2)]
     volumes[0][:, :, 0] = UNKNOWN
-    version = MadeUpVersion([MadeUpFrame("scene-1", f"t{n}", volume) for n, volume in enumerate(volumes)])
-    assert export_version(version, "occ3d", tmp_path / "out") == 2  # type: ignore[arg-type]
-    scores = evaluate_labels(str(tmp_path / "out"), tmp_path / "out", "occ3d").scores["full"]
+    version = made([("scene-1", f"t{n}", volume) for n, volume in enumerate(volumes)])
+    assert export(version, "occ3d", tmp_path / "out").startswith("wrote 2 frames")
+    scores = score(open_labels(str(tmp_path / "out"), "occ3d"), Question(tmp_path / "out", "occ3d")).scores["full"]
     assert (scores.iou, scores.miou) == (1.0, 1.0)
 
 
 def test_semantickitti_with_zip(tmp_path: Path) -> None:
-    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
-    version = MadeUpVersion([MadeUpFrame("08", "000005", semantics(0, (256, 256, 32), 20))], space)
-    export_version(version, "semantickitti", tmp_path / "out", zipped=True)  # type: ignore[arg-type]
+    version = made([("08", "000005", semantics(0, (256, 256, 32), 20))], "semantickitti")
+    export(version, "semantickitti", tmp_path / "out", zipped=True)
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")) == [
         "sequences/08/predictions/000005.label",
         "submission.zip",
@@ -61,18 +50,57 @@ def test_semantickitti_with_zip(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_where_something_is_or_when_the_tools_would_stop(tmp_path: Path) -> None:
-    good = MadeUpFrame("scene-1", "t0", semantics(0, (200, 200, 16), 18))
+    good = ("scene-1", "t0", semantics(0, (200, 200, 16), 18))
     (tmp_path / "full").mkdir()
     (tmp_path / "full/precious").touch()
-    with pytest.raises(BadPredictions, match="not an empty folder"):
-        export_version(MadeUpVersion([good]), "occ3d", tmp_path / "full")  # type: ignore[arg-type]
-    with pytest.raises(BadPredictions, match="200, 200, 16"):
-        export_version(MadeUpVersion([good]), "semantickitti", tmp_path / "out")  # type: ignore[arg-type]
+    with pytest.raises(OcclabelError, match="not an empty folder"):
+        export(made([good]), "occ3d", tmp_path / "full")
+    with pytest.raises(BadRecipe, match=r"'semantickitti' has not: others, barrier, .*--map"):
+        export(made([good]), "semantickitti", tmp_path / "out")
     with pytest.raises(BadPredictions, match="no frames"):
-        export_version(MadeUpVersion([]), "occ3d", tmp_path / "out")  # type: ignore[arg-type]
-    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+        export(made([]), "occ3d", tmp_path / "out")
+    with pytest.raises(BadRecipe, match="no exporter 'kml'; there is semantickitti, occ3d"):
+        export(made([good]), "kml", tmp_path / "out")
     volume = semantics(0, (256, 256, 32), 20)
-    frames = [MadeUpFrame("08", "000000", volume), MadeUpFrame("town-8", "000000", volume)]
     with pytest.raises(BadPredictions, match="'town-8' cannot be exported"):
-        export_version(MadeUpVersion(frames, space), "semantickitti", tmp_path / "out")  # type: ignore[arg-type]
+        export(
+            made([("08", "000000", volume), ("town-8", "000000", volume)], "semantickitti"),
+            "semantickitti",
+            tmp_path / "out",
+        )
     assert not (tmp_path / "out").exists()
+
+
+def own() -> MadeUpVersion:
+    """Three classes of one's own in another order, over half of the SemanticKITTI grid in voxels of twice the size."""
+    classes = (("van", (1, 1, 1)), ("nothing", (255, 255, 255)), ("road", (2, 2, 2)))
+    taxonomy = Taxonomy(
+        name="mine",
+        free_id=1,
+        classes=tuple(LabelClass(id=i, name=name, colour=colour) for i, (name, colour) in enumerate(classes)),
+        inverse_map={0: 700, 1: 0, 2: 40},
+    )
+    grid = Grid(origin=(0.0, -25.6, -2.0), voxel_size=0.4, shape=(64, 128, 16), frame="lidar")
+    volume = np.full(grid.shape, 1, np.uint8)
+    volume[:, :, 1], volume[10, 10, 3], volume[5, 5, 5] = 2, 0, UNKNOWN
+    return MadeUpVersion([MadeUpFrame("08", "000005", {"semantics": volume})], LabelSpace(grid, taxonomy))
+
+
+def test_own_classes_in_an_own_grid_become_those_of_the_benchmark_through_a_map(tmp_path: Path) -> None:
+    with pytest.raises(BadRecipe, match="'semantickitti' has not: van;"):
+        export(own(), "semantickitti", tmp_path / "out")
+    export(own(), "semantickitti", tmp_path / "out", told=(("van", "car"),))
+    raw = read_volume(tmp_path / "out/sequences/08/predictions/000005.label")
+    assert (raw[:128, :, 2:4] == 40).all() and not raw[128:].any(), "outside of the own grid nothing is known"
+    assert (raw[20:22, 20:22, 6:8] == 10).all() and (raw == 10).sum() == 8
+    export(own(), "semantickitti", tmp_path / "without", told=(("van", None),))
+    assert not (read_volume(tmp_path / "without/sequences/08/predictions/000005.label") == 10).any()
+
+
+def test_own_classes_can_be_written_as_they_are(tmp_path: Path) -> None:
+    export(own(), "semantickitti", tmp_path / "out", own_classes=True)
+    raw = read_volume(tmp_path / "out/sequences/08/predictions/000005.label", (64, 128, 16))
+    assert raw[10, 10, 3] == 700 and (raw[:, :, 1] == 40).all() and raw[5, 5, 5] == 0
+    said = yaml.safe_load((tmp_path / "out/classes.yaml").read_text())
+    assert said["labels"] == {700: "van", 0: "nothing", 40: "road"}
+    assert said["grid"]["voxel_size"] == 0.4

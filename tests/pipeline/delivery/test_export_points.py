@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from labelled_street import LabelledVersion, kitti_street, labelled, nuscenes_street
+from labelled_street import kitti_street, labelled, nuscenes_street, scan_in_grid
+from made_up_versions import MadeUpVersion, publish
 from typer.testing import CliRunner
 
-import occlabel.pipeline.published.versions
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.export_points import export_points
-from occlabel.pipeline.quality.scans import scan_in_grid
+from occlabel.pipeline.delivery.exporters import ExportOptions
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.errors import BadLog, BadPredictions, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_point_labels
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 
 
 @pytest.fixture
-def kitti(tmp_path: Path) -> tuple[LogReader, LabelledVersion]:
+def kitti(tmp_path: Path) -> tuple[LogReader, MadeUpVersion]:
     reader = KittiReader(tmp_path / "kitti")
     return reader, labelled(reader, kitti_street(reader.root), "semantickitti")
 
 
 @pytest.fixture
-def nuscenes(tmp_path: Path) -> tuple[LogReader, LabelledVersion]:
+def nuscenes(tmp_path: Path) -> tuple[LogReader, MadeUpVersion]:
     reader = NuScenesReader(tmp_path / "nuscenes")
     return reader, labelled(reader, nuscenes_street(reader.root), "occ3d")
 
@@ -39,7 +39,7 @@ def test_each_point_has_class_and_object_of_its_voxel(kitti, tmp_path: Path) -> 
     [log] = reader.logs()
     with log.frames[1].sweep.path.open("ab") as file:
         file.write(np.array([-9, 0, 0, 0], "<f4").tobytes())  # behind the car, where no grid is
-    assert export_points(version, "semantickitti-panoptic", reader, tmp_path / "out").frames == 3
+    assert export_points(version, "semantickitti-panoptic", tmp_path / "out", ExportOptions(reader)).frames == 3
     one_number: dict[int, set[int]] = {}
     for frame, labels in zip(log.frames, version.kept, strict=True):
         points = scan_in_grid(reader, frame, version.space.grid)
@@ -56,14 +56,14 @@ def test_each_point_has_class_and_object_of_its_voxel(kitti, tmp_path: Path) -> 
     assert sorted(map(list, one_number.values())) == [[n] for n in range(1, 7)], "one in all frames"
 
 
-def test_a_frame_without_a_readable_scan_is_skipped_and_told(nuscenes, tmp_path: Path, monkeypatch) -> None:
+def test_a_frame_without_a_readable_scan_is_skipped_and_told(nuscenes, tmp_path: Path) -> None:
     reader, version = nuscenes
+    publish(version, tmp_path / "store")
     sweeps = [frame.sweep for log in reader.logs() for frame in log.frames]
     sweeps[0].path.unlink()
     sweeps[4].path.write_bytes(b"\0" * 7)
-    monkeypatch.setattr(occlabel.pipeline.published.versions, "open_version", lambda spec: version)
     arguments = ("--logs", reader.root, "--out", tmp_path / "out", "--split", "mini_val")
-    code, text, _ = export("nuscenes-panoptic", *arguments)
+    code, text, _ = export(tmp_path / "store", "nuscenes-panoptic", *arguments)
     assert code == 0
     assert "wrote the points of 4 of 6 frames; 2 without a scan that can be read skipped" in text
     assert f"log scene-0103, frame {version.kept[0].name} has no scan" in text and "it is truncated" in text
@@ -72,7 +72,7 @@ def test_a_frame_without_a_readable_scan_is_skipped_and_told(nuscenes, tmp_path:
     for sweep in sweeps[1:]:
         sweep.path.write_bytes(b"")
     with pytest.raises(BadLog, match="nothing was written"):
-        export_points(version, "nuscenes-panoptic", reader, tmp_path / "none")
+        export_points(version, "nuscenes-panoptic", tmp_path / "none", ExportOptions(reader))
     assert not (tmp_path / "none").exists()
 
 
@@ -81,12 +81,12 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscen
     out = tmp_path / "out"
 
     def refused(match: str, format: str = "semantickitti-panoptic", reader: LogReader = reader, **options: str) -> None:
-        with pytest.raises((BadPredictions, BadLog), match=match):
-            export_points(version, format, reader, out, **options)
+        with pytest.raises(OcclabelError, match=match):
+            export_points(version, format, out, ExportOptions(reader, **options))
         assert not out.exists()
 
     last = version.kept[-1]
-    refused("has the classes of 'semantickitti', not those of occ3d", "nuscenes-panoptic")
+    refused("classes that 'occ3d' has not: other-vehicle", "nuscenes-panoptic")
     instance = last.arrays.pop("instance")
     refused("has no instances; add the blocks instances and tracking")
     last.arrays["instance"] = instance
@@ -105,30 +105,31 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscen
     refused("cannot be part of a path", "nuscenes-panoptic", reader, split="../val")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/precious").touch()
-    with pytest.raises(BadPredictions, match="not an empty folder"):
-        export_points(version, "nuscenes-panoptic", reader, tmp_path / "full")
+    with pytest.raises(OcclabelError, match="not an empty folder"):
+        export_points(version, "nuscenes-panoptic", tmp_path / "full", ExportOptions(reader))
 
 
 def test_only_nuscenes_names_its_scans_by_token(kitti, tmp_path: Path) -> None:
     reader, version = kitti
-    version.space = replace(version.space, taxonomy=TAXONOMIES["occ3d"])
+    version.space = LabelSpace(version.space.grid, TAXONOMIES["occ3d"])
     with pytest.raises(BadPredictions, match="which only the logs of a nuScenes root have"):
-        export_points(version, "nuscenes-panoptic", reader, tmp_path / "out")
+        export_points(version, "nuscenes-panoptic", tmp_path / "out", ExportOptions(reader))
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_says_what_it_lacks(kitti, tmp_path: Path, monkeypatch) -> None:
+def test_the_command_says_what_it_lacks(kitti, tmp_path: Path) -> None:
     reader, version = kitti
-    monkeypatch.setattr(occlabel.pipeline.published.versions, "open_version", lambda spec: version)
+    store = tmp_path / "store"
+    publish(version, store)
     arguments = ("--out", tmp_path / "out")
-    assert "say where the labelled logs lie, with --logs" in export("semantickitti-panoptic", *arguments)[2]
-    assert "--zip" in export("semantickitti-panoptic", *arguments, "--logs", reader.root, "--zip")[2]
+    assert "say where the labelled logs lie, with --logs" in export(store, "semantickitti-panoptic", *arguments)[2]
+    assert "--zip" in export(store, "semantickitti-panoptic", *arguments, "--logs", reader.root, "--zip")[2]
     assert not (tmp_path / "out").exists()
-    _, text, _ = export("semantickitti-panoptic", *arguments, "--logs", reader.root)
+    _, text, _ = export(store, "semantickitti-panoptic", *arguments, "--logs", reader.root)
     assert text.endswith("wrote the points of 3 frames")
 
 
-def export(format: str, *arguments: object) -> tuple[int, str, str]:
+def export(store: Path, format: str, *arguments: object) -> tuple[int, str, str]:
     """Exit code, output on one line, and the error's sentence."""
-    result = CliRunner().invoke(app, ["export", "store@v1", "--format", format, *map(str, arguments)])
+    result = CliRunner().invoke(app, ["export", f"{store}@v1", "--format", format, *map(str, arguments)])
     return result.exit_code, " ".join(result.output.split()), str(result.exception)

@@ -56,13 +56,13 @@ def test_confidence_of_the_next_version_means_what_it_says(drive: tuple[Path, Pa
     assert found.after.error() < found.before.error() / 3
 
     occlabel("run", recipe, *common, "--version", "sure", "--set", f"voting.calibration={fitted}")
-    scored = ["--truth", logs, "--format", "semantickitti", "--diagram", tmp_path / "d.png"]
+    scored = ["--truth", logs, "--format", "semantickitti", "--diagram", tmp_path / "d.png", "--executor", "local"]
     said = re.search(r"confidence is off by (\d+\.\d) points", occlabel("evaluate", f"{store}@sure", *scored))
     assert said is not None
     assert float(said[1]) == pytest.approx(100 * found.after.error(), abs=0.15)
     assert (tmp_path / "d.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(BadPredictions, match="calibrated by"):
+    with pytest.raises(BadPredictions, match="its confidence is: how likely the class is right"):
         calibrate(f"{store}@sure", logs, "semantickitti", fitted)
     occlabel("run", recipe, *common, "--version", "single", "--skip", "voting")
-    with pytest.raises(BadPredictions, match="no voting"):
+    with pytest.raises(BadPredictions, match="not the margin of a vote"):
         calibrate(f"{store}@single", logs, "semantickitti", fitted)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_versions import MadeUpFrame, MadeUpVersion
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.published.labels import VersionLabels, open_labels
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
-from occlabel.pipeline.quality.evaluate import at_labelled_points, at_voxels, evaluate_labels, evaluate_version
-from occlabel.pipeline.quality.predictions import Version, open_predictions
+from occlabel.pipeline.quality.counting import Question
+from occlabel.pipeline.quality.evaluate import score
+from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.schemas.drive_log import DriveLog, Frame, PointTruth, Sweep, Truth
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats.occ3d import write_labels
@@ -84,6 +87,10 @@ def test_occ3d_folder_equals_the_official_metric(shared: Path, tmp_path: Path, l
     np.testing.assert_array_equal(per_class, case["iou_per_class"][:17])
 
 
+def of_folder(folder: Path, truth: Path) -> Evaluation:
+    return score(open_labels(str(folder), "semantickitti"), Question(truth, "semantickitti"))
+
+
 def labelled(roads: int, shape: tuple[int, int, int] = (256, 256, 32)) -> np.ndarray:
     volume = np.zeros(shape, np.uint16)
     volume[:, :roads, 2] = 40
@@ -124,61 +131,45 @@ def test_ids_that_would_crash_the_official_script_are_refused_with_the_file(
     volume[3, 4, 5] = raw
     write_kitti(tmp_path / "labels", "00", ["000000"], "predictions", volume[None])
     with pytest.raises(BadPredictions, match=r"sequences/00/predictions/000000\.label predicts an id that is no class"):
-        at_voxels(open_predictions(str(tmp_path / "labels"), KITTI), truth, KITTI)
+        of_folder(tmp_path / "labels", truth)
 
 
 def test_bad_input_is_named(tmp_path: Path, truth: Path) -> None:
     with pytest.raises(BadPredictions, match="neither a folder of predictions nor a version"):
-        open_predictions(str(tmp_path / "nowhere"), KITTI)
+        of_folder(tmp_path / "nowhere", truth)
     with pytest.raises(BadPredictions, match="holds no semantickitti predictions"):
-        open_predictions(str(truth), KITTI)
+        of_folder(truth, truth)
     folder = tmp_path / "labels"
     write_kitti(folder, "00", ["000000"], "predictions", labelled(9)[None, :100])
     with pytest.raises(DamagedFile, match=r"000000\.label has 1638400 bytes"):
-        at_voxels(open_predictions(str(folder), KITTI), truth, KITTI)
+        of_folder(folder, truth)
     with pytest.raises(BadLog, match="has no voxel truth"):
-        at_voxels(open_predictions(str(folder), KITTI), tmp_path, KITTI)
+        of_folder(folder, tmp_path)
     (truth / "sequences/00/voxels/000000.invalid").unlink()
     write_kitti(folder, "00", ["000000"], "predictions", labelled(9)[None])
-    with pytest.raises(DamagedFile, match=r"000000\.invalid cannot be read"):
-        at_voxels(open_predictions(str(folder), KITTI), truth, KITTI)
+    with pytest.raises(DamagedFile, match=r"has no 000000\.invalid beside it"):
+        of_folder(folder, truth)
 
 
-@dataclass
-class MadeUpFrame:
-    log: str
-    name: str
-    semantics: np.ndarray
-    instance: np.ndarray | None = None
-
-    def holds(self, array: str) -> bool:
-        return array != "instance" or self.instance is not None
-
-    def load(self, array: str) -> np.ndarray:
-        sure = np.full_like(self.semantics, 255)
-        return {"semantics": self.semantics, "confidence": sure, "instance": self.instance}[array]
-
-
-@dataclass
-class MadeUpVersion:
-    """What a published version shows to an evaluation."""
-
-    volumes: dict[tuple[str, str], np.ndarray]
-    space: LabelSpace
-    name: str = "v1"
-
-    def frames(self, log: str | None = None) -> list[MadeUpFrame]:
-        return [MadeUpFrame(*key, volume) for key, volume in self.volumes.items()]
+def made(volumes: dict[tuple[str, str], np.ndarray], space: LabelSpace) -> MadeUpVersion:
+    frames = []
+    for (log, name), semantics in volumes.items():
+        frames.append(MadeUpFrame(log, name, {"semantics": semantics, "confidence": np.full_like(semantics, 255)}))
+    return MadeUpVersion(frames, space)
 
 
 def version(semantics: np.ndarray, grid: str = "semantickitti", taxonomy: str = "semantickitti") -> MadeUpVersion:
-    return MadeUpVersion({("00", "000000"): semantics}, LabelSpace(GRIDS[grid], TAXONOMIES[taxonomy]))
+    return made({("00", "000000"): semantics}, LabelSpace(GRIDS[grid], TAXONOMIES[taxonomy]))
+
+
+def scored(version: MadeUpVersion, truth: Path, **options: object) -> Evaluation:
+    return score(VersionLabels(version), Question(truth, "semantickitti", **options))
 
 
 def test_unknown_voxels_of_a_version_count_as_free(truth: Path) -> None:
     classes = TAXONOMIES["semantickitti"].from_raw[labelled(128)]
-    perfect = evaluate_version(version(classes), truth)
-    unknown = evaluate_version(version(np.where(classes == 0, UNKNOWN, classes).astype(np.uint8)), truth)
+    perfect = scored(version(classes), truth).facts()["scores"]
+    unknown = scored(version(np.where(classes == 0, UNKNOWN, classes).astype(np.uint8)), truth).facts()["scores"]
     assert perfect == unknown
     assert perfect["12.8"]["per_class"]["road"] == pytest.approx(1.0)
     assert list(perfect) == ["12.8", "25.6", "51.2"]
@@ -186,20 +177,13 @@ def test_unknown_voxels_of_a_version_count_as_free(truth: Path) -> None:
 
 def test_a_versions_confidence_is_held_against_the_truth(tmp_path: Path, truth: Path) -> None:
     classes = TAXONOMIES["semantickitti"].from_raw[labelled(128)]
-    evaluation = at_voxels(Version(version(classes), KITTI), truth, KITTI)  # type: ignore[arg-type]
+    evaluation = scored(version(classes), truth)
     assert evaluation.facts()["calibration"]["error"] == pytest.approx(
         1 - evaluation.reliability.curve()[0]["accuracy"]
     )
     write_kitti(tmp_path / "labels", "00", ["000000"], "predictions", labelled(9)[None])
-    folder = at_voxels(open_predictions(str(tmp_path / "labels"), KITTI), truth, KITTI)
+    folder = of_folder(tmp_path / "labels", truth)
     assert "calibration" not in folder.facts(), "files of predictions say nothing of how sure they are"
-
-
-def test_a_version_of_other_voxels_or_classes_is_refused() -> None:
-    with pytest.raises(BadPredictions, match="200, 200, 16"):
-        Version(version(np.zeros((200, 200, 16)), "occ3d", "occ3d"), KITTI)  # type: ignore[arg-type]
-    with pytest.raises(BadPredictions, match="classes of 'occ3d'"):
-        Version(version(np.zeros(1), "semantickitti", "occ3d"), KITTI)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -216,13 +200,13 @@ class PointReader:
     def logs(self, ids: list[str] | None = None) -> list[DriveLog]:
         sweep = Sweep(Path(), self.ego_from_lidar, 0.0)
         frame = Frame("000000", 0.0, None, (), sweep, Truth(points=Path()))
-        return [DriveLog("00", "digest", (frame, Frame("000001", 0.1, None, (), sweep)))]
+        return [DriveLog("00", "stamp", "text", (frame, Frame("000001", 0.1, None, (), sweep)))]
 
     def points(self, sweep: Sweep) -> np.ndarray:
         return self.lidar_points
 
-    def point_truth(self, frame: Frame) -> PointTruth:
-        return PointTruth(self.truth)
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth:
+        return PointTruth(self.truth, KITTI.taxonomy)
 
 
 @pytest.mark.parametrize(("benchmark", "road"), [(KITTI, 9), (OCC3D, 11)], ids=["lidar-grid", "ego-grid"])
@@ -239,10 +223,10 @@ def test_points_are_looked_up_in_the_frame_of_the_grid(
     truth = np.array([road, road, road, road, UNKNOWN], np.uint8)
     cloud = np.concatenate([points, np.ones((5, 1))], axis=1).astype(np.float32)
     monkeypatch.setattr(
-        "occlabel.pipeline.quality.evaluate.open_logs", lambda root: PointReader(truth, cloud, ego_from_lidar)
+        "occlabel.pipeline.quality.counting.open_logs", lambda root: PointReader(truth, cloud, ego_from_lidar)
     )
-    made = MadeUpVersion({("00", "000000"): semantics}, LabelSpace(grid, taxonomy))
-    evaluation = at_labelled_points(Version(made, benchmark), tmp_path, benchmark)  # type: ignore[arg-type]
+    labels = VersionLabels(made({("00", "000000"): semantics}, LabelSpace(grid, taxonomy)))
+    evaluation = score(labels, Question(tmp_path, benchmark.format, "points"))
     assert evaluation.frames == 1
     scores = evaluation.scores["full"].facts()
     assert (scores["points"], scores["accuracy"]) == (3, pytest.approx(2 / 3))
@@ -261,7 +245,7 @@ def test_human_labels_voxelised_score_high_at_the_points_they_came_from(shared: 
         votes = np.zeros((*KITTI.grid.shape, 20), np.int32)
         np.add.at(votes, (*cells[inside].T, truth.semantics[inside]), 1)  # type: ignore[union-attr]
         write_frame(tmp_path, "00", frame.name, votes.argmax(axis=-1).astype(np.uint8))
-    evaluation = evaluate_labels(str(tmp_path), root, "semantickitti", at="points")
+    evaluation = score(open_labels(str(tmp_path), "semantickitti"), Question(root, "semantickitti", "points"))
     assert (evaluation.frames, evaluation.missing) == (2, {"00": len(log.frames) - 2})
     found = evaluation.scores["full"].facts()
     assert found["accuracy"] > 0.97  # what is left is two classes in one voxel

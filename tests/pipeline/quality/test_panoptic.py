@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import made_up_town as town
 import numpy as np
 import pytest
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from typer.testing import CliRunner
 
-import occlabel.pipeline.quality.predictions
 from occlabel.pipeline.cli import app
-from occlabel.pipeline.quality.benchmark import BENCHMARKS
-from occlabel.pipeline.quality.evaluate import at_voxels
-from occlabel.pipeline.quality.predictions import Version
+from occlabel.pipeline.published.labels import VersionLabels
+from occlabel.pipeline.quality.counting import Question
+from occlabel.pipeline.quality.evaluate import score
 from occlabel.schemas.drive_log import Box
 from occlabel.schemas.formats.kitti_boxes import write_boxes
 from occlabel.schemas.formats.occ3d import read_labels
@@ -29,31 +28,6 @@ from occlabel.stages.town.writers.kitti import write_kitti
 from occlabel.stages.town.writers.nuscenes import write_nuscenes
 
 CAR, ROAD = 1, 9
-
-
-@dataclass
-class MadeUpFrame:
-    log: str
-    name: str
-    arrays: dict[str, np.ndarray]
-
-    def holds(self, array: str) -> bool:
-        return array in self.arrays
-
-    def load(self, array: str) -> np.ndarray:
-        return self.arrays[array]
-
-
-@dataclass
-class MadeUpVersion:
-    """What a published version shows to an evaluation."""
-
-    made: list[MadeUpFrame]
-    space: LabelSpace
-    name: str = "v1"
-
-    def frames(self, log: str | None = None) -> list[MadeUpFrame]:
-        return self.made
 
 
 def version(frames: list[tuple[str, str, np.ndarray, np.ndarray | None]], format: str) -> MadeUpVersion:
@@ -95,9 +69,7 @@ def test_a_car_that_changes_its_id(street) -> None:
         ("00", name, semantics, np.where(semantics == CAR, id_, 0).astype(np.uint16))
         for (name, semantics), id_ in zip(volumes, (5, 5, 60_000), strict=True)
     ]
-    found = at_voxels(
-        Version(version(frames, "semantickitti"), BENCHMARKS["semantickitti"]), root, BENCHMARKS["semantickitti"]
-    )
+    found = score(VersionLabels(version(frames, "semantickitti")), Question(root, "semantickitti"))
     facts = found.facts()["panoptic"]
     assert (facts["frames"], facts["voxels"]["all"]["pq"], facts["voxels"]["pq_dagger"]) == (3, 1.0, 1.0)
     assert facts["voxels"]["per_class"]["other-vehicle"]["pq"] is None
@@ -112,26 +84,34 @@ def test_a_car_that_changes_its_id(street) -> None:
 def test_without_instances_or_boxes_nothing_is_said_of_them(street, tmp_path: Path) -> None:
     root, volumes = street
     frames = [("00", name, semantics, None) for name, semantics in volumes]
-    kitti = BENCHMARKS["semantickitti"]
-    assert at_voxels(Version(version(frames, "semantickitti"), kitti), root, kitti).panoptic is None
+    assert score(VersionLabels(version(frames, "semantickitti")), Question(root, "semantickitti")).panoptic is None
     named = [("00", name, semantics, np.zeros(semantics.shape, np.uint16)) for name, semantics in volumes]
     bare = tmp_path / "sequences/00/voxels"
     bare.parent.mkdir(parents=True)
     bare.symlink_to(root / "sequences/00/voxels")
     (tmp_path / "sequences/00/velodyne").symlink_to(root / "sequences/00/velodyne")
-    assert at_voxels(Version(version(named, "semantickitti"), kitti), tmp_path, kitti).panoptic is None
+    assert score(VersionLabels(version(named, "semantickitti")), Question(tmp_path, "semantickitti")).panoptic is None
 
 
-def test_the_command_prints_and_writes_rays_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_and_writes_rays_too(tmp_path: Path) -> None:
     rig = town.rig("nuscenes", ("CAM_FRONT",))
     write_nuscenes("scene-1", town.frames(rig, 2), rig, tmp_path, seed=3, split="test")
     frames = []
     for path in sorted((tmp_path / "gts").glob("*/*/labels.npz")):
         semantics = read_labels(path)["semantics"]
         frames.append((path.parent.parent.name, path.parent.name, semantics, np.zeros(semantics.shape, np.uint16)))
-    monkeypatch.setattr(occlabel.pipeline.quality.predictions, "open_version", lambda spec: version(frames, "occ3d"))
+    publish(version(frames, "occ3d"), tmp_path / "store")
     out = tmp_path / "scores.json"
-    arguments = ["evaluate", "store@v1", "--truth", str(tmp_path / "gts"), "--format", "occ3d", "--json", str(out)]
+    arguments = [
+        "evaluate",
+        f"{tmp_path}/store@v1",
+        "--truth",
+        str(tmp_path / "gts"),
+        "--format",
+        "occ3d",
+        "--json",
+        str(out),
+    ]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     text = " ".join(result.output.split())

@@ -8,23 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_street import (
-    LabelledFrame,
-    LabelledVersion,
-    Row,
     kitti_street,
     labelled,
     nuscenes_street,
     replace_table,
     write_panoptic,
 )
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from typer.testing import CliRunner
 
-import occlabel.pipeline.quality.predictions
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.export_points import export_points
-from occlabel.pipeline.quality.benchmark import BENCHMARKS
-from occlabel.pipeline.quality.evaluate import Evaluation, at_labelled_points
-from occlabel.pipeline.quality.predictions import Version
+from occlabel.pipeline.delivery.exporters import ExportOptions
+from occlabel.pipeline.published.labels import VersionLabels
+from occlabel.pipeline.quality.counting import Question
+from occlabel.pipeline.quality.evaluate import score
+from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.schemas.formats.semantickitti import write_point_labels
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
@@ -35,9 +34,8 @@ from occlabel.stages.ingest.nuscenes import NuScenesReader
 CAR, ROAD = 1, 9
 
 
-def evaluated(version: LabelledVersion, root: Path, format: str) -> Evaluation:
-    benchmark = BENCHMARKS[format]
-    return at_labelled_points(Version(version, benchmark), root, benchmark)
+def evaluated(version: MadeUpVersion, root: Path, format: str) -> Evaluation:
+    return score(VersionLabels(version), Question(root, format, "points"))
 
 
 def test_the_devkit_finds_the_same_in_what_is_exported(tmp_path: Path) -> None:
@@ -48,7 +46,8 @@ def test_the_devkit_finds_the_same_in_what_is_exported(tmp_path: Path) -> None:
     streets = nuscenes_street(root)
     write_panoptic(root, streets)
     version = labelled(NuScenesReader(root), streets, "occ3d")
-    export_points(version, "nuscenes-panoptic", NuScenesReader(root), tmp_path / "out", split="mini_val")
+    options = ExportOptions(logs=NuScenesReader(root), split="mini_val")
+    export_points(version, "nuscenes-panoptic", tmp_path / "out", options)
     tables = NuScenes("v1.0-mini", str(root), verbose=False)
     devkit = NuScenesPanopticEval(tables, str(tmp_path / "out"), "mini_val", "segmentation", 15, str(tmp_path / "told"))
     official = devkit.evaluate_segmentation()
@@ -77,7 +76,7 @@ def test_boxes_say_the_same_as_panoptic_files(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def drawn(tmp_path: Path) -> tuple[Path, LabelledVersion]:
+def drawn(tmp_path: Path) -> tuple[Path, MadeUpVersion]:
     """One scan of SemanticKITTI, a point a voxel, and labels of it; see ``test_scores_by_hand``."""
     parts = [  # count, raw id, instance, predicted class, predicted object
         (80, 10, 5, CAR, 1), (20, 10, 5, 0, 0), (60, 252, 5, CAR, 2), (160, 40, 0, ROAD, 0), (40, 40, 0, CAR, 2),
@@ -99,11 +98,11 @@ def drawn(tmp_path: Path) -> tuple[Path, LabelledVersion]:
     semantics, instance = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, np.uint16)
     at = tuple(cells[~outside].T)
     semantics[at], instance[at] = classes[~outside], ids[~outside]
-    frame = LabelledFrame("00", "000000", Row(0), {"semantics": semantics, "instance": instance})
-    return tmp_path, LabelledVersion([frame], space)
+    frame = MadeUpFrame("00", "000000", {"semantics": semantics, "instance": instance})
+    return tmp_path, MadeUpVersion([frame], space)
 
 
-def test_scores_by_hand(drawn: tuple[Path, LabelledVersion]) -> None:
+def test_scores_by_hand(drawn: tuple[Path, MadeUpVersion]) -> None:
     root, version = drawn
     facts = evaluated(version, root, "semantickitti").facts()["panoptic"]
     found = facts["points"]
@@ -116,7 +115,7 @@ def test_scores_by_hand(drawn: tuple[Path, LabelledVersion]) -> None:
     assert (facts["frames"], facts["tracking"]["objects_matched"]) == (1, 1.0)
 
 
-def test_without_instances_nothing_is_said_of_them(drawn: tuple[Path, LabelledVersion]) -> None:
+def test_without_instances_nothing_is_said_of_them(drawn: tuple[Path, MadeUpVersion]) -> None:
     root, version = drawn
     labels = root / "sequences/00/labels/000000.label"
     label = np.fromfile(labels, "<u4")
@@ -135,11 +134,19 @@ def test_lidarseg_without_boxes_does_not_say_whose_a_point_is(tmp_path: Path) ->
     assert evaluated(version, tmp_path, "occ3d").panoptic is None
 
 
-def test_the_command_prints_and_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = labelled(KittiReader(tmp_path), kitti_street(tmp_path), "semantickitti")
-    monkeypatch.setattr(occlabel.pipeline.quality.predictions, "open_version", lambda spec: version)
+def test_the_command_prints_and_writes_them(tmp_path: Path) -> None:
+    publish(labelled(KittiReader(tmp_path), kitti_street(tmp_path), "semantickitti"), tmp_path / "store")
     out = tmp_path / "scores.json"
-    arguments = ["evaluate", "store@v1", "--truth", str(tmp_path), "--format", "semantickitti", "--at", "points"]
+    arguments = [
+        "evaluate",
+        f"{tmp_path}/store@v1",
+        "--truth",
+        str(tmp_path),
+        "--format",
+        "semantickitti",
+        "--at",
+        "points",
+    ]
     result = CliRunner().invoke(app, [*arguments, "--json", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
     text = " ".join(result.output.split())

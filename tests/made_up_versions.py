@@ -1,0 +1,116 @@
+"""Versions of which a test knows every voxel: in memory, and published into a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from occlabel.pipeline.published.manifest import encode
+from occlabel.pipeline.published.version import PublishedVersion, manifest_path, open_version
+from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS, ArraySpec, Extent
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Clip
+from occlabel.schemas.version import (
+    ArrayPlace,
+    Provenance,
+    PublishedArray,
+    VersionFrame,
+    VersionInfo,
+    content_digest,
+)
+from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.store import Store
+
+SPECS = {spec.name: spec for spec in (SEMANTICS, CONFIDENCE, INSTANCE)}
+
+
+@dataclass
+class Row:
+    index: int
+    arrays: dict[str, np.ndarray]
+
+
+@dataclass
+class MadeUpFrame:
+    """What a published frame shows."""
+
+    log: str
+    name: str
+    arrays: dict[str, np.ndarray]
+    index: int = 0
+    world_from_grid: np.ndarray | None = None
+
+    @property
+    def row(self) -> Row:
+        return Row(self.index, self.arrays)
+
+    def holds(self, array: ArraySpec | str) -> bool:
+        return (array if isinstance(array, str) else array.name) in self.arrays
+
+    def load(self, array: str) -> np.ndarray:
+        return self.arrays[array]
+
+    def __getitem__(self, spec: ArraySpec) -> np.ndarray:
+        return self.arrays[spec.name].astype(spec.dtype, copy=False)
+
+
+@dataclass
+class Info:
+    content_digest: str = "made up"
+
+
+@dataclass
+class MadeUpVersion:
+    """What a published version shows to an evaluation or an export."""
+
+    kept: list[MadeUpFrame]
+    space: LabelSpace
+    name: str = "v1"
+    info: Info = field(default_factory=Info)
+
+    @property
+    def logs(self) -> list[str]:
+        return sorted({frame.log for frame in self.kept})
+
+    def frames(self, log: str | None = None) -> list[MadeUpFrame]:
+        return [frame for frame in self.kept if log in (None, frame.log)]
+
+
+def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:
+    """The same version in the store ``root``: shards, manifest and all."""
+    store, rows = Store(root), []
+    store.check_layout(mark=True)
+    names = sorted({name for frame in version.kept for name in frame.arrays})
+    for log in version.logs:
+        frames = version.frames(log)
+        artifact = Artifact(store, "made", "up", log)
+        specs = [SPECS[name] for name in names]
+        artifact.create(specs, Extent(len(frames), version.space.grid), len(frames))
+        arrays = {
+            s.name: np.stack([f.arrays.get(s.name, np.zeros(version.space.grid.shape)) for f in frames]) for s in specs
+        }
+        arrays = {name: array.astype(SPECS[name].dtype) for name, array in arrays.items()}
+        artifact.write(Clip(log, 0, len(frames)), arrays, specs, len(frames))
+        digests = {name: frame_digests(array) for name, array in arrays.items()}
+        for index, frame in enumerate(frames):
+            places = {
+                name: ArrayPlace(path=f"{artifact.path}/{name}", digest=digests[name][index]) for name in frame.arrays
+            }
+            rows.append(VersionFrame(log=log, index=index, name=frame.name, arrays=places))
+    info = VersionInfo(
+        name=version.name,
+        created="2026-01-01T00:00:00+00:00",
+        space=version.space,
+        arrays={name: PublishedArray(stage="made", facts=SPECS[name].facts()) for name in names},
+        logs=tuple(version.logs),
+        frames=len(rows),
+        missing={},
+        gates=(),
+        content_digest=content_digest(rows),
+        provenance=Provenance(code="0", recipe="{}"),
+    )
+    store.put(manifest_path(version.name), encode(info, rows))
+    store.put("versions/latest", version.name.encode())
+    return open_version(f"{root}@{version.name}")
