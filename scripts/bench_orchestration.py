@@ -40,7 +40,7 @@ def main() -> None:
             "wall_s": round(wall, 2),
             "worker_busy_s": round(busy, 2),
             "orchestration_share": round(1 - busy / (wall * hands), 4),
-            "per_stage_s": {stage.slot: round(stage.seconds, 2) for stage in report.run.stages},
+            "per_stage_s": {stage.stage: round(stage.seconds, 2) for stage in report.run.stages},
         }
         print(json.dumps(facts, indent=1))
 

@@ -39,6 +39,7 @@ _LISTENS_WITHIN, _ANSWERS_WITHIN = 4.0, 14.0
 _LOOK_EVERY = 1.0
 _GONE = 20.0
 """Seconds without the head of the cluster after which it is given up; Ray ends the whole process after 60."""
+_BY_VARIABLE = "RAY_ADDRESS in the environment"
 _LONGEST_SOCKET = 107
 _SOCKET = "ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 _MARKER = "occlabel sees: "
@@ -51,10 +52,8 @@ print("{_MARKER}" + json.dumps([node["Resources"] for node in ray.nodes() if nod
 
 def address_of(given: str | None) -> tuple[str | None, str]:
     """The address of the cluster to join, None to start Ray here; and who said so."""
-    if given is not None:
-        return given or None, "--ray-address"
-    found = os.environ.get("RAY_ADDRESS", "")
-    return (None if found in ("", "local") else found), "RAY_ADDRESS in the environment"
+    found, said = (given, "--ray-address") if given is not None else (os.environ.get("RAY_ADDRESS", ""), _BY_VARIABLE)
+    return (None if found in ("", "local") else found), said
 
 
 def device_of(ray_address: str | None) -> Device:

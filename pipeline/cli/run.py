@@ -33,7 +33,7 @@ def run(
     executor: Executor = ExecutorName.ray,
     ray_address: Annotated[
         str | None,
-        typer.Option("--ray-address", envvar="RAY_ADDRESS", help="Join this Ray cluster instead of starting one."),
+        typer.Option("--ray-address", help="Join this Ray cluster (or that in RAY_ADDRESS) instead of starting one."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Clips worked on at once at most; all cores by default.")

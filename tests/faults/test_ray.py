@@ -141,7 +141,7 @@ def test_a_node_killed_under_a_clip_costs_nothing_but_time(tmp_path: Path, clust
     notes = tmp_path / "notes"
     process = driver(tmp_path, cluster.address, {f"a/{start}": ["hold"] for start in (0, 4, 8)})
     try:
-        wait_for(lambda: len(list(notes.glob("completion-a-*.0"))) == 3, process)
+        wait_for(lambda: sum(path.stat().st_size > 0 for path in notes.glob("completion-a-*.0")) == 3, process)
         pids = [json.loads(path.read_text())["pid"] for path in notes.glob("completion-a-*.0")]
         cluster.remove_node(node, allow_graceful=False)
         wait_for(lambda: not all(Path(f"/proc/{pid}").exists() for pid in pids), process)
