@@ -77,11 +77,11 @@ class MapIndex(BaseModel):
         return tuple(sorted({tile.world for tile in self.tiles}))
 
     def refuse(self, space: LabelSpace) -> str | None:
-        """Why labels of ``space`` cannot be added to this map, in a sentence, or None."""
+        """Why labels or truth of ``space`` do not fit this map, as a part of a sentence, or None."""
         if space.grid.voxel_size != self.voxel_size:
-            return f"its voxels have {self.voxel_size} m, those of the version {space.grid.voxel_size} m"
+            return f"its voxels have {self.voxel_size} m, not {space.grid.voxel_size} m"
         if _classes(space.taxonomy) != _classes(self.taxonomy):
-            return f"it has the classes of {self.taxonomy.name!r}, the version those of {space.taxonomy.name!r}"
+            return f"it has the classes of {self.taxonomy.name!r}, not those of {space.taxonomy.name!r}"
         return None
 
 

@@ -13,21 +13,15 @@ radius of the vote, the paper's figure 4.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.quality.ablation.objects import ScoredFrame, Table, nearest_true, places_of_touching
-from occlabel.pipeline.quality.benchmark import BENCHMARKS, Benchmark, Format
-from occlabel.pipeline.quality.true_objects import true_objects
-from occlabel.schemas.arrays import SEMANTICS
-from occlabel.stages.evaluation.segments import Labels
-from occlabel.stages.ingest.recognise import open_logs
+from occlabel.pipeline.quality.ablation.objects import ScoredFrame, Table, nearest_true, scored_frames
+from occlabel.stages.ingest.truth import open_truth
 from occlabel.stages.instances.components import connected_components
 from occlabel.stages.instances.learned import ObjectQueries, with_components
 from occlabel.stages.instances.offsetocc import Finder, Seeds
@@ -37,19 +31,6 @@ from occlabel.stages.instances.touching import ConnectedComponents
 from occlabel.stages.instances.weight_file import load_network, things_of
 
 RADII = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8, 3.6, 4.8)
-
-
-def frames(spec: str, truth: Path, benchmark: Benchmark, every: int) -> Iterator[ScoredFrame]:
-    version, reader = open_version(spec), open_logs(truth.parent if truth.name == "gts" else truth)
-    files = benchmark.truth_files(truth)
-    for log in version.logs:
-        objects = true_objects(reader, log, benchmark, version.space.grid)
-        assert objects is not None, f"log {log} has no boxes"
-        for frame in list(version.frames(log))[every // 2 :: every]:
-            semantics, scored = benchmark.read_truth(files[log][frame.name])
-            owners = objects.instances(frame.name, semantics)
-            near = places_of_touching(semantics, owners, version.space)
-            yield ScoredFrame(frame[SEMANTICS], Labels(semantics, owners), scored, near)
 
 
 def show(table: Table) -> None:
@@ -85,8 +66,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=4, help="one frame in so many")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    space = open_version(options.version).space
-    benchmark = BENCHMARKS[cast(Format, space.taxonomy.name)]
+    version = open_version(options.version)
+    space = version.space
     shipped = load_recipe({0.2: "semantickitti_lidar", 0.4: "nuscenes_lidar"}[space.grid.voxel_size]).instances
     assert isinstance(shipped, ObjectQueries)
     stage, table = shipped.model_copy(update={"weights": options.weights}), Table(space.taxonomy)
@@ -99,7 +80,7 @@ def main() -> None:
         classes = seeds.classes if aware else None
         return panoptic_vote(frame.labels, seeds.ids, things, size, radius, seed_classes=classes)
 
-    for frame in frames(options.version, options.truth, benchmark, options.every):
+    for frame in scored_frames(version, open_truth(options.truth), options.every):
         touching = connected_components(
             frame.labels, things, size, smallest=components.smallest, join_within=components.join_within
         )

@@ -12,6 +12,7 @@ import argparse
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def main() -> None:
     baseline = clock(lambda: naive(semantics, seeds, options.voxel_size), 1)
     print(f"{'NumPy':12} {1e3 * baseline[0]:8.1f} ms  CPU {1e3 * baseline[1]:8.1f} ms")
     for threads in sorted({1, options.threads}):
-        wall, cpu = clock(lambda threads=threads: vote(threads), _ROUNDS)
+        wall, cpu = clock(partial(vote, threads), _ROUNDS)
         ratio = f"{baseline[0] / wall:6.0f} times faster"
         print(f"{f'{threads} threads':12} {1e3 * wall:8.1f} ms  CPU {1e3 * cpu:8.1f} ms  {ratio}")
     print(f"peak of the vote's arrays: {peak(lambda: vote(options.threads)):.1f} MB")

@@ -8,20 +8,20 @@ VERSION holds refined labels of simulated logs, in which objects are looked for 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-from ablate_instances import Frame, frames
 from scipy.ndimage import uniform_filter
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
 from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.quality.benchmark import BENCHMARKS, Format
+from occlabel.pipeline.quality.ablation.objects import ScoredFrame, scored_frames
 from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip, Hands, Inputs
+from occlabel.stages.ingest.truth import open_truth
 from occlabel.stages.instances.learned import ObjectQueries
 from occlabel.stages.instances.slot import Instances
 from occlabel.stages.instances.touching import ConnectedComponents
@@ -30,10 +30,10 @@ SIZE = 24.0
 """Edge of the place that is drawn [m]."""
 
 
-def most_crowded(candidates: list[Frame], space: LabelSpace) -> tuple[Frame, tuple[slice, slice]]:
+def most_crowded(candidates: Iterable[ScoredFrame], space: LabelSpace) -> tuple[ScoredFrame, tuple[slice, slice]]:
     """The frame, and in it the place, with most voxels of objects that touch and are labelled."""
     side = round(SIZE / space.grid.voxel_size)
-    best: tuple[float, Frame, tuple[slice, slice]] | None = None
+    best: tuple[float, ScoredFrame, tuple[slice, slice]] | None = None
     for frame in candidates:
         shown = frame.touching & (frame.true.instance > 0) & (frame.labels == frame.true.semantics) & frame.scored
         dense = uniform_filter(shown.sum(axis=2).astype(np.float64), side)
@@ -45,7 +45,7 @@ def most_crowded(candidates: list[Frame], space: LabelSpace) -> tuple[Frame, tup
     return best[1:]
 
 
-def instances(stage: Instances, frame: Frame, space: LabelSpace) -> np.ndarray:  # type: ignore[type-arg]
+def instances(stage: Instances, frame: ScoredFrame, space: LabelSpace) -> np.ndarray:  # type: ignore[type-arg]
     inputs = Inputs(0, (Moment("frame", 0.0),), {"semantics": frame.labels[None]})
     return stage.setup(space, Rig(), Hands())(Clip("log", 0, 1), inputs)["instance"][0]
 
@@ -58,9 +58,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="[default: the shipped ones]")
     parser.add_argument("--every", type=int, default=5, help="looks at one frame in so many")
     options = parser.parse_args()
-    space = open_version(options.version).space
-    benchmark = BENCHMARKS[cast(Format, space.taxonomy.name)]
-    frame, place = most_crowded(list(frames(options.version, options.truth, benchmark, options.every)), space)
+    version = open_version(options.version)
+    space = version.space
+    frame, place = most_crowded(scored_frames(version, open_truth(options.truth), options.every), space)
     found = {
         "connected components": instances(ConnectedComponents(), frame, space),
         "object module": instances(ObjectQueries(weights=options.weights), frame, space),

@@ -63,10 +63,10 @@ def worst(
             x, y = np.unravel_index(dense.argmax(), dense.shape)
             found = round(float(dense[x, y]))
             if found > best[0]:
-                corner = [
+                low, left_of = (
                     int(np.clip(at - side // 2, 0, size - side)) for at, size in zip((x, y), trail.shape, strict=True)
-                ]
-                place = tuple(slice(low, low + side) for low in corner)
+                )
+                place = (slice(low, low + side), slice(left_of, left_of + side))
                 single = arrays["semantics"][target].astype(np.uint8)
                 shown = {"single frame": single, **labels, "truth": truths[target].semantics}
                 best = (found, place, shown)

@@ -126,13 +126,13 @@ def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
     from rich.console import Console
 
     from occlabel.pipeline.delivery.city_map.score import score_map
-    from occlabel.stages.ingest.recognise import open_logs
+    from occlabel.stages.ingest.truth import open_truth
     from occlabel.workers.map_store import MapStore
 
     target = MapStore(location)
     index = target.index()
     assert index is not None  # or it would be no map
-    found = score_map(target, index, open_logs(truth.parent if truth.name == "gts" else truth))
+    found = score_map(target, index, open_truth(truth))
     console = Console()
     console.print(score_table({"map": found.scores}))
     console.print(f"scored against the truth of {found.frames} frames, static classes only")

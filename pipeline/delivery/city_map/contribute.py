@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from occlabel.pipeline.running.jobs import Job
 
 from occlabel.pipeline.delivery.city_map.votes_file import VotesFile
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
+from occlabel.pipeline.running.jobs import Job
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.city_map import Contribution
 from occlabel.schemas.space import LabelSpace
@@ -68,7 +68,7 @@ class MapVotes(Job):
 
 
 def contribute(frames: list[PlacedFrame], space: LabelSpace, about: Contribution) -> bytes:
-    """The votes file of ``frames``; ``about`` it everything but the tiles is known."""
+    """The votes file of ``frames``, which says ``about`` itself and in which tiles they have votes."""
     rows, file, written = ballot(space.taxonomy), VotesFile(), []
     surveyed = survey_frames(frames, space.grid, rows)
     for tiles, votes in cast_frames(frames, space.grid, rows, surveyed):

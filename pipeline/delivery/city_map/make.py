@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import obstore
+from typing import BinaryIO
 
 from occlabel.pipeline.delivery.city_map.contribute import MapVotes, placed_frames
 from occlabel.pipeline.delivery.city_map.tiles import add_up, tile_sums
-from occlabel.pipeline.delivery.city_map.votes_file import contribution_of
+from occlabel.pipeline.delivery.city_map.votes_file import contribution_of, open_votes
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.running.jobs import result_path, run_job
 from occlabel.pipeline.running.workplace import Workplace
@@ -62,8 +60,8 @@ def make_map(
         )
     rows = ballot(space.taxonomy)
 
-    def votes_of(log: str, fingerprint: str) -> Any:
-        return obstore.open_reader(version.store.objects, result_path(job, fingerprint, log))
+    def votes_of(log: str, fingerprint: str) -> BinaryIO:
+        return open_votes(version.store, result_path(job, fingerprint, log))
 
     contributions = [contribution_of(votes_of(log, job.fingerprint(log))) for log in wanted]
     there = {tile.path: tile for tile in before.tiles}
@@ -83,14 +81,14 @@ def make_map(
 
 def _placed_logs(version: PublishedVersion, logs: list[str] | None) -> tuple[list[str], tuple[str, ...]]:
     """The logs that can be placed, sorted, and those that have no pose."""
-    chosen = sorted(set(version.logs if logs is None else logs))
-    unknown = [log for log in chosen if log not in version.logs]
-    if unknown:
+    known = set(version.logs)
+    chosen = sorted(known if logs is None else set(logs))
+    if unknown := [log for log in chosen if log not in known]:
         raise BadLog(f"version {version.name} has no log {', '.join(unknown)}; it has {', '.join(version.logs[:20])}")
-    placed = [log for log in chosen if placed_frames(version, log)]
-    if not placed:
+    placed = {log: bool(placed_frames(version, log)) for log in chosen}
+    if not any(placed.values()):
         raise BadLog(
             f"no labelled frame of version {version.name} has a pose, and without poses there is no map; "
             "`occlabel logs list` says what the logs lack"
         )
-    return placed, tuple(log for log in chosen if log not in placed)
+    return [log for log in chosen if placed[log]], tuple(log for log in chosen if not placed[log])

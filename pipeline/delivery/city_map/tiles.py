@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from occlabel.stages.mapping.decide import MapBlocks, decide
 from occlabel.stages.mapping.votes import total
 from occlabel.workers.map_store import MapStore
 
-OpenVotes = Callable[[str, str], Any]
+OpenVotes = Callable[[str, str], BinaryIO]
 """Log and fingerprint -> its votes file, opened."""
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import obstore
 from numpy.typing import NDArray
 
 from occlabel.schemas.city_map import Contribution
 from occlabel.stages.mapping.ballot import Ballot
 from occlabel.stages.mapping.blocks import Tile, blocks_of, keys_of
 from occlabel.stages.mapping.votes import Votes
+from occlabel.workers.store import Store
 
 _ABOUT = "contribution.json"
 _THEN = (1980, 1, 1, 0, 0, 0)  # equal votes are equal bytes, whenever they were cast
@@ -45,13 +47,39 @@ class VotesFile:
         self._zip.writestr(zipfile.ZipInfo(name, _THEN), content, zipfile.ZIP_DEFLATED)
 
 
-def contribution_of(file: Any) -> Contribution:
-    """What an opened votes file (any seekable file of bytes) says about itself."""
+def open_votes(store: Store, path: str) -> BinaryIO:
+    """The votes file at ``path`` of a store, of which only what is asked for is fetched."""
+    return io.BufferedReader(_Object(obstore.open_reader(store.objects, path)))
+
+
+class _Object(io.RawIOBase):
+    """An object of a store as Python's own files are: obstore's do not give ``bytes``, which ``zipfile`` asks for."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = memoryview(content)
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._file.seek(offset, whence))
+
+
+def contribution_of(file: BinaryIO) -> Contribution:
+    """What an opened votes file says about itself."""
     with zipfile.ZipFile(file) as archive:
         return Contribution.model_validate_json(archive.read(_ABOUT))
 
 
-def read_votes(files: Iterable[Any], tile: Tile, rows: Ballot) -> list[Votes]:
+def read_votes(files: Iterable[BinaryIO], tile: Tile, rows: Ballot) -> list[Votes]:
     """The votes of each file in one tile; nothing else of them is read."""
     result = []
     for file in files:

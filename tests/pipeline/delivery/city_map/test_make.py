@@ -1,30 +1,35 @@
 """The map of a version: the same bytes however it came about, and nothing computed twice."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import made_up_town as town
 import numpy as np
 import obstore
 import pytest
-from chain import MadeUpReader, SmallRecipe, Voxelise, small_recipe
+from chain import MadeUpReader, Voxelise, small_recipe
 from moto.server import ThreadedMotoServer
 from PIL import Image
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.delivery.city_map import contribute
 from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
 from occlabel.pipeline.delivery.city_map.make import MapReport, make_map
+from occlabel.pipeline.delivery.city_map.score import score_map
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
-from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
-from occlabel.schemas.drive_log import DriveLog
-from occlabel.schemas.errors import BadLog, OcclabelError, StoreError
+from occlabel.schemas.drive_log import DriveLog, Frame
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError, StoreError
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.ingest.truth import open_truth
 from occlabel.stages.town.writers.kitti import write_kitti
 from occlabel.workers.map_store import MapStore
 from occlabel.workers.store import Store
@@ -41,10 +46,11 @@ class OneWorld(MadeUpReader):
 
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
         for log in super().logs(ids):
-            yield replace(log, world=self.world, frames=tuple(self._moved(log.id, frame) for frame in log.frames))
+            frames = tuple(self._moved(log.id, frame) for frame in log.frames)
+            yield replace(log, world=self.world, frames=frames, stamp=f"{log.stamp} in {self.world}, {self.shifted}")
 
-    def _moved(self, log_id: str, frame):
-        if log_id not in self.shifted:
+    def _moved(self, log_id: str, frame: Frame) -> Frame:
+        if log_id not in self.shifted or frame.world_from_ego is None:
             return frame
         pose = frame.world_from_ego.copy()
         pose[0, 3] += 1000.0
@@ -52,48 +58,62 @@ class OneWorld(MadeUpReader):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions ``ab`` and ``abc`` of the logs; ``cars`` holds but cars."""
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with versions of the logs, as in VERSIONS."""
     root = tmp_path_factory.mktemp("map")
-    recipes = {"ab": small_recipe(second=None), "abc": small_recipe(second=None)}
-    recipes["cars"] = small_recipe(second=None, first=Voxelise(label=1))
-    for name, recipe in recipes.items():
-        logs = list(name) if len(name) < 4 else None
-        label_logs(
-            recipe, OneWorld(root, LOGS), Store(root / "store"), name, log_ids=logs, executor="local", quiet=True
-        )
+    for name, (logs, options) in VERSIONS.items():
+        recipe = small_recipe(second=None, first=Voxelise(label=1 if name == "cars" else 9))
+        reader = OneWorld(root, LOGS, **options)
+        label_logs(recipe, reader, Store(root / "store"), name, log_ids=list(logs), executor="local", quiet=True)
     return root / "store"
 
 
-class SmallVersion(PublishedVersion):
-    """A version of the small recipe, which no recipe file can hold."""
+VERSIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ab": ("ab", {}),
+    "abc": ("abc", {}),
+    "cars": ("abc", {}),
+    "b-ahead": ("abc", {"shifted": ("b",)}),
+    "b-and-c-ahead": ("abc", {"shifted": ("b", "c")}),
+    "apart": ("abc", {"world": None}),
+    "without-poses": ("ab", {"poseless": ("a", "b")}),
+    "a-without-poses": ("ab", {"poseless": ("a",)}),
+}
+"""Name -> its logs, and what is different about them. In ``cars`` all that is seen can move."""
 
-    @property
-    def recipe(self) -> SmallRecipe:
-        return small_recipe()
+
+@pytest.fixture
+def store(labelled: Path, tmp_path: Path) -> Path:
+    """The same store, and nobody has made a map of it yet."""
+    return Path(shutil.copytree(labelled, tmp_path / "store"))
 
 
-def small_version(store: Path, name: str) -> SmallVersion:
-    opened = open_version(f"{store}@{name}")
-    return SmallVersion(opened.store, opened.info, [frame.row for frame in opened.frames()])
-
-
-def fuse(store: Path, version: str, out: Path, reader: MadeUpReader | None = None, **options) -> MapReport:
-    return make_map(small_version(store, version), reader or OneWorld(store, LOGS), MapStore(str(out)), **options)
+def fuse(store: Path, version: str, out: Path, **options: Any) -> MapReport:
+    return make_map(open_version(f"{store}@{version}"), MapStore(str(out)), **options)
 
 
 def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_adding_a_log_computes_it_alone_and_equals_building_from_scratch(store: Path, tmp_path: Path) -> None:
+def test_adding_a_log_computes_it_alone_and_equals_building_from_scratch(
+    labelled: Path, store: Path, tmp_path: Path
+) -> None:
     fuse(store, "ab", tmp_path / "grown")
     grown = fuse(store, "abc", tmp_path / "grown")
-    scratch = fuse(store, "abc", tmp_path / "scratch", jobs=2)
+    scratch = fuse(Path(shutil.copytree(labelled, tmp_path / "other")), "abc", tmp_path / "scratch")
     assert (grown.computed, scratch.computed) == (("c",), ("a", "b", "c"))
     assert grown.index == scratch.index
     assert content(tmp_path / "grown") == content(tmp_path / "scratch")
     assert sum(tile.occupied for tile in grown.index.tiles) > 10
+
+
+def test_votes_lie_with_the_labels_and_the_map_is_index_and_tiles(store: Path, tmp_path: Path) -> None:
+    fuse(store, "ab", tmp_path / "map")
+    assert {path.name for path in (store / "jobs/map-votes").glob("*/*.bin")} == {"a.bin", "b.bin"}
+    assert {path.name for path in (tmp_path / "map").iterdir()} == {"index.json", "tiles", "zarr.json"}
+    again = fuse(store, "ab", tmp_path / "another map")
+    assert (again.computed, again.tiles) == ((), len(again.index.tiles))
+    assert content(tmp_path / "another map") == content(tmp_path / "map")
 
 
 def test_taking_logs_away_equals_never_having_had_them(store: Path, tmp_path: Path) -> None:
@@ -104,52 +124,85 @@ def test_taking_logs_away_equals_never_having_had_them(store: Path, tmp_path: Pa
 
 
 def test_a_second_time_nothing_is_computed(store: Path, tmp_path: Path) -> None:
-    fuse(store, "ab", tmp_path)
+    fuse(store, "ab", tmp_path / "map")
     before = content(tmp_path)
-    again = fuse(store, "ab", tmp_path)
+    again = fuse(store, "ab", tmp_path / "map")
     assert (again.computed, again.tiles) == ((), 0)
     assert content(tmp_path) == before
 
 
 def test_a_log_that_changed_costs_itself_and_the_tiles_it_touches(store: Path, tmp_path: Path) -> None:
-    reader = OneWorld(store, LOGS, shifted=("b",))
-    fuse(store, "abc", tmp_path / "map", reader)
-    moved = OneWorld(store, LOGS, shifted=("b", "c"))
-    report = fuse(store, "abc", tmp_path / "map", moved)
+    fuse(store, "b-ahead", tmp_path / "map")
+    report = fuse(store, "b-and-c-ahead", tmp_path / "map")
     assert report.computed == ("c",)
     assert report.tiles == len(report.index.tiles)  # c left the one of a and came to that of b
-    fuse(store, "abc", tmp_path / "scratch", moved)
+    fuse(store, "b-and-c-ahead", tmp_path / "scratch")
     assert content(tmp_path / "map") == content(tmp_path / "scratch")
-    without_c = fuse(store, "ab", tmp_path / "map", moved)
+    without_c = fuse(store, "b-and-c-ahead", tmp_path / "map", logs=["a", "b"])
     assert (without_c.tiles, len(without_c.index.tiles)) == (2, 4)  # those of b, not those of a
 
 
-def test_a_killed_command_goes_on(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = MapStore.commit
+def test_a_killed_command_goes_on(labelled: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = contribute.contribute
 
-    def die_at_b(self: MapStore, contribution) -> None:
-        if contribution.log == "b":
+    def die_at_b(frames, space, about) -> bytes:
+        if about.log == "b":
             raise KeyboardInterrupt
-        commit(self, contribution)
+        return real(frames, space, about)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(MapStore, "commit", die_at_b)
+        patch.setattr(contribute, "contribute", die_at_b)
         fuse(store, "abc", tmp_path / "map")
-    resumed = fuse(store, "abc", tmp_path / "map")
-    assert "a" not in resumed.computed
+    assert fuse(store, "abc", tmp_path / "map").computed == ("b", "c")
+    fuse(Path(shutil.copytree(labelled, tmp_path / "other")), "abc", tmp_path / "scratch")
+    assert content(tmp_path / "map") == content(tmp_path / "scratch")
+
+
+def test_a_command_that_is_killed_among_the_tiles_goes_on(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = MapStore.write, []
+
+    def die_at_the_second(self: MapStore, path: str, arrays: dict[str, np.ndarray]) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(self, path, arrays)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(MapStore, "write", die_at_the_second)
+        fuse(store, "abc", tmp_path / "map")
+    assert fuse(store, "abc", tmp_path / "map").computed == ()
     fuse(store, "abc", tmp_path / "scratch")
     assert content(tmp_path / "map") == content(tmp_path / "scratch")
 
 
+def test_labels_that_cannot_be_read_leave_the_map_as_it_was(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fuse(store, "ab", tmp_path / "map")
+    before, real = content(tmp_path / "map"), contribute.contribute
+
+    def damaged(frames, space, about) -> bytes:
+        if about.log == "c":
+            raise DamagedFile("a shard is torn")
+        return real(frames, space, about)
+
+    monkeypatch.setattr(contribute, "contribute", damaged)
+    with pytest.raises(StoreError, match=r"1 of 3 logs could not be worked through: c: .*a shard is torn"):
+        fuse(store, "abc", tmp_path / "map")
+    assert content(tmp_path / "map") == before
+
+
 def test_what_can_move_is_not_in_the_map(store: Path, tmp_path: Path) -> None:
-    report = fuse(store, "cars", tmp_path)
+    report = fuse(store, "cars", tmp_path / "map")
     assert [tile.occupied for tile in report.index.tiles] == [0] * len(report.index.tiles)
 
 
 def test_logs_of_their_own_worlds_are_not_laid_over_each_other(store: Path, tmp_path: Path) -> None:
-    apart = fuse(store, "abc", tmp_path / "apart", OneWorld(store, LOGS, world=None))
+    apart = fuse(store, "apart", tmp_path / "apart")
     assert apart.index.worlds == ("a", "b", "c")
-    alone = fuse(store, "abc", tmp_path / "alone", OneWorld(store, LOGS, world=None), logs=["b"])
+    alone = fuse(store, "apart", tmp_path / "alone", logs=["b"])
     b = [tile for tile in apart.index.tiles if tile.world == "b"]
     assert b == list(alone.index.tiles)
     out = MapStore(str(tmp_path / "apart"))
@@ -162,13 +215,12 @@ def test_logs_of_their_own_worlds_are_not_laid_over_each_other(store: Path, tmp_
 
 def test_bad_input_gets_a_sentence_and_writes_nothing(store: Path, tmp_path: Path) -> None:
     with pytest.raises(BadLog, match="has a pose, and without poses there is no map"):
-        fuse(store, "ab", tmp_path / "map", MadeUpReader(store, LOGS, poseless=("a", "b")))
+        fuse(store, "without-poses", tmp_path / "map")
     with pytest.raises(BadLog, match="no log d; it has a, b"):
         fuse(store, "ab", tmp_path / "map", logs=["d"])
-    with pytest.raises(BadLog, match="log a has no frame 000002, which version ab labels"):
-        fuse(store, "ab", tmp_path / "map", OneWorld(store, {"a": 2, "b": 4}))
     assert not (tmp_path / "map").exists()
-    assert fuse(store, "ab", tmp_path / "map", MadeUpReader(store, LOGS, poseless=("a",))).poseless == ("a",)
+    assert not (store / "jobs").exists()
+    assert fuse(store, "a-without-poses", tmp_path / "map").poseless == ("a",)
 
 
 def test_a_folder_that_is_no_such_map_is_left_alone(store: Path, tmp_path: Path) -> None:
@@ -182,7 +234,7 @@ def test_a_folder_that_is_no_such_map_is_left_alone(store: Path, tmp_path: Path)
     fuse(store, "ab", tmp_path / "map")
     index = tmp_path / "map/index.json"
     index.write_text(index.read_text().replace('"voxel_size": 1.0', '"voxel_size": 0.5'))
-    with pytest.raises(StoreError, match=r"voxels have 0.5 m, those of the version 1.0 m; choose another --out"):
+    with pytest.raises(StoreError, match=r"its voxels have 0.5 m, not 1.0 m; choose another --out"):
         fuse(store, "ab", tmp_path / "map")
     index.write_text("{}")
     with pytest.raises(StoreError, match="not the index of a city map"):
@@ -219,7 +271,7 @@ def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp
     logs, store = drive
     files = {"--ply": tmp_path / "a.ply", "--picture": tmp_path / "a.png"}
     options = [part for pair in files.items() for part in pair]
-    assert occlabel("map", f"{store}@v1", "--logs", logs, "--out", tmp_path / "map", *options) == 0
+    assert occlabel("map", f"{store}@v1", "--out", tmp_path / "map", "--executor", "local", *options) == 0
     truth = ["--truth", logs, "--format", "semantickitti", "--json", tmp_path / "a.json"]
     assert occlabel("evaluate", tmp_path / "map", *truth) == 0
     found = json.loads((tmp_path / "a.json").read_text())
@@ -242,6 +294,24 @@ def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp
     assert set(labels.tolist()) <= {0, UNKNOWN, *range(9, 20)}
 
 
+def test_a_map_is_scored_only_by_truth_of_its_own_voxels_and_classes(
+    store: Path, drive: tuple[Path, Path], tmp_path: Path
+) -> None:
+    logs, _ = drive
+    coarse = fuse(store, "ab", tmp_path / "coarse")
+    with pytest.raises(BadPredictions, match=r"cannot be scored .*: its voxels have 1.0 m, not 0.2 m"):
+        score_map(MapStore(str(tmp_path / "coarse")), coarse.index, open_truth(logs))
+    fine = coarse.index.model_copy(update={"voxel_size": 0.2})
+    with pytest.raises(BadPredictions, match=r"no voxel truth of the map's logs: a, b"):
+        score_map(MapStore(str(tmp_path / "coarse")), fine, open_truth(logs))
+    other = fine.model_copy(update={"taxonomy": TAXONOMIES["occ3d"]})
+    with pytest.raises(BadPredictions, match="it has the classes of 'occ3d', not those of 'semantickitti'"):
+        score_map(MapStore(str(tmp_path / "coarse")), other, open_truth(logs))
+    shutil.copytree(logs / "sequences/04/voxels", tmp_path / "alone/sequences/04/voxels")
+    with pytest.raises(BadPredictions, match="give the root of the logs as truth"):
+        score_map(MapStore(str(tmp_path / "coarse")), fine, open_truth(tmp_path / "alone"))
+
+
 def test_a_map_in_an_object_store_is_swept_and_equals_one_on_disk(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,10 +322,13 @@ def test_a_map_in_an_object_store_is_swept_and_equals_one_on_disk(
     for name, value in {**settings, "ALLOW_HTTP": "true", "DEFAULT_REGION": "us-east-1", "REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     boto3.client("s3", endpoint_url=settings["ENDPOINT_URL"]).create_bucket(Bucket="maps")
-    remote = Store("s3://maps/city")
+    labels, remote = Store("s3://maps/labels"), Store("s3://maps/city")
+    for path, data in content(store).items():
+        labels.put(path, data)
     for version in ("abc", "ab"):
-        make_map(small_version(store, version), OneWorld(store, LOGS), MapStore(remote.location))
-    fuse(store, "ab", tmp_path)
+        report = make_map(open_version(f"s3://maps/labels@{version}"), MapStore(remote.location))
+    assert report.computed == ()
+    fuse(store, "ab", tmp_path / "map")
     found = {meta["path"]: remote.get(meta["path"]) for batch in obstore.list(remote.objects) for meta in batch}
     server.stop()
-    assert found == content(tmp_path)
+    assert found == content(tmp_path / "map")

@@ -1,0 +1,1 @@
+"""A package of a user: a completion of its own, a data set of its own, an export of its own."""
