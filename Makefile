@@ -5,23 +5,27 @@ BIN := $(VENV)/bin
 APT := libusb-1.0-0 libgomp1
 READY := $(VENV)/.ready
 
-.PHONY: demo test check docs format bench clean
+.PHONY: demo test test-fast check docs format bench clean
 
 demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, draw
 	$(BIN)/occlabel demo --out demo
 
-test: $(READY)  ## the test suite
-	$(BIN)/python -m pytest
+test: $(READY)  ## the test suite, on two processes
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: $(READY)  ## without the tests that take more than ten seconds
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: $(READY)  ## lint, types, floors, the site without a warning
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini tests scripts
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 docs: $(READY)  ## the site, into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -35,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 	@./scripts/system_libraries.sh $(APT)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { ./scripts/system_libraries.sh --install $(notdir $(PYTHON))-venv && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
 clean:

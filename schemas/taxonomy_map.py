@@ -14,6 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 
+STRAY = 254
+"""What an id that is no class is mapped to. It is an id like any other to whoever refuses those, and no class of any
+taxonomy: their ids end at 63."""
+UNKNOWN_NAME = "unknown"
+"""What a map file may say in place of null."""
+
 
 class TaxonomyMap(BaseModel):
     """Which class of ``target`` each class of ``source`` is; None: none of them, so it is not scored or exported."""
@@ -26,12 +32,13 @@ class TaxonomyMap(BaseModel):
 
     @cached_property
     def table(self) -> NDArray[np.uint8]:
-        """Class id in the target by id in the source, [256]; UNKNOWN for what has none, and for UNKNOWN itself."""
-        table = np.full(256, UNKNOWN, np.uint8)
+        """Class id in the target by id in the source, [256]; UNKNOWN for what has none, and for UNKNOWN itself. An id
+        that is no class becomes one that is none of the target's either: STRAY."""
+        table = np.full(256, STRAY, np.uint8)
+        table[UNKNOWN] = UNKNOWN
         for entry in self.source.classes:
             name = self.names[entry.name]
-            if name is not None:
-                table[entry.id] = self.target.names.index(name)
+            table[entry.id] = UNKNOWN if name is None else self.target.names.index(name)
         return table
 
     @cached_property
@@ -60,14 +67,14 @@ def map_between(source: Taxonomy, target: Taxonomy, told: dict[str, str | None] 
 
 
 def read_map(path: Path) -> dict[str, str | None]:
-    """What a YAML file ``own class: class of the other taxonomy`` says. Raises BadRecipe."""
+    """What a YAML file ``own class: class of the other taxonomy`` says; null or ``unknown``: none. Raises BadRecipe."""
     try:
         told: Any = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadRecipe(f"--map {path} cannot be read: {error}") from error
     if not isinstance(told, dict) or not all(isinstance(k, str) and isinstance(v, str | None) for k, v in told.items()):
         raise BadRecipe(f"--map {path}: expected lines such as 'van: car', the names of two classes")
-    return told
+    return {own: None if other == UNKNOWN_NAME else other for own, other in told.items()}
 
 
 def _refuse_unknown(told: dict[str, str | None], source: Taxonomy, target: Taxonomy) -> None:

@@ -240,7 +240,8 @@ def main() -> None:
     blocks, voxels = sum(tile.blocks for tile in tiles), sum(tile.occupied for tile in tiles)
     print(f"{len(tiles)} tiles, {blocks:,} blocks, {voxels:,} static voxels, {size / 2**20:.0f} MB on disk")
     print(
-        f"writing votes {writing:.0f} s, {len(votes) / 2**20:.0f} MB; adding tiles up {ended - fused:.0f} s, all of it {ended - start:.0f} s"
+        f"writing votes {writing:.0f} s, {len(votes) / 2**20:.0f} MB; adding tiles up {ended - fused:.0f} s, "
+        f"all of it {ended - start:.0f} s"
     )
     print(f"peak memory: {peak():.2f} GB")
 

@@ -48,8 +48,12 @@ def plan(
     from occlabel.workers.store import Store
 
     target = Store(store)
-    chosen = load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True))
-    result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().device)
+
+    def said(sentence: str) -> None:
+        typer.echo(sentence, err=True)
+
+    chosen = load_recipe(recipe, set_, skip, said)
+    result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().device, said)
     if as_json:
         typer.echo(json.dumps(plan_facts(result, target), indent=1))
     else:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from occlabel.pipeline.cli.options import ClassMap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
+    from occlabel.schemas.taxonomy import Taxonomy
 
 
 def view(
@@ -15,25 +24,43 @@ def view(
     frame: Annotated[
         str | None, typer.Option("--frame", help="The frame's name; the middle one when not given.")
     ] = None,
+    map_: ClassMap = None,
     objects: Annotated[bool, typer.Option("--objects", help="A colour for each object instead of each class.")] = False,
 ) -> None:
-    """Draw labels from above, one panel per version: the car looks up."""
+    """Draw labels from above, one panel per version: the car looks up.
+
+    All are drawn in the classes of the first, those of others through --map where their names differ.
+    """
     from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
     from occlabel.pipeline.published.version import open_version
-    from occlabel.schemas.arrays import INSTANCE, SEMANTICS
+    from occlabel.schemas.arrays import INSTANCE
+    from occlabel.schemas.taxonomy_map import read_map
 
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]
     names = [published.name for published in opened[0].frames(log)]
     frame = frame or names[len(names) // 2]
+    taxonomy, told = opened[0].space.taxonomy, None if map_ is None else read_map(map_)
     images = []
     for version in opened:
-        found, taxonomy = version.frame(log, frame), version.space.taxonomy
-        semantics = found[SEMANTICS]
+        found = version.frame(log, frame)
+        semantics = _looked_at(version, found, taxonomy, told)
         if objects:
             images.append(objects_from_above(found[INSTANCE], semantics, taxonomy))
         else:
             images.append(birds_eye(semantics, taxonomy))
     titles = [f"{version.name}: {log} {frame}" for version in opened]
-    panels(images, titles, opened[0].space.taxonomy, out)
+    panels(images, titles, taxonomy, out)
     typer.echo(f"wrote {out}")
+
+
+def _looked_at(
+    version: PublishedVersion, frame: PublishedFrame, taxonomy: Taxonomy, told: dict[str, str | None] | None
+) -> NDArray[np.uint8]:
+    """The frame's classes [x, y, z] as ``taxonomy`` calls them."""
+    from occlabel.schemas.arrays import SEMANTICS
+    from occlabel.schemas.taxonomy_map import map_between
+
+    own = version.space.taxonomy
+    semantics = frame[SEMANTICS]
+    return semantics if own.names == taxonomy.names else map_between(own, taxonomy, told).table[semantics]

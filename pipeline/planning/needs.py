@@ -33,14 +33,14 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
     if not log.frames:
         raise BadLog(f"log {log.id} has no frames")
     chain = recipe.chain
-    for step in chain:
+    for index, step in enumerate(chain):
         for sense in step.stage.senses:
             if not (log.scans if sense == "points" else any(log.images.values())):
                 raise BadLog(
                     f"log {log.id} has no {_NAMES[sense]}, which {step.title} needs; leave the log out with --log, or "
                     "use a recipe without that stage"
                 )
-        if (reason := step.stage.refuse(recipe.space, log.rig)) is not None:
+        if (reason := step.stage.refuse(recipe.space, _known_by_then(log.rig, chain[:index]))) is not None:
             raise BadLog(f"log {log.id}: {step.title}: {reason}")
         for spec in resolved(step.stage.written, log.rig):
             if spec.camera is not None:
@@ -54,6 +54,14 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
     _check_geometry(log, chain)
     if recipe.grid.frame == "lidar" and not log.scans:
         raise BadLog(f"log {log.id} has no LiDAR, and the recipe's grid is fixed to it; use a grid in the ego frame")
+
+
+def _known_by_then(rig: Rig, before: Chain) -> Rig:
+    """The rig of a log as a stage finds it: calibration that stages ``before`` it write is known."""
+    written = {spec.name for step in before for spec in step.stage.written}
+    known = {field for field in ("intrinsics", "extrinsics") if field in written}
+    cameras = (camera.model_copy(update=dict.fromkeys(known, True)) for camera in rig.cameras)
+    return rig.model_copy(update={"cameras": tuple(cameras)})
 
 
 def _check_geometry(log: LogFacts, chain: Chain) -> None:

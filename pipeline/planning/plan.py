@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from occlabel.pipeline.planning.catalogue import Catalogue
@@ -103,10 +104,20 @@ class Plan:
         return rows
 
 
+_PATIENCE = 5.0
+"""Seconds after which whoever waits for a plan is told how far it is."""
+
+
 def make_plan(
-    recipe: Recipe, reader: LogReader, store: Store, log_ids: list[str] | None = None, device: str = "cpu"
+    recipe: Recipe,
+    reader: LogReader,
+    store: Store,
+    log_ids: list[str] | None = None,
+    device: str = "cpu",
+    note: Callable[[str], None] = lambda _: None,
 ) -> Plan:
-    """The plan for the logs (all of the reader's by default). ``device`` is what stages that use a GPU would run on.
+    """The plan for the logs (all of the reader's by default). ``device`` is what stages that use a GPU would run on;
+    ``note`` is told how far it is, as a first plan reads every file of every log once.
 
     One log that cannot be read or lacks what a stage needs is refused and the others go on.
     Raises OcclabelError when the recipe itself cannot work, BadLog when a named log does not exist, StoreError for a
@@ -123,7 +134,11 @@ def make_plan(
         raise BadLog(f"{reader.root} has no log {', '.join(unknown)}; it has {', '.join(known[:20]) or 'none'}")
     logs: list[LogPlan] = []
     refused: dict[str, str] = {}
-    for log_id in sorted(set(log_ids)) if log_ids else known:
+    asked, told = sorted(set(log_ids)) if log_ids else known, time.monotonic()
+    for done, log_id in enumerate(asked):
+        if time.monotonic() - told > _PATIENCE:
+            told = time.monotonic()
+            note(f"looking at the logs: {done} of {len(asked)}; what is read once is remembered")
         try:
             log = catalogue.facts(log_id)
             check_log(log, recipe)

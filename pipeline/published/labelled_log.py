@@ -20,7 +20,7 @@ from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.schemas.taxonomy_map import TaxonomyMap, map_between
+from occlabel.schemas.taxonomy_map import STRAY, TaxonomyMap, map_between
 from occlabel.stages.ingest.truth import TruthSource
 
 T = TypeVar("T", bound=np.generic)
@@ -39,10 +39,11 @@ class Join:
 
     @property
     def same_grid(self) -> bool:
-        """Whether labels lie in the voxels of the target. The origin may differ (some releases of SemanticKITTI lie
-        0.2 m lower)."""
+        """Whether labels lie in the voxels of the target. The origin may differ by a voxel (some releases of
+        SemanticKITTI lie 0.2 m lower)."""
         own, other = self.labels.space.grid, self.target.grid
-        return (own.shape, own.voxel_size, own.frame) == (other.shape, other.voxel_size, other.frame)
+        alike = (own.shape, own.voxel_size, own.frame) == (other.shape, other.voxel_size, other.frame)
+        return alike and np.abs(np.subtract(own.origin, other.origin)).max() < 1.01 * own.voxel_size
 
     @property
     def scored_grid(self) -> Grid:
@@ -67,10 +68,14 @@ class Seen:
     """Labels over the voxels of the target."""
 
     semantics: NDArray[np.uint8]
-    """[x, y, z] in classes of the target; what is not known is free, as it is exported."""
+    """[x, y, z] in classes of the target. What is not known is free, as it is exported; UNKNOWN is where the labels
+    have no say: outside of their grid, and where their class is none of the target's."""
     counted: NDArray[np.bool_] | None
-    """[x, y, z]: where the labels have a say; None: everywhere. They have none outside of their grid, and where their
-    class is none of the target's."""
+    """[x, y, z]: where they have one; None: everywhere."""
+
+    def within(self, scored: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[x, y, z]: which of the ``scored`` voxels they have a say in."""
+        return scored if self.counted is None else scored & self.counted
 
 
 class LabelledFrame:
@@ -111,11 +116,11 @@ class LabelledFrame:
     @cached_property
     def mapped(self) -> NDArray[np.uint8]:
         """[x, y, z] in the labels' own grid and the target's classes: UNKNOWN where nothing is known, and where a class
-        is none of the target's; an id that is no class stays one."""
-        mapped = self.joined.classes
-        table = mapped.table.copy()
-        table[len(mapped.source.classes) :] = np.arange(len(mapped.source.classes), 256)
-        return table[self.semantics]
+        is none of the target's."""
+        mapped = self.joined.classes.table[self.semantics]
+        if not self.joined.labels.may_be_unknown:
+            mapped[self.semantics == UNKNOWN] = STRAY
+        return mapped
 
     @cached_property
     def classes(self) -> NDArray[np.uint8]:
@@ -127,12 +132,9 @@ class LabelledFrame:
     @cached_property
     def seen(self) -> Seen:
         """The labels over the target's voxels. Raises BadPredictions when nobody says how its grid lies to theirs."""
-        free = np.uint8(self.joined.target.taxonomy.free_id)
-        if self.joined.same_grid:
-            return Seen(self.classes, self.classes != UNKNOWN if self.joined.classes.left_out else None)
         looked = self.in_target(self.classes, np.uint8(UNKNOWN))
-        counted = looked != UNKNOWN
-        return Seen(np.where(counted, looked, free), counted)
+        everywhere = self.joined.same_grid and not self.joined.classes.left_out
+        return Seen(looked, None if everywhere else looked != UNKNOWN)
 
     def in_target(self, own: NDArray[T], outside: T) -> NDArray[T]:
         """A volume over the labels' grid, over the target's: each voxel has the value at its centre."""

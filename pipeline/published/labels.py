@@ -44,7 +44,7 @@ class LabelSource(Protocol):
         """What a sentence about this frame calls it."""
 
     def semantics(self, log: str, name: str) -> NDArray[np.uint8]:
-        """Class ids [x, y, z]; an id that is no class stays one. Raises DamagedFile or StoreError."""
+        """Class ids [x, y, z], those that are no class too. Raises DamagedFile or StoreError."""
 
     def confidence(self, log: str, name: str) -> NDArray[np.uint8] | None:
         """How sure each label is, 0..255 [x, y, z]; None where nobody says."""
@@ -70,7 +70,7 @@ def open_labels(spec: str, format: Format) -> LabelSource:
     folder = Path(spec)
     if folder.is_dir() and not (folder / "versions").is_dir():
         return FolderLabels(folder, format)
-    if "@" not in spec and not folder.is_dir():
+    if not any(mark in spec for mark in ("@", "://")) and not folder.is_dir():
         raise BadPredictions(f"{spec} is neither a folder of predictions nor a version STORE@VERSION")
     return VersionLabels(open_version(spec))
 

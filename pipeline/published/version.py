@@ -74,7 +74,9 @@ class PublishedVersion:
     def __init__(self, store: Store, info: VersionInfo, rows: list[VersionFrame]) -> None:
         self.store = store
         self.info = info
-        self._rows = rows
+        self._rows: dict[str, list[VersionFrame]] = {}
+        for row in rows:
+            self._rows.setdefault(row.log, []).append(row)
 
     @property
     def name(self) -> str:
@@ -92,8 +94,8 @@ class PublishedVersion:
         """The labelled frames, log by log in time. Raises StoreError for a log that is not in the version."""
         if log is not None and log not in self.logs:
             raise StoreError(f"version {self.name} has no log {log!r}; it has {', '.join(self.logs[:20])}")
-        for row in self._rows:
-            if log is None or row.log == log:
+        for rows in self._rows.values() if log is None else (self._rows.get(log, ()),):
+            for row in rows:
                 yield PublishedFrame(self.store, row)
 
     def frame(self, log: str, name: str) -> PublishedFrame:

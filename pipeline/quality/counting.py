@@ -50,7 +50,7 @@ class Question:
         benchmark = BENCHMARKS[self.format]
         match self.at:
             case "voxels":
-                return VoxelRule(benchmark), VoxelObjectRule(benchmark, joined)
+                return VoxelRule(benchmark, joined), VoxelObjectRule(benchmark, joined)
             case "points":
                 return PointRule(benchmark.taxonomy), PointObjectRule(benchmark)
             case "boxes":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from occlabel.pipeline.planning.plan import Plan, make_plan
 from occlabel.pipeline.planning.recipe import Recipe
@@ -71,7 +73,7 @@ class Report:
 def label_logs(
     recipe: Recipe,
     reader: LogReader,
-    store: Store,
+    store: Store | Path | str,
     version: str,
     *,
     log_ids: list[str] | None = None,
@@ -81,15 +83,17 @@ def label_logs(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Report:
-    """Labels the logs and publishes ``version``. With nothing left to do no executor is started.
+    """Labels the logs and publishes ``version`` in ``store``, a folder or a URL. With nothing left to do no executor is
+    started.
 
     ``executor``, ``ray_address`` and ``workers`` are those of ``Workplace``. Raises OcclabelError when the recipe or
     the executor cannot work, no log can be labelled, or the version exists with other content.
     """
+    store = store if isinstance(store, Store) else Store(store)
     workplace = Workplace(executor, ray_address, workers)
     safe_name(version, "version")
     device = workplace.device
-    plan = make_plan(recipe, reader, store, log_ids, device)
+    plan = make_plan(recipe, reader, store, log_ids, device, _mute if quiet else _say)
     if not plan.logs:
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")
@@ -102,7 +106,7 @@ def label_logs(
     state = report.run = new_state(f"version {version}", stages_of(plan))
     with told(store, state):
         store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
-        work = ChainWork(plan, reader, reader_name or _name_of(reader), store, device)
+        work = ChainWork(plan, reader, reader_name, store, device)
         with workplace.open() as hands:
             _refuse_other_device(plan, device, hands)
             report.entries = carry_out(work, hands, store, state, quiet)
@@ -135,6 +139,14 @@ def _publish(report: Report, version: str, reader: LogReader) -> None:
         )
 
 
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _mute(sentence: str) -> None:
+    pass
+
+
 def _refuse_other_device(plan: Plan, device: Device, hands: Executor) -> None:
     """Raises OcclabelError when the plan was made for GPUs that are not there, or without those that are."""
     if hands.device != device and any(plan.needs(index).gpus for index in {index for index, _ in plan.todo}):
@@ -142,8 +154,3 @@ def _refuse_other_device(plan: Plan, device: Device, hands: Executor) -> None:
             f"the plan was made for {device}, and {hands.where} has {hands.device}: run again if a node came or went, "
             "or set CUDA_VISIBLE_DEVICES= to label without the GPU of this machine"
         )
-
-
-def _name_of(reader: LogReader) -> str:
-    """The reader's name as ``--reader`` takes it: its module."""
-    return type(reader).__module__.rsplit(".", 1)[-1]

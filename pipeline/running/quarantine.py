@@ -50,7 +50,8 @@ class ClipEntry(QuarantineEntry):
     log_digest: str
     logs: str
     """Root of the logs."""
-    reader: str
+    reader: str | None
+    """Its name; None where the root is recognised."""
     recipe: str
     """The effective recipe as YAML."""
     device: Literal["cpu", "cuda"] = "cpu"

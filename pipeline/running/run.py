@@ -13,6 +13,7 @@ from occlabel.pipeline.running.loop import Fault
 from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.stage import Resources
+from occlabel.stages.ingest.several import root_of
 from occlabel.workers.executor import Device
 from occlabel.workers.order import Order
 from occlabel.workers.store import Store
@@ -21,7 +22,9 @@ from occlabel.workers.store import Store
 class ChainWork:
     """See ``Work``: the missing clips of the stages of a plan."""
 
-    def __init__(self, plan: Plan, reader: LogReader, reader_name: str, store: Store, device: Device = "cpu") -> None:
+    def __init__(
+        self, plan: Plan, reader: LogReader, reader_name: str | None, store: Store, device: Device = "cpu"
+    ) -> None:
         self._plan = plan
         self._reader = reader
         self._reader_name = reader_name
@@ -67,7 +70,7 @@ class ChainWork:
             start=clip.start,
             stop=clip.stop,
             log_digest=log.digest,
-            logs=str(self._reader.root),
+            logs=str(root_of(self._reader, clip.log)),
             reader=self._reader_name,
             recipe=self._recipe,
             device=self._device,

@@ -71,12 +71,13 @@ class RayCounts:
 
     def add(self, predicted: Labels, true: Labels, origins: NDArray[np.float64], where: str = "the prediction") -> None:
         """Counts a frame: labels [x, y, z] (without ids of instances: all 0), looked at from ``origins`` [n, 3] in
-        metres, in the frame of the grid. A ray whose truth meets what is no class is not scored. Raises BadPredictions,
-        naming ``where``, when a scored ray meets what is no class in the prediction."""
+        metres, in the frame of the grid. A ray is not scored whose truth meets what is no class, nor
+        one that meets UNKNOWN in the prediction. Raises BadPredictions, naming ``where``, when a scored ray meets what
+        else is no class there."""
         found, found_depth = self._seen(predicted, origins)
         real, real_depth = self._seen(true, origins)
         classes = len(self.true)
-        scored = (real.semantics != self._taxonomy.free_id) & (real.semantics < classes)
+        scored = (real.semantics != self._taxonomy.free_id) & (real.semantics < classes) & (found.semantics != UNKNOWN)
         found, real = (Labels(seen.semantics[scored], seen.instance[scored]) for seen in (found, real))
         off = np.abs(found_depth - real_depth)[scored]
         real = Labels(real.semantics, self._identified(real))

@@ -66,6 +66,11 @@ class SeveralReaders:
         raise BadLog(f"{path} lies under none of {self.root}")
 
 
+def root_of(reader: LogReader, log: str) -> Path:
+    """Under which root ``log`` lies."""
+    return reader._owners()[log].root if isinstance(reader, SeveralReaders) else reader.root
+
+
 @lru_cache(maxsize=4)
 def _owners(readers: tuple[LogReader, ...]) -> dict[str, LogReader]:
     """Log -> its reader. Listed once per process: asked for one by one, ten thousand logs would be listed as often."""

@@ -1,5 +1,6 @@
 """The built wheel, installed where only the light libraries are: the command line must not import the heavy ones."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,13 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("typer", "rich", "pydantic", "pyyaml", "numpy")
@@ -68,3 +75,43 @@ def test_help_runs_from_the_wheel_without_the_heavy_libraries(wheel: Path, tmp_p
         )
         assert result.returncode == 0, result.stderr
         assert "Usage: occlabel" in result.stdout
+
+
+SCRIPT = """
+import sys
+import occlabel
+assert not any(name in sys.modules for name in ("torch", "ray", "zarr", "numpy", "pydantic"))
+assert occlabel.__file__.startswith(sys.argv[2]), occlabel.__file__
+import schemas, pipeline, stages, workers
+assert schemas.MINE == pipeline.MINE == stages.MINE == workers.MINE == "the user's own"
+version = occlabel.open_version(sys.argv[1])
+frame = next(version.frames())
+print(len(version.space.taxonomy.names), frame.load("semantics").max(), *sorted(occlabel.__all__))
+"""
+
+
+def test_beside_packages_of_a_user_that_have_our_folders_names(wheel: Path, tmp_path: Path) -> None:
+    site, mine = tmp_path / "site", tmp_path / "mine"
+    flags = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", site]
+    subprocess.run([sys.executable, "-m", "pip", "install", *flags, wheel], check=True, capture_output=True)
+    for name in ("schemas", "pipeline", "stages", "workers"):
+        (mine / name).mkdir(parents=True)
+        (mine / name / "__init__.py").write_text('MINE = "the user\'s own"\n')
+    (mine / "script.py").write_text(SCRIPT)
+    space = LabelSpace(Grid(origin=(0, 0, 0), voxel_size=1, shape=(4, 4, 2), frame="ego"), TAXONOMIES["occ3d"])
+    frames = [MadeUpFrame("a", "0", {"semantics": np.full((4, 4, 2), 11, np.uint8)})]
+    publish(MadeUpVersion(frames, space), tmp_path / "store")
+    result = subprocess.run(
+        [sys.executable, "script.py", f"{tmp_path}/store@v1", site],
+        cwd=mine, env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    classes, highest, *public = result.stdout.split()
+    assert (classes, highest) == ("18", "11")
+    assert {"open_version", "open_logs", "load_recipe", "label_logs", "evaluate", "Stage", "LogReader"} <= set(public)
+
+
+def test_a_build_warns_of_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "warning" not in (said.stdout + said.stderr).lower()

@@ -50,8 +50,8 @@ def scored_frames(version: PublishedVersion, truth: TruthSource, every: int) -> 
     """
     if _voxels_and_classes(version.space) != _voxels_and_classes(truth.space):
         raise BadPredictions(
-            f"version {version.name} and the truth differ in voxels or classes; objects are compared voxel by voxel, so "
-            "label the logs of this truth in its own space"
+            f"version {version.name} and the truth differ in voxels or classes; objects are compared voxel by voxel, "
+            "so label the logs of this truth in its own space"
         )
     for log_id in version.logs:
         log = drive_log(truth.reader, log_id)

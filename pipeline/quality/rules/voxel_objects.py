@@ -23,7 +23,7 @@ class VoxelObjectRule:
     name = "voxel objects"
 
     def __init__(self, benchmark: Benchmark, joined: Join) -> None:
-        taxonomy = benchmark.taxonomy
+        taxonomy = joined.target.taxonomy
         self._taxonomy, self._grid = taxonomy, joined.scored_grid
         self._quality = PanopticCounts(voxels(taxonomy), len(taxonomy.classes))
         self._tracking = TrackingCounts(taxonomy)
@@ -42,7 +42,7 @@ class VoxelObjectRule:
         assert frame.instance is not None  # see has_instance
         true = Labels(truth.semantics, self._objects.instances(frame.name, truth.semantics))
         found = Labels(seen.semantics, frame.in_target(frame.instance, np.uint16(0)))
-        scored = truth.scored if seen.counted is None else truth.scored & seen.counted
+        scored = seen.within(truth.scored)
         self._quality.add(found, true, scored, where=frame.where)
         self._tracking.add(found, true, scored, frame.where)
         if self._rays is not None:

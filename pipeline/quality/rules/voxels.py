@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
+from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, LabelledLog
 from occlabel.pipeline.quality.benchmark import Benchmark
 from occlabel.stages.evaluation.confusion import Counts, confusion, crop
 from occlabel.stages.evaluation.reliability import Reliability
@@ -12,14 +12,15 @@ from occlabel.stages.evaluation.scores import Scores
 
 
 class VoxelRule:
-    """See ``Rule``."""
+    """See ``Rule``; in the label space of the truth, by the formulas of the benchmark."""
 
     name = "voxels"
 
-    def __init__(self, benchmark: Benchmark) -> None:
-        self._benchmark = benchmark
-        classes = len(benchmark.taxonomy.classes)
-        self._counts = {name: np.zeros((classes, classes), np.int64) for name in benchmark.grid.ranges}
+    def __init__(self, benchmark: Benchmark, joined: Join) -> None:
+        self._score, self._taxonomy = benchmark.score, joined.target.taxonomy
+        classes, (x, y, _) = len(self._taxonomy.classes), joined.target.grid.shape
+        self._ranges = joined.target.grid.ranges or {"full": ((0, x), (0, y))}
+        self._counts = {name: np.zeros((classes, classes), np.int64) for name in self._ranges}
         self._reliability = Reliability()
         self.beyond, self.scored = 0, 0
         """Voxels of the truth where the labels have no say, and those that are scored."""
@@ -28,11 +29,11 @@ class VoxelRule:
         pass
 
     def add(self, frame: LabelledFrame) -> None:
-        truth, seen, classes = frame.voxel_truth, frame.seen, len(self._benchmark.taxonomy.classes)
-        scored = truth.scored if seen.counted is None else truth.scored & seen.counted
+        truth, seen, classes = frame.voxel_truth, frame.seen, len(self._taxonomy.classes)
+        scored = seen.within(truth.scored)
         self.beyond += int(truth.scored.sum()) - int(scored.sum())
         self.scored += int(scored.sum())
-        for range_, box in self._benchmark.grid.ranges.items():
+        for range_, box in self._ranges.items():
             labels, true = crop(seen.semantics, box), crop(truth.semantics, box)
             self._counts[range_] += confusion(labels, true, crop(scored, box), classes, frame.where)
         if frame.confidence is not None:
@@ -56,7 +57,7 @@ class VoxelRule:
 
     def scores(self) -> dict[str, Scores]:
         """By range."""
-        return {name: self._benchmark.score(count, self._benchmark.taxonomy) for name, count in self._counts.items()}
+        return {name: self._score(count, self._taxonomy) for name, count in self._counts.items()}
 
     @property
     def reliability(self) -> Reliability | None:

@@ -1,9 +1,23 @@
 """Objects that touch are found, and the ceiling that labels set is what perfect parting would give."""
 
-import numpy as np
-from car_parks import CAR, car_park
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from occlabel.pipeline.quality.ablation.objects import ScoredFrame, Table, nearest_true, places_of_touching
+import numpy as np
+import pytest
+from car_parks import CAR, car_park
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+
+from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.quality.ablation.objects import (
+    ScoredFrame,
+    Table,
+    nearest_true,
+    places_of_touching,
+    scored_frames,
+)
+from occlabel.schemas.drive_log import Box, DriveLog, Frame, Truth, VoxelTruth
+from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
@@ -37,3 +51,68 @@ def test_perfect_parting_of_perfect_labels_scores_one_everywhere() -> None:
     everywhere, touching, _ = table.quality("at best")
     assert everywhere.pq == touching.pq == 1.0
     assert table.quality("one object")[0].pq < 0.5
+
+
+BOX = Box("parked", "car", np.eye(4), (3.2, 2.0, 1.6), 5)
+
+
+@dataclass(frozen=True)
+class Drives:
+    """A truth that is also the reader of its logs."""
+
+    drives: dict[str, DriveLog]
+    space: LabelSpace = SPACE
+
+    @property
+    def reader(self) -> "Drives":
+        return self
+
+    def log_ids(self) -> list[str]:
+        return sorted(self.drives)
+
+    def logs(self, ids: list[str]) -> list[DriveLog]:
+        return [self.drives[log] for log in ids]
+
+    def frames(self, log: str) -> list[str]:
+        return [frame.name for frame in self.drives[log].frames]
+
+    def voxels(self, log: str, frame: str) -> VoxelTruth:
+        semantics = np.zeros(SPACE.grid.shape, np.uint8)
+        semantics[2:10, 14:19, 2:6] = CAR
+        scored = np.ones(semantics.shape, bool)
+        scored[int(frame)] = False
+        return VoxelTruth(semantics, scored, SPACE)
+
+
+def drive(frames: int, boxes: tuple[Box, ...] = (BOX,), poseless: int | None = None) -> DriveLog:
+    poses = (None if index == poseless else np.eye(4) for index in range(frames))
+    return DriveLog(
+        "a", "", "", tuple(Frame(f"{i}", i / 2, pose, truth=Truth(boxes=boxes)) for i, pose in enumerate(poses))
+    )
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> PublishedVersion:
+    """Frames 1 to 6 of log a, each labelled with its own number."""
+    labels = {f"{i}": np.full(SPACE.grid.shape, i, np.uint8) for i in range(1, 7)}
+    return publish(MadeUpVersion([MadeUpFrame("a", n, {"semantics": v}) for n, v in labels.items()], SPACE), tmp_path)
+
+
+def test_every_other_frame_with_labels_truth_and_a_pose_is_scored(version: PublishedVersion) -> None:
+    found = list(scored_frames(version, Drives({"a": drive(6, poseless=2)}), every=2))
+    assert [int(frame.labels.max()) for frame in found] == [3, 5]  # of 1, 3, 4 and 5
+    assert [np.flatnonzero(~frame.scored[:, 0, 0]).tolist() for frame in found] == [[3], [5]]
+    cars = found[0].true.semantics == CAR
+    assert cars.sum() == 8 * 5 * 4
+    assert set(np.unique(found[0].true.instance[cars])) <= {0, 1}
+    assert found[0].true.instance[cars].any() and not found[0].true.instance[~cars].any()
+
+
+def test_truth_that_says_not_whose_voxels_are_whose_is_refused(version: PublishedVersion) -> None:
+    with pytest.raises(BadLog, match="log a has no boxes"):
+        list(scored_frames(version, Drives({"a": drive(6, boxes=())}), every=1))
+    with pytest.raises(BadLog, match="log a has no boxes"):
+        list(scored_frames(version, Drives({}), every=1))
+    coarse = replace(Drives({"a": drive(6)}), space=LabelSpace(SPACE.grid, TAXONOMIES["occ3d"]))
+    with pytest.raises(BadPredictions, match="voxels or classes"):
+        list(scored_frames(version, coarse, every=1))
