@@ -59,9 +59,10 @@ def map_between(source: Taxonomy, target: Taxonomy, told: dict[str, str | None] 
     names |= told
     lacking = [name for name in source.names if name not in names]
     if lacking:
+        example = target.names[target.occupied_ids[0]]
         raise BadRecipe(
-            f"the labels have classes that {target.name!r} has not: {', '.join(lacking)}; say what each of them is in a "
-            f"YAML file and name it with --map, e.g. '{lacking[0]}: {target.names[target.occupied_ids[0]]}' (null: none)"
+            f"the labels have classes that {target.name!r} has not: {', '.join(lacking)}; say what each of them is in "
+            f"a YAML file and name it with --map, e.g. '{lacking[0]}: {example}' (null: none)"
         )
     return TaxonomyMap(source=source, target=target, names={name: names[name] for name in source.names})
 

@@ -92,6 +92,8 @@ class TestStage(Stage):
     notes: Path | None = None
     """Folder where every call leaves a mark: ``<slot>-<log>-<clip>.<number>``."""
     gpus: float = 0.0
+    seconds: float = 0.0
+    """How long a marked clip takes at least."""
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         return Resources(gpus=self.gpus, memory=100 << 20)
@@ -111,6 +113,7 @@ class TestStage(Stage):
         script = self.faults.get(f"{clip.log}/{clip.start}", ())
         self._misbehave(script[before] if before < len(script) else "")
         yield
+        time.sleep(self.seconds)
         mark.write_text(json.dumps({**told, "start": start, "end": time.time()}))
 
     def _misbehave(self, what: str) -> None:

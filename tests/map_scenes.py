@@ -40,7 +40,7 @@ def frames(seed: int, count: int = 5, reach: float = 6.0) -> list[PlacedFrame]:
         tilt[0, 2], tilt[2, 0] = np.sin(0.1), -np.sin(0.1)
         pose = pose @ tilt
         pose[:3, 3] = draw.uniform(-reach, reach, 3) * [1, 1, 0.2]
-        result.append(PlacedFrame(lambda labels=labels: labels, pose))
+        result.append(PlacedFrame(labels.copy, pose))
     return result
 
 

@@ -64,6 +64,11 @@ def device_of(ray_address: str | None) -> Device:
     address, said = address_of(ray_address)
     if address is not None:
         return "cuda" if any(node.get("GPU") for node in probe(address, said)) else "cpu"
+    return device_here()
+
+
+def device_here() -> Device:
+    """What this machine has, as far as can be seen without loading anything."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return "cuda" if not hidden and Path("/dev/nvidiactl").exists() else "cpu"
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.options import ClassMap
+from occlabel.schemas.errors import OcclabelError
 
 
 def calibrate(
@@ -23,12 +24,15 @@ def calibrate(
 
     Label logs with truth with --set voting.calibration=null, calibrate that version, and name the file in
     voting.calibration of your recipe. Judge the result on other logs: occlabel evaluate says how far confidence is off.
+    Labels in your own classes or grid meet the truth as they do there.
     """
     from rich.console import Console
 
     from occlabel.pipeline.quality.calibrate import calibrate as fit
     from occlabel.schemas.taxonomy_map import read_map
 
+    if out.is_dir() or not out.parent.is_dir():
+        raise OcclabelError(f"--out {out} cannot be written: name a file in a folder that exists")
     with Console(stderr=True).status("") as status:
         told = None if map_ is None else read_map(map_)
         found = fit(labels, truth, format, out, told, status.update)

@@ -60,8 +60,8 @@ def evaluate(
     20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
 
     Labels in other classes are scored through --map, those in another grid at the centres of the truth's voxels. What
-    was counted of a version's logs is kept in its store: run it again to go on. Exit code 3 when a log could not be
-    scored.
+    was counted of a version's logs is kept in its store: run it again to go on. A few frames are counted in this
+    process, many by --executor. Exit code 3 when a log could not be scored.
     """
     from occlabel.pipeline.delivery.city_map.score import is_map
     from occlabel.pipeline.quality.evaluate import evaluate as score
@@ -71,18 +71,18 @@ def evaluate(
     if is_map(labels):
         if at != "voxels" or log or baselines or diagram or map_:
             raise OcclabelError(f"{labels} is a map, scored as a whole at voxels; leave out --at, --log and the like")
-        _evaluate_map(labels, truth, out)
+        _evaluate_map(labels, truth, format, out)
         return
     _refuse_useless(at, baselines, diagram, out)
     told = None if map_ is None else read_map(map_)
     workplace = Workplace(executor.value)
     evaluation = score(labels, truth, format, at, logs=log, told=told, workplace=workplace, quiet=False)
     _show(evaluation, baselines)
+    if out is not None:
+        _write(evaluation.facts(), out)
     if diagram is not None:
         _draw(evaluation.reliability, labels, diagram)
         typer.echo(f"wrote {diagram}")
-    if out is not None:
-        _write(evaluation.facts(), out)
     if evaluation.failed:
         raise typer.Exit(3)
 
@@ -122,7 +122,7 @@ def _show(evaluation: Evaluation, baselines: bool) -> None:
         console.print(*_panoptic_sentences(evaluation.panoptic), sep="\n")
 
 
-def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
+def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "occ3d"], out: Path | None) -> None:
     from rich.console import Console
 
     from occlabel.pipeline.delivery.city_map.score import score_map
@@ -132,7 +132,7 @@ def _evaluate_map(location: str, truth: Path, out: Path | None) -> None:
     target = MapStore(location)
     index = target.index()
     assert index is not None  # or it would be no map
-    found = score_map(target, index, open_truth(truth))
+    found = score_map(target, index, open_truth(truth, format))
     console = Console()
     console.print(score_table({"map": found.scores}))
     console.print(f"scored against the truth of {found.frames} frames, static classes only")

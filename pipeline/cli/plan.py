@@ -53,7 +53,7 @@ def plan(
         typer.echo(sentence, err=True)
 
     chosen = load_recipe(recipe, set_, skip, said)
-    result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().device, said)
+    result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().likely_device, said)
     if as_json:
         typer.echo(json.dumps(plan_facts(result, target), indent=1))
     else:

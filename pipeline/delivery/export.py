@@ -12,7 +12,8 @@ from occlabel.pipeline.delivery.exporters import ExportOptions, refuse_full
 from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, drive_log, join, labelled_log
 from occlabel.pipeline.published.labels import Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.drive_log import DriveLog
+from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats.semantickitti import write_volume
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.export import occ3d, semantickitti
@@ -24,12 +25,13 @@ def to_semantickitti(version: PublishedVersion, out: Path, options: ExportOption
     """See ``Exporter``: ``sequences/XX/predictions/NNNNNN.label`` in raw ids; with ``own_classes`` those of the
     version's own taxonomy, over its own grid, and ``classes.yaml`` beside them."""
     refuse_full(out)
+    if options.own_classes and (options.zipped or options.told):
+        given = "--zip" if options.zipped else "--map"
+        raise BadPredictions(f"{given} is for the benchmark's classes; leave it out, or --own-classes")
     frames = _frames(version, "semantickitti", options)
     for frame in frames:
         semantickitti.refuse_name(frame.log, frame.name)
     if options.own_classes:
-        if options.zipped:
-            raise BadPredictions("--zip writes a submission in the benchmark's classes; leave out --own-classes")
         return _own_classes(version, frames, out)
     written = _written(frames, out, "semantickitti")
     if options.zipped:
@@ -56,7 +58,7 @@ def _frames(version: PublishedVersion, format: Format, options: ExportOptions) -
     when classes do not fit."""
     target = version.space if options.own_classes else truth_space(format)
     joined = join(VersionLabels(version), target, reader=options.logs, told=dict(options.told))
-    if not joined.same_grid and version.space.grid.frame != target.grid.frame and options.logs is None:
+    if version.space.grid.frame != target.grid.frame and options.logs is None:
         raise BadPredictions(
             f"version {version.name} has a grid in the {version.space.grid.frame} frame, {format} one in the "
             f"{target.grid.frame} frame; say where the labelled logs lie, with --logs: they know how these lie"
@@ -71,8 +73,17 @@ def _frames(version: PublishedVersion, format: Format, options: ExportOptions) -
 
 def _labelled(joined: Join, names: dict[str, list[str]]) -> Iterator[LabelledFrame]:
     for log, frames in names.items():
-        drive = None if joined.same_grid else drive_log(joined.reader, log)
-        yield from labelled_log(joined, log, frames, drive).frames()
+        yield from labelled_log(joined, log, frames, _lying(joined, log, frames)).frames()
+
+
+def _lying(joined: Join, log: str, frames: list[str]) -> DriveLog | None:
+    """The drive log, where it is needed to say how one grid lies to the other. Raises BadLog when it lacks a frame."""
+    if joined.labels.space.grid.frame == joined.target.grid.frame:
+        return None
+    drive = drive_log(joined.reader, log)
+    if lacking := set(frames) - {frame.name for frame in (drive.frames if drive else ())}:
+        raise BadLog(f"the logs have no frame {min(lacking)} of log {log}; with --logs give those that were labelled")
+    return drive
 
 
 def _written(frames: list[LabelledFrame], out: Path, format: Format) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.published.labels import LabelSource
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader, PointTruth, VoxelTruth
-from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.errors import BadLog, BadPredictions, BadRecipe
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
@@ -168,10 +168,16 @@ class LabelledFrame:
 
     @cached_property
     def point_truth(self) -> PointTruth | None:
-        """Of ``points``. Raises DamagedFile."""
+        """Of ``points``, in the target's classes. Raises DamagedFile; BadRecipe when it is in others."""
         if self.frame is None or self.joined.reader is None:
             return None
-        return self.joined.reader.point_truth(self.frame, len(self.points))
+        truth, target = self.joined.reader.point_truth(self.frame, len(self.points)), self.joined.target.taxonomy
+        if truth is not None and truth.taxonomy.names != target.names:
+            raise BadRecipe(
+                f"the labels of the points of log {self.log} are in the classes of {truth.taxonomy.name}, and those of "
+                f"{target.name} were asked for; choose the --format that the logs are in"
+            )
+        return truth
 
     @property
     def world_from_grid(self) -> Matrix | None:

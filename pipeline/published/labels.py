@@ -125,6 +125,10 @@ class VersionLabels:
     def stamp(self, log: str) -> str:
         return self.version.info.content_digest
 
+    def count(self, log: str) -> int:
+        """Labelled frames of ``log``."""
+        return sum(where == log for where, _ in self._frames)
+
 
 @dataclass(frozen=True)
 class FolderLabels:

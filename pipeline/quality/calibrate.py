@@ -51,19 +51,16 @@ def calibrate(
         )
     question = Question(Path(truth).absolute(), format, "voxels", tuple(sorted((told or {}).items())))
     joined = question.joined(VersionLabels(version))
-    if not joined.same_grid:
-        raise BadPredictions(f"{spec} lies in another grid than the truth, and calibration compares voxel by voxel")
     tally, margins, frames = Tally.empty(len(version.space.taxonomy.classes)), Reliability(), 0
     for log in question.logs(joined):
-        labelled, _ = labelled_frames(question, joined, log)
-        for frame in labelled.frames():
+        for frame in labelled_frames(question, joined, log).frames():
             note(f"log {log}, frame {frame.name}")
-            true, margin, seen = frame.voxel_truth, frame.confidence, frame.seen
-            assert margin is not None  # the version has confidence
-            scored = true.scored if seen.counted is None else true.scored & seen.counted
-            right = seen.semantics == true.semantics
+            true, seen = frame.voxel_truth, frame.seen
+            assert frame.confidence is not None  # the version has it
+            scored, right = seen.within(true.scored), seen.semantics == true.semantics
+            margin, free = frame.in_target(frame.confidence, np.uint8(0)), np.uint8(version.space.taxonomy.free_id)
             margins.add(margin, right, scored)
-            own = np.where(frame.semantics == UNKNOWN, np.uint8(version.space.taxonomy.free_id), frame.semantics)
+            own = frame.in_target(np.where(frame.semantics == UNKNOWN, free, frame.semantics), free)
             tally.add(own[scored], margin[scored], right[scored])
             frames += 1
     if not frames:

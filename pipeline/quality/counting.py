@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from occlabel.pipeline.published.labelled_log import Join, LabelledLog, drive_log, join, labelled_log
+from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, LabelledLog, drive_log, join, labelled_log
 from occlabel.pipeline.published.labels import Format, LabelSource
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.rules.boxes import BoxRule
@@ -21,6 +21,7 @@ from occlabel.pipeline.quality.rules.rule import Rule, part, prefixed
 from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.schemas.drive_log import DriveLog, Frame
+from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.ingest.truth import open_truth
@@ -77,12 +78,20 @@ class LogCounts:
 
     frames: int
     """That were scored."""
-    truth: int
-    """That have truth."""
+    missing: int
+    """That have truth and no labels."""
+    unreadable: list[str]
+    """A sentence for each that has both and whose scan, which was needed, is missing or cannot be read."""
     counts: Counts
 
+    @property
+    def truth(self) -> int:
+        """Frames that have truth."""
+        return self.frames + self.missing + len(self.unreadable)
+
     def to_bytes(self) -> bytes:
-        about = json.dumps({"frames": self.frames, "truth": self.truth}).encode()
+        facts = {"frames": self.frames, "missing": self.missing, "unreadable": self.unreadable}
+        about = json.dumps(facts).encode()
         file = io.BytesIO()
         arrays: dict[str, Any] = {"about": np.frombuffer(about, np.uint8), **self.counts}
         np.savez_compressed(file, **arrays)
@@ -97,24 +106,37 @@ class LogCounts:
 
 def count_log(question: Question, joined: Join, log: str) -> LogCounts:
     """Raises what reading labels, truth and log raises."""
-    labelled, truth = labelled_frames(question, joined, log)
-    rules = question.rules(joined)
+    labelled, rules = labelled_frames(question, joined, log), question.rules(joined)
+    unreadable: list[str] = []
     for rule in rules if labelled.names else ():
         rule.begin(labelled)
     for frame in labelled.frames():
+        lacking = _without_scan(frame) if question.at == "points" else None
+        if lacking is not None:
+            unreadable.append(lacking)
+            continue
         for rule in rules:
             rule.add(frame)
     for rule in rules if labelled.names else ():
         rule.end()
     counts = {name: array for rule in rules for name, array in prefixed(rule.name, rule.state()).items()}
-    return LogCounts(len(labelled.names), truth, counts)
+    return LogCounts(len(labelled.names) - len(unreadable), labelled.missing, unreadable, counts)
 
 
-def labelled_frames(question: Question, joined: Join, log: str) -> tuple[LabelledLog, int]:
-    """The log, joined, and how many of its frames have truth."""
+def labelled_frames(question: Question, joined: Join, log: str) -> LabelledLog:
+    """The frames of the log that have truth, joined with their labels."""
     drive = drive_log(joined.reader, log)
-    names = question.frames(joined, log, drive)
-    return labelled_log(joined, log, names, drive), len(names)
+    return labelled_log(joined, log, question.frames(joined, log, drive), drive)
+
+
+def _without_scan(frame: LabelledFrame) -> str | None:
+    """Why the frame has no points to score; None when it has."""
+    try:
+        frame.points  # noqa: B018  read here, and kept for the rules
+    except (BadLog, DamagedFile) as error:
+        where = f"log {frame.log}, frame {frame.name}"
+        return str(error) if where in str(error) else f"{where}: {error}"
+    return None
 
 
 def merged(rules: Iterable[Rule], logs: Iterable[LogCounts]) -> None:
@@ -144,7 +166,7 @@ def _stat(path: Path) -> list[Any]:
 
 
 def _has_points(frame: Frame) -> bool:
-    return frame.truth.points is not None and frame.sweep is not None
+    return frame.truth.points is not None
 
 
 def _has_boxes(frame: Frame) -> bool:

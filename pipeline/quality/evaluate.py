@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from os import W_OK, access
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.labelled_log import Join
@@ -24,6 +25,10 @@ from occlabel.pipeline.running.jobs import Job, run_job
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.stage import Resources
+from occlabel.workers.store import Store
+
+FRAMES_WORTH_RAY = 100
+"""Fewer are counted in the time in which Ray starts."""
 
 
 class EvaluateLog(Job):
@@ -43,7 +48,13 @@ class EvaluateLog(Job):
     def fingerprint(self, unit: str) -> str:
         joined, asked = _joined(self.labels, self.question), self.question
         facts = [self.name, self.version, asked.format, asked.at, asked.told, unit]
-        return digest_of([*facts, joined.labels.stamp(unit), truth_stamp(joined, unit)])
+        labels = [joined.labels.stamp(unit), joined.labels.space.model_dump(mode="json")]
+        return digest_of([*facts, *labels, truth_stamp(joined, unit)])
+
+    def frames(self, unit: str) -> int:
+        labels = _joined(self.labels, self.question).labels
+        assert isinstance(labels, VersionLabels)  # see _joined
+        return labels.count(unit)
 
     def work(self, unit: str) -> bytes:
         return count_log(self.question, _joined(self.labels, self.question), unit).to_bytes()
@@ -51,6 +62,7 @@ class EvaluateLog(Job):
 
 @lru_cache(maxsize=2)
 def _joined(labels: str, question: Question) -> Join:
+    """Once per process and evaluation: a worker does many logs."""
     return question.joined(VersionLabels(open_version(labels)))
 
 
@@ -68,69 +80,90 @@ def evaluate(
     """Scores of a version (STORE@VERSION, or opened) or of a folder of predictions against the truth under ``truth``.
 
     ``told`` maps classes of the labels to those of the benchmark where names differ (null: none of them). The counts of
-    a version's logs are kept in its store, so that a second evaluation, or one that was stopped, goes on. A log that
-    cannot be scored is named in ``Evaluation.failed``. Raises an OcclabelError when there is nothing to score.
+    a version's logs are kept in its store, where that can be written, so that a second evaluation, or one that was
+    stopped, goes on. A log that cannot be scored is named in ``Evaluation.failed``. Ray is started for
+    FRAMES_WORTH_RAY frames and more. Raises an OcclabelError when there is nothing to score.
     """
     if isinstance(labels, PublishedVersion):
         labels = f"{labels.store.location}@{labels.name}"
     source = open_labels(labels, format)
     question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
-    if not isinstance(source, VersionLabels):
+    if not isinstance(source, VersionLabels) or _read_only(source.version.store):
         return score(source, question, logs)
     spec = f"{source.version.store.location}@{source.version.name}"  # also where "latest" was asked for
+    _joined.cache_clear()  # what lies there may be another than when this process asked before
     joined = _joined(spec, question)
-    chosen, without_truth = _logs(question, joined, logs)
+    asked = _logs(question, joined, logs)
     job = EvaluateLog(labels=spec, question=question)
-    done = run_job(job, chosen, source.version.store, workplace, quiet=quiet)
-    counted = {log: LogCounts.from_bytes(done.results[log]) for log in chosen if log in done.results}
-    return _scored(question, joined, counted, done.failed, without_truth)
+    if workplace == Workplace("ray") and sum(job.frames(log) for log in asked.chosen) < FRAMES_WORTH_RAY:
+        workplace = Workplace("local")
+    done = run_job(job, asked.chosen, source.version.store, workplace, quiet=quiet)
+    counted = {log: LogCounts.from_bytes(result) for log, result in done.results.items()}
+    return _scored(question, joined, asked, counted, done.failed)
 
 
 def score(source: LabelSource, question: Question, logs: Sequence[str] | None = None) -> Evaluation:
     """The same in this process, without keeping anything."""
     joined = question.joined(source)
-    chosen, without_truth = _logs(question, joined, logs)
+    asked = _logs(question, joined, logs)
     counted: dict[str, LogCounts] = {}
     errors: dict[str, BadLog | DamagedFile] = {}
-    for log in chosen:
+    for log in asked.chosen:
         try:
             counted[log] = count_log(question, joined, log)
         except (BadLog, DamagedFile) as error:
             errors[log] = error
     if errors and not any(log.frames for log in counted.values()):
         raise next(iter(errors.values()))
-    return _scored(question, joined, counted, {log: str(error) for log, error in errors.items()}, without_truth)
+    return _scored(question, joined, asked, counted, {log: str(error) for log, error in errors.items()})
 
 
-def _logs(question: Question, joined: Join, logs: Sequence[str] | None) -> tuple[list[str], tuple[str, ...]]:
-    """The logs to count, and those of the labels that have no truth."""
+def _read_only(store: Store) -> bool:
+    """Whether the store is a folder in which nothing may be written."""
+    return "://" not in store.location and not access(store.location, W_OK)
+
+
+class _Logs(NamedTuple):
+    chosen: list[str]
+    """To be counted."""
+    without_truth: tuple[str, ...] = ()
+    without_labels: tuple[str, ...] = ()
+
+
+def _logs(question: Question, joined: Join, logs: Sequence[str] | None) -> _Logs:
     known = question.logs(joined)
     if unknown := sorted(set(logs or ()) - set(known)):
         raise BadPredictions(f"the truth has no log {', '.join(unknown)}; it has {', '.join(known[:20])}")
     labelled = joined.labels.logs()
-    chosen = sorted(set(logs) if logs else set(known))
     if not labelled or logs:
-        return chosen, ()
-    return [log for log in chosen if log in labelled], tuple(log for log in labelled if log not in known)
+        return _Logs(sorted(set(logs or known)))
+    return _Logs(
+        sorted(set(known) & set(labelled)),
+        without_truth=tuple(sorted(set(labelled) - set(known))),
+        without_labels=tuple(sorted(set(known) - set(labelled))),
+    )
 
 
 def _scored(
     question: Question,
     joined: Join,
+    asked: _Logs,
     counted: dict[str, LogCounts],
     failed: dict[str, str],
-    without_truth: tuple[str, ...],
 ) -> Evaluation:
     _refuse_nothing(question, joined, counted, failed)
     rules = question.rules(joined)
     merged(rules, counted.values())
-    scored = {log: counts for log, counts in counted.items() if counts.frames}
+    some = {log: c for log, c in counted.items() if c.frames or c.unreadable}
+    bare = [log for log, c in counted.items() if c.missing and log not in some]
     result = Evaluation(
         labels=joined.labels.title,
         at=question.at,
-        frames=sum(counts.frames for counts in scored.values()),
-        missing={log: c.truth - c.frames for log, c in scored.items() if c.truth > c.frames},
-        without_truth=without_truth,
+        frames=sum(counts.frames for counts in some.values()),
+        missing={log: c.missing for log, c in some.items() if c.missing},
+        without_truth=tuple(sorted([*asked.without_truth, *(log for log, c in counted.items() if not c.truth)])),
+        without_labels=tuple(sorted([*asked.without_labels, *bare])),
+        unreadable=tuple(sentence for c in some.values() for sentence in c.unreadable),
         failed=failed,
         left_out=joined.classes.left_out,
     )
@@ -161,8 +194,10 @@ def _fill(result: Evaluation, rule: Rule, names: tuple[str, ...]) -> None:
 def _refuse_nothing(question: Question, joined: Join, counted: dict[str, LogCounts], failed: dict[str, str]) -> None:
     if any(log.frames for log in counted.values()):
         return
-    if failed:
-        raise BadPredictions("there is nothing to score: " + "; ".join(f"{log}: {why}" for log, why in failed.items()))
+    reasons = [f"log {log}: {why}" for log, why in failed.items()]
+    reasons += [sentence for log in counted.values() for sentence in log.unreadable]
+    if reasons:
+        raise BadPredictions(f"there is nothing to score: {'; '.join(reasons[:10])}")
     logs = ", ".join(sorted(counted)[:20]) or "none"
     if counted and not any(log.truth for log in counted.values()):
         what = {"voxels": "voxel truth", "points": "labelled points", "boxes": "boxes"}[question.at]

@@ -26,6 +26,10 @@ class Evaluation:
     """Of each scored log: truth frames without a prediction, where there are any."""
     without_truth: tuple[str, ...] = ()
     """Logs of the labels that have no truth."""
+    without_labels: tuple[str, ...] = ()
+    """Logs of the truth that have no labels at all."""
+    unreadable: tuple[str, ...] = ()
+    """A sentence for each frame that is not scored as its scan is missing or cannot be read."""
     failed: dict[str, str] = field(default_factory=dict)
     """Logs that could not be scored -> why."""
     left_out: tuple[str, ...] = ()
@@ -48,7 +52,8 @@ class Evaluation:
     def facts(self) -> dict[str, Any]:
         """For JSON."""
         facts: dict[str, Any] = {"labels": self.labels, "frames": self.frames, "missing": self.missing}
-        facts |= {"without_truth": list(self.without_truth), "failed": self.failed}
+        facts |= {"without_truth": list(self.without_truth), "without_labels": list(self.without_labels)}
+        facts |= {"unreadable": list(self.unreadable), "failed": self.failed}
         if self.left_out or self.beyond:
             facts |= {"classes_left_out": list(self.left_out), "voxels_left_out": self.beyond}
         if self.boxes is not None:
@@ -68,10 +73,20 @@ class Evaluation:
         if count:
             yield f"{count} of {self.frames + count} truth frames have no prediction and are not scored"
         if self.without_truth:
-            yield f"{len(self.without_truth)} logs of the labels have no truth: {', '.join(self.without_truth[:10])}"
+            yield f"logs of the labels that have no truth: {_some(self.without_truth)}"
+        if self.without_labels:
+            yield f"logs of the truth that have no labels: {_some(self.without_labels)}"
+        if self.unreadable:
+            yield f"not scored without their scans: {_some(self.unreadable, 3, '; ')}"
         for log, why in self.failed.items():
             yield f"log {log} is not scored: {why}"
         if self.beyond:
             yield f"{100 * self.beyond:.1f}% of the truth's voxels are not scored: the labels say nothing of them"
         if self.left_out:
             yield f"classes that are none of the truth's, and not scored: {', '.join(self.left_out)}"
+
+
+def _some(names: tuple[str, ...], most: int = 10, between: str = ", ") -> str:
+    """The first of them, and how many more there are."""
+    rest = len(names) - most
+    return between.join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

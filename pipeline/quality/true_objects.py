@@ -11,7 +11,7 @@ from occlabel.schemas.drive_log import DriveLog, Frame
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.boxes import Placed
 from occlabel.stages.evaluation.panoptic_truth import owners, point_owners
 from occlabel.stages.evaluation.ray_scores import ray_origins
@@ -98,5 +98,6 @@ class TrueObjects:
 
 def _class(category: str, taxonomy: Taxonomy) -> int:
     """The class of a nuScenes category or of a class's own name; UNKNOWN for all else."""
-    names = taxonomy.names
-    return names.index(category) if category in names else OCC3D_CLASS.get(category, UNKNOWN)
+    id_ = OCC3D_CLASS.get(category, UNKNOWN)
+    name = category if id_ == UNKNOWN else TAXONOMIES["occ3d"].names[id_]
+    return taxonomy.names.index(name) if name in taxonomy.names else UNKNOWN

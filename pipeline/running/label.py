@@ -92,8 +92,11 @@ def label_logs(
     store = store if isinstance(store, Store) else Store(store)
     workplace = Workplace(executor, ray_address, workers)
     safe_name(version, "version")
-    device = workplace.device
-    plan = make_plan(recipe, reader, store, log_ids, device, _mute if quiet else _say)
+    device, note = workplace.likely_device, _mute if quiet else _say
+    plan = make_plan(recipe, reader, store, log_ids, device, note)
+    if plan.todo and workplace.device != device:  # the cluster is of another kind than this machine
+        device = workplace.device
+        plan = make_plan(recipe, reader, store, log_ids, device, note)
     if not plan.logs:
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")

@@ -23,7 +23,7 @@ def progress(state: RunState, quiet: bool) -> Iterator[Callable[[RunState], None
     from rich.live import Live
 
     console = Console(stderr=True, highlight=False)
-    console.print(state.where, soft_wrap=True)
+    console.print(f"workers: {state.where}", soft_wrap=True)
     if console.is_terminal:
         with Live(_table(state), console=console, refresh_per_second=4) as live:
             yield lambda current: live.update(_table(current))

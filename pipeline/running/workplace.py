@@ -50,6 +50,13 @@ class Workplace:
 
         return "cpu" if self.executor == "local" else device_of(self.ray_address)
 
+    @property
+    def likely_device(self) -> Device:
+        """The same as far as this machine tells, without asking a cluster: most plans find that nothing is left."""
+        from occlabel.workers.ray_cluster import device_here
+
+        return "cpu" if self.executor == "local" else device_here()
+
     @contextmanager
     def open(self) -> Iterator[Executor]:
         """The executor, closed at the end."""
@@ -89,8 +96,7 @@ def told(store: Store, state: RunState) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            kind = "" if isinstance(error, OcclabelError) else f"{type(error).__name__}: "
-            state.state, state.message = "aborted", f"{kind}{error}"
+            state.state, state.message = "aborted", _why(error)
             with suppress(*STORE_TROUBLE):  # what ended the run matters more
                 write_state(store, state)
             if isinstance(error, STORE_TROUBLE) and not isinstance(error, StoreError):
@@ -99,6 +105,12 @@ def told(store: Store, state: RunState) -> Iterator[None]:
                 ) from error
             raise
     write_state(store, state)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "it was asked to stop; run again to go on"
+    return str(error) if isinstance(error, OcclabelError) else f"{type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.evaluation.panoptic import PanopticCounts, PanopticScores
 from occlabel.stages.evaluation.panoptic_rules import Rules

@@ -6,6 +6,7 @@ import pytest
 import zarr
 from chain import GRID
 
+from occlabel.schemas.arrays import SEMANTICS, Extent
 from occlabel.schemas.errors import StoreError
 from occlabel.schemas.stage import Clip
 from occlabel.workers.artifact import Artifact, frame_digests
@@ -33,10 +34,10 @@ def test_names_that_could_leave_the_store_are_refused(name: str) -> None:
 
 def test_anybody_can_open_an_artifact_with_plain_zarr(tmp_path: Path) -> None:
     artifact = Artifact(Store(tmp_path), "voting", "f00", "log")
-    artifact.create(("semantics",), frames=6, clip_frames=4, grid=GRID)
-    artifact.create(("semantics",), frames=6, clip_frames=4, grid=GRID)  # a second worker does the same
+    artifact.create((SEMANTICS,), Extent(6, GRID), clip_frames=4)
+    artifact.create((SEMANTICS,), Extent(6, GRID), clip_frames=4)  # a second worker does the same
     labels = np.random.default_rng(0).integers(0, 20, (2, *GRID.shape), np.uint8)
-    artifact.write(Clip("log", 4, 6), {"semantics": labels}, clip_frames=4)
+    artifact.write(Clip("log", 4, 6), {"semantics": labels}, (SEMANTICS,), clip_frames=4)
     group = zarr.open(str(tmp_path / "artifacts/voting/f00/log"), mode="r")
     assert group.attrs["frames"] == 6
     assert group["semantics"].chunks == (1, *GRID.shape)
@@ -47,10 +48,10 @@ def test_anybody_can_open_an_artifact_with_plain_zarr(tmp_path: Path) -> None:
 
 def test_verify_names_the_frame_that_differs(tmp_path: Path) -> None:
     artifact = Artifact(Store(tmp_path), "voting", "f00", "log")
-    artifact.create(("semantics",), 4, 4, GRID)
+    artifact.create((SEMANTICS,), Extent(4, GRID), clip_frames=4)
     labels = np.zeros((4, *GRID.shape), np.uint8)
     clip = Clip("log", 0, 4)
-    artifact.write(clip, {"semantics": labels}, 4)
+    artifact.write(clip, {"semantics": labels}, (SEMANTICS,), clip_frames=4)
     artifact.verify(clip, {"semantics": frame_digests(labels)})
     labels[2, 0, 0, 0] = 1
     with pytest.raises(StoreError, match=r"frames \[2\]"):

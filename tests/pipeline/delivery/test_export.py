@@ -11,7 +11,8 @@ from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
 from occlabel.pipeline.published.labels import open_labels
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
-from occlabel.schemas.errors import BadPredictions, BadRecipe, OcclabelError
+from occlabel.schemas.drive_log import DriveLog, Frame, Sweep
+from occlabel.schemas.errors import BadLog, BadPredictions, BadRecipe, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_volume
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
@@ -101,6 +102,38 @@ def test_own_classes_can_be_written_as_they_are(tmp_path: Path) -> None:
     export(own(), "semantickitti", tmp_path / "out", own_classes=True)
     raw = read_volume(tmp_path / "out/sequences/08/predictions/000005.label", (64, 128, 16))
     assert raw[10, 10, 3] == 700 and (raw[:, :, 1] == 40).all() and raw[5, 5, 5] == 0
+    for given in ({"told": (("van", "car"),)}, {"zipped": True}):
+        with pytest.raises(BadPredictions, match=r"for the benchmark's classes; leave it out"):
+            export(own(), "semantickitti", tmp_path / "other", own_classes=True, **given)
     said = yaml.safe_load((tmp_path / "out/classes.yaml").read_text())
     assert said["labels"] == {700: "van", 0: "nothing", 40: "road"}
     assert said["grid"]["voxel_size"] == 0.4
+
+
+class LidarHigh:
+    """Logs of one frame whose LiDAR stands 2 m above the ego's origin and half a metre ahead of it."""
+
+    def log_ids(self) -> list[str]:
+        return ["08"]
+
+    def logs(self, ids: list[str] | None = None) -> list[DriveLog]:
+        ego_from_lidar = np.eye(4)
+        ego_from_lidar[:3, 3] = 0.4, 0, 2
+        frame = Frame("000005", 0.0, None, (), Sweep(Path(), ego_from_lidar, 0.0))
+        return [DriveLog("08", "stamp", "text", (frame,))]
+
+
+def test_grids_in_two_frames_meet_where_the_logs_say(tmp_path: Path) -> None:
+    version, told = own(), (("van", "car"), ("road", "driveable_surface"), ("nothing", "free"))
+    with pytest.raises(BadPredictions, match=r"a grid in the lidar frame, occ3d one in the ego frame; .*--logs"):
+        export(version, "occ3d", tmp_path / "out", told=told)
+    export(version, "occ3d", tmp_path / "out", told=told, logs=LidarHigh())
+    with np.load(tmp_path / "out/08/000005/labels.npz") as file:
+        semantics = file["semantics"]
+    # The road lies from -1.6 to -1.2 m in the LiDAR frame, 0.4 to 0.8 m in the ego frame: layer 3 of those from -1 m.
+    assert set(np.unique(semantics[:, :, 3])) == {11, 17} and not (semantics[:, :, [2, 4]] == 11).any()
+    assert (semantics[101:165, 36:164, 3] == 11).all() and (semantics == 11).sum() == 64 * 128
+    version.kept[0].name = "000006"
+    with pytest.raises(BadLog, match="the logs have no frame 000006 of log 08"):
+        export(version, "occ3d", tmp_path / "other", told=told, logs=LidarHigh())
+    assert not (tmp_path / "other").exists()

@@ -1,18 +1,25 @@
 """``occlabel calibrate`` on voted labels of a simulated log, and what it refuses."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import made_up_versions
 import numpy as np
 import pytest
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.quality.calibrate import calibrate
 from occlabel.pipeline.teaching.simulate import simulate_logs
-from occlabel.schemas.errors import BadPredictions
-from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.arrays import CONFIDENCE, MARGIN
+from occlabel.schemas.errors import BadPredictions, BadRecipe
+from occlabel.schemas.grid import GRIDS, Grid
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
 from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.voting.calibration import load
 
 FRAMES = 3
 
@@ -44,6 +51,35 @@ def occlabel(*arguments: object) -> str:
     result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     assert result.exit_code == 0
     return result.output
+
+
+def test_own_classes_in_an_own_grid_are_calibrated_through_a_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Roads of margin 255 are right, vans of margin 100 half of the time; the truth calls them cars."""
+    kitti, own = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"]), ("van", "road", "free")
+    true = np.zeros(kitti.grid.shape, np.uint8)
+    true[:, :, 2], true[:, :128, 4] = 9, 1
+    place = tmp_path / "truth/sequences/08/voxels"
+    place.mkdir(parents=True)
+    (place / "000000.label").write_bytes(kitti.taxonomy.to_raw[true].astype("<u2").tobytes())
+    (place / "000000.invalid").write_bytes(bytes(262144))
+    grid = Grid(origin=(0.0, -25.6, -2.0), voxel_size=0.1, shape=(128, 512, 64), frame="lidar")
+    semantics = np.full(grid.shape, 2, np.uint8)
+    semantics[:, :, 4:6], semantics[:, :, 8:10] = 1, 0
+    arrays = {"semantics": semantics, "confidence": np.where(semantics == 0, np.uint8(100), np.uint8(255))}
+    classes = tuple(LabelClass(id=i, name=name, colour=(i, i, i)) for i, name in enumerate(own))
+    space = LabelSpace(grid, Taxonomy(name="mine", classes=classes, free_id=2))
+    monkeypatch.setitem(made_up_versions.SPECS, "confidence", replace(CONFIDENCE, meaning=MARGIN))
+    publish(MadeUpVersion([MadeUpFrame("08", "000000", arrays)], space), tmp_path / "store")
+    arguments = [f"{tmp_path}/store@v1", "--truth", tmp_path / "truth", "--format", "semantickitti"]
+    (tmp_path / "map.yaml").write_text("van: car\n")
+    occlabel("calibrate", *arguments, "--map", tmp_path / "map.yaml", "--out", tmp_path / "fitted.json")
+    fitted = load(str(tmp_path / "fitted.json"), space)
+    van, road = fitted.confidence(np.array([0, 1], np.uint8), np.array([100, 255], np.uint8)) / 255
+    assert van == pytest.approx(0.5, abs=0.02) and road > 0.99
+    with pytest.raises(BadRecipe, match="has not: van"):
+        calibrate(str(arguments[0]), tmp_path / "truth", "semantickitti", tmp_path / "other.json")
 
 
 def test_confidence_of_the_next_version_means_what_it_says(drive: tuple[Path, Path], tmp_path: Path) -> None:

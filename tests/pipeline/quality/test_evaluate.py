@@ -20,7 +20,7 @@ from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats.occ3d import write_labels
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, Taxonomy
 from occlabel.stages.export.semantickitti import write_frame
 from occlabel.stages.ingest.recognise import open_logs
 
@@ -193,6 +193,7 @@ class PointReader:
     truth: np.ndarray
     lidar_points: np.ndarray
     ego_from_lidar: np.ndarray
+    taxonomy: Taxonomy
 
     def log_ids(self) -> list[str]:
         return ["00"]
@@ -206,7 +207,7 @@ class PointReader:
         return self.lidar_points
 
     def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth:
-        return PointTruth(self.truth, KITTI.taxonomy)
+        return PointTruth(self.truth, self.taxonomy)
 
 
 @pytest.mark.parametrize(("benchmark", "road"), [(KITTI, 9), (OCC3D, 11)], ids=["lidar-grid", "ego-grid"])
@@ -222,9 +223,8 @@ def test_points_are_looked_up_in_the_frame_of_the_grid(
     semantics[tuple(cells[inside][:2].T)] = road
     truth = np.array([road, road, road, road, UNKNOWN], np.uint8)
     cloud = np.concatenate([points, np.ones((5, 1))], axis=1).astype(np.float32)
-    monkeypatch.setattr(
-        "occlabel.pipeline.quality.counting.open_logs", lambda root: PointReader(truth, cloud, ego_from_lidar)
-    )
+    reader = PointReader(truth, cloud, ego_from_lidar, taxonomy)
+    monkeypatch.setattr("occlabel.pipeline.quality.counting.open_logs", lambda root: reader)
     labels = VersionLabels(made({("00", "000000"): semantics}, LabelSpace(grid, taxonomy)))
     evaluation = score(labels, Question(tmp_path, benchmark.format, "points"))
     assert evaluation.frames == 1

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.published.labels import VersionLabels
-from occlabel.pipeline.quality.counting import LogCounts, Question, count_log
+from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, labelled_frames, merged
 from occlabel.pipeline.quality.evaluate import evaluate, score
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
@@ -78,6 +79,39 @@ def test_a_class_that_is_none_of_the_truths_is_not_scored_and_said(street) -> No
     assert any("none of the truth's, and not scored: van" in note for note in found.notes())
 
 
+def test_an_id_that_is_none_of_the_own_classes_is_not_taken_for_one_of_the_truths(street) -> None:
+    root, _ = street
+    few = Taxonomy(
+        name="few",
+        classes=tuple(LabelClass(id=i, name=name, colour=(i, i, i)) for i, name in enumerate(("free", "car", "road"))),
+        free_id=0,
+    )
+    volume = np.zeros(KITTI.grid.shape, np.uint8)
+    volume[3, 4, 5] = 7
+    mine = VersionLabels(version({("00", "000000"): volume}, LabelSpace(KITTI.grid, few)))
+    with pytest.raises(BadPredictions, match="frame 000000 predicts an id that is no class"):
+        score(mine, Question(root, "semantickitti"))
+
+
+def test_a_grid_of_the_same_size_that_lies_elsewhere_is_another_grid(street) -> None:
+    root, labels = street
+    exact = {
+        (log, name): KITTI.taxonomy.from_raw[
+            np.fromfile(root / f"sequences/{log}/voxels/{name}.label", "<u2").reshape(KITTI.grid.shape)
+        ]
+        for log, name in labels
+    }
+    lower = KITTI.grid.model_copy(update={"origin": (0.0, -25.6, -2.2)})
+    assert (
+        score(VersionLabels(version(exact, LabelSpace(lower, KITTI.taxonomy))), Question(root, "semantickitti")).beyond
+        == 0
+    )
+    ahead = KITTI.grid.model_copy(update={"origin": (2.0, -25.6, -2.0)})
+    moved = {key: np.roll(volume, -10, axis=0) for key, volume in exact.items()}
+    found = score(VersionLabels(version(moved, LabelSpace(ahead, KITTI.taxonomy))), Question(root, "semantickitti"))
+    assert found.beyond == pytest.approx(10 / 256) and found.scores["51.2"].miou_present == pytest.approx(1.0)
+
+
 def test_another_grid_is_looked_up_at_the_centres_of_the_truths_voxels(street) -> None:
     root, _ = street
     grid = Grid(origin=(0.0, -12.8, -2.0), voxel_size=0.1, shape=(128, 256, 64), frame="lidar")
@@ -99,10 +133,8 @@ def test_counts_of_logs_made_apart_are_those_of_one_pass(street) -> None:
     question = Question(root, "semantickitti")
     joined = question.joined(VersionLabels(version(labels, KITTI)))
     together, apart = question.rules(joined), question.rules(joined)
-    from occlabel.pipeline.quality.counting import labelled_frames, merged
-
     for log in ("00", "01"):
-        for frame in labelled_frames(question, joined, log)[0].frames():
+        for frame in labelled_frames(question, joined, log).frames():
             together[0].add(frame)
     merged(apart, [LogCounts.from_bytes(count_log(question, joined, log).to_bytes()) for log in ("00", "01")])
     assert apart[0].state().keys() == together[0].state().keys()
@@ -136,6 +168,35 @@ def test_a_second_evaluation_counts_nothing_again(street, tmp_path: Path, monkey
     assert lost.is_file()
 
 
+def test_equal_voxels_of_other_classes_are_counted_by_themselves(street, tmp_path: Path) -> None:
+    root, labels = street
+    publish(version(labels, KITTI), tmp_path / "store")
+    swapped = [c.name for c in KITTI.taxonomy.classes]
+    swapped[9], swapped[13] = swapped[13], swapped[9]
+    classes = tuple(LabelClass(id=i, name=name, colour=(i, i, i)) for i, name in enumerate(swapped))
+    other = LabelSpace(KITTI.grid, Taxonomy(name="other", classes=classes, free_id=0))
+    publish(MadeUpVersion(version(labels, other).kept, other, name="v2"), tmp_path / "store")
+    first, second = (evaluate(f"{tmp_path}/store@{name}", root).scores["51.2"].per_class for name in ("v1", "v2"))
+    assert first["road"] > 0.9 and second["road"] < 0.1
+
+
+def test_a_store_in_which_nothing_may_be_written_is_scored_all_the_same(
+    street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, labels = street
+    published = publish(version(labels, KITTI), tmp_path / "store")
+    monkeypatch.setattr("occlabel.pipeline.quality.evaluate.access", lambda path, mode: False)
+    assert evaluate(published, root).frames == 4 and not (tmp_path / "store/jobs").exists()
+
+
+def test_many_frames_are_counted_on_ray(street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, labels = street
+    published = publish(version(labels, KITTI), tmp_path / "store")
+    monkeypatch.setattr("occlabel.pipeline.quality.evaluate.FRAMES_WORTH_RAY", 4)
+    found = evaluate(published, root, workplace=Workplace("ray"))
+    assert found.facts() == score(VersionLabels(published), Question(root, "semantickitti")).facts()
+
+
 def test_a_log_that_cannot_be_scored_is_named_and_the_rest_is(street, tmp_path: Path) -> None:
     root, labels = street
     broken = tmp_path / "truth"
@@ -160,6 +221,13 @@ def test_what_there_is_no_truth_for_is_said(street, tmp_path: Path) -> None:
     more = {**labels, ("07", "000000"): labels["00", "000000"]}
     found = score(VersionLabels(version(more, KITTI)), Question(root, "semantickitti"))
     assert found.without_truth == ("07",)
+    assert found.facts()["without_truth"] == ["07"] and found.without_labels == ()
+    one = score(
+        VersionLabels(version({k: v for k, v in labels.items() if k[0] == "00"}, KITTI)),
+        Question(root, "semantickitti"),
+    )
+    assert one.without_labels == ("01",) and one.facts()["without_labels"] == ["01"]
+    assert "logs of the truth that have no labels: 01" in list(one.notes())
     alone = {("07", "000000"): labels["00", "000000"]}
     with pytest.raises(BadPredictions, match="nothing to score"):
         score(VersionLabels(version(alone, KITTI)), Question(root, "semantickitti"))

@@ -161,7 +161,8 @@ def test_a_killed_command_goes_on(labelled: Path, store: Path, tmp_path: Path, m
 def test_a_command_that_is_killed_among_the_tiles_goes_on(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, written = MapStore.write, []
+    write = MapStore.write
+    written: list[str] = []
 
     def die_at_the_second(self: MapStore, path: str, arrays: dict[str, np.ndarray]) -> None:
         if written:

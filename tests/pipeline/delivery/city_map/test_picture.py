@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from map_scenes import FREE, TAXONOMY, TREE, WALL
-from PIL import Image
 
 from occlabel.pipeline.delivery.city_map import picture
 from occlabel.stages.mapping.decide import MapBlocks
@@ -18,12 +17,7 @@ def blocks(voxels: dict[tuple[int, int, int], int]) -> MapBlocks:
     return MapBlocks(np.array(names, np.int32), semantics, np.zeros_like(semantics), semantics.astype(np.uint32))
 
 
-def colours(image: Image.Image) -> set[tuple[int, int, int]]:
-    """Of the map itself, without what frames it."""
-    return {colour for _, colour in image.crop((10, 26, 490, 400)).getcolors(1 << 20)}
-
-
-def bright(label: int, share: float) -> tuple[int, int, int]:
+def bright(label: int, share: float) -> tuple[int, ...]:
     return tuple(int(channel * share) for channel in TAXONOMY.classes[label].colour)
 
 

@@ -1,11 +1,12 @@
 """Objects that touch are found, and the ceiling that labels set is what perfect parting would give."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from car_parks import CAR, car_park
+from chain import MadeUpReader
 from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 
 from occlabel.pipeline.published.version import PublishedVersion
@@ -16,7 +17,7 @@ from occlabel.pipeline.quality.ablation.objects import (
     places_of_touching,
     scored_frames,
 )
-from occlabel.schemas.drive_log import Box, DriveLog, Frame, Truth, VoxelTruth
+from occlabel.schemas.drive_log import Box, Frame, Truth, VoxelTruth
 from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
@@ -57,24 +58,29 @@ BOX = Box("parked", "car", np.eye(4), (3.2, 2.0, 1.6), 5)
 
 
 @dataclass(frozen=True)
-class Drives:
-    """A truth that is also the reader of its logs."""
+class Drive(MadeUpReader):
+    """Log a of six frames that stand still, with one box."""
 
-    drives: dict[str, DriveLog]
+    boxes: tuple[Box, ...] = (BOX,)
+    without_pose: int | None = None
+
+    def _frame(self, log_id: str, index: int) -> Frame:
+        pose = None if index == self.without_pose else np.eye(4)
+        return Frame(f"{index}", index / 2, pose, truth=Truth(boxes=self.boxes))
+
+
+@dataclass(frozen=True)
+class OneCar:
+    """The truth of a drive: the car of its box. In each frame, the slice of its number is not scored."""
+
+    reader: MadeUpReader
     space: LabelSpace = SPACE
 
-    @property
-    def reader(self) -> "Drives":
-        return self
-
     def log_ids(self) -> list[str]:
-        return sorted(self.drives)
-
-    def logs(self, ids: list[str]) -> list[DriveLog]:
-        return [self.drives[log] for log in ids]
+        return self.reader.log_ids()
 
     def frames(self, log: str) -> list[str]:
-        return [frame.name for frame in self.drives[log].frames]
+        return [frame.name for drive in self.reader.logs([log]) for frame in drive.frames]
 
     def voxels(self, log: str, frame: str) -> VoxelTruth:
         semantics = np.zeros(SPACE.grid.shape, np.uint8)
@@ -83,12 +89,11 @@ class Drives:
         scored[int(frame)] = False
         return VoxelTruth(semantics, scored, SPACE)
 
+    def stamp(self, log: str) -> str:
+        return ""
 
-def drive(frames: int, boxes: tuple[Box, ...] = (BOX,), poseless: int | None = None) -> DriveLog:
-    poses = (None if index == poseless else np.eye(4) for index in range(frames))
-    return DriveLog(
-        "a", "", "", tuple(Frame(f"{i}", i / 2, pose, truth=Truth(boxes=boxes)) for i, pose in enumerate(poses))
-    )
+
+ROOT, LOGS = Path("made up"), {"a": 6}
 
 
 @pytest.fixture
@@ -99,7 +104,7 @@ def version(tmp_path: Path) -> PublishedVersion:
 
 
 def test_every_other_frame_with_labels_truth_and_a_pose_is_scored(version: PublishedVersion) -> None:
-    found = list(scored_frames(version, Drives({"a": drive(6, poseless=2)}), every=2))
+    found = list(scored_frames(version, OneCar(Drive(ROOT, LOGS, without_pose=2)), every=2))
     assert [int(frame.labels.max()) for frame in found] == [3, 5]  # of 1, 3, 4 and 5
     assert [np.flatnonzero(~frame.scored[:, 0, 0]).tolist() for frame in found] == [[3], [5]]
     cars = found[0].true.semantics == CAR
@@ -110,9 +115,9 @@ def test_every_other_frame_with_labels_truth_and_a_pose_is_scored(version: Publi
 
 def test_truth_that_says_not_whose_voxels_are_whose_is_refused(version: PublishedVersion) -> None:
     with pytest.raises(BadLog, match="log a has no boxes"):
-        list(scored_frames(version, Drives({"a": drive(6, boxes=())}), every=1))
+        list(scored_frames(version, OneCar(Drive(ROOT, LOGS, boxes=())), every=1))
     with pytest.raises(BadLog, match="log a has no boxes"):
-        list(scored_frames(version, Drives({}), every=1))
-    coarse = replace(Drives({"a": drive(6)}), space=LabelSpace(SPACE.grid, TAXONOMIES["occ3d"]))
+        list(scored_frames(version, OneCar(Drive(ROOT, {})), every=1))
+    other = OneCar(Drive(ROOT, LOGS), LabelSpace(SPACE.grid, TAXONOMIES["occ3d"]))
     with pytest.raises(BadPredictions, match="voxels or classes"):
-        list(scored_frames(version, coarse, every=1))
+        list(scored_frames(version, other, every=1))
