@@ -75,7 +75,8 @@ class ArraySpec(Generic[T_co]):
     def facts(self) -> dict[str, Any]:
         """For JSON; see ``from_facts``. NaN is spelled out, as JSON has none."""
         fill = "nan" if math.isnan(self.fill) else self.fill
-        return {**asdict(self), "dtype": self.dtype.name, "fill": fill}
+        plain = {"dtype": self.dtype.name, "fill": fill, "dims": list(self.dims), "matrix": list(self.matrix)}
+        return asdict(self) | plain
 
     @staticmethod
     def from_facts(facts: dict[str, Any]) -> ArraySpec[Any]:

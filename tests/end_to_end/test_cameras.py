@@ -55,6 +55,7 @@ def version(reader: KittiReader, tmp_path_factory: pytest.TempPathFactory) -> Pu
     return open_version(f"{store}@v1")
 
 
+@pytest.mark.slow
 def test_a_version_holds_the_depth_of_each_camera(version: PublishedVersion, reader: KittiReader) -> None:
     spec = version.info.specs[f"depth/{CAMERA}"]
     assert (spec.stride, spec.dims, version.info.arrays[spec.name].stage) == (4, ("frame", "v", "u"), "priors.depth")
@@ -69,6 +70,7 @@ def test_a_version_holds_the_depth_of_each_camera(version: PublishedVersion, rea
         np.testing.assert_allclose(depth.astype(float), expected, rtol=2e-3, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_version_keeps_the_poses_that_were_estimated(version: PublishedVersion, reader: KittiReader) -> None:
     [log] = reader.logs()
     assert all(frame.world_from_ego is None for frame in log.frames)
@@ -80,6 +82,7 @@ def test_a_version_keeps_the_poses_that_were_estimated(version: PublishedVersion
         assert published.holds(SEMANTICS) and published.row.time == pytest.approx(frame.time)
 
 
+@pytest.mark.slow
 def test_labels_do_not_depend_on_who_made_them_and_are_not_made_twice(
     version: PublishedVersion, reader: KittiReader, tmp_path: Path
 ) -> None:

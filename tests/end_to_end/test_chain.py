@@ -9,7 +9,7 @@ from command import occlabel
 
 from occlabel.pipeline.teaching.simulate import simulate_logs
 
-FRAMES = 6
+FRAMES = 4
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +24,28 @@ def labelled(logs: Path) -> Path:
     """A store with the version v1 of both logs."""
     store = logs.parent / "store"
     occlabel(
-        "run", "semantickitti_lidar", "--logs", logs, "--store", store, "--version", "v1", "--set", "clip_frames=4"
+        "run", "semantickitti_lidar", "--logs", logs, "--store", store, "--version", "v1", "--set", "clip_frames=2"
     )
     return store
 
 
 def run(logs: Path, store: Path, version: str, *more: object, code: int = 0) -> dict:
-    arguments = ("--logs", logs, "--store", store, "--version", version, "--set", "clip_frames=4", "--json")
+    arguments = ("--logs", logs, "--store", store, "--version", version, "--set", "clip_frames=2", "--json")
     return json.loads(occlabel("run", "semantickitti_lidar", *arguments, *more, code=code).stdout)
 
 
+@pytest.mark.slow
 def test_a_second_run_has_nothing_to_do_and_does_not_start_ray(logs: Path, labelled: Path) -> None:
     report = run(logs, labelled, "v1", "--ray-address", "nowhere:1")  # an address that cannot be joined
     assert report["run"] is None
     assert report["state"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_changed_voting_option_leaves_completion_alone(logs: Path, labelled: Path) -> None:
     planned = occlabel(
         "plan", "semantickitti_lidar", "--logs", logs, "--store", labelled, "--json",
-        "--set", "clip_frames=4", "--set", "voting.radius=1",
+        "--set", "clip_frames=2", "--set", "voting.radius=1",
     )  # fmt: skip
     assert [(stage["stage"], stage["todo"]) for stage in json.loads(planned.stdout)["stages"]] == [
         ("completion", 0),
@@ -54,20 +56,23 @@ def test_a_changed_voting_option_leaves_completion_alone(logs: Path, labelled: P
     ]
 
 
+@pytest.mark.slow
 def test_equal_labels_have_equal_digests_in_another_store_and_executor(logs: Path, labelled: Path) -> None:
     first = json.loads(occlabel("versions", "show", f"{labelled}@v1", "--json").stdout)
     other = run(logs, labelled.parent / "other", "again", "--executor", "local", "--set", "clip_frames=3")
     assert other["content_digest"] == first["content_digest"]
 
 
+@pytest.mark.slow
 def test_damage_costs_its_frame_is_said_and_replays_until_it_is_repaired(logs: Path, tmp_path: Path) -> None:
     broken = tmp_path / "logs"
     shutil.copytree(logs, broken)
     scan = broken / "sequences/00/velodyne/000002.bin"
     whole = scan.read_bytes()
     scan.write_bytes(whole[:-7])
-    (broken / "sequences/01/image_2/000004.png").write_bytes(b"not a picture")
-    report = run(broken, tmp_path / "store", "v1", "--executor", "local", code=3)
+    (broken / "sequences/01/image_2/000003.png").write_bytes(b"not a picture")
+    quick = ("--executor", "local", "--skip", "propagation", "--skip", "instances")
+    report = run(broken, tmp_path / "store", "v1", *quick, code=3)
     assert report["frames"] == 2 * FRAMES
     errors = [entry["error"] for entry in report["quarantine"]]
     assert sorted(error.split("/sequences/")[1][:12] for error in errors) == ["00/velodyne/", "01/image_2/0"]
@@ -76,9 +81,10 @@ def test_damage_costs_its_frame_is_said_and_replays_until_it_is_repaired(logs: P
     assert "still damaged" in occlabel(*replay, code=1).stdout
     scan.write_bytes(whole)
     assert "works now" in occlabel(*replay).stdout
-    assert run(broken, tmp_path / "store", "v2", "--executor", "local", code=3)["damaged_frames"] == 1  # the picture
+    assert run(broken, tmp_path / "store", "v2", *quick, code=3)["damaged_frames"] == 1  # the picture
 
 
+@pytest.mark.slow
 def test_what_a_store_holds_is_said(labelled: Path) -> None:
     status = json.loads(occlabel("status", labelled, "--json").stdout)
     assert status["committed_clips"]["completion"] == 4
@@ -87,6 +93,7 @@ def test_what_a_store_holds_is_said(labelled: Path) -> None:
     assert "are as published" in occlabel("versions", "verify", f"{labelled}@v1").stdout
 
 
+@pytest.mark.slow
 def test_an_exported_version_scores_like_the_version(logs: Path, labelled: Path, tmp_path: Path) -> None:
     occlabel("export", f"{labelled}@v1", "--format", "semantickitti", "--out", tmp_path / "export")
     scores = []
@@ -98,6 +105,7 @@ def test_an_exported_version_scores_like_the_version(logs: Path, labelled: Path,
     assert set(scores[0]) == {"12.8", "25.6", "51.2"}
 
 
+@pytest.mark.slow
 def test_labels_are_drawn(labelled: Path, tmp_path: Path) -> None:
     occlabel("view", f"{labelled}@v1", "--out", tmp_path / "view.png")
     assert (tmp_path / "view.png").stat().st_size > 5000

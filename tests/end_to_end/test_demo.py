@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from occlabel.pipeline.published.version import open_version
 
 
+@pytest.mark.slow
 def test_the_demo_publishes_scores_and_draws(tmp_path: Path) -> None:
     command = [Path(sys.executable).parent / "occlabel", "demo", "--out", "demo", "--logs", "1", "--frames", "3"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

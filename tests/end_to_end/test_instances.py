@@ -45,6 +45,7 @@ def store(logs: Path) -> Path:
     return store
 
 
+@pytest.mark.slow
 def test_ids_are_of_things_and_hold_through_the_clips(store: Path) -> None:
     version = open_version(f"{store}@objects")
     things = [entry.id for entry in version.space.taxonomy.classes if entry.thing]
@@ -63,6 +64,7 @@ def test_ids_are_of_things_and_hold_through_the_clips(store: Path) -> None:
     assert not version.verify()
 
 
+@pytest.mark.slow
 def test_trajectories_are_tables_of_the_logs_that_were_labelled(logs: Path, store: Path) -> None:
     out = logs.parent / "tracks"
     told = occlabel("tracks", f"{store}@objects", "--out", out).stdout
@@ -76,6 +78,7 @@ def test_trajectories_are_tables_of_the_logs_that_were_labelled(logs: Path, stor
     ).stderr  # fmt: skip
 
 
+@pytest.mark.slow
 def test_points_are_scored_and_exported(logs: Path, store: Path) -> None:
     spec, root = f"{store}@objects", logs.parent
     scores = ("--format", "occ3d", "--at", "points", "--json", root / "points.json")
@@ -92,6 +95,7 @@ def test_points_are_scored_and_exported(logs: Path, store: Path) -> None:
     assert "has no instances" in occlabel("export", f"{store}@labels", *without, code=1).stderr
 
 
+@pytest.mark.slow
 def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     scores = ("--truth", logs, "--format", "occ3d", "--at", "boxes")
     told = occlabel("evaluate", f"{store}@objects", *scores, "--json", logs.parent / "boxes.json").stdout
@@ -109,11 +113,13 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     assert "--diagram draws the confidence of voxels" in drawn
 
 
+@pytest.mark.slow
 def test_objects_can_be_drawn(logs: Path, store: Path) -> None:
     occlabel("view", f"{store}@objects", "--objects", "--out", logs.parent / "objects.png")
     assert (logs.parent / "objects.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_tracking_falls_with_the_instances_and_that_is_said(logs: Path, store: Path) -> None:
     arguments = ("--logs", logs, "--store", store, "--skip", "instances", "--json")
     planned = occlabel("plan", logs.parent / "recipe.yaml", *arguments)

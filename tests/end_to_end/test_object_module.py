@@ -29,6 +29,7 @@ def recipe(logs: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_weights_are_trained_on_what_comes_before_and_serve_a_run(logs: Path, recipe: Path) -> None:
     out, store = logs.parent / "w.safetensors", logs.parent / "store"
     told = occlabel(
@@ -46,6 +47,7 @@ def test_weights_are_trained_on_what_comes_before_and_serve_a_run(logs: Path, re
     assert any(frame.load("instance").any() for frame in open_version(f"{store}@v1").frames())
 
 
+@pytest.mark.slow
 def test_logs_without_boxes_cannot_be_learned_from(logs: Path, recipe: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     simulate_logs("kitti", bare, logs=1, frames=2, seed=82, image_scale=None, rate=2.0)

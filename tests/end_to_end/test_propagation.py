@@ -28,6 +28,7 @@ def weights(logs: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: Path, weights: Path) -> None:
     recipe = logs.parent / "recipe.yaml"
     recipe.write_text(
@@ -39,11 +40,12 @@ def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: 
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1").stdout)
     assert report["frames"] == 12
     assert report["cautions"] == []
-    assert [stage["slot"] for stage in report["run"]["stages"]] == ["completion", "propagation", "voting"]
+    assert [stage["stage"] for stage in report["run"]["stages"]] == ["completion", "propagation", "voting"]
     without = json.loads(occlabel("run", recipe, *arguments, "--version", "without", "--skip", "propagation").stdout)
     assert [stage["total"] for stage in without["run"]["stages"]] == [0, 2], "completion is not computed again"
 
 
+@pytest.mark.slow
 def test_weights_for_another_onboard_model_are_named(logs: Path, weights: Path) -> None:
     submitted = logs.parent / "submitted"
     (submitted / "sequences/00/predictions").mkdir(parents=True)
@@ -70,6 +72,7 @@ def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     roads, store = tmp_path / "logs", tmp_path / "store"
     simulate_logs("nuscenes", roads, logs=1, frames=14, seed=90, image_scale=None, rate=2.0)

@@ -42,6 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_packages_the_recipes_and_the_weights_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     folders = {name.split("/")[0] for name in names if ".dist-info" not in name}
@@ -57,6 +58,7 @@ def test_the_wheel_holds_the_packages_the_recipes_and_the_weights_and_no_tests(w
     assert weights <= set(names)
 
 
+@pytest.mark.slow
 def test_help_runs_from_the_wheel_without_the_heavy_libraries(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "clean"], check=True)
     python = tmp_path / "clean/bin/python"
@@ -90,6 +92,7 @@ print(len(version.space.taxonomy.names), frame.load("semantics").max(), *sorted(
 """
 
 
+@pytest.mark.slow
 def test_beside_packages_of_a_user_that_have_our_folders_names(wheel: Path, tmp_path: Path) -> None:
     site, mine = tmp_path / "site", tmp_path / "mine"
     flags = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", site]
@@ -111,6 +114,7 @@ def test_beside_packages_of_a_user_that_have_our_folders_names(wheel: Path, tmp_
     assert {"open_version", "open_logs", "load_recipe", "label_logs", "evaluate", "Stage", "LogReader"} <= set(public)
 
 
+@pytest.mark.slow
 def test_a_build_warns_of_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
     said = subprocess.run(command, check=True, capture_output=True, text=True)

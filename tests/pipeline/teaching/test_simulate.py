@@ -20,6 +20,7 @@ def content(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["kitti", "nuscenes"])
 def test_a_killed_simulation_taken_up_again_gives_the_same_root(
     layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -45,6 +46,7 @@ def test_a_killed_simulation_taken_up_again_gives_the_same_root(
     assert len(reader.log_ids()) == 2
 
 
+@pytest.mark.slow
 def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path) -> None:
     asked = {"logs": 2, "frames": 1, "seed": 7, "image_scale": None}
     frames: list[int] = []

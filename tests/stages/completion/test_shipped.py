@@ -57,6 +57,7 @@ def rule(scan: Scan, space: LabelSpace) -> np.ndarray:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(GRIDS))
 def test_shipped_network_beats_a_rule(name: str) -> None:
     space = LabelSpace(GRIDS[name], TAXONOMIES[name])

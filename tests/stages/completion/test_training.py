@@ -33,6 +33,7 @@ def tensors(path: Path, space: LabelSpace) -> dict[str, torch.Tensor]:
     return load_network(path, space)[0].state_dict()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     tmp_path: Path, space: LabelSpace, street_logs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     assert "val_rq" in curves
 
 
+@pytest.mark.slow
 def test_training_learns_to_part_cars_that_touch(tmp_path: Path, space: LabelSpace, logs: list[Scenes]) -> None:
     out = tmp_path / "w.safetensors"
     options = changed(steps=250, epoch=250, batch=4)

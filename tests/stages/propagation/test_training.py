@@ -59,6 +59,7 @@ def logs() -> list[Labelled]:
     return [labelled(16, seed) for seed in range(3)]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     tmp_path: Path, space: LabelSpace, logs: list[Labelled], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
     assert "onboard_miou" in (tmp_path / "whole.training/curves/version_0/metrics.csv").read_text().splitlines()[0]
 
 
+@pytest.mark.slow
 def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
     out = tmp_path / "w.safetensors"
     options = changed(steps=40, epoch=20, rate=1e-2, patches=200)
@@ -153,6 +155,7 @@ def test_grids_that_do_not_halve_four_times_are_padded(tmp_path: Path, logs: lis
     assert (glimpse.labels[:, 40:] == 255).all()
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_other_weights(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
     first = train_propagation(space, logs, tmp_path / "a.safetensors", TWO_EPOCHS, {})
     assert "start" not in first
