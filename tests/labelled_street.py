@@ -117,8 +117,8 @@ def labelled(reader: LogReader, streets: dict[str, list[TownFrame]], format: str
     """Voxels take class and object of a point in them. One in ten is of another class or object, and half of car 2 is
     an object of its own; all else is unknown."""
     space = LabelSpace(GRIDS[format], TAXONOMIES[format])
-    raw = {"occ3d": [k.occ3d for k in KINDS], "semantickitti": space.taxonomy.from_raw[[k.kitti for k in KINDS]]}
-    table = np.array([UNKNOWN, *raw[format]], np.uint8)
+    own = space.taxonomy.from_raw[[k.kitti for k in KINDS]].tolist() if format == "semantickitti" else None
+    table = np.array([UNKNOWN, *(own or [k.occ3d for k in KINDS])], np.uint8)
     things = [entry.id for entry in space.taxonomy.classes if entry.thing]
     rng, kept = np.random.default_rng(5), []
     for log in reader.logs(list(streets)):
@@ -134,6 +134,7 @@ def labelled(reader: LogReader, streets: dict[str, list[TownFrame]], format: str
             instance = np.zeros(space.grid.shape, np.uint16)
             semantics[at], instance[at] = classes[inside], ids[inside]
             instance[~np.isin(semantics, things)] = 0
+            arrays: dict[str, np.ndarray]
             arrays = {"semantics": semantics, "instance": instance, "confidence": np.full_like(semantics, 255)}
             kept.append(MadeUpFrame(log.id, frame.name, arrays, index))
     return MadeUpVersion(kept, space)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from occlabel.pipeline.published.labels import VersionLabels
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.version import PublishedVersion, manifest_path, open_version
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS, ArraySpec, Extent
@@ -76,6 +78,11 @@ class MadeUpVersion:
 
     def frames(self, log: str | None = None) -> list[MadeUpFrame]:
         return [frame for frame in self.kept if log in (None, frame.log)]
+
+
+def labels_of(version: MadeUpVersion | PublishedVersion) -> VersionLabels:
+    """The labels of the version, as evaluations look at them."""
+    return VersionLabels(cast("PublishedVersion", version))
 
 
 def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:

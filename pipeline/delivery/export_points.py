@@ -35,13 +35,17 @@ class PointExport:
     skipped: list[str] = field(default_factory=list)
     """A sentence for each frame whose scan is missing or cannot be read."""
 
+    left_out: tuple[str, ...] = ()
+    """Classes of the labels that are none of the format's."""
+
     def sentence(self) -> str:
+        said = f"; unlabelled where the labels say {', '.join(self.left_out)}" if self.left_out else ""
         if not self.skipped:
-            return f"wrote the points of {self.frames} frames"
+            return f"wrote the points of {self.frames} frames{said}"
         total = self.frames + len(self.skipped)
         return (
             f"wrote the points of {self.frames} of {total} frames; {len(self.skipped)} without a scan that can be read "
-            f"skipped: {'; '.join(self.skipped[:3])}{', and so on' if len(self.skipped) > 3 else ''}"
+            f"skipped: {'; '.join(self.skipped[:3])}{', and so on' if len(self.skipped) > 3 else ''}{said}"
         )
 
 
@@ -75,7 +79,7 @@ def export_points(version: PublishedVersion, format: PointFormat, out: Path, opt
     for frame in _labelled(version, joined):
         assert frame.frame is not None  # see _labelled
         layout.refuse(options.split, frame.log, frame.frame)
-    done, log, write = PointExport(), "", None
+    done, log, write = PointExport(left_out=joined.classes.left_out), "", None
     for frame in _labelled(version, joined):
         if frame.log != log or write is None:
             log, write = frame.log, layout.writer(out, options.split, frame.log)

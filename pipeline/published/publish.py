@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import metadata
 
 import numpy as np
 
+from occlabel import __version__
 from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
 from occlabel.pipeline.published.gates import check_gates
 from occlabel.pipeline.published.manifest import encode
@@ -93,7 +93,7 @@ def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Colle
         missing=found.missing,
         gates=gates,
         content_digest=digest,
-        provenance=Provenance(code=metadata.version("occlabel"), recipe=plan.recipe.to_yaml()),
+        provenance=Provenance(code=__version__, recipe=plan.recipe.to_yaml()),
     )
     rows = list(_placed(store, plan, found.rows, reader))
     if store.create(manifest_path(name), encode(info, rows)):

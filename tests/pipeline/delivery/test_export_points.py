@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,13 @@ from made_up_versions import MadeUpVersion, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
-from occlabel.pipeline.delivery.export_points import export_points
+from occlabel.pipeline.delivery.export_points import PointFormat, export_points
 from occlabel.pipeline.delivery.exporters import ExportOptions
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_point_labels
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.taxonomy import TAXONOMIES, Taxonomy
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 
@@ -80,7 +81,9 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscen
     reader, version = kitti
     out = tmp_path / "out"
 
-    def refused(match: str, format: str = "semantickitti-panoptic", reader: LogReader = reader, **options: str) -> None:
+    def refused(
+        match: str, format: PointFormat = "semantickitti-panoptic", reader: LogReader = reader, **options: Any
+    ) -> None:
         with pytest.raises(OcclabelError, match=match):
             export_points(version, format, out, ExportOptions(reader, **options))
         assert not out.exists()
@@ -115,6 +118,23 @@ def test_only_nuscenes_names_its_scans_by_token(kitti, tmp_path: Path) -> None:
     with pytest.raises(BadPredictions, match="which only the logs of a nuScenes root have"):
         export_points(version, "nuscenes-panoptic", tmp_path / "out", ExportOptions(reader))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_class_that_is_none_of_the_formats_is_unlabelled_and_said(kitti, tmp_path: Path) -> None:
+    reader, version = kitti
+    own = [c.model_copy(update={"name": "lorry"}) if c.name == "truck" else c for c in version.space.taxonomy.classes]
+    taxonomy = version.space.taxonomy.model_copy(update={"classes": tuple(own)})
+    options = ExportOptions(reader, (("lorry", None),))
+    whole = export_points(version, "semantickitti-panoptic", tmp_path / "whole", ExportOptions(reader))
+    version.space = LabelSpace(version.space.grid, Taxonomy.model_validate(taxonomy.model_dump()))
+    done = export_points(version, "semantickitti-panoptic", tmp_path / "out", options)
+    assert done.sentence() == whole.sentence() + "; unlabelled where the labels say lorry"
+    files = sorted((tmp_path / "whole").rglob("*.label"))
+    assert files
+    for file in files:
+        raw = np.fromfile(file, "<u4") & 0xFFFF
+        found = np.fromfile(tmp_path / "out" / file.relative_to(tmp_path / "whole"), "<u4") & 0xFFFF
+        assert (raw == 18).any() and (found == np.where(raw == 18, 0, raw)).all()
 
 
 def test_the_command_says_what_it_lacks(kitti, tmp_path: Path) -> None:

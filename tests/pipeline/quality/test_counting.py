@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_street import kitti_street, labelled, nuscenes_street
-from made_up_versions import MadeUpFrame, MadeUpVersion
+from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of
 
 from occlabel.pipeline.published.labelled_log import join
-from occlabel.pipeline.published.labels import VersionLabels
 from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, labelled_frames, merged
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.pipeline.quality.rules.boxes import BoxRule
@@ -47,7 +46,7 @@ def test_a_scan_and_its_labels_are_read_once_for_all_rules(
 
     monkeypatch.setattr(KittiReader, "points", points)
     monkeypatch.setattr(KittiReader, "point_truth", point_truth)
-    found = score(VersionLabels(version), Question(root, "semantickitti", "points"))
+    found = score(labels_of(version), Question(root, "semantickitti", "points"))
     assert found.frames == 3 and found.panoptic is not None
     names = [frame.name for frame in version.kept]
     assert read == Counter([f"scan {name}.bin" for name in names] + [f"labels {name}" for name in names])
@@ -58,26 +57,26 @@ def test_a_frame_whose_scan_is_gone_or_cut_is_left_out_and_named(street: tuple[P
     question = Question(root, "semantickitti", "points")
     cut, gone, whole = sorted((root / "sequences/00/velodyne").glob("*.bin"))
     cut.write_bytes(cut.read_bytes()[:-3])
-    found = score(VersionLabels(version), question)
+    found = score(labels_of(version), question)
     assert found.frames == 2 and len(found.unreadable) == 1 and cut.name in found.unreadable[0]
     assert found.facts()["unreadable"] == list(found.unreadable) and found.missing == {}
     assert any("not scored without their scans: log 00, frame 000000" in note for note in found.notes())
     for path in (gone, whole):
         path.write_bytes(b"")
     with pytest.raises(BadPredictions, match=r"nothing to score: log 00, frame 000000: .*000000\.bin"):
-        score(VersionLabels(version), question)
+        score(labels_of(version), question)
 
 
 def test_point_labels_in_other_classes_than_those_asked_for_are_refused(street: tuple[Path, MadeUpVersion]) -> None:
     root, version = street
-    occ3d = LabelSpace(GRIDS["occ3d"], VersionLabels(version).space.taxonomy)
+    occ3d = LabelSpace(GRIDS["occ3d"], labels_of(version).space.taxonomy)
     mine = MadeUpVersion(
         [MadeUpFrame("00", "000000", {"semantics": np.zeros(occ3d.grid.shape, np.uint8)})],
         occ3d,
     )
     told = tuple((name, None) for name in occ3d.taxonomy.names if name != "free")
     with pytest.raises(BadRecipe, match="points of log 00 are in the classes of semantickitti, and those of occ3d"):
-        score(VersionLabels(mine), Question(root, "occ3d", "points", told))
+        score(labels_of(mine), Question(root, "occ3d", "points", told))
 
 
 def with_truth(root: Path, version: MadeUpVersion) -> None:
@@ -87,7 +86,7 @@ def with_truth(root: Path, version: MadeUpVersion) -> None:
         true = np.where(frame.arrays["semantics"] == 255, free, frame.arrays["semantics"])
         path = root / f"gts/{frame.log}/{frame.name}/labels.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
-        everywhere = np.ones(true.shape, np.uint8)
+        everywhere = np.ones(true.shape, bool)
         write_labels(path, true, mask_lidar=everywhere, mask_camera=everywhere)
 
 
@@ -98,8 +97,8 @@ def test_objects_and_rays_of_a_class_that_is_left_out_are_not_scored(tmp_path: P
     classes = [c.model_copy(update={"name": "lorry"}) if c.name == "truck" else c for c in taxonomy.classes]
     version.space = LabelSpace(version.space.grid, Taxonomy(name="mine", classes=tuple(classes), free_id=17))
     told = (("lorry", "truck"),)
-    full = score(VersionLabels(version), Question(tmp_path, "occ3d", told=told))
-    part = score(VersionLabels(version), Question(tmp_path, "occ3d", told=(("lorry", None),)))
+    full = score(labels_of(version), Question(tmp_path, "occ3d", told=told))
+    part = score(labels_of(version), Question(tmp_path, "occ3d", told=(("lorry", None),)))
     assert full.scores["full"].miou == 1.0 and full.beyond == 0.0
     assert full.panoptic is not None and part.panoptic is not None and part.beyond > 0
     pq = part.facts()["panoptic"]["voxels"]["per_class"]
@@ -115,7 +114,7 @@ def test_counts_of_all_rules_survive_their_way_through_a_store(tmp_path: Path) -
     with_truth(tmp_path, version)
     for at in ("voxels", "points", "boxes"):
         question = Question(tmp_path, "occ3d", at)  # type: ignore[arg-type]
-        joined = question.joined(VersionLabels(version))
+        joined = question.joined(labels_of(version))
         logs = [count_log(question, joined, log) for log in version.logs]
         assert [log.frames for log in logs] == [3, 3]
         here, there = question.rules(joined), question.rules(joined)
@@ -124,7 +123,7 @@ def test_counts_of_all_rules_survive_their_way_through_a_store(tmp_path: Path) -
         for rule, other in zip(here, there, strict=True):
             for name, array in rule.state().items():
                 np.testing.assert_array_equal(array, other.state()[name])
-        assert score(VersionLabels(version), question).facts()["frames"] == 6
+        assert score(labels_of(version), question).facts()["frames"] == 6
 
 
 def test_boxes_are_of_a_class_by_its_name(tmp_path: Path) -> None:
@@ -147,12 +146,12 @@ def test_boxes_are_of_a_class_by_its_name(tmp_path: Path) -> None:
     reader = NuScenesReader(tmp_path)
     question = Question(tmp_path, "occ3d", "boxes")
     rule = BoxRule(own)
-    joined = join(VersionLabels(version), version.space, reader=reader)
+    joined = join(labels_of(version), version.space, reader=reader)
     for log in version.logs:
-        labelled_log = labelled_frames(question, joined, log)
-        rule.begin(labelled_log)
-        for frame in labelled_log.frames():
-            rule.add(frame)
+        drive = labelled_frames(question, joined, log)
+        rule.begin(drive)
+        for looked_at in drive.frames():
+            rule.add(looked_at)
         rule.end()
     per_class = {own.names[i]: share for i, (_, share) in rule.scores().per_class.items()}
     assert set(per_class) == {"car", "pedestrian", "truck"} and per_class["truck"] == 1.0
@@ -191,5 +190,5 @@ def test_truth_of_another_space_is_scored_in_it(tmp_path: Path, monkeypatch: pyt
     own[:, :, 2] = 9
     version.kept = [MadeUpFrame("00", "000000", {"semantics": own})]
     told = tuple((name, None) for name in version.space.taxonomy.names if name not in ("free", "road"))
-    found = score(VersionLabels(version), Question(tmp_path, "semantickitti", told=told))
+    found = score(labels_of(version), Question(tmp_path, "semantickitti", told=told))
     assert list(found.scores) == ["full"] and found.scores["full"].per_class == {"road": pytest.approx(1.0)}

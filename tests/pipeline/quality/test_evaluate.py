@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_versions import MadeUpFrame, MadeUpVersion
+from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
-from occlabel.pipeline.published.labels import VersionLabels, open_labels
-from occlabel.pipeline.quality.benchmark import BENCHMARKS
+from occlabel.pipeline.published.labels import open_labels
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, Benchmark
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.pipeline.quality.evaluation import Evaluation
@@ -162,8 +162,8 @@ def version(semantics: np.ndarray, grid: str = "semantickitti", taxonomy: str = 
     return made({("00", "000000"): semantics}, LabelSpace(GRIDS[grid], TAXONOMIES[taxonomy]))
 
 
-def scored(version: MadeUpVersion, truth: Path, **options: object) -> Evaluation:
-    return score(VersionLabels(version), Question(truth, "semantickitti", **options))
+def scored(version: MadeUpVersion, truth: Path) -> Evaluation:
+    return score(labels_of(version), Question(truth, "semantickitti"))
 
 
 def test_unknown_voxels_of_a_version_count_as_free(truth: Path) -> None:
@@ -212,9 +212,9 @@ class PointReader:
 
 @pytest.mark.parametrize(("benchmark", "road"), [(KITTI, 9), (OCC3D, 11)], ids=["lidar-grid", "ego-grid"])
 def test_points_are_looked_up_in_the_frame_of_the_grid(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, benchmark: object, road: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, benchmark: Benchmark, road: int
 ) -> None:
-    grid, taxonomy = benchmark.grid, benchmark.taxonomy  # type: ignore[attr-defined]
+    grid, taxonomy = benchmark.grid, benchmark.taxonomy
     ego_from_lidar = np.array([[0.0, -1, 0, 1], [1, 0, 0, 0], [0, 0, 1, 1.8], [0, 0, 0, 1]])
     points = np.array([[10, 3, -1.7], [20, -4, -1.7], [20, 4, -1.7], [500, 0, 0], [9, 3, 0.3]])
     in_grid = points if grid.frame == "lidar" else points @ ego_from_lidar[:3, :3].T + ego_from_lidar[:3, 3]
@@ -225,7 +225,7 @@ def test_points_are_looked_up_in_the_frame_of_the_grid(
     cloud = np.concatenate([points, np.ones((5, 1))], axis=1).astype(np.float32)
     reader = PointReader(truth, cloud, ego_from_lidar, taxonomy)
     monkeypatch.setattr("occlabel.pipeline.quality.counting.open_logs", lambda root: reader)
-    labels = VersionLabels(made({("00", "000000"): semantics}, LabelSpace(grid, taxonomy)))
+    labels = labels_of(made({("00", "000000"): semantics}, LabelSpace(grid, taxonomy)))
     evaluation = score(labels, Question(tmp_path, benchmark.format, "points"))
     assert evaluation.frames == 1
     scores = evaluation.scores["full"].facts()

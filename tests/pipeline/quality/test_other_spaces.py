@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
-from occlabel.pipeline.published.labels import VersionLabels
 from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, labelled_frames, merged
 from occlabel.pipeline.quality.evaluate import evaluate, score
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.drive_log import VoxelTruth
 from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
@@ -59,9 +59,9 @@ def version(labels: dict[tuple[str, str], np.ndarray], space: LabelSpace) -> Mad
 def test_classes_meet_by_name_whatever_their_ids(street) -> None:
     root, labels = street
     question = Question(root, "semantickitti")
-    expected = score(VersionLabels(version(labels, KITTI)), question).facts()["scores"]
+    expected = score(labels_of(version(labels, KITTI)), question).facts()["scores"]
     own = {key: SHUFFLE[volume].astype(np.uint8) for key, volume in labels.items()}
-    mine = VersionLabels(version(own, LabelSpace(KITTI.grid, shuffled())))
+    mine = labels_of(version(own, LabelSpace(KITTI.grid, shuffled())))
     with pytest.raises(BadRecipe, match=r"'semantickitti' has not: van; .*--map, e.g. 'van: car'"):
         score(mine, question)
     found = score(mine, Question(root, "semantickitti", told=(("van", "car"),)))
@@ -71,7 +71,7 @@ def test_classes_meet_by_name_whatever_their_ids(street) -> None:
 def test_a_class_that_is_none_of_the_truths_is_not_scored_and_said(street) -> None:
     root, labels = street
     own = {key: SHUFFLE[volume].astype(np.uint8) for key, volume in labels.items()}
-    mine = VersionLabels(version(own, LabelSpace(KITTI.grid, shuffled())))
+    mine = labels_of(version(own, LabelSpace(KITTI.grid, shuffled())))
     found = score(mine, Question(root, "semantickitti", told=(("van", None),)))
     assert found.left_out == ("van",)
     share = np.mean([(volume == 1).mean() for volume in labels.values()])
@@ -88,7 +88,7 @@ def test_an_id_that_is_none_of_the_own_classes_is_not_taken_for_one_of_the_truth
     )
     volume = np.zeros(KITTI.grid.shape, np.uint8)
     volume[3, 4, 5] = 7
-    mine = VersionLabels(version({("00", "000000"): volume}, LabelSpace(KITTI.grid, few)))
+    mine = labels_of(version({("00", "000000"): volume}, LabelSpace(KITTI.grid, few)))
     with pytest.raises(BadPredictions, match="frame 000000 predicts an id that is no class"):
         score(mine, Question(root, "semantickitti"))
 
@@ -103,12 +103,11 @@ def test_a_grid_of_the_same_size_that_lies_elsewhere_is_another_grid(street) -> 
     }
     lower = KITTI.grid.model_copy(update={"origin": (0.0, -25.6, -2.2)})
     assert (
-        score(VersionLabels(version(exact, LabelSpace(lower, KITTI.taxonomy))), Question(root, "semantickitti")).beyond
-        == 0
+        score(labels_of(version(exact, LabelSpace(lower, KITTI.taxonomy))), Question(root, "semantickitti")).beyond == 0
     )
     ahead = KITTI.grid.model_copy(update={"origin": (2.0, -25.6, -2.0)})
     moved = {key: np.roll(volume, -10, axis=0) for key, volume in exact.items()}
-    found = score(VersionLabels(version(moved, LabelSpace(ahead, KITTI.taxonomy))), Question(root, "semantickitti"))
+    found = score(labels_of(version(moved, LabelSpace(ahead, KITTI.taxonomy))), Question(root, "semantickitti"))
     assert found.beyond == pytest.approx(10 / 256) and found.scores["51.2"].miou_present == pytest.approx(1.0)
 
 
@@ -122,7 +121,7 @@ def test_another_grid_is_looked_up_at_the_centres_of_the_truths_voxels(street) -
         fine[log, name] = part.repeat(2, 0).repeat(2, 1).repeat(2, 2)
     fine = {key: volume[:, :256] for key, volume in fine.items()}
     half = {key: volume[: grid.shape[0], : grid.shape[1]] for key, volume in fine.items()}
-    found = score(VersionLabels(version(half, LabelSpace(grid, KITTI.taxonomy))), Question(root, "semantickitti"))
+    found = score(labels_of(version(half, LabelSpace(grid, KITTI.taxonomy))), Question(root, "semantickitti"))
     scores = found.facts()["scores"]["51.2"]
     assert (scores["iou"], scores["miou_present"]) == (1.0, 1.0)
     assert found.beyond == pytest.approx(1 - 64 * 128 * 32 / KITTI.grid.voxels)
@@ -131,7 +130,7 @@ def test_another_grid_is_looked_up_at_the_centres_of_the_truths_voxels(street) -
 def test_counts_of_logs_made_apart_are_those_of_one_pass(street) -> None:
     root, labels = street
     question = Question(root, "semantickitti")
-    joined = question.joined(VersionLabels(version(labels, KITTI)))
+    joined = question.joined(labels_of(version(labels, KITTI)))
     together, apart = question.rules(joined), question.rules(joined)
     for log in ("00", "01"):
         for frame in labelled_frames(question, joined, log).frames():
@@ -144,9 +143,15 @@ def test_counts_of_logs_made_apart_are_those_of_one_pass(street) -> None:
 
 def test_each_truth_file_is_read_once(street, monkeypatch: pytest.MonkeyPatch) -> None:
     root, labels = street
-    read, real = [], truth_module.read_semantickitti
-    monkeypatch.setattr(truth_module, "read_semantickitti", lambda path: read.append(path) or real(path))
-    score(VersionLabels(version(labels, KITTI)), Question(root, "semantickitti"))
+    read: list[Path] = []
+    real = truth_module.read_semantickitti
+
+    def counting(path: Path) -> VoxelTruth:
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(truth_module, "read_semantickitti", counting)
+    score(labels_of(version(labels, KITTI)), Question(root, "semantickitti"))
     assert sorted(read) == sorted(root.glob("sequences/*/voxels/*.label"))
 
 
@@ -194,7 +199,7 @@ def test_many_frames_are_counted_on_ray(street, tmp_path: Path, monkeypatch: pyt
     published = publish(version(labels, KITTI), tmp_path / "store")
     monkeypatch.setattr("occlabel.pipeline.quality.evaluate.FRAMES_WORTH_RAY", 4)
     found = evaluate(published, root, workplace=Workplace("ray"))
-    assert found.facts() == score(VersionLabels(published), Question(root, "semantickitti")).facts()
+    assert found.facts() == score(labels_of(published), Question(root, "semantickitti")).facts()
 
 
 def test_a_log_that_cannot_be_scored_is_named_and_the_rest_is(street, tmp_path: Path) -> None:
@@ -219,15 +224,15 @@ def test_a_log_that_cannot_be_scored_is_named_and_the_rest_is(street, tmp_path: 
 def test_what_there_is_no_truth_for_is_said(street, tmp_path: Path) -> None:
     root, labels = street
     more = {**labels, ("07", "000000"): labels["00", "000000"]}
-    found = score(VersionLabels(version(more, KITTI)), Question(root, "semantickitti"))
+    found = score(labels_of(version(more, KITTI)), Question(root, "semantickitti"))
     assert found.without_truth == ("07",)
     assert found.facts()["without_truth"] == ["07"] and found.without_labels == ()
     one = score(
-        VersionLabels(version({k: v for k, v in labels.items() if k[0] == "00"}, KITTI)),
+        labels_of(version({k: v for k, v in labels.items() if k[0] == "00"}, KITTI)),
         Question(root, "semantickitti"),
     )
     assert one.without_labels == ("01",) and one.facts()["without_labels"] == ["01"]
     assert "logs of the truth that have no labels: 01" in list(one.notes())
     alone = {("07", "000000"): labels["00", "000000"]}
     with pytest.raises(BadPredictions, match="nothing to score"):
-        score(VersionLabels(version(alone, KITTI)), Question(root, "semantickitti"))
+        score(labels_of(version(alone, KITTI)), Question(root, "semantickitti"))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import made_up_town as town
 import numpy as np
 import pytest
-from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
-from occlabel.pipeline.published.labels import VersionLabels
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.schemas.drive_log import Box
@@ -30,7 +30,7 @@ from occlabel.stages.town.writers.nuscenes import write_nuscenes
 CAR, ROAD = 1, 9
 
 
-def version(frames: list[tuple[str, str, np.ndarray, np.ndarray | None]], format: str) -> MadeUpVersion:
+def version(frames: Sequence[tuple[str, str, np.ndarray, np.ndarray | None]], format: str) -> MadeUpVersion:
     made = []
     for log, name, semantics, instance in frames:
         arrays = {"semantics": semantics, "confidence": np.full_like(semantics, 255)}
@@ -69,7 +69,7 @@ def test_a_car_that_changes_its_id(street) -> None:
         ("00", name, semantics, np.where(semantics == CAR, id_, 0).astype(np.uint16))
         for (name, semantics), id_ in zip(volumes, (5, 5, 60_000), strict=True)
     ]
-    found = score(VersionLabels(version(frames, "semantickitti")), Question(root, "semantickitti"))
+    found = score(labels_of(version(frames, "semantickitti")), Question(root, "semantickitti"))
     facts = found.facts()["panoptic"]
     assert (facts["frames"], facts["voxels"]["all"]["pq"], facts["voxels"]["pq_dagger"]) == (3, 1.0, 1.0)
     assert facts["voxels"]["per_class"]["other-vehicle"]["pq"] is None
@@ -84,13 +84,13 @@ def test_a_car_that_changes_its_id(street) -> None:
 def test_without_instances_or_boxes_nothing_is_said_of_them(street, tmp_path: Path) -> None:
     root, volumes = street
     frames = [("00", name, semantics, None) for name, semantics in volumes]
-    assert score(VersionLabels(version(frames, "semantickitti")), Question(root, "semantickitti")).panoptic is None
+    assert score(labels_of(version(frames, "semantickitti")), Question(root, "semantickitti")).panoptic is None
     named = [("00", name, semantics, np.zeros(semantics.shape, np.uint16)) for name, semantics in volumes]
     bare = tmp_path / "sequences/00/voxels"
     bare.parent.mkdir(parents=True)
     bare.symlink_to(root / "sequences/00/voxels")
     (tmp_path / "sequences/00/velodyne").symlink_to(root / "sequences/00/velodyne")
-    assert score(VersionLabels(version(named, "semantickitti")), Question(tmp_path, "semantickitti")).panoptic is None
+    assert score(labels_of(version(named, "semantickitti")), Question(tmp_path, "semantickitti")).panoptic is None
 
 
 def test_the_command_prints_and_writes_rays_too(tmp_path: Path) -> None:

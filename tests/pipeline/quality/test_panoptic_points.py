@@ -14,13 +14,13 @@ from labelled_street import (
     replace_table,
     write_panoptic,
 )
-from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.export_points import export_points
 from occlabel.pipeline.delivery.exporters import ExportOptions
-from occlabel.pipeline.published.labels import VersionLabels
+from occlabel.pipeline.published.labels import Format
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.pipeline.quality.evaluation import Evaluation
@@ -34,8 +34,8 @@ from occlabel.stages.ingest.nuscenes import NuScenesReader
 CAR, ROAD = 1, 9
 
 
-def evaluated(version: MadeUpVersion, root: Path, format: str) -> Evaluation:
-    return score(VersionLabels(version), Question(root, format, "points"))
+def evaluated(version: MadeUpVersion, root: Path, format: Format) -> Evaluation:
+    return score(labels_of(version), Question(root, format, "points"))
 
 
 def test_the_devkit_finds_the_same_in_what_is_exported(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_devkit_finds_the_same_in_what_is_exported(tmp_path: Path) -> None:
     write_panoptic(root, streets)
     version = labelled(NuScenesReader(root), streets, "occ3d")
     options = ExportOptions(logs=NuScenesReader(root), split="mini_val")
-    export_points(version, "nuscenes-panoptic", tmp_path / "out", options)
+    export_points(labels_of(version).version, "nuscenes-panoptic", tmp_path / "out", options)
     tables = NuScenes("v1.0-mini", str(root), verbose=False)
     devkit = NuScenesPanopticEval(tables, str(tmp_path / "out"), "mini_val", "segmentation", 15, str(tmp_path / "told"))
     official = devkit.evaluate_segmentation()

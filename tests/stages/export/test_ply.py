@@ -23,7 +23,7 @@ def test_occupied_voxels_come_back_at_their_centres_in_their_colours(tmp_path: P
     write_ply(file, [static_voxels(blocks, ballot(TAXONOMY))], 2, 0.2, TAXONOMY, "a comment")
     path = tmp_path / "map.ply"
     path.write_bytes(file.getvalue())
-    cloud = o3d.io.read_point_cloud(str(path))
+    cloud = o3d.io.read_point_cloud(path)
     np.testing.assert_allclose(np.asarray(cloud.points), [[0.3, 0.5, 0.7], [-0.1, 3.3, 0.1]])
     expected = [TAXONOMY.classes[WALL].colour, TAXONOMY.classes[0].colour]
     np.testing.assert_array_equal(np.round(np.asarray(cloud.colors) * 255), expected)
