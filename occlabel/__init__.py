@@ -1,7 +1,7 @@
 """occlabel: drive logs in, versioned 3D occupancy labels out.
 
-What stands in ``__all__`` is the public face: it stays, or the changelog says how it went. Everything is imported when it
-is first used, so that ``import occlabel`` costs nothing.
+What stands in ``__all__`` is the public face: it stays, or the changelog says how it went. Everything is imported when
+it is first used, so that ``import occlabel`` costs nothing.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ def run(
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.running.label import EXIT_CODES, label_logs
+    from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
     from occlabel.workers.store import Store
 
@@ -57,9 +58,7 @@ def run(
         version,
         log_ids=log,
         reader_name=reader,
-        executor=executor.value,
-        ray_address=ray_address,
-        workers=workers,
+        workplace=Workplace(executor.value, ray_address, workers),
         quiet=as_json,
     )
     if as_json:

@@ -52,7 +52,7 @@ def simulate(
         raise OcclabelError(f"--rate {rate} is not between 0 and 100 frames per second")
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from occlabel.pipeline.teaching.simulate import simulate_logs
+    from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeRemainingColumn())
     with Progress(*columns) as progress:
@@ -60,12 +60,14 @@ def simulate(
         written = simulate_logs(
             format_.value,
             out,
-            logs=logs,
-            frames=frames,
-            seed=seed,
-            split=split.value,
-            rate=rate,
-            image_scale=None if no_images else image_scale or 0.25,
+            Drives(
+                logs=logs,
+                frames=frames,
+                seed=seed,
+                split=split.value,
+                rate=rate,
+                image_scale=None if no_images else image_scale or 0.25,
+            ),
             jobs=jobs,
             frame_done=lambda: progress.advance(task),
             log_done=lambda log_id, drive: progress.console.print(f"log {log_id}: town {drive.split} {drive.seed}"),

@@ -78,19 +78,16 @@ def label_logs(
     *,
     log_ids: list[str] | None = None,
     reader_name: str | None = None,
-    executor: str = "ray",
-    ray_address: str | None = None,
-    workers: int | None = None,
+    workplace: Workplace = Workplace(),
     quiet: bool = False,
 ) -> Report:
     """Labels the logs and publishes ``version`` in ``store``, a folder or a URL. With nothing left to do no executor is
     started.
 
-    ``executor``, ``ray_address`` and ``workers`` are those of ``Workplace``. Raises OcclabelError when the recipe or
-    the executor cannot work, no log can be labelled, or the version exists with other content.
+    Raises OcclabelError when the recipe or the workplace cannot work, no log can be labelled, or the version exists
+    with other content.
     """
     store = store if isinstance(store, Store) else Store(store)
-    workplace = Workplace(executor, ray_address, workers)
     safe_name(version, "version")
     device, note = workplace.likely_device, _mute if quiet else _say
     plan = make_plan(recipe, reader, store, log_ids, device, note)

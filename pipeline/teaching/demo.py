@@ -13,7 +13,7 @@ from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.label import Report, label_logs
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.arrays import INSTANCE, SEMANTICS
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.ingest.recognise import open_logs
@@ -30,7 +30,7 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     started = time.monotonic()
     roads = out / "logs"
     console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
-    simulate_logs("kitti", roads, logs=logs, frames=frames, seed=SEED, jobs=min(logs, 2))
+    simulate_logs("kitti", roads, Drives(logs=logs, frames=frames, seed=SEED), jobs=min(logs, 2))
     console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
     refined = _label(out, roads, "v1")
     # Committed on the way to v1: nothing is computed.

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +21,38 @@ RATES: dict[Layout, float] = {"kitti": 10.0, "nuscenes": 2.0}
 """Frames per second of the data sets themselves."""
 
 
+@dataclass(frozen=True)
+class Drives:
+    """Which towns are driven through, and how."""
+
+    logs: int
+    """One in each of the towns ``seed``, ``seed + 1`` and so on of ``split``."""
+    frames: int
+    seed: int
+    split: Split = "test"
+    rate: float | None = None
+    """Frames per second; None: as in the data set of the layout."""
+    image_scale: float | None = 0.25
+    """Of the cameras' resolution; None: no cameras."""
+
+
 def simulate_logs(
     layout: Layout,
     out: Path,
+    towns: Drives,
     *,
-    logs: int,
-    frames: int,
-    seed: int,
-    split: Split = "test",
-    rate: float | None = None,
-    image_scale: float | None = 0.25,
     jobs: int = 1,
     frame_done: Callable[[], None] = lambda: None,
     log_done: Callable[[str, TownDrive], None] = lambda log_id, drive: None,
 ) -> dict[str, TownDrive]:
-    """Writes the towns ``seed`` .. ``seed + logs - 1`` of ``split`` under ``out`` and returns the logs it wrote.
+    """Writes drives through ``towns`` under ``out``, ``jobs`` at a time, and returns the logs it wrote.
 
-    Logs that ``out`` already holds are kept; each log appears whole or not at all. ``image_scale`` None: no cameras.
-    Raises OcclabelError when ``out`` holds anything else.
+    Logs that ``out`` already holds are kept; each log appears whole or not at all. Raises OcclabelError when ``out``
+    holds anything else.
     """
     root = TownRoot(out, layout)
-    drives = [TownDrive(seed + i, split, frames, rate or RATES[layout], image_scale) for i in range(logs)]
+    rate = towns.rate or RATES[layout]
+    drives = [TownDrive(towns.seed + i, towns.split, towns.frames, rate, towns.image_scale) for i in range(towns.logs)]
     missing = root.assign(drives)
     root.clear_partial()
     for log_id in _record_all(root, missing, jobs, frame_done):

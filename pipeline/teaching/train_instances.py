@@ -10,6 +10,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame, open_version
 from occlabel.pipeline.quality.true_objects import TrueObjects
 from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog
@@ -44,7 +45,7 @@ def train(
     refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking")))
     store = Store(str(out.with_suffix(".training") / "refined"))
     version = hashlib.blake2b(refined.model_dump_json().encode(), digest_size=6).hexdigest()
-    label_logs(refined, reader, store, version, executor=executor)
+    label_logs(refined, reader, store, version, workplace=Workplace(executor))
     published = open_version(f"{store.location}@{version}")
     logs = reader.logs([log for log in published.logs if log in ids])
     scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]

@@ -13,6 +13,7 @@ from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame, open_version
 from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
@@ -62,7 +63,7 @@ def train(
 
 def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> list[Labelled]:
     """The logs of ``reader`` that have truth, labelled with the onboard model."""
-    label_logs(onboard, reader, store, version, executor=executor)
+    label_logs(onboard, reader, store, version, workplace=Workplace(executor))
     published = open_version(f"{store.location}@{version}")
     logs = reader.logs(list(published.logs))
     found = [_labelled(log, reader, onboard, list(published.frames(log.id))) for log in logs]

@@ -9,6 +9,7 @@ columns around it once, and adds up their runs of equal seeds (``seed_runs.py``)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -27,6 +28,19 @@ RADIUS = 3.6
 _ANY = 256  # the class of a seed that votes for every thing
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How the votes are counted."""
+
+    nearest: bool = False
+    """The nearest seed decides alone, at less than the radius; the first in C order among equals."""
+    border_twice: bool = False
+    """A slip of the released code, for comparison with it: it takes the index one past the upper faces for valid and
+    clamps it, so seeds on those faces count again. Does not touch ``nearest``, as there."""
+    skip_lone_origin: bool = False
+    """Another: it takes a volume whose only seed is voxel (0, 0, 0) for one without seeds."""
+
+
 def panoptic_vote(
     semantics: NDArray[np.uint8],
     seeds: NDArray[np.integer[Any]],
@@ -35,9 +49,7 @@ def panoptic_vote(
     radius: float = RADIUS,
     *,
     seed_classes: ArrayLike | None = None,
-    nearest: bool = False,
-    border_twice: bool = False,
-    skip_lone_origin: bool = False,
+    count: Count = Count(),
     threads: int = 1,
 ) -> NDArray[np.uint32]:
     """Instance ids [X, Y, Z] of the voxels of ``semantics`` [X, Y, Z]; 0 = none.
@@ -48,10 +60,6 @@ def panoptic_vote(
     seeds: ids [X, Y, Z] of at most 32 bits, 0 = none. things: [256] by class id. voxel_size, radius: metres; a seed is
     near if the axis-wise distances of the voxel centres add up to at most ``radius``.
     seed_classes: class id of each seed id, [largest seed id + 1]; with it, only objects of a voxel's own class vote.
-    nearest: the nearest seed decides alone, at less than ``radius``; the first in C order among equals.
-    border_twice, skip_lone_origin: two slips of the released code, for comparison with it. It takes the index one past
-    the upper faces for valid and clamps it, so seeds on those faces count again for it; and it takes a volume whose
-    only seed is voxel (0, 0, 0) for one without seeds. ``border_twice`` does not touch ``nearest``, as there.
     threads: the result does not depend on their number.
     Raises BadRecipe for volumes that do not fit together and a radius below zero.
     """
@@ -61,14 +69,14 @@ def panoptic_vote(
             "both must cover the same grid"
         )
     instance = np.zeros(semantics.shape, np.uint32)
-    runs = seed_runs(np.pad(seeds, (0, 1), mode="edge") if border_twice and not nearest else seeds)
-    if not len(runs.ids) or (skip_lone_origin and np.flatnonzero(seeds).sum() == 0):
+    runs = seed_runs(np.pad(seeds, (0, 1), mode="edge") if count.border_twice and not count.nearest else seeds)
+    if not len(runs.ids) or (count.skip_lone_origin and np.flatnonzero(seeds).sum() == 0):
         return instance
     voters = things[semantics]
     columns = np.flatnonzero(voters.any(axis=2))
     threads = max(1, min(threads, numba.config.NUMBA_NUM_THREADS))
     numba.set_num_threads(threads)
-    kernel = _nearest if nearest else _majority
+    kernel = _nearest if count.nearest else _majority
     kernel(
         semantics, voters, columns, radius_in_voxels(radius, voxel_size), runs.starts, runs.lower, runs.upper,
         runs.owner, runs.ids, _owner_classes(runs, seed_classes), runs.shape[0], runs.shape[1], threads, instance,

@@ -122,23 +122,28 @@ def _bytes(values: Tensor) -> NDArray[np.uint8]:
     return values.to(torch.uint8).cpu().numpy()
 
 
+@dataclass(frozen=True, slots=True)
+class Onboard:
+    """What the onboard model said of some frames, and where and when they were."""
+
+    labels: Bytes
+    """[frame, X, Y, Z], as the next."""
+    confidence: Bytes
+    poses: Sequence[Matrix | None]
+    """``world_from_grid`` of each."""
+    times: Sequence[float]
+
+
 def refine_rows(
-    refiner: Refiner,
-    windows: Sequence[Window],
-    rows: slice,
-    labels: Bytes,
-    confidence: Bytes,
-    poses: Sequence[Matrix | None],
-    times: Sequence[float],
-    grid: Grid,
-    classes: int,
+    refiner: Refiner, windows: Sequence[Window], rows: slice, onboard: Onboard, grid: Grid, classes: int
 ) -> Arrays:
-    """Semantics and confidence [row, X, Y, Z] of the ``rows`` of onboard arrays [frame, X, Y, Z], by their windows."""
+    """Semantics and confidence [row, X, Y, Z] of the ``rows`` of ``onboard``, by their windows."""
     pyramids: dict[int, list[Tensor]] = {}
+    labels, confidence = onboard.labels, onboard.confidence
     semantics, sure = labels[rows].copy(), confidence[rows].copy()
     x, y = grid.shape[:2]
     for window in windows:
-        seen = glimpse(window, labels, confidence, poses, times, grid, classes)
+        seen = glimpse(window, labels, confidence, onboard.poses, onboard.times, grid, classes)
         for number, row in enumerate(window.frames):
             if row not in pyramids:
                 pyramids[row] = refiner.encode(seen.labels[number], seen.confidence[number], classes)

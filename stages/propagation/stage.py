@@ -98,7 +98,7 @@ class LocalPropagation(Stage):
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         import torch
 
-        from occlabel.stages.propagation.refine import Refiner, Verdict, refine_rows
+        from occlabel.stages.propagation.refine import Onboard, Refiner, Verdict, refine_rows
         from occlabel.stages.propagation.weight_file import load_network
 
         torch.set_num_threads(hands.threads)
@@ -115,6 +115,6 @@ class LocalPropagation(Stage):
             own = inputs.target(clip)
             chosen = windows(inputs.first, own, poses, space.grid, self.reach)
             times = [frame.time for frame in inputs.frames]
-            return refine_rows(refiner, chosen, own, labels, confidence, poses, times, space.grid, classes)
+            return refine_rows(refiner, chosen, own, Onboard(labels, confidence, poses, times), space.grid, classes)
 
         return process

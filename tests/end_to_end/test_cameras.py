@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.running.label import Report, label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import DEPTH, POSES, SEMANTICS
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import TAXONOMIES
@@ -41,7 +42,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> KittiReader:
 
 
 def label(reader: KittiReader, store: Path, executor: str = "local", **changes: object) -> Report:
-    return label_logs(recipe(**changes), reader, Store(store), "v1", executor=executor, quiet=True)
+    return label_logs(recipe(**changes), reader, Store(store), "v1", workplace=Workplace(executor), quiet=True)
 
 
 @pytest.fixture(scope="module")

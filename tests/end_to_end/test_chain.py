@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 
 FRAMES = 4
 
@@ -15,7 +15,7 @@ FRAMES = 4
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("chain") / "logs"
-    simulate_logs("kitti", root, logs=2, frames=FRAMES, seed=50, image_scale=0.1)
+    simulate_logs("kitti", root, Drives(logs=2, frames=FRAMES, seed=50, image_scale=0.1))
     return root
 
 

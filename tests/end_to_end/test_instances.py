@@ -10,7 +10,7 @@ import zarr
 from command import occlabel
 
 from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ tracking: {kind: association}
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("instances") / "logs"
-    simulate_logs("nuscenes", root, logs=1, frames=9, seed=81, image_scale=None, rate=2.0)
+    simulate_logs("nuscenes", root, Drives(logs=1, frames=9, seed=81, image_scale=None, rate=2.0))
     return root
 
 
@@ -105,7 +105,7 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     assert f"{found['boxes']} boxes in 9 frames" in told
     assert "an instances block" in occlabel("evaluate", f"{store}@labels", *scores, code=1).stderr
     elsewhere = logs.parent / "elsewhere"
-    simulate_logs("nuscenes", elsewhere, logs=1, frames=2, seed=82, image_scale=None, rate=2.0)
+    simulate_logs("nuscenes", elsewhere, Drives(logs=1, frames=2, seed=82, image_scale=None, rate=2.0))
     others = ("--truth", elsewhere, *scores[2:])
     told = occlabel("evaluate", f"{store}@objects", *others, code=1).stderr
     assert "log and frame names must be those of the truth" in told

@@ -7,7 +7,7 @@ import pytest
 from command import occlabel
 
 from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.stages.learning.weights import read_facts
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("objects") / "logs"
-    simulate_logs("nuscenes", root, logs=2, frames=3, seed=81, image_scale=None, rate=2.0)
+    simulate_logs("nuscenes", root, Drives(logs=2, frames=3, seed=81, image_scale=None, rate=2.0))
     return root
 
 
@@ -50,7 +50,7 @@ def test_weights_are_trained_on_what_comes_before_and_serve_a_run(logs: Path, re
 @pytest.mark.slow
 def test_logs_without_boxes_cannot_be_learned_from(logs: Path, recipe: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
-    simulate_logs("kitti", bare, logs=1, frames=2, seed=82, image_scale=None, rate=2.0)
+    simulate_logs("kitti", bare, Drives(logs=1, frames=2, seed=82, image_scale=None, rate=2.0))
     for path in bare.rglob("boxes.txt"):
         path.unlink()
     told = occlabel("train", "instances", recipe, "--logs", bare, "--out", tmp_path / "w.safetensors", code=1).stderr

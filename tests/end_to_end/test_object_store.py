@@ -10,6 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.workers.store import Store
 
 
@@ -30,7 +31,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_labels_in_an_object_store_equal_those_on_disk(bucket: str, tmp_path: Path) -> None:
     reader = MadeUpReader(tmp_path, {"a": 6})
     reports = [
-        label_logs(small_recipe(), reader, Store(place), "v1", executor="local", quiet=True)
+        label_logs(small_recipe(), reader, Store(place), "v1", workplace=Workplace("local"), quiet=True)
         for place in (bucket, tmp_path / "store", bucket)
     ]
     remote, local, again = (report.info for report in reports)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command import occlabel
 
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("propagation") / "logs"
-    simulate_logs("kitti", root, logs=2, frames=6, seed=70, image_scale=None, rate=2.0)
+    simulate_logs("kitti", root, Drives(logs=2, frames=6, seed=70, image_scale=None, rate=2.0))
     return root
 
 
@@ -75,7 +75,7 @@ def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_pa
 @pytest.mark.slow
 def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     roads, store = tmp_path / "logs", tmp_path / "store"
-    simulate_logs("nuscenes", roads, logs=1, frames=14, seed=90, image_scale=None, rate=2.0)
+    simulate_logs("nuscenes", roads, Drives(logs=1, frames=14, seed=90, image_scale=None, rate=2.0))
     arguments = ("--logs", roads, "--store", store, "--executor", "local", "--json")
     arguments += ("--skip", "instances", "--skip", "tracking")
     local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)

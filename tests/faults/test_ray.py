@@ -34,17 +34,18 @@ import json, sys
 from pathlib import Path
 from chain import FaultyJob, MadeUpReader, Voxelise, small_recipe
 from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.workers.store import Store
 root, address, faults = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 recipe = small_recipe(first=Voxelise(notes=root / "notes", faults=faults))
 reader = MadeUpReader(root, {"a": 10, "b": 6})
-label_logs(recipe, reader, Store(root / "store"), "v1", ray_address=address, quiet=True)
+label_logs(recipe, reader, Store(root / "store"), "v1", workplace=Workplace("ray", address), quiet=True)
 """
 
 
 def label(root: Path, executor: str = "ray", address: str | None = None, **changes: Any) -> Report:
     recipe, store = small_recipe(**{"gates": {"min_labelled": 0.1}, **changes}), Store(root / "store")
-    return label_logs(recipe, MadeUpReader(root, LOGS), store, "v1", executor=executor, ray_address=address, quiet=True)
+    return label_logs(recipe, MadeUpReader(root, LOGS), store, "v1", workplace=Workplace(executor, address), quiet=True)
 
 
 def driver(root: Path, address: str, faults: dict[str, list[str]] | None = None, **environment: str) -> Process:

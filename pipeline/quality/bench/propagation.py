@@ -20,7 +20,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import taxonomy_preset
 from occlabel.stages.learning.trainer import check_device
 from occlabel.stages.propagation.dualflow4d import DualFlow4D
-from occlabel.stages.propagation.refine import Refiner, refine_rows
+from occlabel.stages.propagation.refine import Onboard, Refiner, refine_rows
 from occlabel.stages.propagation.sequence import Glimpse, glimpse
 from occlabel.stages.propagation.weight_file import load_network
 from occlabel.stages.propagation.windows import Reach, Window, windows
@@ -86,7 +86,7 @@ def _refined(refiner: Refiner, scene: Scene, space: LabelSpace) -> None:
     poses, times, confidence = _log(scene)
     chosen = windows(0, _CLIP, poses, space.grid, Reach())
     classes = len(space.taxonomy.classes)
-    refine_rows(refiner, chosen, _CLIP, scene.labels, confidence, poses, times, space.grid, classes)
+    refine_rows(refiner, chosen, _CLIP, Onboard(scene.labels, confidence, poses, times), space.grid, classes)
 
 
 def _plain(refiner: Refiner, scene: Scene, space: LabelSpace) -> None:

@@ -76,14 +76,16 @@ class Ground:
         """The rectangle is no free lot any more."""
         _fill_flag(self.lot, False, self.origin, x, y, yaw, length, width)
 
-    def pave(
-        self, kind: str, step: float, x: float, y: float, yaw: float, length: float, width: float, lots: bool = True
-    ) -> None:
-        """Gives the rectangle a surface, ``step`` metres above the terrain; with ``lots`` only off the streets."""
-        _fill_surface(
-            self.kind, self.step, self.street if lots else np.zeros_like(self.taken), KIND_ID[kind],
-            round(step * 100), self.origin, x, y, yaw, length, width,
-        )  # fmt: skip
+    def pave(self, kind: str, step: float, x: float, y: float, yaw: float, length: float, width: float) -> None:
+        """Gives the rectangle a surface, ``step`` metres above the terrain, where there is no street."""
+        self._pave(self.street, kind, step, (x, y, yaw, length, width))
+
+    def pave_over(self, kind: str, step: float, x: float, y: float, yaw: float, length: float, width: float) -> None:
+        """The same, streets included."""
+        self._pave(np.zeros_like(self.taken), kind, step, (x, y, yaw, length, width))
+
+    def _pave(self, spared: NDArray[np.bool_], kind: str, step: float, rectangle: tuple[float, ...]) -> None:
+        _fill_surface(self.kind, self.step, spared, KIND_ID[kind], round(step * 100), self.origin, *rectangle)
 
 
 @njit(cache=True)

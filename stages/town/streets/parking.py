@@ -72,7 +72,7 @@ def _planted_bed(site: Site, x: float, y: float, yaw: float, depth: float) -> No
     length = float(rng.uniform(2.0, 4.5))
     if not ground.is_free(x, y, yaw, length, depth):
         return
-    ground.pave("terrain", 0.12, x, y, yaw, length, depth, lots=False)
+    ground.pave_over("terrain", 0.12, x, y, yaw, length, depth)
     if rng.random() < 0.6:
         tree = vegetation.tree(rng, float(rng.uniform(5, 11)), float(rng.uniform(3, 7)))
         site.try_stand(tree, x, y, 0.0, 0.6)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.quality.calibrate import calibrate
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.arrays import CONFIDENCE, MARGIN
 from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.grid import GRIDS, Grid
@@ -28,7 +28,7 @@ FRAMES = 3
 def drive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A root of one log, and a recipe whose onboard model errs in a voxel of five."""
     root = tmp_path_factory.mktemp("drive")
-    simulate_logs("kitti", root / "logs", logs=1, frames=FRAMES, seed=4, image_scale=None)
+    simulate_logs("kitti", root / "logs", Drives(logs=1, frames=FRAMES, seed=4, image_scale=None))
     reader, draw = open_logs(root / "logs"), np.random.default_rng(0)
     (log,) = reader.logs()
     place = root / "labels/sequences" / log.id / "predictions"

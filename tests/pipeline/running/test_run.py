@@ -11,6 +11,7 @@ from occlabel.pipeline.running.history import new_state, run_states
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.loop import Loop, RunStalled
 from occlabel.pipeline.running.run import ChainWork, stages_of
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import OcclabelError, StoreError
 from occlabel.workers.executor import Pool
 from occlabel.workers.store import Store
@@ -24,7 +25,13 @@ def calls(notes: Path) -> int:
 def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store", **options):
     reader = reader or MadeUpReader(tmp_path, {"a": 10, "b": 6})
     return label_logs(
-        recipe or small_recipe(), reader, Store(tmp_path / store), version, executor="local", quiet=True, **options
+        recipe or small_recipe(),
+        reader,
+        Store(tmp_path / store),
+        version,
+        workplace=Workplace("local"),
+        quiet=True,
+        **options,
     )
 
 
@@ -223,10 +230,10 @@ def test_a_run_that_fails_says_so_in_the_history(tmp_path: Path, monkeypatch: py
     assert (state.state, state.message) == ("aborted", "the world ends")
 
 
-def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
-    for options in ({"ray_address": "127.0.0.1:1"}, {"workers": 2}):
+def test_options_that_contradict_each_other_are_refused() -> None:
+    for address, workers in (("127.0.0.1:1", None), (None, 2)):
         with pytest.raises(OcclabelError, match="--executor ray"):
-            label(tmp_path, **options)
+            Workplace("local", address, workers)
 
 
 def test_labels_do_not_depend_on_the_store_or_on_retries(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli.simulate import simulate
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.town.writers.root import TownRoot
@@ -25,8 +26,8 @@ def content(root: Path) -> dict[str, bytes]:
 def test_a_killed_simulation_taken_up_again_gives_the_same_root(
     layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"logs": 2, "frames": 2, "seed": 40, "image_scale": 0.1}
-    simulate_logs(layout, tmp_path / "whole", **asked)
+    asked = Drives(logs=2, frames=2, seed=40, image_scale=0.1)
+    simulate_logs(layout, tmp_path / "whole", asked)
     ticks = iter(range(100))
 
     def killed() -> None:
@@ -34,24 +35,24 @@ def test_a_killed_simulation_taken_up_again_gives_the_same_root(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        simulate_logs(layout, tmp_path / "killed", frame_done=killed, **asked)
+        simulate_logs(layout, tmp_path / "killed", asked, frame_done=killed)
     reader = open_logs(tmp_path / "killed")
     (log,) = reader.logs()
     assert len(log.frames) == 2
     assert log.warnings == ()
-    written = simulate_logs(layout, tmp_path / "killed", **asked)
+    written = simulate_logs(layout, tmp_path / "killed", asked)
     assert len(written) == 1
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
-    assert simulate_logs(layout, tmp_path / "killed", **asked) == {}
+    assert simulate_logs(layout, tmp_path / "killed", asked) == {}
     assert len(reader.log_ids()) == 2
 
 
 @pytest.mark.slow
 def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path) -> None:
-    asked = {"logs": 2, "frames": 1, "seed": 7, "image_scale": None}
+    asked = Drives(logs=2, frames=1, seed=7, image_scale=None)
     frames: list[int] = []
-    simulate_logs("kitti", tmp_path / "one", **asked)
-    simulate_logs("kitti", tmp_path / "two", jobs=2, frame_done=lambda: frames.append(1), **asked)
+    simulate_logs("kitti", tmp_path / "one", asked)
+    simulate_logs("kitti", tmp_path / "two", asked, jobs=2, frame_done=lambda: frames.append(1))
     assert content(tmp_path / "one") == content(tmp_path / "two")
     assert len(frames) == 2
     record = json.loads((tmp_path / "one/town.json").read_text())["logs"]
@@ -59,25 +60,25 @@ def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path) -> None:
 
 
 def test_a_root_is_extended_and_the_splits_differ(tmp_path: Path) -> None:
-    asked = {"logs": 1, "frames": 1, "seed": 3, "image_scale": None}
-    simulate_logs("kitti", tmp_path, **asked)
-    simulate_logs("kitti", tmp_path, split="train", **asked)
+    asked = Drives(logs=1, frames=1, seed=3, image_scale=None)
+    simulate_logs("kitti", tmp_path, asked)
+    simulate_logs("kitti", tmp_path, replace(asked, split="train"))
     assert TownRoot(tmp_path, "kitti").log_ids() == {"00", "01"}
     scans = [(tmp_path / f"sequences/{name}/velodyne/000000.bin").read_bytes() for name in ("00", "01")]
     assert scans[0] != scans[1]
 
 
 def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
-    asked = {"logs": 1, "frames": 1, "seed": 3, "image_scale": None}
+    asked = Drives(logs=1, frames=1, seed=3, image_scale=None)
     (tmp_path / "real").mkdir()
     (tmp_path / "real/precious").write_text("data")
     with pytest.raises(OcclabelError, match="is not empty and was not made by simulate"):
-        simulate_logs("kitti", tmp_path / "real", **asked)
-    simulate_logs("kitti", tmp_path / "town", **asked)
+        simulate_logs("kitti", tmp_path / "real", asked)
+    simulate_logs("kitti", tmp_path / "town", asked)
     with pytest.raises(OcclabelError, match="holds kitti logs"):
-        simulate_logs("nuscenes", tmp_path / "town", **asked)
+        simulate_logs("nuscenes", tmp_path / "town", asked)
     with pytest.raises(OcclabelError, match="already holds town test 3 as log 00, with other frames"):
-        simulate_logs("kitti", tmp_path / "town", **{**asked, "frames": 2})
+        simulate_logs("kitti", tmp_path / "town", replace(asked, frames=2))
 
 
 def command(*arguments: str):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from occlabel.schemas.errors import BadRecipe
-from occlabel.stages.instances.panoptic_vote import emptied, panoptic_vote, radius_in_voxels
+from occlabel.stages.instances.panoptic_vote import Count, emptied, panoptic_vote, radius_in_voxels
 
 CASES = ["far_thing", "no_queries", "no_things", "only_origin", "ties", "typical", "upper_border"]
 CAR, TRUCK, ROAD, FREE = 1, 4, 9, 0
@@ -29,11 +29,14 @@ def golden(shared: Path, name: str) -> tuple[dict[str, np.ndarray], tuple[np.nda
 def test_equals_the_released_code(shared: Path, name: str) -> None:
     case, given = golden(shared, name)
     radius = float(case["radius"])
-    slip = {"skip_lone_origin": True}
-    np.testing.assert_array_equal(panoptic_vote(*given, radius, border_twice=True, **slip), case["panoptic_official"])
-    np.testing.assert_array_equal(panoptic_vote(*given, radius, **slip), case["panoptic_strict_bounds"])
+    for count, expected in (
+        (Count(border_twice=True, skip_lone_origin=True), "panoptic_official"),
+        (Count(skip_lone_origin=True), "panoptic_strict_bounds"),
+    ):
+        np.testing.assert_array_equal(panoptic_vote(*given, radius, count=count), case[expected])
     for border_twice in (False, True):
-        nearest = panoptic_vote(*given, radius, nearest=True, border_twice=border_twice, **slip)
+        count = Count(nearest=True, border_twice=border_twice, skip_lone_origin=True)
+        nearest = panoptic_vote(*given, radius, count=count)
         np.testing.assert_array_equal(nearest, case["panoptic_nearest_official"])
 
 
@@ -89,7 +92,7 @@ def test_equals_its_definition_on_any_number_of_threads(radius: int, aware: bool
     for threads in (1, 2, 5):
         voted = panoptic_vote(
             semantics, seeds, THINGS, 0.4, 0.4 * radius,
-            seed_classes=classes if aware else None, nearest=nearest, threads=threads,
+            seed_classes=classes if aware else None, count=Count(nearest=nearest), threads=threads,
         )  # fmt: skip
         np.testing.assert_array_equal(voted, expected)
 

@@ -25,6 +25,7 @@ from occlabel.pipeline.delivery.city_map.score import score_map
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.drive_log import DriveLog, Frame
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError, StoreError
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
@@ -64,7 +65,9 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (logs, options) in VERSIONS.items():
         recipe = small_recipe(second=None, first=Voxelise(label=1 if name == "cars" else 9))
         reader = OneWorld(root, LOGS, **options)
-        label_logs(recipe, reader, Store(root / "store"), name, log_ids=list(logs), executor="local", quiet=True)
+        label_logs(
+            recipe, reader, Store(root / "store"), name, log_ids=list(logs), workplace=Workplace("local"), quiet=True
+        )
     return root / "store"
 
 
