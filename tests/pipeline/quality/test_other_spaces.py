@@ -194,6 +194,7 @@ def test_a_store_in_which_nothing_may_be_written_is_scored_all_the_same(
     assert evaluate(published, root).frames == 4 and not (tmp_path / "store/jobs").exists()
 
 
+@pytest.mark.slow
 def test_many_frames_are_counted_on_ray(street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, labels = street
     published = publish(version(labels, KITTI), tmp_path / "store")
