@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.is_file() and "__pycache__" not in path.parts:
             (copy / path.relative_to(PACKAGE)).parent.mkdir(exist_ok=True)
             (copy / path.relative_to(PACKAGE)).write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "pip", "install", *flags, "--target", site, copy]
+    command: list[Any] = [sys.executable, "-m", "pip", "install", *flags, "--target", site, copy]
     subprocess.run(command, check=True, capture_output=True)
     return site
 

@@ -77,7 +77,7 @@ def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     roads, store = tmp_path / "logs", tmp_path / "store"
     simulate_logs("nuscenes", roads, Drives(logs=1, frames=14, seed=90, image_scale=None, rate=2.0))
     arguments = ("--logs", roads, "--store", store, "--executor", "local", "--json")
-    arguments += ("--skip", "instances", "--skip", "tracking")
+    arguments += ("--skip", "instances", "--skip", "tracking")  # type: ignore[assignment]
     local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)
     assert local["cautions"] == []
     skipped = ("--skip", "propagation", "--skip", "voting")

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_help_runs_from_the_wheel_without_the_heavy_libraries(wheel: Path, tmp_p
     pins = [f"{name}=={metadata.version(name)}" for name in LIGHT]
     installs = ([*pins], ["--no-deps", str(wheel)])
     for packages in installs:
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+        command: list[Any] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         subprocess.run(command, check=True, capture_output=True)
     for arguments in ([], *([command] for command in COMMANDS)):
         result = subprocess.run(
@@ -95,7 +96,7 @@ print(len(version.space.taxonomy.names), frame.load("semantics").max(), *sorted(
 @pytest.mark.slow
 def test_beside_packages_of_a_user_that_have_our_folders_names(wheel: Path, tmp_path: Path) -> None:
     site, mine = tmp_path / "site", tmp_path / "mine"
-    flags = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", site]
+    flags: list[Any] = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", site]
     subprocess.run([sys.executable, "-m", "pip", "install", *flags, wheel], check=True, capture_output=True)
     for name in ("schemas", "pipeline", "stages", "workers"):
         (mine / name).mkdir(parents=True)
@@ -116,7 +117,7 @@ def test_beside_packages_of_a_user_that_have_our_folders_names(wheel: Path, tmp_
 
 @pytest.mark.slow
 def test_a_build_warns_of_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
+    command: list[Any] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
     # Where Python may not write byte code, setuptools says so; that is no fault of the project.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)

@@ -104,7 +104,7 @@ def test_workers_that_die_and_clips_that_hang(tmp_path: Path, cluster: Any, undi
     faults = {"a/0": ("killed",) * 3, "a/4": ("die",), "b/0": ("die",) * 3}
     report = label(tmp_path, address=cluster.address, first=Voxelise(notes=tmp_path / "notes", faults=faults))
     (entry,) = report.entries
-    assert (entry.log, entry.start, entry.cause, entry.attempts) == ("b", 0, "crash", 2)
+    assert (entry.log, entry.start, entry.cause, entry.attempts) == ("b", 0, "crash", 2)  # type: ignore[attr-defined]
     assert report.info.frames == 10  # all of log a; every clip of b needs the one that dies
     tries = {(r["log"], r["start"]): r["attempt"] for r in receipts(tmp_path) if r["stage"] == "completion"}
     assert tries == {("a", 0): 1, ("a", 4): 2, ("a", 8): 1, ("b", 4): 1}
@@ -113,7 +113,7 @@ def test_workers_that_die_and_clips_that_hang(tmp_path: Path, cluster: Any, undi
     late = tmp_path / "late"
     first = Voxelise(notes=late / "notes", faults={"a/0": ("sleep", "sleep")})
     report = label(late, address=cluster.address, first=first, limits={"clip_seconds": 2})
-    assert [(e.log, e.start, e.cause) for e in report.entries] == [("a", 0, "timeout")]
+    assert [(e.log, e.start, e.cause) for e in report.entries] == [("a", 0, "timeout")]  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def look(root: Path, store: Store, monday: str | None = None) -> tuple[dict[str,
     """The facts as a plan asks for them, the logs that were read for them, and those whose files were."""
     READ.clear()
     DIGESTED.clear()
-    found = Catalogue(FolderReader(root, monday), store)
+    found = Catalogue(FolderReader(root, monday), store)  # type: ignore[arg-type]
     facts = {log: found.facts(log) for log in found.log_ids()}
     found.remember()
     return facts, list(READ), list(DIGESTED)
@@ -133,7 +133,7 @@ def test_a_log_of_before_is_not_taken_for_one_of_now(root: Path, store: Store) -
     """Only some logs were looked at since the root changed: the others are, when they are asked for."""
     look(root, store, "monday")
     (root / "b/0.bin").write_bytes(b"another scan")
-    found = Catalogue(FolderReader(root, "tuesday"), store)
+    found = Catalogue(FolderReader(root, "tuesday"), store)  # type: ignore[arg-type]
     found.facts("a")
     found.remember()
     _, read, digested = look(root, store, "tuesday")
@@ -153,7 +153,7 @@ def test_damaged_objects_are_made_again(root: Path, store: Store, damage: bytes)
 def test_a_log_that_cannot_be_read_is_tried_again(root: Path, store: Store) -> None:
     for path in (root / "b").iterdir():
         path.unlink()
-    found = Catalogue(FolderReader(root, "monday"), store)
+    found = Catalogue(FolderReader(root, "monday"), store)  # type: ignore[arg-type]
     for _ in range(2):
         READ.clear()
         with pytest.raises(BadLog):
@@ -171,13 +171,13 @@ def test_what_could_not_be_read_is_not_remembered(root: Path, store: Store) -> N
 
 def test_work_is_saved_on_the_way(root: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "_SAVE_SECONDS", -1.0)
-    Catalogue(FolderReader(root), store).facts("a")
+    Catalogue(FolderReader(root), store).facts("a")  # type: ignore[arg-type]
     assert look(root, store)[2] == ["b"]
 
 
 def drive(**changes: object) -> DriveLog:
     fields = {"intrinsics": np.diag([40.0, 40, 1]), "ego_from_camera": np.eye(4), "size": (64, 48), "time": 0.0}
-    front = Camera(**{"name": "front", "path": Path("front.png"), **fields, **changes})
+    front = Camera(**{"name": "front", "path": Path("front.png"), **fields, **changes})  # type: ignore[arg-type]
     rear = Camera("rear", Path("rear.png"), None, None, 0.0, None)
     pose = np.eye(4)
     pose[:3, 3] = 1000 / 3, 0, -0.0

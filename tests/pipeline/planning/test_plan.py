@@ -36,7 +36,7 @@ def test_every_unit_comes_after_what_it_waits_for(tmp_path: Path) -> None:
 
 def test_fingerprints_change_with_what_decides_the_voxels_and_with_nothing_else(tmp_path: Path) -> None:
     def prints(**changes: object) -> tuple[str, ...]:
-        recipe = small_recipe(**changes)
+        recipe = small_recipe(**changes)  # type: ignore[arg-type]
         return make_plan(recipe, MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "s")).logs[0].fingerprints
 
     first, second = prints()

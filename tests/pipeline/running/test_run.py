@@ -38,9 +38,9 @@ def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store",
 def execute(tmp_path: Path, executor: ScriptedExecutor, store: str = "store", **recipe: object) -> Loop:
     reader, target = MadeUpReader(tmp_path, {"a": 10, "b": 6}), Store(tmp_path / store)
     target.check_layout(mark=True)
-    plan = make_plan(small_recipe(**recipe), reader, target)
+    plan = make_plan(small_recipe(**recipe), reader, target)  # type: ignore[arg-type]
     work = ChainWork(plan, reader, "made-up", target)
-    loop = Loop(work, executor, target, new_state("version v1", stages_of(plan)), lambda _: None)
+    loop = Loop(work, executor, target, new_state("version v1", stages_of(plan)), lambda _: None)  # type: ignore[arg-type]
     loop.execute()
     return loop
 
@@ -133,7 +133,7 @@ def test_store_trouble_is_retried_and_a_deadly_clip_is_given_up_after_two_worker
     script = {("completion", "a", 0): [away, away], ("completion", "b", 0): [dead, dead]}
     run = execute(tmp_path, ScriptedExecutor(script=script))
     (entry,) = run.entries
-    assert (entry.log, entry.cause, entry.attempts) == ("b", "crash", 2)
+    assert (entry.log, entry.cause, entry.attempts) == ("b", "crash", 2)  # type: ignore[attr-defined]
     assert [stage.done for stage in run.state.stages] == [4, 3]
     assert run.state.stages[1].skipped == 2
     assert run.state.retried == 3
@@ -164,7 +164,7 @@ def test_a_clip_that_takes_too_long_twice_is_given_up(tmp_path: Path) -> None:
 
 
 def test_no_progress_aborts_with_the_clip_that_hangs(tmp_path: Path) -> None:
-    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"]})
+    executor = ScriptedExecutor(script={("completion", "a", 0): ["hang"]})  # type: ignore[list-item]
     with pytest.raises(RunStalled, match="completion a 000000-000004"):
         execute(tmp_path, executor, limits={"stall_minutes": 0.2 / 60})
 

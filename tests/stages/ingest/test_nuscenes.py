@@ -67,7 +67,7 @@ def test_a_camera_that_fires_later_sees_from_where_the_car_is_then(root: Path) -
         samples = json.loads((root / "v1.0-mini/sample_data.json").read_text())
         token = next(row["ego_pose_token"] for row in samples if "CAM_BACK" in row["filename"])
         moved["row"] = next(row for row in rows if row["token"] == token)
-        moved["row"]["translation"][0] += 0.7
+        moved["row"]["translation"][0] += 0.7  # type: ignore[index]
 
     edit(root, "ego_pose", move)
     front, back = only(root).frames[0].cameras

@@ -21,7 +21,7 @@ def noise(seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(("connectivity", "rank"), [(6, 1), (18, 2), (26, 3)])
 def test_equals_one_labelling_per_class(connectivity: int, rank: int) -> None:
     semantics = noise()
-    instance = connected_components(semantics, THINGS, 0.4, connectivity=connectivity)
+    instance = connected_components(semantics, THINGS, 0.4, connectivity=connectivity)  # type: ignore[arg-type]
     pairs = set()
     for class_ in (CAR, TRUCK):
         labels, count = label(semantics == class_, generate_binary_structure(3, rank))

@@ -50,7 +50,7 @@ def test_what_no_object_claims_is_kept_emptied_or_parted_by_what_touches(space: 
     assert not emptied["instance"].any()
     np.testing.assert_array_equal(emptied["semantics"], np.where(semantics == CAR, 0, semantics))
     parted = run(ObjectQueries(weights=weights, score=1.0, unclaimed="components"), space, semantics)["instance"]
-    assert np.array_equal(parted > 0, semantics == CAR) and parted.max() == 2  # two rows
+    assert np.array_equal(parted != 0, semantics == CAR) and parted.max() == 2  # two rows
 
 
 def test_objects_of_another_class_than_a_voxel_do_not_get_it_unless_asked(space: LabelSpace, weights: Path) -> None:
@@ -58,7 +58,7 @@ def test_objects_of_another_class_than_a_voxel_do_not_get_it_unless_asked(space:
     # At 0 every query is an object, of whatever class.
     aware = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep"), space, semantics)["instance"]
     blind = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep", class_aware=False), space, semantics)
-    assert (blind["instance"] > 0).sum() > (aware > 0).sum()
+    assert (blind["instance"] > 0).sum() > (aware > 0).sum()  # type: ignore[operator]
     assert not aware[semantics != CAR].any()
 
 
@@ -68,9 +68,9 @@ def test_who_is_voted_for_by_nobody_near_may_be_by_those_farther_away(space: Lab
         run(ObjectQueries(weights=weights, score=0.0, radius=0.0, class_aware=False, reach=reach), space, semantics)
         for reach in (0.0, 4.0)
     )
-    held = near["instance"] > 0
+    held = near["instance"] > 0  # type: ignore[operator]
     np.testing.assert_array_equal(far["instance"][held], near["instance"][held])
-    assert (far["instance"] > 0).sum() >= held.sum() > 0
+    assert (far["instance"] > 0).sum() >= held.sum() > 0  # type: ignore[operator]
 
 
 def test_an_empty_scene_and_more_objects_than_queries(space: LabelSpace, weights: Path) -> None:

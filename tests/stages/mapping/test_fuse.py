@@ -30,7 +30,7 @@ def dense(found: MapBlocks) -> tuple[np.ndarray, ...]:
     for n, block in enumerate(found.blocks):
         place = tuple(slice(low, low + 8) for low in 8 * block + np.array(SHAPE) // 2)
         for array, blocks in zip(result, (found.semantics, found.confidence, found.support), strict=True):
-            array[place] = blocks[n]
+            array[place] = blocks[n]  # type: ignore[index]
     return result
 
 

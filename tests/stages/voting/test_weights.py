@@ -21,7 +21,7 @@ def view(yaw: float) -> View:
 def weights(frame: Moment, name: str, sensor: str, *views: View) -> np.ndarray:
     grid = GRIDS[name]
     box = default_near_box(grid, (25.6, 25.6, 6.4))
-    return frame_weights(frame, views, grid, sensor, default_reach(grid), box)[1]()
+    return frame_weights(frame, views, grid, sensor, default_reach(grid), box)[1]()  # type: ignore[arg-type]
 
 
 def test_near_box_lies_in_front_or_around() -> None:

@@ -33,7 +33,7 @@ def pose(x: float, y: float, yaw: float):
 
 def test_standing_still_every_point_is_on_a_wall_with_the_stated_noise(room) -> None:
     lidar = replace(kitti_rig().lidar, range_noise=0.02)
-    turn = scan(*room, lidar, (np.eye(4),) * 3, NOTHING_MOVES, np.random.default_rng(3))
+    turn = scan(*room, lidar, (np.eye(4),) * 3, NOTHING_MOVES, np.random.default_rng(3))  # type: ignore[call-arg]
     points = turn.points[:, :3].astype(np.float64)
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
     true = 12.0 / np.abs(unit[:, :2]).max(axis=1)
@@ -50,7 +50,7 @@ def test_standing_still_every_point_is_on_a_wall_with_the_stated_noise(room) -> 
 def test_motion_is_compensated(room, rig) -> None:
     lidar = replace(rig.lidar, range_noise=0.0)
     poses = (pose(-0.6, -0.1, -0.03), pose(0.0, 0.0, 0.0), pose(0.6, 0.1, 0.03))
-    turn = scan(*room, lidar, poses, NOTHING_MOVES, np.random.default_rng(3))
+    turn = scan(*room, lidar, poses, NOTHING_MOVES, np.random.default_rng(3))  # type: ignore[call-arg]
     world = turn.points[:, :3] @ lidar.ego_from_lidar[:3, :3].T + lidar.ego_from_lidar[:3, 3]
     off = np.abs(np.maximum(np.abs(world[:, 0]), np.abs(world[:, 1])) - 12.0)
     on_wall = np.abs(world[:, 2]) < 5.5
@@ -59,7 +59,7 @@ def test_motion_is_compensated(room, rig) -> None:
 
 def test_rings_are_beams(room) -> None:
     lidar = kitti_rig().lidar
-    turn = scan(*room, lidar, (np.eye(4),) * 3, NOTHING_MOVES, np.random.default_rng(3))
+    turn = scan(*room, lidar, (np.eye(4),) * 3, NOTHING_MOVES, np.random.default_rng(3))  # type: ignore[call-arg]
     up = np.arcsin(turn.points[:, 2] / np.linalg.norm(turn.points[:, :3], axis=1))
     np.testing.assert_allclose(up, lidar.elevations[turn.rings], atol=1e-3)
 
