@@ -36,14 +36,15 @@ def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: As
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"{len(rows)} logs under {root}", title_justify="left")
     table.add_column("log", no_wrap=True)
     for name in ("frames", "s", "m", "scans", "cameras", "poses", "truth", "warnings"):
         table.add_column(name, justify="right", no_wrap=name != "truth")
     for row in rows:
-        table.add_row(*(["[red]" + row["id"], "-"] if "error" in row else _cells(row)))
-    console = Console()
+        table.add_row(*([Text(row["id"], "red"), "-"] if "error" in row else _cells(row)))
+    console = Console(markup=False)  # names and paths may hold square brackets
     console.print(table)
     for row in rows:
         if "error" in row:
@@ -121,7 +122,7 @@ def _print(facts: dict[str, Any]) -> None:
         table.add_row(camera["name"], f"{camera['images']} images, {_known(camera)}")
     for kind, count in facts["truth"].items():
         table.add_row(f"truth: {kind}", f"{count} frames" if count else "none")
-    console = Console()
+    console = Console(markup=False)  # names and paths may hold square brackets
     console.print(table)
     for warning in facts["warnings"]:
         console.print(f"warning: {warning}", style="yellow", highlight=False)

@@ -27,7 +27,7 @@ LogsRoot = Annotated[Path, typer.Option("--logs", help="Root of the drive logs (
 LogIds = Annotated[list[str] | None, typer.Option("--log", help="Only this log; may be given again.")]
 StorePath = Annotated[str, typer.Option("--store", help="Where artifacts and versions live: a folder or an s3:// URL.")]
 ReaderName = Annotated[
-    str | None, typer.Option("--reader", help="kitti, kitti_raw or nuscenes; recognised when not given.")
+    str | None, typer.Option("--reader", help="kitti, kitti_raw, nuscenes, or a package's; recognised when not given.")
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Changes an option of the recipe.")

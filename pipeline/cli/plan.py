@@ -90,7 +90,7 @@ def print_plan(result: Plan, store: Store) -> None:
     from rich.table import Table
 
     facts = plan_facts(result, store)
-    console = Console()
+    console = Console(markup=False)  # names and paths may hold square brackets
     table = Table("stage", "kind", title=f"{facts['logs']} logs, {facts['frames']} frames", title_justify="left")
     for name in ("clips", "done", "to do", "data", "estimate"):
         table.add_column(name, justify="right")

@@ -63,8 +63,19 @@ def exporter(format: str) -> Exporter:
                 f"the exporter {format} = {point.value} (group {GROUP}) cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        return loaded
+        return _into_empty(loaded)
     raise BadRecipe(f"there is no exporter {format!r}; there is {', '.join(formats())}")
+
+
+def _into_empty(write: Exporter) -> Exporter:
+    """What a package brings need not look after its folder."""
+
+    def checked(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
+        refuse_full(out)
+        out.mkdir(parents=True, exist_ok=True)
+        return write(version, out, options)
+
+    return checked
 
 
 def refuse_full(out: Path) -> None:

@@ -145,6 +145,9 @@ def make_plan(
         except (BadLog, StoreError) as error:
             refused[log_id] = str(error)
             continue
+        except Exception as error:  # the reader of a package may raise anything; the other logs go on
+            refused[log_id] = f"log {log_id} cannot be read: its reader failed with {type(error).__name__}: {error}"
+            continue
         prints = fingerprints(chain, digests, recipe.space, log)
         pairs = zip(chain, prints, strict=True)
         committed = tuple(frozenset(store.committed(step.name, print_, log.id)) for step, print_ in pairs)

@@ -54,7 +54,8 @@ def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(blocks)
     except ValidationError as error:
-        lines += sentences(error, Recipe)
+        found = sentences(error, Recipe)
+        lines += [line for line in found if not lines or not line.startswith("recipe: ")]  # as below
     except BadRecipe as error:
         if not lines:  # or it may only lack what could not be read
             lines.append(str(error))

@@ -53,7 +53,7 @@ class Report:
     def print(self) -> None:
         from rich.console import Console
 
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(highlight=False, soft_wrap=True, markup=False)
         for caution in self.plan.cautions:
             console.print(f"caution: {caution}", style="yellow")
         for reason in self.plan.refused.values():
