@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from occlabel import __version__
+from occlabel._version import __version__
 from occlabel.pipeline.cli.bench import app as bench_app
 from occlabel.pipeline.cli.calibrate import calibrate
 from occlabel.pipeline.cli.demo import demo

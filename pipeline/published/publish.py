@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from occlabel import __version__
+from occlabel._version import __version__
 from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
 from occlabel.pipeline.published.gates import check_gates
 from occlabel.pipeline.published.manifest import encode
