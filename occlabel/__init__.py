@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from occlabel._version import __version__
+from occlabel._version import __version__ as __version__
 
 _PUBLIC = {
     "open_logs": "occlabel.stages.ingest.recognise",
