@@ -247,8 +247,8 @@ def _check_declarations(stage: Stage, space: LabelSpace, log: DriveLog) -> None:
 
 def _check_undeclared_is_refused(stage: Stage, inputs: Inputs) -> None:
     needed = {spec.name for spec in stage.needed}
-    every = (SEMANTICS, CONFIDENCE, SUPPORT, INSTANCE, DEPTH, SEGMENTS, *GEOMETRY)
-    for spec in resolved([spec for spec in every if spec.name not in needed], inputs.rig):  # type: ignore[attr-defined, misc]
+    every: tuple[ArraySpec[Any], ...] = (SEMANTICS, CONFIDENCE, SUPPORT, INSTANCE, DEPTH, SEGMENTS, *GEOMETRY)
+    for spec in resolved([spec for spec in every if spec.name not in needed], inputs.rig):
         with pytest.raises(OcclabelError, match="does not say so in `reads`"):
             inputs[spec]
     if "points" not in stage.senses:

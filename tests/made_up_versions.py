@@ -80,9 +80,14 @@ class MadeUpVersion:
         return [frame for frame in self.kept if log in (None, frame.log)]
 
 
+def as_version(version: MadeUpVersion | PublishedVersion) -> PublishedVersion:
+    """It shows all that an evaluation or an export asks for."""
+    return cast("PublishedVersion", version)
+
+
 def labels_of(version: MadeUpVersion | PublishedVersion) -> VersionLabels:
     """The labels of the version, as evaluations look at them."""
-    return VersionLabels(cast("PublishedVersion", version))
+    return VersionLabels(as_version(version))
 
 
 def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,7 +147,8 @@ def test_the_program_of_own_model_is_one_that_the_stage_takes(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     exec(compile(titled("own-model.md")["export_model.py"], "export_model.py", "exec"), {})
     space = load_recipe("nuscenes_lidar").space
-    process = stage_class("completion", "torch_export")(path=tmp_path / "mine.pt2").setup(space, Rig(), Hands())  # type: ignore[call-arg]
+    kind: Any = stage_class("completion", "torch_export")
+    process = kind(path=tmp_path / "mine.pt2").setup(space, Rig(), Hands())
     inputs = Inputs(0, (Moment("0", 0.0, np.eye(4)),), {}, OneScan())
     semantics = process(Clip("log", 0, 1), inputs)["semantics"]
     cars = np.argwhere(semantics[0] == space.taxonomy.names.index("car"))

@@ -49,11 +49,13 @@ def store(logs: Path) -> Path:
 def test_ids_are_of_things_and_hold_through_the_clips(store: Path) -> None:
     version = open_version(f"{store}@objects")
     things = [entry.id for entry in version.space.taxonomy.classes if entry.thing]
-    begun, seen = 0, set()  # type: ignore[var-annotated]
+    begun = 0
+    seen: set[int] = set()
     for frame in version.frames():
-        instance, semantics = frame.load("instance"), frame.load("semantics")
-        assert np.isin(semantics[instance > 0], things).all()  # type: ignore[operator]
-        ids = set(np.unique(instance[instance > 0]).tolist())  # type: ignore[operator]
+        instance: np.ndarray = frame.load("instance")
+        semantics = frame.load("semantics")
+        assert np.isin(semantics[instance > 0], things).all()
+        ids = set(np.unique(instance[instance > 0]).tolist())
         assert not frame.holds("tracks"), "bookkeeping between clips is not published"
         tracks = frame.row.arrays["instance"].path.replace("/instance", "/tracks")
         now = int(zarr.open_array(store / tracks, mode="r")[frame.row.index])

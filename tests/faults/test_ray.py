@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chain import FaultyJob, MadeUpReader, Smooth, Voxelise, small_recipe
@@ -21,6 +21,7 @@ from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.history import run_states
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.label import Report, label_logs
+from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.stage import Resources
@@ -103,8 +104,8 @@ def test_workers_that_die_and_clips_that_hang(tmp_path: Path, cluster: Any, undi
     """Killed from outside: never charged. Died by itself or took too long twice: quarantined, with what needs it."""
     faults = {"a/0": ("killed",) * 3, "a/4": ("die",), "b/0": ("die",) * 3}
     report = label(tmp_path, address=cluster.address, first=Voxelise(notes=tmp_path / "notes", faults=faults))
-    (entry,) = report.entries
-    assert (entry.log, entry.start, entry.cause, entry.attempts) == ("b", 0, "crash", 2)  # type: ignore[attr-defined]
+    (entry,) = cast("list[ClipEntry]", report.entries)
+    assert (entry.log, entry.start, entry.cause, entry.attempts) == ("b", 0, "crash", 2)
     assert report.info.frames == 10  # all of log a; every clip of b needs the one that dies
     tries = {(r["log"], r["start"]): r["attempt"] for r in receipts(tmp_path) if r["stage"] == "completion"}
     assert tries == {("a", 0): 1, ("a", 4): 2, ("a", 8): 1, ("b", 4): 1}
@@ -113,7 +114,8 @@ def test_workers_that_die_and_clips_that_hang(tmp_path: Path, cluster: Any, undi
     late = tmp_path / "late"
     first = Voxelise(notes=late / "notes", faults={"a/0": ("sleep", "sleep")})
     report = label(late, address=cluster.address, first=first, limits={"clip_seconds": 2})
-    assert [(e.log, e.start, e.cause) for e in report.entries] == [("a", 0, "timeout")]  # type: ignore[attr-defined]
+    (entry,) = cast("list[ClipEntry]", report.entries)
+    assert (entry.log, entry.start, entry.cause) == ("a", 0, "timeout")
 
 
 @pytest.mark.slow

@@ -53,7 +53,8 @@ def test_show_draws_points_where_the_camera_sees_them(root: Path, tmp_path: Path
     facts = json.loads(run("show", root, "--log", "00", "--out", out, "--json").split("wrote")[0])
     assert facts["id"] == "00"
     picture = np.asarray(Image.open(out)).astype(int)
-    plain = np.asarray(Image.open(root / "sequences/00/image_2/000000.png").resize(picture.shape[1::-1])).astype(int)  # type: ignore[arg-type]
+    height, width, _ = picture.shape
+    plain = np.asarray(Image.open(root / "sequences/00/image_2/000000.png").resize((width, height))).astype(int)
     changed = np.argwhere(np.abs(picture - plain).sum(axis=2) > 60)
     changed = changed[changed[:, 0] > 20]  # below the camera's name
     centre = np.array([23.5, 31.5]) * picture.shape[1] / 64

@@ -1,11 +1,12 @@
 """``occlabel export``: whole versions, checked before anything is written."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from made_up_versions import MadeUpFrame, MadeUpVersion
+from made_up_versions import MadeUpFrame, MadeUpVersion, as_version
 
 from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
 from occlabel.pipeline.published.labels import open_labels
@@ -24,8 +25,8 @@ def made(frames: list[tuple[str, str, np.ndarray]], preset: str = "occ3d") -> Ma
     return MadeUpVersion(kept, LabelSpace(GRIDS[preset], TAXONOMIES[preset]))
 
 
-def export(version: MadeUpVersion, format: str, out: Path, **options: object) -> str:
-    return exporter(format)(version, out, ExportOptions(**options))  # type: ignore[arg-type]
+def export(version: MadeUpVersion, format: str, out: Path, **options: Any) -> str:
+    return exporter(format)(as_version(version), out, ExportOptions(**options))
 
 
 def semantics(seed: int, shape: tuple[int, int, int], classes: int) -> np.ndarray:

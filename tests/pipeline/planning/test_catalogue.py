@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from occlabel.pipeline.planning import catalogue
 from occlabel.pipeline.planning.catalogue import Catalogue, facts_of
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import RigCamera
@@ -71,11 +72,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path / "store")
 
 
+def catalogue_of(root: Path, store: Store, monday: str | None = None) -> Catalogue:
+    """It asks for no more than folders can say."""
+    return Catalogue(cast("LogReader", FolderReader(root, monday)), store)
+
+
 def look(root: Path, store: Store, monday: str | None = None) -> tuple[dict[str, LogFacts], list[str], list[str]]:
     """The facts as a plan asks for them, the logs that were read for them, and those whose files were."""
     READ.clear()
     DIGESTED.clear()
-    found = Catalogue(FolderReader(root, monday), store)  # type: ignore[arg-type]
+    found = catalogue_of(root, store, monday)
     facts = {log: found.facts(log) for log in found.log_ids()}
     found.remember()
     return facts, list(READ), list(DIGESTED)
@@ -133,7 +139,7 @@ def test_a_log_of_before_is_not_taken_for_one_of_now(root: Path, store: Store) -
     """Only some logs were looked at since the root changed: the others are, when they are asked for."""
     look(root, store, "monday")
     (root / "b/0.bin").write_bytes(b"another scan")
-    found = Catalogue(FolderReader(root, "tuesday"), store)  # type: ignore[arg-type]
+    found = catalogue_of(root, store, "tuesday")
     found.facts("a")
     found.remember()
     _, read, digested = look(root, store, "tuesday")
@@ -153,7 +159,7 @@ def test_damaged_objects_are_made_again(root: Path, store: Store, damage: bytes)
 def test_a_log_that_cannot_be_read_is_tried_again(root: Path, store: Store) -> None:
     for path in (root / "b").iterdir():
         path.unlink()
-    found = Catalogue(FolderReader(root, "monday"), store)  # type: ignore[arg-type]
+    found = catalogue_of(root, store, "monday")
     for _ in range(2):
         READ.clear()
         with pytest.raises(BadLog):
@@ -171,13 +177,14 @@ def test_what_could_not_be_read_is_not_remembered(root: Path, store: Store) -> N
 
 def test_work_is_saved_on_the_way(root: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "_SAVE_SECONDS", -1.0)
-    Catalogue(FolderReader(root), store).facts("a")  # type: ignore[arg-type]
+    catalogue_of(root, store).facts("a")
     assert look(root, store)[2] == ["b"]
 
 
-def drive(**changes: object) -> DriveLog:
-    fields = {"intrinsics": np.diag([40.0, 40, 1]), "ego_from_camera": np.eye(4), "size": (64, 48), "time": 0.0}
-    front = Camera(**{"name": "front", "path": Path("front.png"), **fields, **changes})  # type: ignore[arg-type]
+def drive(**changes: Any) -> DriveLog:
+    fields: dict[str, Any] = {"name": "front", "path": Path("front.png"), "size": (64, 48), "time": 0.0}
+    seen_from = {"intrinsics": np.diag([40.0, 40, 1]), "ego_from_camera": np.eye(4)}
+    front = Camera(**{**fields, **seen_from, **changes})
     rear = Camera("rear", Path("rear.png"), None, None, 0.0, None)
     pose = np.eye(4)
     pose[:3, 3] = 1000 / 3, 0, -0.0

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chain import MadeUpReader, Number, Smooth, Voxelise, small_recipe
@@ -35,8 +36,8 @@ def test_every_unit_comes_after_what_it_waits_for(tmp_path: Path) -> None:
 
 
 def test_fingerprints_change_with_what_decides_the_voxels_and_with_nothing_else(tmp_path: Path) -> None:
-    def prints(**changes: object) -> tuple[str, ...]:
-        recipe = small_recipe(**changes)  # type: ignore[arg-type]
+    def prints(**changes: Any) -> tuple[str, ...]:
+        recipe = small_recipe(**changes)
         return make_plan(recipe, MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "s")).logs[0].fingerprints
 
     first, second = prints()

@@ -12,7 +12,7 @@ from occlabel.pipeline.published.labelled_log import join
 from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, labelled_frames, merged
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.pipeline.quality.rules.boxes import BoxRule
-from occlabel.schemas.drive_log import VoxelTruth
+from occlabel.schemas.drive_log import Frame, Sweep, VoxelTruth
 from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.formats.occ3d import write_labels
 from occlabel.schemas.grid import GRIDS
@@ -36,13 +36,13 @@ def test_a_scan_and_its_labels_are_read_once_for_all_rules(
     read: Counter[str] = Counter()
     scan, labels = KittiReader.points, KittiReader.point_truth
 
-    def points(self: KittiReader, sweep: object) -> object:
-        read[f"scan {sweep.path.name}"] += 1  # type: ignore[attr-defined]
-        return scan(self, sweep)  # type: ignore[arg-type]
+    def points(self: KittiReader, sweep: Sweep) -> object:
+        read[f"scan {sweep.path.name}"] += 1
+        return scan(self, sweep)
 
-    def point_truth(self: KittiReader, frame: object, points: int | None = None) -> object:
-        read[f"labels {frame.name}"] += 1  # type: ignore[attr-defined]
-        return labels(self, frame, points)  # type: ignore[arg-type]
+    def point_truth(self: KittiReader, frame: Frame, points: int | None = None) -> object:
+        read[f"labels {frame.name}"] += 1
+        return labels(self, frame, points)
 
     monkeypatch.setattr(KittiReader, "points", points)
     monkeypatch.setattr(KittiReader, "point_truth", point_truth)
@@ -113,7 +113,7 @@ def test_counts_of_all_rules_survive_their_way_through_a_store(tmp_path: Path) -
     version = labelled(NuScenesReader(tmp_path), nuscenes_street(tmp_path), "occ3d")
     with_truth(tmp_path, version)
     for at in ("voxels", "points", "boxes"):
-        question = Question(tmp_path, "occ3d", at)  # type: ignore[arg-type]
+        question = Question(tmp_path, "occ3d", at)
         joined = question.joined(labels_of(version))
         logs = [count_log(question, joined, log) for log in version.logs]
         assert [log.frames for log in logs] == [3, 3]

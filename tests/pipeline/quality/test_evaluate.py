@@ -239,11 +239,11 @@ def test_human_labels_voxelised_score_high_at_the_points_they_came_from(shared: 
     reader = open_logs(root)
     [log] = reader.logs(["00"])
     for frame in log.frames[:2]:
-        truth, points = reader.point_truth(frame), reader.points(frame.sweep)  # type: ignore[arg-type]
+        truth, points = reader.point_truth(frame), reader.points(frame.sweep)
         cells, inside = KITTI.grid.cells(points)
-        inside &= truth.semantics != UNKNOWN  # type: ignore[union-attr]
+        inside &= truth.semantics != UNKNOWN
         votes = np.zeros((*KITTI.grid.shape, 20), np.int32)
-        np.add.at(votes, (*cells[inside].T, truth.semantics[inside]), 1)  # type: ignore[union-attr]
+        np.add.at(votes, (*cells[inside].T, truth.semantics[inside]), 1)
         write_frame(tmp_path, "00", frame.name, votes.argmax(axis=-1).astype(np.uint8))
     evaluation = score(open_labels(str(tmp_path), "semantickitti"), Question(root, "semantickitti", "points"))
     assert (evaluation.frames, evaluation.missing) == (2, {"00": len(log.frames) - 2})

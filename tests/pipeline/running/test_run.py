@@ -1,6 +1,7 @@
 """The run: resume, retries, quarantine, and the same labels whatever happens on the way."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
@@ -10,10 +11,11 @@ from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.history import new_state, run_states
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.loop import Loop, RunStalled
+from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import OcclabelError, StoreError
-from occlabel.workers.executor import Pool
+from occlabel.workers.executor import Executor, Pool
 from occlabel.workers.store import Store
 from occlabel.workers.unit import Failure
 
@@ -35,12 +37,13 @@ def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store",
     )
 
 
-def execute(tmp_path: Path, executor: ScriptedExecutor, store: str = "store", **recipe: object) -> Loop:
+def execute(tmp_path: Path, executor: ScriptedExecutor, store: str = "store", **recipe: Any) -> Loop:
     reader, target = MadeUpReader(tmp_path, {"a": 10, "b": 6}), Store(tmp_path / store)
     target.check_layout(mark=True)
-    plan = make_plan(small_recipe(**recipe), reader, target)  # type: ignore[arg-type]
+    plan = make_plan(small_recipe(**recipe), reader, target)
     work = ChainWork(plan, reader, "made-up", target)
-    loop = Loop(work, executor, target, new_state("version v1", stages_of(plan)), lambda _: None)  # type: ignore[arg-type]
+    hands = cast("Executor", executor)  # it takes orders, and no other units
+    loop = Loop(work, hands, target, new_state("version v1", stages_of(plan)), lambda _: None)
     loop.execute()
     return loop
 
@@ -133,7 +136,8 @@ def test_store_trouble_is_retried_and_a_deadly_clip_is_given_up_after_two_worker
     script = {("completion", "a", 0): [away, away], ("completion", "b", 0): [dead, dead]}
     run = execute(tmp_path, ScriptedExecutor(script=script))
     (entry,) = run.entries
-    assert (entry.log, entry.cause, entry.attempts) == ("b", "crash", 2)  # type: ignore[attr-defined]
+    assert isinstance(entry, ClipEntry)
+    assert (entry.log, entry.cause, entry.attempts) == ("b", "crash", 2)
     assert [stage.done for stage in run.state.stages] == [4, 3]
     assert run.state.stages[1].skipped == 2
     assert run.state.retried == 3

@@ -61,7 +61,7 @@ def test_when_work_gets_scarce_what_others_wait_for_goes_first() -> None:
 
 def test_logs_are_finished_one_after_the_other_and_the_end_is_shared_evenly() -> None:
     completions, votes = ([(stage, Clip(f"{i}", 0, 1)) for i in range(6)] for stage in (0, 1))
-    todo = {}  # type: ignore[var-annotated]
+    todo: dict[Key, tuple[Key, ...]] = {}
     for completion, vote in zip(completions, votes, strict=True):
         todo |= {completion: (), vote: (completion,)}
     schedule, order = schedule_of(todo), []

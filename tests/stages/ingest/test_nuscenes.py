@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import made_up_town as town
 import numpy as np
@@ -61,13 +62,13 @@ def test_a_missing_scan_is_reported_and_shifts_nothing(root: Path) -> None:
 
 def test_a_camera_that_fires_later_sees_from_where_the_car_is_then(root: Path) -> None:
     before = only(root).frames[0]
-    moved = {"row": None}
+    moved: dict[str, Any] = {"row": None}
 
     def move(rows) -> None:
         samples = json.loads((root / "v1.0-mini/sample_data.json").read_text())
         token = next(row["ego_pose_token"] for row in samples if "CAM_BACK" in row["filename"])
         moved["row"] = next(row for row in rows if row["token"] == token)
-        moved["row"]["translation"][0] += 0.7  # type: ignore[index]
+        moved["row"]["translation"][0] += 0.7
 
     edit(root, "ego_pose", move)
     front, back = only(root).frames[0].cameras

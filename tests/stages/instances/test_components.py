@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import generate_binary_structure, label
 
 from occlabel.schemas.errors import BadRecipe
-from occlabel.stages.instances.components import connected_components, smallest_voxels
+from occlabel.stages.instances.components import Connectivity, connected_components, smallest_voxels
 
 CAR, TRUCK, ROAD = 1, 4, 9
 THINGS = np.zeros(256, bool)
@@ -19,9 +19,9 @@ def noise(seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("connectivity", "rank"), [(6, 1), (18, 2), (26, 3)])
-def test_equals_one_labelling_per_class(connectivity: int, rank: int) -> None:
+def test_equals_one_labelling_per_class(connectivity: Connectivity, rank: int) -> None:
     semantics = noise()
-    instance = connected_components(semantics, THINGS, 0.4, connectivity=connectivity)  # type: ignore[arg-type]
+    instance = connected_components(semantics, THINGS, 0.4, connectivity=connectivity)
     pairs = set()
     for class_ in (CAR, TRUCK):
         labels, count = label(semantics == class_, generate_binary_structure(3, rank))

@@ -15,7 +15,6 @@ from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays
 from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
 from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.learned import ObjectQueries
@@ -35,7 +34,7 @@ def weights(tmp_path: Path, space: LabelSpace) -> Path:
     return path
 
 
-def run(stage: ObjectQueries, space: LabelSpace, semantics: np.ndarray) -> Arrays:
+def run(stage: ObjectQueries, space: LabelSpace, semantics: np.ndarray) -> dict[str, np.ndarray]:
     assert stage.refuse(space, None) is None
     frames = [Frame(f"{n:06d}", 0.1 * n, np.eye(4)) for n in range(len(semantics))]
     return contract.run(stage, space, log_of(frames), {"semantics": semantics})
@@ -58,7 +57,7 @@ def test_objects_of_another_class_than_a_voxel_do_not_get_it_unless_asked(space:
     # At 0 every query is an object, of whatever class.
     aware = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep"), space, semantics)["instance"]
     blind = run(ObjectQueries(weights=weights, score=0.0, unclaimed="keep", class_aware=False), space, semantics)
-    assert (blind["instance"] > 0).sum() > (aware > 0).sum()  # type: ignore[operator]
+    assert (blind["instance"] > 0).sum() > (aware > 0).sum()
     assert not aware[semantics != CAR].any()
 
 
@@ -68,9 +67,9 @@ def test_who_is_voted_for_by_nobody_near_may_be_by_those_farther_away(space: Lab
         run(ObjectQueries(weights=weights, score=0.0, radius=0.0, class_aware=False, reach=reach), space, semantics)
         for reach in (0.0, 4.0)
     )
-    held = near["instance"] > 0  # type: ignore[operator]
+    held = near["instance"] > 0
     np.testing.assert_array_equal(far["instance"][held], near["instance"][held])
-    assert (far["instance"] > 0).sum() >= held.sum() > 0  # type: ignore[operator]
+    assert (far["instance"] > 0).sum() >= held.sum() > 0
 
 
 def test_an_empty_scene_and_more_objects_than_queries(space: LabelSpace, weights: Path) -> None:

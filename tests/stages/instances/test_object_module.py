@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.instances.deformable_attention import DeformableAttention
 from occlabel.stages.instances.lattice import Lattice
@@ -103,7 +104,7 @@ def test_a_scene_smaller_than_the_queries_gives_one_a_cell(network: OffsetOcc) -
     assert found.layers[-1].centres.shape == (1, 64, 3)
 
 
-def test_grids_that_do_not_halve_are_padded_with_the_unknown(space) -> None:  # type: ignore[no-untyped-def]
+def test_grids_that_do_not_halve_are_padded_with_the_unknown(space: LabelSpace) -> None:
     semantics = np.full(space.grid.shape, UNKNOWN, np.uint8)
     semantics[0] = 3
     labels, box = padded(semantics, space.grid, 20)

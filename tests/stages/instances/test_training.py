@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
 from occlabel.stages.instances.options import Options
-from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scenes, scene
+from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scene, Scenes, scene
 from occlabel.stages.instances.training import recognised, train_instances
 from occlabel.stages.instances.weight_file import load_network, things_of
 from occlabel.stages.learning.weights import read_facts
@@ -71,7 +72,7 @@ def test_training_learns_to_part_cars_that_touch(tmp_path: Path, space: LabelSpa
     assert 2 * right / (found + true) > 0.4, counts  # connected components find none
 
 
-def _recognised(finder: Finder, frame) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _recognised(finder: Finder, frame: Scene) -> np.ndarray:
     return recognised(finder.find(frame.labels, 20, 0.5).ids * (frame.labels == CAR), frame)
 
 
@@ -85,13 +86,12 @@ def test_an_error_of_the_centre_does_not_teach_the_shape(
     network = OffsetOcc(7, 20, 8, lattice)
     objects = network(sample["labels"].long(), sample["low"], sample["high"], 12)
     moved = replace(objects, layers=tuple(replace(f, centres=f.centres + 3.0) for f in objects.layers))
-    everywhere = {"draw": lambda n: torch.zeros(n)}
+    everywhere: dict[str, Any] = {"draw": lambda n: torch.zeros(n)}
     here, there = (
-        losses(network.objects, found, truth, sample["low"], sample["high"], **everywhere)  # type: ignore[arg-type]
-        for found in (objects, moved)
+        losses(network.objects, found, truth, sample["low"], sample["high"], **everywhere) for found in (objects, moved)
     )
     coupled = losses(
-        network.objects, moved, truth, sample["low"], sample["high"], decoupled=False, **everywhere  # type: ignore[arg-type]
+        network.objects, moved, truth, sample["low"], sample["high"], decoupled=False, **everywhere
     )  # fmt: skip
     assert there["distance"] > here["distance"]
     assert coupled["offset"] > 2 * there["offset"]

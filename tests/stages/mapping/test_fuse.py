@@ -26,11 +26,12 @@ def votes(log: list[PlacedFrame], budget: int = 1 << 30) -> list[Votes]:
 
 def dense(found: MapBlocks) -> tuple[np.ndarray, ...]:
     """Like ``by_definition``."""
-    result = np.full(SHAPE, 255), np.zeros(SHAPE, int), np.full(SHAPE, -1)
+    result: tuple[np.ndarray, ...] = (np.full(SHAPE, 255), np.zeros(SHAPE, int), np.full(SHAPE, -1))
+    parts: tuple[np.ndarray, ...] = (found.semantics, found.confidence, found.support)
     for n, block in enumerate(found.blocks):
         place = tuple(slice(low, low + 8) for low in 8 * block + np.array(SHAPE) // 2)
-        for array, blocks in zip(result, (found.semantics, found.confidence, found.support), strict=True):
-            array[place] = blocks[n]  # type: ignore[index]
+        for array, blocks in zip(result, parts, strict=True):
+            array[place] = blocks[n]
     return result
 
 

@@ -13,7 +13,7 @@ from occlabel.stages.town.sensors.recording import TownFrame
 from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
 from occlabel.stages.town.style import STYLES, draw_style
 from occlabel.stages.town.things.kinds import KIND_ID, KINDS
-from occlabel.stages.town.town import build, drive
+from occlabel.stages.town.town import Split, build, drive
 
 RIG = kitti_rig(0.2)
 GROUND = [KIND_ID[name] for name in ("road", "parking", "sidewalk", "other-ground", "terrain")]
@@ -44,8 +44,9 @@ def test_the_same_arguments_give_the_same_bytes(city) -> None:
 
 
 def test_splits_and_seeds_differ(city) -> None:
-    for seed, split in ((9, "test"), (10, "train")):
-        other = next(drive(seed, split, RIG, 3, images=False, truth=False))  # type: ignore[arg-type]
+    others: tuple[tuple[int, Split], ...] = ((9, "test"), (10, "train"))
+    for seed, split in others:
+        other = next(drive(seed, split, RIG, 3, images=False, truth=False))
         assert other.scan.points.shape != city[0].scan.points.shape
 
 
@@ -101,7 +102,7 @@ def test_moving_things_move_as_their_boxes_say() -> None:
             if box.velocity != (0.0, 0.0) and box.object_id in after:
                 step = after[box.object_id].world_from_box[:2, 3] - box.world_from_box[:2, 3]
                 np.testing.assert_allclose(step, 0.2 * np.array(box.velocity), atol=0.3)
-                moved += np.linalg.norm(step) > 0.2  # type: ignore[assignment]
+                moved += int(np.linalg.norm(step) > 0.2)
     assert moved >= 3
 
 

@@ -1,6 +1,7 @@
 """Objects keep their ids: parked, driving, crossing, hidden for a while, seen from a car that drives or stands."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,10 +29,10 @@ def turning(time: float) -> np.ndarray:
 
 
 def follow(
-    drivers: Sequence[Driver], times: Sequence[float], ego: Ego = standing, **options: float
+    drivers: Sequence[Driver], times: Sequence[float], ego: Ego = standing, **options: Any
 ) -> tuple[list[set[int]], Trajectories]:
     """The track ids that each driver had, and the table."""
-    tracker, logbook = Tracker(GRID, KINDS, **options), Logbook(GRID)  # type: ignore[arg-type]
+    tracker, logbook = Tracker(GRID, KINDS, **options), Logbook(GRID)
     ids: list[set[int]] = [set() for _ in drivers]
     for frame, time in enumerate(times):
         instance, semantics = view(drivers, time, ego(time))
@@ -235,8 +236,9 @@ def test_two_thousand_objects() -> None:
 
 @pytest.mark.parametrize("start", [3, 11, 30])
 def test_who_is_told_the_frames_before_goes_on_as_who_has_seen_all(start: int) -> None:
+    hidden: list[Callable[[float], bool]] = [lambda t: False, lambda t: 0.8 < t < 1.9]
     drivers = [
-        *(Driver(straight(-8 + 4.8 * n, -5.0), hidden=lambda t, n=n: n % 2 and 0.8 < t < 1.9) for n in range(4)),  # type: ignore[misc]
+        *(Driver(straight(-8 + 4.8 * n, -5.0), hidden=hidden[n % 2]) for n in range(4)),
         Driver(straight(-14, 0, 8.0)),
         Driver(straight(-20, 3.5, 5.0), hidden=lambda t: t < 1.5),
         Driver(straight(0, 0, 0.0, 1.2), label=lambda t: TRUCK if t < 1 else CAR),
@@ -245,8 +247,9 @@ def test_who_is_told_the_frames_before_goes_on_as_who_has_seen_all(start: int) -
     whole = Tracker(GRID, KINDS, remembered=8)
     expected = [whole.add(*frame) for frame in frames[:start]]
     late = Tracker(GRID, KINDS, remembered=8, first_frame=max(0, start - 8), begun=whole.begun)
-    for (instance, *rest), tracks in list(zip(frames, expected, strict=False))[max(0, start - 8) : start]:
-        late.recall(tracks.applied(instance), *rest)  # type: ignore[arg-type]
+    before = list(zip(frames, expected, strict=False))[max(0, start - 8) : start]
+    for (instance, semantics, time, placed), tracks in before:
+        late.recall(tracks.applied(instance), semantics, time, placed)
     for frame in frames[start:]:
         np.testing.assert_array_equal(late.add(*frame).tracks, whole.add(*frame).tracks)
     assert late.begun == whole.begun

@@ -81,8 +81,8 @@ def equal(a: Outcome, b: Outcome) -> bool:
 
 def test_order_of_frames_and_threads_change_nothing() -> None:
     ballots, voters = scene(0)
-    fields = (voters.frames, voters.cell_from_voxel, voters.multipliers)
-    back = Voters(*(field[::-1].copy() for field in fields))  # type: ignore[arg-type]
+    frames, moves, multipliers = voters.frames, voters.cell_from_voxel, voters.multipliers
+    back = Voters(frames[::-1].copy(), moves[::-1].copy(), multipliers[::-1].copy())
     outcomes = [Gather(ballots, threads).vote(order, SHAPE) for threads, order in ((1, voters), (2, voters), (1, back))]
     assert equal(outcomes[1], outcomes[0]) and equal(outcomes[2], outcomes[0])
 

@@ -54,8 +54,12 @@ def voters_of(case: dict[str, np.ndarray]) -> Voters:
 
 def some(voters: Voters, rows: slice | np.ndarray) -> Voters:
     """Some of the voters, or all in another order."""
-    fields = (voters.frames, voters.cell_from_voxel, voters.multipliers)
-    return Voters(*(field[rows].copy() for field in fields))  # type: ignore[arg-type]
+    return Voters(voters.frames[rows].copy(), voters.cell_from_voxel[rows].copy(), voters.multipliers[rows].copy())
+
+
+def shape_of(ballots: Ballots) -> tuple[int, int, int]:
+    _, x, y, z = ballots.labels.shape
+    return x, y, z
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -110,7 +114,7 @@ def scene(frames: int = 9, shape: tuple[int, int, int] = (40, 36, 10)) -> tuple[
 
 def test_agrees_with_the_equations_written_out() -> None:
     ballots, voters = scene()
-    shape = ballots.labels.shape[1:]
+    shape = shape_of(ballots)
     votes = np.zeros((*shape, 6), np.int64)
     index = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, ballots.labels[0].size))])
     support = np.zeros(shape, np.int64)
@@ -125,16 +129,16 @@ def test_agrees_with_the_equations_written_out() -> None:
         voted = np.zeros(shape, bool)
         voted[tuple(cell[:, keep])] = True
         support += voted
-    np.testing.assert_array_equal(Splat(ballots).count(voters, shape), votes)  # type: ignore[arg-type]
-    outcome = Splat(ballots).vote(voters, shape)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(Splat(ballots).count(voters, shape), votes)
+    outcome = Splat(ballots).vote(voters, shape)
     np.testing.assert_array_equal(outcome.winner, votes.argmax(axis=-1))
     np.testing.assert_array_equal(outcome.support, support)
 
 
 def test_order_of_frames_and_threads_change_nothing() -> None:
     ballots, voters = scene()
-    shape, back = ballots.labels.shape[1:], some(voters, slice(None, None, -1))
-    outcomes = [Splat(ballots, threads).vote(order, shape) for threads, order in ((1, voters), (2, voters), (1, back))]  # type: ignore[arg-type]
+    shape, back = shape_of(ballots), some(voters, slice(None, None, -1))
+    outcomes = [Splat(ballots, threads).vote(order, shape) for threads, order in ((1, voters), (2, voters), (1, back))]
     for other in outcomes[1:]:
         for field in ("winner", "margin", "support"):
             np.testing.assert_array_equal(getattr(other, field), getattr(outcomes[0], field))
@@ -144,7 +148,7 @@ def test_votes_that_could_overflow_are_refused() -> None:
     ballots, voters = scene()
     ballots.weights[:] = 65535
     with pytest.raises(BadRecipe, match="radius"):
-        Splat(ballots).vote(some(voters, np.repeat(np.arange(9), 300)), ballots.labels.shape[1:])  # type: ignore[arg-type]
+        Splat(ballots).vote(some(voters, np.repeat(np.arange(9), 300)), shape_of(ballots))
 
 
 def test_the_threading_layer_survives_threads() -> None:

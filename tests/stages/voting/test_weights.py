@@ -6,7 +6,7 @@ import pytest
 from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.grid import GRIDS
-from occlabel.stages.voting.weights import View, default_near_box, default_reach, frame_weights
+from occlabel.stages.voting.weights import SensorModel, View, default_near_box, default_reach, frame_weights
 
 AXES = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # ego axes of a camera that looks ahead
 
@@ -18,10 +18,10 @@ def view(yaw: float) -> View:
     return View(np.array([[400.0, 0, 400], [0, 400, 200], [0, 0, 1]]), pose, (800, 400))
 
 
-def weights(frame: Moment, name: str, sensor: str, *views: View) -> np.ndarray:
+def weights(frame: Moment, name: str, sensor: SensorModel, *views: View) -> np.ndarray:
     grid = GRIDS[name]
     box = default_near_box(grid, (25.6, 25.6, 6.4))
-    return frame_weights(frame, views, grid, sensor, default_reach(grid), box)[1]()  # type: ignore[arg-type]
+    return frame_weights(frame, views, grid, sensor, default_reach(grid), box)[1]()
 
 
 def test_near_box_lies_in_front_or_around() -> None:

@@ -4,6 +4,7 @@ import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def reference(shared: Path) -> ModuleType:
     return module
 
 
-def arguments(scene: Scene) -> tuple[object, ...]:
+def arguments(scene: Scene) -> tuple[Any, ...]:
     weights = scene.weights.astype(np.int32)
     grid = (scene.target_from_source, scene.origin, scene.voxel_size, scene.classes)
     return (scene.labels, weights if len(weights) > 1 else weights[0], *grid)
@@ -48,8 +49,8 @@ def arguments(scene: Scene) -> tuple[object, ...]:
 @pytest.mark.parametrize("name", SCENES)
 def test_baselines_equal_the_reference_on_our_scene(reference: ModuleType, name: str) -> None:
     given = arguments(SCENES[name]())
-    np.testing.assert_array_equal(paper_faithful(*given), reference.paper_faithful(*given))  # type: ignore[arg-type]
-    np.testing.assert_array_equal(numpy_tuned(*given), reference.numpy_tuned(*given))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(paper_faithful(*given), reference.paper_faithful(*given))
+    np.testing.assert_array_equal(numpy_tuned(*given), reference.numpy_tuned(*given))
 
 
 def test_all_equal_the_reference_on_its_scene(reference: ModuleType, tmp_path: Path) -> None:
