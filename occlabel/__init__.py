@@ -9,7 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from occlabel._caches import settle as _settle
 from occlabel._version import __version__ as __version__
+
+_settle()
 
 _PUBLIC = {
     "open_logs": "occlabel.stages.ingest.recognise",

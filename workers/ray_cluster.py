@@ -12,6 +12,7 @@ import importlib
 import json
 import logging
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -236,6 +237,7 @@ class Cluster:
         if len(os.fsencode(str(Path(base).absolute() / _SOCKET))) > _LONGEST_SOCKET:  # no socket can have such a name
             self._folder = Path(tempfile.mkdtemp(prefix="occlabel-", dir="/tmp"))
             options["_temp_dir"] = str(self._folder)
+        _bring_a_token()
         with _sentence("Ray cannot be started on this machine"):
             self.ray.init(address="local", **options, **_QUIET)
 
@@ -246,6 +248,21 @@ class Cluster:
         worker: Any = importlib.import_module("ray._private.worker")
         if hasattr(worker, "print_to_stdstream"):
             worker.print_to_stdstream = lambda *_, **__: None
+
+
+def _bring_a_token() -> None:
+    """Ray keeps the token of a cluster of its own in ``~/.ray``; where nothing can be written there it gets one."""
+    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    with contextlib.suppress(OSError, RuntimeError):  # no home, or none that may be looked into
+        folder = Path.home() / ".ray"
+        token = folder / "auth_token"
+        if named or (token.is_file() and os.access(token, os.R_OK)):
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return
+    if not named:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 @contextlib.contextmanager
