@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from occlabel.schemas.stage import Clip
+
 
 class Damage(BaseModel):
     """One sensor file that could not be read; its frame was labelled without it."""
@@ -50,6 +52,9 @@ class Receipt(BaseModel):
     """Per frame, the share of voxels whose semantics is not unknown; empty for a stage that writes none."""
     digests: dict[str, tuple[str, ...]]
     """Stored array name -> one digest a frame, of the values alone."""
+    objects: dict[str, str] = {}
+    """Path below the artifact -> tag in the store, of all that holds the clip: the shard of each array and what
+    describes it. Empty: nothing lies there, as everything is the fill value."""
     bytes_written: int
     reads: dict[str, tuple[str, str]]
     """Stored array name -> stage and fingerprint of the artifact it was read from; ``log`` where the log wrote it."""
@@ -62,6 +67,10 @@ class Receipt(BaseModel):
     @property
     def frames(self) -> int:
         return self.stop - self.start
+
+    @property
+    def clip(self) -> Clip:
+        return Clip(self.log, self.start, self.stop)
 
 
 class JobReceipt(BaseModel):

@@ -7,8 +7,8 @@ an error (facts of zarr 3.1). Arrays are padded to whole clips; the group's attr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,14 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
-from zarr.errors import ContainsArrayError, ContainsGroupError
+from zarr.storage import MemoryStore
 
 from occlabel.schemas.arrays import ArraySpec, Extent, family
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreAway
 from occlabel.schemas.stage import Arrays, Clip
 from occlabel.workers.store import Store, artifact_path
+
+_ABOUT = "zarr.json"
 
 
 def frame_digests(array: NDArray[np.generic]) -> tuple[str, ...]:
@@ -37,31 +39,14 @@ class Artifact:
         self.path = artifact_path(stage, fingerprint, log)
 
     def create(self, specs: Sequence[ArraySpec[Any]], log: Extent, clip_frames: int) -> None:
-        """Writes the metadata unless it is there; any number of workers may do so, with the same bytes.
+        """Writes what describes the arrays, where something else or nothing lies there; any number of workers may do
+        so, with the same bytes.
 
         ``log`` is the extent of the whole log; arrays over images are given one a camera.
         """
-        padded, shard = (replace(log, frames=n) for n in (-(-log.frames // clip_frames) * clip_frames, clip_frames))
-        attributes = {"frames": log.frames, "grid": log.grid.model_dump(mode="json", exclude={"ranges"})}
-        for path in (self.path, *sorted({f"{self.path}/{family(s.name)}" for s in specs if "/" in s.name})):
-            with suppress(ContainsGroupError):
-                zarr.create_group(self.store.zarr, path=path, attributes=attributes)
-        for spec in specs:
-            whole = spec.chunk is None
-            chunk = replace(log, frames=clip_frames if spec.chunk is None else spec.chunk)
-            with suppress(ContainsArrayError):
-                zarr.create_array(
-                    self.store.zarr,
-                    name=f"{self.path}/{spec.name}",
-                    shape=padded.shape(spec),
-                    chunks=chunk.shape(spec),
-                    shards=None if whole else shard.shape(spec),
-                    dtype=spec.dtype,
-                    fill_value=spec.dtype.type(spec.fill),
-                    compressors=ZstdCodec(level=spec.codec.level, checksum=spec.codec.checksum),
-                    dimension_names=spec.dims,
-                    attributes={"meaning": spec.meaning},
-                )
+        for path, content in _descriptions(specs, log, clip_frames).items():
+            if self.store.get(f"{self.path}/{path}") != content:
+                self.store.put(f"{self.path}/{path}", content)
 
     def write(self, clip: Clip, arrays: Arrays, specs: Sequence[ArraySpec[Any]], clip_frames: int) -> int:
         """Writes the clip's shard of every array and returns the uncompressed bytes."""
@@ -74,26 +59,36 @@ class Artifact:
             written += array.nbytes
         return written
 
+    def objects(self, clip: Clip, names: Iterable[str]) -> dict[str, str]:
+        """See ``Receipt.objects``: what of these arrays holds the clip now."""
+        return {path: self.store.tag(f"{self.path}/{path}") for name in names for path in self._places(clip, name)}
+
     def read(self, name: str, start: int, stop: int) -> NDArray[np.generic]:
-        """Frames [start, stop) of an array. Frames that were never written hold the fill value."""
-        return np.asarray(self._open(name)[start:stop])
+        """Frames [start, stop) of an array. Frames that were never written hold the fill value. Raises AlteredArtifact
+        when what lies there cannot be decoded."""
+        with readable(f"{self.store.location}/{self.path}/{name}"):
+            return np.asarray(self._open(name)[start:stop])
 
     def verify(self, clip: Clip, digests: dict[str, tuple[str, ...]]) -> None:
-        """Reads the clip back. Raises StoreError when a frame is not what ``digests`` say."""
+        """Reads the clip back. Raises AlteredArtifact when a frame is not what ``digests`` say."""
         for name, expected in digests.items():
             found = frame_digests(self.read(name, clip.start, clip.stop))
             wrong = [clip.start + i for i, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b]
             if wrong:
-                raise StoreError(
-                    f"{self.store.location}/{self.path}/{name}: frames {wrong} are not what the receipt says; "
-                    "the shard was altered or torn, delete the clip's receipt and run again"
+                raise AlteredArtifact(
+                    f"{self.store.location}/{self.path}/{name}: frames {wrong} are not what was written; run again to "
+                    "make them anew"
                 )
 
+    def _places(self, clip: Clip, name: str) -> tuple[str, str]:
+        """What describes the array, and the shard of the clip."""
+        array = self._open(name)
+        rows = (array.shards or array.chunks)[0]
+        key = array.metadata.encode_chunk_key((clip.start // rows, *[0] * (array.ndim - 1)))
+        return f"{name}/{_ABOUT}", f"{name}/{key}"
+
     def _open(self, name: str) -> zarr.Array[Any]:
-        try:
-            return zarr.open_array(self.store.zarr, path=f"{self.path}/{name}", mode="r+")
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.store.location}/{self.path} has no array {name!r}") from error
+        return open_array(self.store, f"{self.path}/{name}")
 
 
 class FrameArray:
@@ -108,8 +103,52 @@ class FrameArray:
         return f"frame {self._index} of {self._store.location}/{self._path}"
 
     def read(self) -> NDArray[np.generic]:
-        """Raises StoreError when the array is not there."""
-        try:
-            return np.asarray(zarr.open_array(self._store.zarr, path=self._path, mode="r")[self._index])
-        except FileNotFoundError as error:
-            raise StoreError(f"{self._store.location} has no array {self._path}, which a version names") from error
+        """Raises AlteredArtifact when the array is not there or cannot be decoded."""
+        with readable(self.where):
+            return np.asarray(open_array(self._store, self._path)[self._index])
+
+
+def open_array(store: Store, path: str) -> zarr.Array[Any]:
+    """Raises AlteredArtifact when there is none."""
+    with readable(f"{store.location}/{path}"):
+        return zarr.open_array(store.zarr, path=path, mode="r+")
+
+
+@contextmanager
+def readable(where: str) -> Iterator[None]:
+    """Whatever zarr and its codecs raise on what lies in a store becomes a sentence about ``where``."""
+    try:
+        yield
+    except (StoreAway, AlteredArtifact):
+        raise
+    except FileNotFoundError as error:
+        raise AlteredArtifact(f"{where} is not in the store any more") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a torn shard or description fails in any codec, each with errors of its own
+        raise AlteredArtifact(f"{where} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _descriptions(specs: Sequence[ArraySpec[Any]], log: Extent, clip_frames: int) -> dict[str, bytes]:
+    """Path below the artifact -> what zarr writes there to describe the groups and arrays."""
+    padded, shard = (replace(log, frames=n) for n in (-(-log.frames // clip_frames) * clip_frames, clip_frames))
+    attributes = {"frames": log.frames, "grid": log.grid.model_dump(mode="json", exclude={"ranges"})}
+    described = MemoryStore()
+    for path in ("", *sorted({family(s.name) for s in specs if "/" in s.name})):
+        zarr.create_group(described, path=path, attributes=attributes)
+    for spec in specs:
+        whole = spec.chunk is None
+        chunk = replace(log, frames=clip_frames if spec.chunk is None else spec.chunk)
+        zarr.create_array(
+            described,
+            name=spec.name,
+            shape=padded.shape(spec),
+            chunks=chunk.shape(spec),
+            shards=None if whole else shard.shape(spec),
+            dtype=spec.dtype,
+            fill_value=spec.dtype.type(spec.fill),
+            compressors=ZstdCodec(level=spec.codec.level, checksum=spec.codec.checksum),
+            dimension_names=spec.dims,
+            attributes={"meaning": spec.meaning},
+        )
+    return {path: buffer.to_bytes() for path, buffer in described._store_dict.items()}

@@ -11,17 +11,16 @@ from __future__ import annotations
 from contextlib import suppress
 
 import numpy as np
-import obstore
 import zarr
 from numpy.typing import NDArray
-from obstore.exceptions import BaseError
 from pydantic import ValidationError
 from zarr.codecs import ZstdCodec
 from zarr.errors import ContainsGroupError
 
 from occlabel.schemas.city_map import MapIndex
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.stage import Arrays
+from occlabel.workers.artifact import readable
 from occlabel.workers.store import Store
 
 _CHUNK = 16 << 20  # bytes, uncompressed
@@ -58,7 +57,7 @@ class MapStore:
             return None
         content = self._store.get("index.json")
         if content is None:
-            if next(iter(obstore.list(self._store.objects)), None):
+            if self._store.tags(""):
                 raise StoreError(f"{self.location} holds something that is no city map; choose another folder")
             return None
         try:
@@ -67,11 +66,8 @@ class MapStore:
             raise StoreError(f"{self.location}/index.json is not the index of a city map that is read here") from error
 
     def put_index(self, index: MapIndex) -> None:
-        """Makes ``index`` the map. Raises StoreError when nothing can be written here."""
-        try:
-            self._store.put("index.json", index.model_dump_json(indent=1).encode())
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.location} cannot be written: {error}") from error
+        """Makes ``index`` the map. Raises StoreAway when nothing can be written here."""
+        self._store.put("index.json", index.model_dump_json(indent=1).encode())
 
     def write(self, path: str, arrays: Arrays) -> None:
         """Writes the arrays as one group; a group of an interrupted command is replaced."""
@@ -85,25 +81,22 @@ class MapStore:
                 shape=array.shape,
                 chunks=(max(1, min(rows, len(array))), *array.shape[1:]),
                 dtype=array.dtype,
-                compressors=ZstdCodec(level=1),
+                compressors=ZstdCodec(level=1, checksum=True),
                 dimension_names=DIMENSIONS[name],
                 attributes={"meaning": MEANINGS[name]},
                 overwrite=True,
             )[:] = array
 
     def read(self, path: str, name: str) -> NDArray[np.generic]:
-        """One array of a group. Raises StoreError when it is not there."""
+        """One array of a group. Raises AlteredArtifact when it is not there, or not what was written."""
         try:
-            return np.asarray(zarr.open_array(self._store.zarr, path=f"{path}/{name}", mode="r")[:])
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"{self.location}/{path} has no array {name!r}, which the index names; remove the map and make it again"
-            ) from error
+            with readable(f"{self.location}/{path}/{name}"):
+                return np.asarray(zarr.open_array(self._store.zarr, path=f"{path}/{name}", mode="r")[:])
+        except AlteredArtifact as error:
+            raise AlteredArtifact(f"{error}; remove the map and make it again") from error
 
     def keep(self, tiles: set[str]) -> None:
         """Removes tiles other than these paths: those of other labels, logs or interrupted commands."""
-        for batch in obstore.list(self._store.objects, "tiles"):
-            paths = [meta["path"] for meta in batch]
-            stale = [path for path in paths if "/".join(path.split("/")[:4]) not in tiles]
-            if stale:
-                obstore.delete(self._store.objects, stale)
+        for path in self._store.tags("tiles"):
+            if "/".join(["tiles", *path.split("/")[:3]]) not in tiles:
+                self._store.delete(f"tiles/{path}")

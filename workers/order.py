@@ -5,22 +5,26 @@ from __future__ import annotations
 import platform
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from occlabel.schemas.arrays import SEMANTICS, ArraySpec, Extent, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.errors import AlteredArtifact, OcclabelError
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.receipt import Damage, Receipt, Timings
 from occlabel.schemas.rig import Rig
+from occlabel.schemas.seal import sealed
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.ledger import demand, intact, void_damaged
 from occlabel.workers.sensors import FrameSensors
 from occlabel.workers.store import Store
 
@@ -69,10 +73,18 @@ class Order:
         """The arrays of the stage as they are stored."""
         return resolved(self.stage.written, self.rig)
 
+    def clips(self) -> Iterator[Clip]:
+        """The clips of the log."""
+        for start in range(0, self.log_frames, self.clip_frames):
+            yield Clip(self.clip.log, start, min(start + self.clip_frames, self.log_frames))
+
     def perform(self) -> Receipt:
         """See ``Unit``."""
-        done = self.store.receipt(self.name, self.fingerprint, self.clip)
-        return done if done is not None else _execute(self)
+        done = intact(self.store, self.name, self.fingerprint, self.clip)
+        if done is not None:
+            return done
+        self.store.delete(self.store.receipt_path(self.name, self.fingerprint, self.clip))  # of what is not there
+        return _execute(self)
 
 
 def _execute(order: Order) -> Receipt:
@@ -94,6 +106,7 @@ def _execute(order: Order) -> Receipt:
         names=tuple(frame.name for frame in order.log.frames[clip.start - order.first : clip.stop - order.first]),
         known=_known(outputs),
         digests=digests,
+        objects=artifact.objects(clip, digests),
         bytes_written=written,
         reads={source.spec.name: (source.stage, source.fingerprint) for source in order.sources},
         damaged=damaged,
@@ -136,8 +149,7 @@ def _read(order: Order, source: Source) -> Any:
     frames, first = order.log.frames, order.first
     if source.stage == LOG:
         return log_array(source.spec, frames, order.rig)
-    artifact = Artifact(order.store, source.stage, source.fingerprint, order.clip.log)
-    return artifact.read(source.spec.name, first, first + len(frames))
+    return _fetched(order, source.stage, source.fingerprint, [source.spec.name], first, first + len(frames))[0]
 
 
 def _past(order: Order) -> Arrays:
@@ -146,8 +158,23 @@ def _past(order: Order) -> Arrays:
     first = max(0, start - order.stage.recalls)
     if first == start:
         return {}
-    artifact = Artifact(order.store, order.name, order.fingerprint, order.clip.log)
-    return {spec.name: artifact.read(spec.name, first, start) for spec in order.written}
+    names = [spec.name for spec in order.written]
+    return dict(zip(names, _fetched(order, order.name, order.fingerprint, names, first, start), strict=True))
+
+
+def _fetched(
+    order: Order, stage: str, fingerprint: str, names: list[str], start: int, stop: int
+) -> list[NDArray[np.generic]]:
+    """Frames [start, stop) of arrays that ``stage`` wrote. Raises AlteredArtifact when they are not what was committed:
+    nothing is ever labelled from a hole. The receipts of what cannot be read any more are void then."""
+    clips = [clip for clip in order.clips() if clip.start < stop and clip.stop > start]
+    demand(order.store, stage, fingerprint, clips)
+    artifact = Artifact(order.store, stage, fingerprint, order.clip.log)
+    try:
+        return [artifact.read(name, start, stop) for name in names]
+    except AlteredArtifact:
+        void_damaged(order.store, stage, fingerprint, clips)
+        raise
 
 
 _LOADED: OrderedDict[str, Process] = OrderedDict()
@@ -185,12 +212,13 @@ def _known(outputs: Arrays) -> tuple[float, ...]:
 def _commit(store: Store, receipt: Receipt, clip: Clip) -> Receipt:
     """The first receipt wins; a second worker must have written the same bytes."""
     path = store.receipt_path(receipt.stage, receipt.fingerprint, clip)
-    if store.create(path, receipt.model_dump_json(indent=1).encode()):
+    if store.create(path, sealed(receipt)):
         return receipt
     first = store.receipt(receipt.stage, receipt.fingerprint, clip)
-    if first is None or first.digests != receipt.digests:
+    if first is not None and first.digests != receipt.digests:
         raise OcclabelError(
             f"two workers wrote different values for {clip.log} {clip.name} of {receipt.stage}: the stage is not "
             "deterministic; make it so (seeds, threads) and delete the artifact"
         )
-    return first
+    store.put(path, sealed(receipt))  # with the tags of what lies there now
+    return receipt if first is None else first

@@ -16,23 +16,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from occlabel.schemas.errors import StoreError
 from occlabel.schemas.receipt import Receipt
+from occlabel.schemas.seal import unsealed
 from occlabel.schemas.stage import Clip
+from occlabel.workers.trouble import ABSENT, PRESENT, Patience, explained
 
 if TYPE_CHECKING:
-    from zarr.storage import ObjectStore as ZarrStore
+    from occlabel.workers.zarr_store import PatientStore
 
 LAYOUT = b"2"
 """Raised when a store of before can no longer be read."""
+_NO_RETRIES: Any = {"max_retries": 0}
+"""Patience is ours: the client's own ends a clip in a minute in which nobody was told anything."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -44,20 +48,25 @@ def safe_name(name: str, what: str) -> str:
 
 
 class Store:
-    """One store, by path or URL. Holds no open files; pickles as its location."""
+    """One store, by path or URL. Holds no open files; pickles as its location.
 
-    def __init__(self, location: str | Path) -> None:
+    Raises StoreAway from whatever cannot be done when the store has been away for too long; see ``trouble.py``.
+    """
+
+    def __init__(self, location: str | Path, reached: bool = False) -> None:
+        """``reached``: it answered before, so that it is waited for when it does not."""
         self.location = str(location) if "://" in str(location) else str(Path(location).absolute())
+        self.patience = Patience(self.location, reached)
 
-    def __reduce__(self) -> tuple[type[Store], tuple[str]]:
-        return Store, (self.location,)
+    def __reduce__(self) -> tuple[type[Store], tuple[str, bool]]:
+        return Store, (self.location, self.patience.reached)
 
     @cached_property
     def objects(self) -> Any:
         """The obstore client."""
         if "://" in self.location:
-            return from_url(self.location)
-        return LocalStore(prefix=self.location, mkdir=True)
+            return self.patience.call(lambda: from_url(self.location, retry_config=_NO_RETRIES))
+        return self.patience.call(lambda: LocalStore(prefix=self.location, mkdir=True))
 
     def exists(self) -> bool:
         """Whether anything was ever written here."""
@@ -78,38 +87,67 @@ class Store:
             )
 
     @cached_property
-    def zarr(self) -> ZarrStore[Any]:
+    def zarr(self) -> PatientStore:
         """The same objects as a zarr store; arrays are addressed by their path in it."""
-        from zarr.storage import ObjectStore as ZarrStore
+        from occlabel.workers.zarr_store import PatientStore
 
-        return ZarrStore(self.objects)
+        return PatientStore(self.objects, self.patience)
 
     # Small objects
 
     def get(self, path: str) -> bytes | None:
         """Content of the object, None when it is absent."""
         try:
-            return bytes(obstore.get(self.objects, path).bytes())
-        except (NotFoundError, FileNotFoundError):
+            return self.patience.call(lambda: bytes(obstore.get(self.objects, path).bytes()))
+        except ABSENT:
             return None
 
     def put(self, path: str, content: bytes) -> None:
         """Writes or replaces the object, atomically."""
-        obstore.put(self.objects, path, content)
+        with self._there():
+            self.patience.call(lambda: obstore.put(self.objects, path, content))
 
     def create(self, path: str, content: bytes) -> bool:
         """Writes the object unless it exists; whether this call created it. Exactly one of many racing calls does."""
         try:
-            obstore.put(self.objects, path, content, mode="create")
-        except (AlreadyExistsError, FileExistsError):
+            with self._there():
+                self.patience.call(lambda: obstore.put(self.objects, path, content, mode="create"))
+        except PRESENT:
             return False
         return True
 
+    def delete(self, path: str) -> None:
+        """Removes the object, if it is there."""
+        with suppress(*ABSENT):
+            self.patience.call(lambda: obstore.delete(self.objects, path))
+
     def names(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the objects directly below ``path``, sorted."""
-        listed = obstore.list_with_delimiter(self.objects, path)
+        with self._there():
+            listed = self.patience.call(lambda: obstore.list_with_delimiter(self.objects, path))
         folders = sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
         return folders, sorted(meta["path"].rsplit("/", 1)[-1] for meta in listed["objects"])
+
+    def tags(self, path: str) -> dict[str, str]:
+        """Everything below ``path``: its path from there -> its tag, which changes whenever the object is written."""
+        with self._there():
+            found = self.patience.call(lambda: [meta for part in obstore.list(self.objects, path) for meta in part])
+        return {meta["path"].removeprefix(path).lstrip("/"): _tag(meta) for meta in found}
+
+    def tag(self, path: str) -> str:
+        """The tag of one object, empty when it is absent."""
+        try:
+            return _tag(self.patience.call(lambda: obstore.head(self.objects, path)))
+        except ABSENT:
+            return ""
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Where nothing can be absent but the store itself."""
+        try:
+            yield
+        except ABSENT as error:
+            raise explained(self.location, error) from error
 
     # Receipts
 
@@ -118,8 +156,11 @@ class Store:
         return f"receipts/{stage}/{fingerprint}/{clip.log}/{clip.name}.json"
 
     def receipt(self, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
+        """None where there is none, or none that can be read."""
         content = self.get(self.receipt_path(stage, fingerprint, clip))
-        return None if content is None else Receipt.model_validate_json(content)
+        receipt = None if content is None else unsealed(Receipt, content)
+        mine = receipt is not None and (receipt.stage, receipt.fingerprint, receipt.clip) == (stage, fingerprint, clip)
+        return receipt if mine else None
 
     def committed(self, stage: str, fingerprint: str, log: str) -> set[str]:
         """Names of the clips of ``log`` that have a receipt."""
@@ -132,6 +173,10 @@ class Store:
             for fingerprint in self.names(f"receipts/{stage}")[0]:
                 for log in self.names(f"receipts/{stage}/{fingerprint}")[0]:
                     yield stage, fingerprint, log
+
+
+def _tag(meta: Any) -> str:
+    return f"{meta['size']} {meta.get('e_tag') or meta['last_modified']}"
 
 
 def artifact_path(stage: str, fingerprint: str, log: str) -> str:

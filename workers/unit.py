@@ -8,11 +8,11 @@ from typing import Literal, Protocol, runtime_checkable
 
 from obstore.exceptions import BaseError
 
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreAway, StoreError
 from occlabel.schemas.receipt import JobReceipt, Receipt
 from occlabel.schemas.stage import Resources
 
-Cause = Literal["data", "store", "crash", "timeout", "node", "damaged"]
+Cause = Literal["data", "store", "away", "lost", "crash", "timeout", "node", "damaged"]
 STORE_TROUBLE = (OSError, StoreError, BaseError)
 """What is raised when a store fails: a disk, a file system, an object store and its client."""
 
@@ -32,9 +32,10 @@ class Unit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a unit was not done. ``data`` will fail again; ``store`` and ``crash`` may not; ``node`` (a machine lost,
-    memory taken away by the system, a hand that cannot be placed) is never the unit's fault. ``damaged`` units were
-    done, without the files that could not be read."""
+    """Why a unit was not done. ``data`` will fail again; ``store`` (files that cannot be read or written) and ``crash``
+    may not. ``away`` (the store cannot be used at all), ``lost`` (what it reads is not in the store as it was written)
+    and ``node`` (a machine lost, memory taken away by the system, a hand that cannot be placed) are never the unit's
+    fault. ``damaged`` units were done, without the files that could not be read."""
 
     cause: Cause
     error: str
@@ -48,6 +49,10 @@ def attempt(unit: Unit) -> Outcome:
     """Performs the unit and reports what became of it; never raises, so that bad data cannot take a worker along."""
     try:
         return unit.perform()
+    except StoreAway as error:
+        return Failure("away", str(error), traceback.format_exc())
+    except AlteredArtifact as error:
+        return Failure("lost", str(error), traceback.format_exc())
     except STORE_TROUBLE as error:
         return Failure("store", f"{type(error).__name__}: {error}", traceback.format_exc())
     except MemoryError as error:

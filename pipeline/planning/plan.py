@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from occlabel.pipeline.planning.catalogue import Catalogue
 from occlabel.pipeline.planning.cautions import cautions
@@ -14,10 +14,11 @@ from occlabel.pipeline.planning.needs import check_log, check_step
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import Extent, resolved
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, StoreError
+from occlabel.schemas.errors import BadLog, StoreAway, StoreError
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Resources
+from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store
 
 Key = tuple[int, Clip]
@@ -30,8 +31,8 @@ class LogPlan:
 
     facts: LogFacts
     fingerprints: tuple[str, ...]
-    committed: tuple[frozenset[str], ...]
-    """Per stage, the names of the clips that have receipts."""
+    committed: tuple[frozenset[str], ...] = ()
+    """Per stage, the names of the clips that have receipts, and the arrays that these vouch for."""
 
     @property
     def id(self) -> str:
@@ -65,6 +66,8 @@ class Plan:
     """Missing work -> the missing work it waits for; in the order it should run, log by log."""
     cautions: tuple[str, ...] = ()
     """What works and is probably not meant, in whole sentences."""
+    ledger: Ledger | None = None
+    """The receipts as they were read for it."""
 
     @property
     def rigs(self) -> tuple[Rig, ...]:
@@ -142,21 +145,29 @@ def make_plan(
         try:
             log = catalogue.facts(log_id)
             check_log(log, recipe)
+        except StoreAway:
+            raise
         except (BadLog, StoreError) as error:
             refused[log_id] = str(error)
             continue
         except Exception as error:  # the reader of a package may raise anything; the other logs go on
             refused[log_id] = f"log {log_id} cannot be read: its reader failed with {type(error).__name__}: {error}"
             continue
-        prints = fingerprints(chain, digests, recipe.space, log)
-        pairs = zip(chain, prints, strict=True)
-        committed = tuple(frozenset(store.committed(step.name, print_, log.id)) for step, print_ in pairs)
-        logs.append(LogPlan(log, prints, committed))
+        logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
     catalogue.remember()
-    plan = Plan(recipe, tuple(logs), refused, cautions=cautions(recipe))
-    for log_plan in logs:
-        plan.todo.update(_todo(recipe, log_plan))
-    return plan
+    return renewed(Plan(recipe, tuple(logs), refused, cautions=cautions(recipe)), store)
+
+
+def renewed(plan: Plan, store: Store) -> Plan:
+    """The plan as things are now: what is committed, what is not or not any more."""
+    ledger, recipe = Ledger(store), plan.recipe
+    logs, todo = [], {}
+    for log in plan.logs:
+        pairs = zip(recipe.chain, log.fingerprints, strict=True)
+        log = replace(log, committed=tuple(ledger.committed(step.name, print_, log.id) for step, print_ in pairs))
+        logs.append(log)
+        todo.update(_todo(recipe, log))
+    return replace(plan, logs=tuple(logs), todo=todo, ledger=ledger)
 
 
 def _todo(recipe: Recipe, log: LogPlan) -> dict[Key, tuple[Key, ...]]:

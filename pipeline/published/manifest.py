@@ -2,20 +2,22 @@
 
 One row a frame: ``log``, ``index``, ``name``, ``time``, ``world_from_ego`` and ``ego_from_grid`` (16 numbers, row by
 row), ``damaged``, and for each array a column of its name, the path of the zarr array in the store, and one named
-``digest of <array>``. The schema's metadata holds, under ``occlabel``, a JSON object with everything else.
+``digest of <array>``. The schema's metadata holds, under ``occlabel``, a JSON object with everything else, and under
+``occlabel digest`` a digest of that object and all rows: parquet's own checksums do not cover every byte.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 from pydantic import ValidationError
 
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.version import ArrayPlace, VersionFrame, VersionInfo
 
-_INFO = b"occlabel"
+_INFO, _SEAL = b"occlabel", b"occlabel digest"
 _DIGEST = "digest of "
 
 
@@ -40,9 +42,10 @@ def encode(info: VersionInfo, rows: list[VersionFrame]) -> bytes:
         columns[array] = [None if place is None else place.path for place in places]
         columns[_DIGEST + array] = [None if place is None else place.digest for place in places]
         fields += [(array, pa.string()), (_DIGEST + array, pa.string())]
-    schema = pa.schema(fields, metadata={_INFO: info.model_dump_json().encode()})
+    table, text = pa.table(columns, schema=pa.schema(fields)), info.model_dump_json().encode()
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns, schema=schema), sink, compression="zstd")
+    sealed = table.replace_schema_metadata({_INFO: text, _SEAL: _digest(text, table.to_pylist())})
+    pq.write_table(sealed, sink, compression="zstd")
     return sink.getvalue().to_pybytes()
 
 
@@ -54,20 +57,40 @@ def decode(content: bytes, where: str) -> tuple[VersionInfo, list[VersionFrame]]
     try:
         # In this thread alone: a reader thread of Arrow that holds ``content`` while Python ends aborts the process.
         table = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
-        text = (table.schema.metadata or {})[_INFO]
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise StoreError(f"{where} is damaged or no manifest of a version: {error}") from error
+        metadata, rows = table.schema.metadata or {}, table.to_pylist()
+        text, seal = metadata[_INFO], metadata.get(_SEAL)
+    except Exception as error:  # what Arrow raises for a file that was cut or altered is of many types
+        raise AlteredArtifact(
+            f"{where} is damaged or no manifest of a version: {error or type(error).__name__}"
+        ) from error
+    if seal is not None and seal != _digest(text, rows):
+        raise AlteredArtifact(f"{where} was altered: it does not hold what was published; copy it again from a backup")
     try:
         info = VersionInfo.model_validate_json(text)
     except ValidationError as error:
-        said = json.loads(text)
+        said = _json(text)
         if isinstance(said, dict) and "layout" not in said:
             raise StoreError(
                 f"{where} was written by occlabel {said.get('code', '0.1')} in the first layout, which is not read any "
                 "more; label the logs again into another --store"
             ) from error
         raise StoreError(f"{where} is no manifest that this occlabel reads: {error}") from error
-    return info, [_frame(row, info) for row in table.to_pylist()]
+    if seal is None:
+        raise AlteredArtifact(f"{where} has no digest of its rows: it was altered, or written by an occlabel of before")
+    return info, [_frame(row, info) for row in rows]
+
+
+def _digest(text: bytes, rows: list[dict[str, Any]]) -> bytes:
+    state = hashlib.blake2b(text, digest_size=16)
+    state.update(json.dumps(rows).encode())
+    return state.hexdigest().encode()
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _frame(row: dict[str, Any], info: VersionInfo) -> VersionFrame:

@@ -27,6 +27,7 @@ from occlabel.schemas.version import (
     VersionInfo,
     content_digest,
 )
+from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store, artifact_path, safe_name
 
 
@@ -45,13 +46,14 @@ def collect(store: Store, plan: Plan) -> Collected:
     """The frames whose published arrays are all committed, without times and poses, and the clips that are not.
 
     An array is published as the last stage that writes it left it. A frame is damaged when any stage on its way had to
-    do without one of its sensor files.
+    do without one of its sensor files. A frame of which nothing is known is not labelled.
     """
     writers = last_writers(plan.recipe)
     result = Collected(missing=dict(plan.refused))
     if SEMANTICS.name in writers:
         result.known = []
     for log in plan.logs:
+        blank: list[VersionFrame] = []
         for clip in log.clips(plan.recipe.clip_frames):
             receipts = _receipts(store, plan, log, clip)
             there = {name: receipts[index] for name, index in writers.items()}
@@ -59,10 +61,27 @@ def collect(store: Store, plan: Plan) -> Collected:
             if len(final) < len(there):
                 result.missing[f"{log.id} {clip.name}"] = "not labelled; see the quarantine"
                 continue
-            result.rows.extend(_rows(final, [receipt for receipt in receipts if receipt is not None]))
-            if result.known is not None:
-                result.known.extend(final[SEMANTICS.name].known)
+            rows = list(_rows(final, [receipt for receipt in receipts if receipt is not None]))
+            if result.known is None:
+                result.rows.extend(rows)
+                continue
+            known = final[SEMANTICS.name].known
+            result.rows.extend(row for row, share in zip(rows, known, strict=True) if share)
+            result.known.extend(share for share in known if share)
+            blank.extend(row for row, share in zip(rows, known, strict=True) if not share)
+        if blank:
+            result.missing[f"{log.id} {_named(blank)}"] = _why_blank(blank)
     return result
+
+
+def _named(rows: list[VersionFrame]) -> str:
+    """``frame 000003``, ``24 frames from 000000``."""
+    return f"frame {rows[0].name}" if len(rows) == 1 else f"{len(rows)} frames from {rows[0].name}"
+
+
+def _why_blank(rows: list[VersionFrame]) -> str:
+    damage = next((damage for row in rows for damage in row.damaged), None)
+    return "nothing is known of any voxel: " + (damage or "nothing was predicted there")
 
 
 def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Collected | None = None) -> VersionInfo:
@@ -136,8 +155,13 @@ def _same(name: str, taken: VersionInfo, digest: str) -> VersionInfo:
 
 
 def _receipts(store: Store, plan: Plan, log: LogPlan, clip: Clip) -> list[Receipt | None]:
-    pairs = zip(plan.recipe.chain, log.fingerprints, strict=True)
-    return [store.receipt(step.name, fingerprint, clip) for step, fingerprint in pairs]
+    """Of each stage, None where the clip is not committed."""
+    ledger = plan.ledger or Ledger(store)
+    stages = zip(plan.recipe.chain, log.fingerprints, log.committed, strict=True)
+    return [
+        ledger.receipt(step.name, fingerprint, clip) if clip.name in committed else None
+        for step, fingerprint, committed in stages
+    ]
 
 
 def _rows(final: dict[str, Receipt], receipts: list[Receipt]) -> Iterator[VersionFrame]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.published.manifest import decode
 from occlabel.schemas.arrays import ArraySpec
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.version import VersionFrame, VersionInfo
@@ -57,7 +57,10 @@ class PublishedFrame:
 
         values = self._lying(array).read()
         if frame_digests(values[None])[0] != self.row.arrays[array].digest:
-            raise StoreError(f"{self._lying(array).where} is not what was published; see occlabel versions verify")
+            raise AlteredArtifact(
+                f"{self._lying(array).where} is not what was published; run the labelling again to make it anew, or see "
+                "occlabel versions verify"
+            )
         return values
 
     def _lying(self, array: str) -> FrameArray:
@@ -108,17 +111,20 @@ class PublishedVersion:
             )
         return found
 
-    def verify(self) -> list[str]:
-        """Reads every value again; one sentence for each frame whose digest differs or that cannot be read."""
+    def verify(self, void: bool = False) -> list[str]:
+        """Reads every value again; one sentence for each frame whose digest differs or that cannot be read. ``void``
+        takes back the receipts of what was found, so that the next run makes it anew."""
+        from occlabel.workers.ledger import void_frame
+
         problems = []
         for frame in self.frames():
-            for array in frame.row.arrays:
+            for array, place in frame.row.arrays.items():
                 try:
                     frame.load(array)
-                except StoreError as error:
+                except AlteredArtifact as error:
                     problems.append(f"{frame.log} frame {frame.name}: {array}: {error}")
-                except Exception as error:  # a torn shard can fail in any codec; all of them are reported
-                    problems.append(f"{frame.log} frame {frame.name}: {array} cannot be read: {error}")
+                    if void:
+                        void_frame(self.store, place.path, frame.row.index)
         return problems
 
 
@@ -134,7 +140,7 @@ def open_version(spec: str) -> PublishedVersion:
         raise StoreError(f"there is no store at {location}")
     store.check_layout()
     if name == "latest":
-        name = (store.get("versions/latest") or b"").decode()
+        name = (store.get("versions/latest") or b"").decode(errors="replace")
         if not name:
             raise StoreError(f"{location} has no published version yet")
     content = store.get(manifest_path(name)) if name in version_names(store) else None

@@ -38,6 +38,7 @@ from occlabel.pipeline.running.quarantine import QuarantineEntry
 from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.errors import StoreError
 from occlabel.schemas.receipt import JobReceipt, Timings
+from occlabel.schemas.seal import sealed, unsealed
 from occlabel.schemas.stage import Resources
 from occlabel.workers.store import Store, safe_name
 
@@ -141,7 +142,7 @@ class JobUnit:
             node=platform.node(),
             timings=Timings(process=worked - start, write=time.perf_counter() - worked),
         )
-        content = receipt.model_dump_json(indent=1).encode()
+        content = sealed(receipt)
         if not self.store.create(self._path("json"), content) and self.committed() is None:
             self.store.put(self._path("json"), content)  # there is one, of a result that was lost or altered
         return receipt
@@ -151,8 +152,11 @@ class JobUnit:
         content = self.store.get(self._path("json"))
         if content is None:
             return None
-        receipt, result = JobReceipt.model_validate_json(content), self.store.get(self._path("bin"))
-        return None if result is None or _digest(result) != receipt.digest else (receipt, result)
+        receipt, result = unsealed(JobReceipt, content), self.store.get(self._path("bin"))
+        if receipt is None or result is None or _digest(result) != receipt.digest:
+            return None
+        mine = (receipt.job, receipt.fingerprint, receipt.unit) == (self.job.name, self.fingerprint, self.unit)
+        return (receipt, result) if mine else None
 
     def _path(self, ending: str) -> str:
         return f"{_place(self.job, self.fingerprint, self.unit)}.{ending}"
@@ -212,7 +216,7 @@ def run_job(
     if missing:
         state = report.run = new_state(f"job {job.name}", [StageProgress(stage=job.name, total=len(missing))])
         with told(store, state), (workplace if len(missing) > 1 else Workplace("local")).open() as executor:
-            report.entries = carry_out(JobWork(job, missing, limits), executor, store, state, quiet)
+            report.entries = carry_out(JobWork(job, missing, limits), executor, store, state, quiet).entries
             state.state = report.state = "quarantine" if report.entries else "complete"
     report.failed = {entry.unit: entry.error for entry in report.entries}
     report.results = Results([unit for unit in asked if unit.unit not in report.failed])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from occlabel.pipeline.planning.plan import Plan, make_plan
+from occlabel.pipeline.planning.plan import Key, Plan, make_plan, renewed
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.running.history import RunState, State, new_state
@@ -14,10 +15,13 @@ from occlabel.pipeline.running.quarantine import QuarantineEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import GateFailed, OcclabelError
+from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
 from occlabel.schemas.version import VersionInfo
 from occlabel.workers.executor import Device, Executor
 from occlabel.workers.store import Store, safe_name
+
+_ROUNDS = 3
+"""How often what a store loses during a run is made again."""
 
 EXIT_CODES: dict[State, int] = {"complete": 0, "running": 1, "aborted": 1, "quarantine": 3, "gate failed": 4}
 
@@ -45,6 +49,7 @@ class Report:
             "frames": 0 if self.info is None else self.info.frames,
             "damaged_frames": self.damaged,
             "run": None if self.run is None else self.run.model_dump(),
+            "warnings": {log.id: list(log.warnings) for log in self.plan.logs if log.warnings},
             "quarantine": [entry.model_dump(exclude={"traceback", "recipe"}) for entry in self.entries],
             "refused": self.plan.refused,
             "cautions": list(self.plan.cautions),
@@ -56,6 +61,9 @@ class Report:
         console = Console(highlight=False, soft_wrap=True, markup=False)
         for caution in self.plan.cautions:
             console.print(f"caution: {caution}", style="yellow")
+        for log in self.plan.logs:
+            for warning in log.warnings:
+                console.print(f"warning: log {log.id}: {warning}", style="yellow")
         for reason in self.plan.refused.values():
             console.print(f"refused: {reason}", style="yellow")
         for entry in self.entries:
@@ -99,20 +107,47 @@ def label_logs(
         raise OcclabelError(f"there is nothing to label: {reasons}")
     refuse_taken(store, plan, version)
     report = Report("complete", plan, store, None)
-    if not plan.todo:
-        _publish(report, version, reader)
-        return report
     store.check_layout(mark=True)
-    state = report.run = new_state(f"version {version}", stages_of(plan))
+    state = new_state(f"version {version}", stages_of(plan))
     with told(store, state):
-        store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
-        work = ChainWork(plan, reader, reader_name, store, device)
-        with workplace.open() as hands:
-            _refuse_other_device(plan, device, hands)
-            report.entries = carry_out(work, hands, store, state, quiet)
+        if plan.todo:
+            report.run = state
+            store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
+            with workplace.open() as hands:
+                _refuse_other_device(plan, device, hands)
+                _label(report, hands, state, quiet, lambda now: ChainWork(now, reader, reader_name, store, device))
         _publish(report, version, reader)
         state.state, state.message = report.state, report.message
     return report
+
+
+def _label(report: Report, hands: Executor, state: RunState, quiet: bool, work: Callable[[Plan], ChainWork]) -> None:
+    """Does what the plan of ``report`` has left, and what the store lost meanwhile; the plan is that of the end."""
+    failed: set[Key] = set()
+    for _ in range(_ROUNDS):
+        loop = carry_out(work(report.plan), hands, report.store, state, quiet)
+        report.entries.extend(loop.entries)
+        failed |= loop.failed
+        report.plan = renewed(report.plan, report.store)
+        left = _without(report.plan.todo, failed)
+        if not left:
+            return
+        for index, _ in left.keys() - loop.lost:
+            state.stages[index].total += 1
+        report.plan = replace(report.plan, todo=left)
+    raise StoreError(
+        f"{report.store.location} loses what is written to it: {len(left)} clips have to be made again after "
+        f"{_ROUNDS} attempts; nothing was published"
+    )
+
+
+def _without(todo: Mapping[Key, tuple[Key, ...]], failed: set[Key]) -> dict[Key, tuple[Key, ...]]:
+    """The work that needs nothing of what ``failed``; what is needed comes first in ``todo``."""
+    left: dict[Key, tuple[Key, ...]] = {}
+    for key, needs in todo.items():
+        if key not in failed and all(need in left for need in needs):
+            left[key] = needs
+    return left
 
 
 def _publish(report: Report, version: str, reader: LogReader) -> None:

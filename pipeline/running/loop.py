@@ -15,7 +15,7 @@ from occlabel.pipeline.planning.recipe import Limits
 from occlabel.pipeline.running.history import RunState, StageProgress, write_state
 from occlabel.pipeline.running.quarantine import QuarantineEntry, write_entry
 from occlabel.pipeline.running.schedule import Schedule
-from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.errors import OcclabelError, StoreAway
 from occlabel.schemas.stage import Resources
 from occlabel.workers.executor import Executor
 from occlabel.workers.store import Store
@@ -80,16 +80,20 @@ class _Trials:
 
     @property
     def charged(self) -> int:
-        """Failed attempts that may be the unit's doing: a lost node never is."""
-        return self.failures.total() - self.failures["node"]
+        """Failed attempts that may be the unit's doing: a lost node or store never is."""
+        return self.failures.total() - self.failures["node"] - self.failures["away"]
 
 
 class Loop(Generic[K]):
-    """One pass over ``work``. ``entries`` is what went to quarantine."""
+    """One pass over ``work``. ``entries`` is what went to quarantine, ``failed`` the units that were given up and those
+    that waited for them, ``lost`` those that cannot be done before something else is made again, as the store has lost
+    it."""
 
     def __init__(self, work: Work[K], executor: Executor, store: Store, state: RunState, watch: Watcher) -> None:
         self.state = state
         self.entries: list[QuarantineEntry] = []
+        self.failed: set[K] = set()
+        self.lost: set[K] = set()
         self._work = work
         self._executor = executor
         self._store = store
@@ -101,12 +105,13 @@ class Loop(Generic[K]):
         self._running: dict[int, K] = {}
         self._trials: dict[K, _Trials] = {}
         # Bad data fails again; a unit that took two workers along will take a third.
-        self._allowed = {"data": 1, "crash": 2, "timeout": 2, "store": work.limits.attempts}
+        attempts = work.limits.attempts
+        self._allowed = {"data": 1, "crash": 2, "timeout": 2, "store": attempts, "away": attempts}
         self._last_end = self._last_beat = time.monotonic()
 
     def execute(self) -> None:
-        """Does all that can be done. Raises RunStalled when nothing ends for too long, OcclabelError when the executor
-        can do nothing any more."""
+        """Does all that can be done. Raises RunStalled when nothing ends for too long, StoreAway when the store cannot be
+        used any more, OcclabelError when the executor can do nothing."""
         self._beat()
         while self._submit() or self._running or self._schedule.left():
             if not self._running:  # only retries are left, and their time has not come, or no hand can be had
@@ -142,6 +147,9 @@ class Loop(Generic[K]):
         attempt = 1 + (self._trials[key].charged if key in self._trials else 0)
         try:
             unit = self._work.unit(key, attempt)
+        except StoreAway as error:
+            self._retry(key, Failure("away", str(error)))
+            return False
         except STORE_TROUBLE as error:
             self._retry(key, Failure("store", f"{type(error).__name__}: {error}"))
             return False
@@ -165,7 +173,12 @@ class Loop(Generic[K]):
             self._quarantine(key, Fault(Failure("damaged", what), outcome.attempt))
 
     def _retry(self, key: K, failure: Failure) -> None:
-        """Puts the unit off, or gives it up when it failed too often."""
+        """Puts the unit off, or gives it up when it failed too often. Raises StoreAway when the store is what fails: the
+        other units would fail too, one by one."""
+        if failure.cause == "lost":
+            self._last_end = time.monotonic()
+            self.lost.update([key, *self._schedule.failed(key)])
+            return
         trials = self._trials.setdefault(key, _Trials(Counter()))
         trials.failures[failure.cause] += 1
         trials.last = failure.error
@@ -174,6 +187,8 @@ class Loop(Generic[K]):
             pause = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** min(times, 10))
         elif times < self._allowed[failure.cause]:
             pause = _PAUSE * 4**times
+        elif failure.cause == "away":
+            raise StoreAway(failure.error)
         else:
             self._give_up(key, failure, trials.charged)
             return
@@ -182,11 +197,12 @@ class Loop(Generic[K]):
 
     def _give_up(self, key: K, failure: Failure, attempts: int) -> None:
         self._last_end = time.monotonic()
-        lost = self._schedule.failed(key)
-        for one in lost:
+        skipped = self._schedule.failed(key)
+        for one in skipped:
             self._progress(one).skipped += 1
         self._progress(key).failed += 1
-        self._quarantine(key, Fault(failure, attempts, tuple(self._work.describe(one) for one in lost)))
+        self.failed.update([key, *skipped])
+        self._quarantine(key, Fault(failure, attempts, tuple(self._work.describe(one) for one in skipped)))
 
     def _quarantine(self, key: K, fault: Fault) -> None:
         self.entries.append(write_entry(self._store, self._work.entry(key, self.state.run, fault)))

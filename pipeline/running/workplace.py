@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from occlabel.pipeline.running.history import RunState, write_state
 from occlabel.pipeline.running.loop import Loop, Work
 from occlabel.pipeline.running.progress import progress
-from occlabel.pipeline.running.quarantine import QuarantineEntry
-from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.errors import OcclabelError, StoreAway, StoreError
 from occlabel.workers.executor import Device, Executor
 from occlabel.workers.store import Store
 from occlabel.workers.unit import STORE_TROUBLE
@@ -76,15 +75,13 @@ class Workplace:
         return RayExecutor(self.ray_address, self.workers)
 
 
-def carry_out(
-    work: Work[K], executor: Executor, store: Store, state: RunState, quiet: bool = False
-) -> list[QuarantineEntry]:
-    """Does all of ``work`` that can be done; returns what went to quarantine. See ``Loop.execute``."""
+def carry_out(work: Work[K], executor: Executor, store: Store, state: RunState, quiet: bool = False) -> Loop[K]:
+    """Does all of ``work`` that can be done; returns the loop, which knows what could not. See ``Loop.execute``."""
     state.where = executor.where
     with progress(state, quiet) as watch:
         loop = Loop(work, executor, store, state, watch)
         loop.execute()
-    return loop.entries
+    return loop
 
 
 @contextmanager
@@ -99,10 +96,8 @@ def told(store: Store, state: RunState) -> Iterator[None]:
             state.state, state.message = "aborted", _why(error)
             with suppress(*STORE_TROUBLE):  # what ended the run matters more
                 write_state(store, state)
-            if isinstance(error, STORE_TROUBLE) and not isinstance(error, StoreError):
-                raise StoreError(
-                    f"{store.location} cannot be written or read: {error}; what is committed stays, run again to go on"
-                ) from error
+            if isinstance(error, StoreAway) or (isinstance(error, STORE_TROUBLE) and not isinstance(error, StoreError)):
+                raise StoreAway(f"{error}; what is committed stays, run the same command again to go on") from error
             raise
     write_state(store, state)
 

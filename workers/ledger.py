@@ -1,0 +1,117 @@
+"""What is committed: receipts, and whether what lies in the store is still what they vouch for.
+
+An object's tag changes when it is written, so most receipts are believed for the price of a listing. Where a tag is
+another (a copy of the store, a shard that was cut, exchanged or written again), every value is compared.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from occlabel.schemas.errors import AlteredArtifact
+from occlabel.schemas.receipt import Receipt
+from occlabel.schemas.seal import sealed
+from occlabel.schemas.stage import Clip
+from occlabel.workers.artifact import Artifact
+from occlabel.workers.store import Store, artifact_path
+
+_REMEMBERED = 4096
+"""Receipts that are kept, so that who plans and then publishes reads those of a small store once."""
+
+
+class Ledger:
+    """The receipts of a store as they were when they were first asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[tuple[str, str, Clip], Receipt] = OrderedDict()
+
+    def committed(self, stage: str, fingerprint: str, log: str) -> frozenset[str]:
+        """Names of the clips of ``log`` that have a receipt, and the arrays it vouches for."""
+        names = self._store.committed(stage, fingerprint, log)
+        if not names:
+            return frozenset()
+        tags = self._store.tags(artifact_path(stage, fingerprint, log))
+        clips = (clip for name in sorted(names) if (clip := _clip(log, name)) is not None)
+        return frozenset(clip.name for clip in clips if self._holds(stage, fingerprint, clip, tags))
+
+    def receipt(self, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
+        """The receipt of a clip that is ``committed``; None where there is none."""
+        kept = self._kept.get((stage, fingerprint, clip))
+        return kept if kept is not None else self._store.receipt(stage, fingerprint, clip)
+
+    def _holds(self, stage: str, fingerprint: str, clip: Clip, tags: dict[str, str]) -> bool:
+        receipt = self._store.receipt(stage, fingerprint, clip)
+        if receipt is None:
+            return False
+        if {path: tags.get(path, "") for path in receipt.objects} != receipt.objects:
+            found = _compared(self._store, receipt)
+            if found is None:
+                return False
+            receipt = found
+        self._kept[stage, fingerprint, clip] = receipt
+        if len(self._kept) > _REMEMBERED:
+            self._kept.popitem(last=False)
+        return True
+
+
+def intact(store: Store, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
+    """The receipt of one clip; None unless what it vouches for is there."""
+    receipt = store.receipt(stage, fingerprint, clip)
+    if receipt is None:
+        return None
+    path = artifact_path(stage, fingerprint, clip.log)
+    now = {name: store.tag(f"{path}/{name}") for name in receipt.objects}
+    return receipt if receipt.objects and now == receipt.objects else _compared(store, receipt)
+
+
+def demand(store: Store, stage: str, fingerprint: str, clips: Iterable[Clip]) -> None:
+    """Raises AlteredArtifact unless all of these clips of a log are committed as they were written."""
+    for clip in clips:
+        if intact(store, stage, fingerprint, clip) is None:
+            raise AlteredArtifact(
+                f"{stage} {clip.log} {clip.name} in {store.location} is not what its receipt says any more, or has "
+                "none: it has to be made again first"
+            )
+
+
+def void_damaged(store: Store, stage: str, fingerprint: str, clips: Iterable[Clip]) -> None:
+    """Removes the receipts of those of these clips that are not what was written, whatever their tags say."""
+    for clip in clips:
+        receipt = store.receipt(stage, fingerprint, clip)
+        if receipt is None or _compared(store, receipt) is None:
+            store.delete(store.receipt_path(stage, fingerprint, clip))
+
+
+def void_frame(store: Store, array: str, index: int) -> None:
+    """Removes the receipts of the clips that hold frame ``index`` of the array at path ``array``."""
+    _, stage, fingerprint, log, *_ = array.split("/")
+    clips = (_clip(log, name) for name in store.committed(stage, fingerprint, log))
+    for clip in clips:
+        if clip is not None and clip.start <= index < clip.stop:
+            store.delete(store.receipt_path(stage, fingerprint, clip))
+
+
+def _compared(store: Store, receipt: Receipt) -> Receipt | None:
+    """The receipt with the tags of now, when every value is what it says; it is written so, to be believed at once
+    the next time."""
+    artifact = Artifact(store, receipt.stage, receipt.fingerprint, receipt.log)
+    try:
+        found = artifact.objects(receipt.clip, receipt.digests)
+        artifact.verify(receipt.clip, receipt.digests)
+    except AlteredArtifact:
+        return None
+    if found != receipt.objects:
+        receipt = receipt.model_copy(update={"objects": found})
+        store.put(store.receipt_path(receipt.stage, receipt.fingerprint, receipt.clip), sealed(receipt))
+    return receipt
+
+
+def _clip(log: str, name: str) -> Clip | None:
+    """The clip of a receipt's file name, None for another file."""
+    start, _, stop = name.partition("-")
+    if not (start.isascii() and start.isdecimal() and stop.isascii() and stop.isdecimal()):
+        return None
+    clip = Clip(log, int(start), int(stop))
+    return clip if clip.name == name and clip.frames > 0 else None

@@ -1,0 +1,124 @@
+"""What goes wrong between us and a store: what passes is waited for, all else becomes a sentence.
+
+Half a minute without a server, a reset connection or a disk that is read-only for a moment must not end a night.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    InvalidPathError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+    UnknownConfigurationKeyError,
+)
+
+from occlabel.schemas.errors import StoreAway
+
+T = TypeVar("T")
+
+ABSENT = (NotFoundError, FileNotFoundError)
+PRESENT = (AlreadyExistsError, FileExistsError)
+
+_FIRST, _LONG, _LOCAL = 5.0, 120.0, 4.0
+"""Seconds for which a store is waited for: before it answered once, a server after that, and a disk."""
+_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+_LASTING = (
+    AlreadyExistsError, InvalidPathError, NotFoundError, NotSupportedError, PermissionDeniedError, PreconditionError,
+    UnauthenticatedError, UnknownConfigurationKeyError, FileExistsError, FileNotFoundError, IsADirectoryError,
+    NotADirectoryError, PermissionError,
+)  # fmt: skip
+"""What is the same a minute later."""
+_METADATA_SERVICE = "169.254."
+"""Where a cloud's own machines are asked for credentials, when nobody gave any."""
+
+
+class Patience:
+    """How long the store at ``location`` is waited for; ``reached`` when it answered before."""
+
+    def __init__(self, location: str, reached: bool = False) -> None:
+        self.location = location
+        self.reached = reached
+
+    def call(self, ask: Callable[[], T]) -> T:
+        """What ``ask`` returns. Raises what says that an object is absent or present, StoreAway for all else."""
+        begun, pause = time.monotonic(), _PAUSE
+        while True:
+            try:
+                return self._heard(ask())
+            except (*ABSENT, *PRESENT):
+                self.reached = True
+                raise
+            except (BaseError, OSError) as error:
+                pause = self._pause(error, begun, pause)
+            time.sleep(pause)
+
+    async def wait_for(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The same of a coroutine."""
+        begun, pause = time.monotonic(), _PAUSE
+        while True:
+            try:
+                return self._heard(await ask())
+            except (*ABSENT, *PRESENT):
+                self.reached = True
+                raise
+            except (BaseError, OSError) as error:
+                pause = self._pause(error, begun, pause)
+            await asyncio.sleep(pause)
+
+    def _heard(self, answer: T) -> T:
+        self.reached = True
+        return answer
+
+    def _pause(self, error: Exception, begun: float, before: float) -> float:
+        """Seconds until the next attempt. Raises StoreAway when there is no point in one."""
+        most = _LOCAL if "://" not in self.location else _LONG if self.reached else _FIRST
+        pause = min(_LONGEST_PAUSE, 2 * before)
+        if not passes(error) or time.monotonic() - begun + pause > most:
+            raise explained(self.location, error) from error
+        return pause
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same may work a moment later."""
+    lasting = isinstance(error, _LASTING) or _METADATA_SERVICE in str(error) or "builder error" in str(error)
+    return not lasting
+
+
+def explained(location: str, error: Exception) -> StoreAway:
+    """The sentence: what, where, what to do."""
+    return StoreAway(f"the store {location} {_why(error)}")
+
+
+def _why(error: Exception) -> str:
+    told = str(error).partition("\n")[0].strip().removeprefix("Generic ")
+    if isinstance(error, ABSENT):
+        return "does not exist: create the bucket or the folder, or correct the address"
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
+        return f"may not be read or written ({told}): check the credentials or the rights of the folder"
+    if _METADATA_SERVICE in str(error):
+        return (
+            "asks for credentials and there are none: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or those of "
+            "your cloud), or AWS_SKIP_SIGNATURE=true for a public bucket"
+        )
+    if "builder error" in str(error):
+        return "is at a plain http address, which must be allowed: set AWS_ALLOW_HTTP=true, or use https"
+    if "Unable to recognise URL" in told or isinstance(error, NotSupportedError):
+        return "is none that can be used: give a folder, or a URL that begins with s3://, gs:// or az://"
+    if "No space left" in told or "quota" in told.lower():
+        return "has no room left: make room"
+    if "Read-only file system" in told:
+        return "is read-only: remount it, or choose another --store"
+    if isinstance(error, NotADirectoryError | FileExistsError) or "Not a directory" in told or "File exists" in told:
+        return "cannot be a folder: there is a file of that name, or above it; choose another --store"
+    return f"does not answer as a store should: {told}"
