@@ -29,5 +29,13 @@ class StoreError(OcclabelError):
     """A store, artifact or version that is missing, incomplete or altered."""
 
 
+class StoreAway(StoreError):
+    """A store that cannot be reached, read or written as such: no connection, no right, no room."""
+
+
+class AlteredArtifact(StoreError):
+    """What lies in a store is gone, cut or not what was written there."""
+
+
 class GateFailed(OcclabelError):
     """A version that does not pass the recipe's gates; nothing is published."""

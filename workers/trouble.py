@@ -97,7 +97,7 @@ def passes(error: Exception) -> bool:
 
 def explained(location: str, error: Exception) -> StoreAway:
     """The sentence: what, where, what to do."""
-    return StoreAway(f"the store {location} {_why(error)}")
+    return StoreAway(f"{location} {_why(error)}")
 
 
 def _why(error: Exception) -> str:
@@ -105,7 +105,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, ABSENT):
         return "does not exist: create the bucket or the folder, or correct the address"
     if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
-        return f"may not be read or written ({told}): check the credentials or the rights of the folder"
+        return f"cannot be read or written ({told}): check the credentials or the rights of the folder"
     if _METADATA_SERVICE in str(error):
         return (
             "asks for credentials and there are none: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or those of "
@@ -118,7 +118,7 @@ def _why(error: Exception) -> str:
     if "No space left" in told or "quota" in told.lower():
         return "has no room left: make room"
     if "Read-only file system" in told:
-        return "is read-only: remount it, or choose another --store"
+        return "is read-only: choose another place"
     if isinstance(error, NotADirectoryError | FileExistsError) or "Not a directory" in told or "File exists" in told:
-        return "cannot be a folder: there is a file of that name, or above it; choose another --store"
+        return "cannot be written: a file of that name, or of a folder above it, is in the way; choose another place"
     return f"does not answer as a store should: {told}"

@@ -60,11 +60,9 @@ def decode(content: bytes, where: str) -> tuple[VersionInfo, list[VersionFrame]]
         metadata, rows = table.schema.metadata or {}, table.to_pylist()
         text, seal = metadata[_INFO], metadata.get(_SEAL)
     except Exception as error:  # what Arrow raises for a file that was cut or altered is of many types
-        raise AlteredArtifact(
-            f"{where} is damaged or no manifest of a version: {error or type(error).__name__}"
-        ) from error
+        raise AlteredArtifact(f"{where} is damaged or no manifest of a version: {str(error) or repr(error)}") from error
     if seal is not None and seal != _digest(text, rows):
-        raise AlteredArtifact(f"{where} was altered: it does not hold what was published; copy it again from a backup")
+        raise AlteredArtifact(f"{where} was altered: it is not what was published; take it from a copy of the store")
     try:
         info = VersionInfo.model_validate_json(text)
     except ValidationError as error:

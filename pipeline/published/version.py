@@ -58,8 +58,8 @@ class PublishedFrame:
         values = self._lying(array).read()
         if frame_digests(values[None])[0] != self.row.arrays[array].digest:
             raise AlteredArtifact(
-                f"{self._lying(array).where} is not what was published; run the labelling again to make it anew, or see "
-                "occlabel versions verify"
+                f"{self._lying(array).where} is not what was published; run the command that labelled it again to make "
+                "it anew, or see occlabel versions verify"
             )
         return values
 

@@ -110,8 +110,8 @@ class Loop(Generic[K]):
         self._last_end = self._last_beat = time.monotonic()
 
     def execute(self) -> None:
-        """Does all that can be done. Raises RunStalled when nothing ends for too long, StoreAway when the store cannot be
-        used any more, OcclabelError when the executor can do nothing."""
+        """Does all that can be done. Raises RunStalled when nothing ends for too long, StoreAway when the store cannot
+        be used any more, OcclabelError when the executor can do nothing."""
         self._beat()
         while self._submit() or self._running or self._schedule.left():
             if not self._running:  # only retries are left, and their time has not come, or no hand can be had
@@ -173,8 +173,8 @@ class Loop(Generic[K]):
             self._quarantine(key, Fault(Failure("damaged", what), outcome.attempt))
 
     def _retry(self, key: K, failure: Failure) -> None:
-        """Puts the unit off, or gives it up when it failed too often. Raises StoreAway when the store is what fails: the
-        other units would fail too, one by one."""
+        """Puts the unit off, or gives it up when it failed too often. Raises StoreAway when the store is what fails:
+        the other units would fail too, one by one."""
         if failure.cause == "lost":
             self._last_end = time.monotonic()
             self.lost.update([key, *self._schedule.failed(key)])
