@@ -7,6 +7,7 @@ the world of the LiDAR: that of its poses, ``inv(Tr) @ pose @ Tr``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def read_boxes(path: Path) -> dict[str, list[Box]]:
             if len(fields) != _FIELDS:
                 raise ValueError(f"{len(fields)} fields, expected {_FIELDS}")
             length, width, height = (float(field) for field in fields[3:6])
+            if not all(0 < edge < math.inf for edge in (length, width, height)):
+                raise ValueError(f"its size is {' x '.join(fields[3:6])} m")
             pose = rigid(np.array(fields[7:], np.float64).reshape(3, 4), "its pose")
             box = Box(fields[1], fields[2], pose, (length, width, height), int(fields[6]))
         except (ValueError, BadLog) as error:

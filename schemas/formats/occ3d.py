@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import DamagedFile
+from occlabel.schemas.formats.npz import array_names, read_integers
+from occlabel.schemas.taxonomy import UNKNOWN
 
 SHAPE = (200, 200, 16)
+_MASKS = ("mask_lidar", "mask_camera")
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.uint8]]:
-    """The arrays of a ``labels.npz`` (or of a prediction ``.npz``), each uint8; ``semantics`` is always there.
+    """``semantics`` and what there is of ``mask_lidar`` and ``mask_camera``, of a ``labels.npz`` or a prediction.
 
-    A prediction may hold a single unnamed array, as ``np.savez(path, array)`` writes it. Raises DamagedFile.
+    A prediction may hold a single array of any name, as ``np.savez(path, array)`` writes it. Integers of every width
+    are read; the ids 0..255 need not be classes. Raises DamagedFile, with the place of a value that is no id.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DamagedFile(f"{path} is not a readable npz file: {error}") from error
-    if "semantics" not in arrays and len(arrays) == 1:
-        arrays = {"semantics": next(iter(arrays.values()))}
-    if "semantics" not in arrays:
-        raise DamagedFile(f"{path} has no array 'semantics', only {', '.join(sorted(arrays)) or 'nothing'}")
-    if arrays["semantics"].shape != SHAPE:
-        raise DamagedFile(f"{path}: semantics is {list(arrays['semantics'].shape)}, expected {list(SHAPE)}")
+    names = array_names(path)
+    if "semantics" not in names and len(names) != 1:
+        raise DamagedFile(f"{path} has no array 'semantics', only {', '.join(names) or 'nothing'}")
+    arrays = {"semantics": read_integers(path, "semantics" if "semantics" in names else names[0], SHAPE, UNKNOWN)}
+    arrays |= {mask: read_integers(path, mask, SHAPE, 1) for mask in _MASKS if mask in names}
     return {name: array.astype(np.uint8) for name, array in arrays.items()}
 
 

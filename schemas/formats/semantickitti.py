@@ -19,11 +19,12 @@ SHAPE = (256, 256, 32)
 
 def _bytes(path: Path, expected: int) -> bytes:
     try:
-        content = path.read_bytes()
+        size = path.stat().st_size
+        content = path.read_bytes() if size == expected else b""
     except OSError as error:
         raise DamagedFile(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) != expected:
-        raise DamagedFile(f"{path} has {len(content)} bytes, expected {expected}; it is truncated or of another grid")
+    if size != expected:
+        raise DamagedFile(f"{path} has {size} bytes, expected {expected}; it is truncated or of another grid")
     return content
 
 
