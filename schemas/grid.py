@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,8 +12,11 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.words import meant
 
 _SAMPLES = 32  # along x and y: overlap in steps of a thousandth
+_FARTHEST = 1000.0
+_MOST_VOXELS = 100_000_000
 
 
 class Grid(BaseModel):
@@ -37,9 +41,35 @@ class Grid(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Grid:
+        if not np.isfinite([*self.origin, self.voxel_size]).all():
+            raise ValueError(
+                f"a grid needs numbers that are finite; origin is {list(self.origin)}, voxel_size {self.voxel_size}"
+            )
         if not self.voxel_size > 0 or min(self.shape) < 1:
-            raise ValueError("a grid needs a positive voxel_size and a shape of at least 1 voxel along each axis")
+            raise ValueError(
+                "a grid needs a positive voxel_size and a shape of at least 1 voxel along each axis; voxel_size is "
+                f"{self.voxel_size}, shape {list(self.shape)}"
+            )
+        for name, box in self.ranges.items():
+            if not all(0 <= low < high for low, high in box):
+                raise ValueError(f"ranges.{name}: expected [[x0, x1], [y0, y1]] in voxels, each first below the second")
         return self
+
+    def refuse(self) -> str | None:
+        """Why no labels are made over this grid, None where they can be: it must lie around the car."""
+        if math.prod(self.shape) > _MOST_VOXELS:
+            return (
+                f"shape {list(self.shape)} is {math.prod(self.shape):,} voxels, and a frame may have "
+                f"{_MOST_VOXELS:,}; take fewer or larger ones"
+            )
+        farthest = max(map(abs, (*self.origin, *self.upper)))
+        if farthest > _FARTHEST:
+            return (
+                f"the grid reaches {farthest:g} m from the car (origin {list(self.origin)}, {list(self.shape)} voxels "
+                f"of {self.voxel_size} m); origin is its lower corner in metres in the frame of the sensor, and it "
+                f"must lie within {_FARTHEST:g} m"
+            )
+        return None
 
     @cached_property
     def voxels(self) -> int:
@@ -95,9 +125,10 @@ GRIDS = {"semantickitti": _semantickitti(), "occ3d": _occ3d()}
 
 def grid_preset(name: str) -> Grid:
     """The preset ``name``. Raises BadRecipe with the known names."""
-    if name not in GRIDS:
+    if not isinstance(name, str) or name not in GRIDS:
         raise BadRecipe(
-            f"unknown grid preset {name!r}; known: {', '.join(GRIDS)}, or give origin, voxel_size, shape and frame"
+            f"unknown grid preset {name!r}{meant(str(name), GRIDS)}; known: {', '.join(GRIDS)}, or give origin, "
+            "voxel_size, shape and frame"
         )
     return GRIDS[name]
 

@@ -25,6 +25,9 @@ Sensor = Literal["points", "images"]
 Arrays = dict[str, NDArray[np.generic]]
 T = TypeVar("T", bound=np.generic)
 
+NAME_OR_FILE = "the name of what comes with occlabel, or a file"
+"""Marks an option that is text and may name a file: ``Annotated[str, NAME_OR_FILE]``. A ``Path`` needs no mark."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Clip:

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.words import meant
 
 UNKNOWN = 255
 """Semantics of a voxel of which nothing is known (never empty, never a class); in truth: not scored."""
+
+_MOST_CLASSES = 64
+_HIGHEST_RAW = 65535
 
 
 class LabelClass(BaseModel):
@@ -29,6 +33,14 @@ class LabelClass(BaseModel):
     """Whether it has instances."""
     movable: bool = False
     """Whether it can change place between two frames."""
+
+    @model_validator(mode="after")
+    def _check(self) -> LabelClass:
+        if not self.name.strip() or not self.name.isprintable():
+            raise ValueError(f"class {self.id} has no name that can be printed: {self.name!r}")
+        if not all(0 <= part <= 255 for part in self.colour):
+            raise ValueError(f"the colour {list(self.colour)} of {self.name!r} is none: red, green and blue are 0..255")
+        return self
 
 
 class Taxonomy(BaseModel):
@@ -49,13 +61,39 @@ class Taxonomy(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Taxonomy:
-        if [c.id for c in self.classes] != list(range(len(self.classes))):
-            raise ValueError("class ids must be 0..n-1 in order")
-        if len(self.classes) > 64:
-            raise ValueError(f"at most 64 classes are supported, got {len(self.classes)}")
-        if not 0 <= self.free_id < len(self.classes):
-            raise ValueError(f"free_id {self.free_id} is not a class id")
+        ids = [c.id for c in self.classes]
+        if len(ids) > _MOST_CLASSES:
+            raise ValueError(f"at most {_MOST_CLASSES} classes are supported, got {len(ids)}")
+        if ids != list(range(len(ids))) or not ids:
+            raise ValueError(f"class ids must be 0..n-1 in order, got {ids}")
+        if not 0 <= self.free_id < len(ids):
+            raise ValueError(f"free_id {self.free_id} is not a class id; classes are 0..{len(ids) - 1}")
+        self._check_names()
+        self._check_raw_ids()
         return self
+
+    def _check_names(self) -> None:
+        seen: dict[str, int] = {}
+        for c in self.classes:
+            if c.name in seen:
+                raise ValueError(f"classes {seen[c.name]} and {c.id} are both called {c.name!r}; names tell them apart")
+            seen[c.name] = c.id
+
+    def _check_raw_ids(self) -> None:
+        n = len(self.classes)
+        for raw, class_id in self.learning_map.items():
+            if not 0 <= raw <= _HIGHEST_RAW:
+                raise ValueError(f"learning_map: raw id {raw} is none; they are 0..{_HIGHEST_RAW}")
+            if not 0 <= class_id < n and class_id != UNKNOWN:
+                raise ValueError(
+                    f"learning_map: raw id {raw} is class {class_id}, which does not exist; classes are 0..{n - 1}, "
+                    f"and {UNKNOWN} is unknown"
+                )
+        for class_id, raw in self.inverse_map.items():
+            if not 0 <= class_id < n:
+                raise ValueError(f"inverse_map: there is no class {class_id}; classes are 0..{n - 1}")
+            if not 0 <= raw <= _HIGHEST_RAW:
+                raise ValueError(f"inverse_map: class {class_id} is raw id {raw}; they are 0..{_HIGHEST_RAW}")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -172,5 +210,8 @@ TAXONOMIES = {"semantickitti": _SEMANTICKITTI, "occ3d": _OCC3D}
 def taxonomy_preset(name: str) -> Taxonomy:
     """The preset ``name``. Raises BadRecipe with the known names."""
     if name not in TAXONOMIES:
-        raise BadRecipe(f"unknown taxonomy preset {name!r}; known: {', '.join(TAXONOMIES)}, or list the classes")
+        raise BadRecipe(
+            f"unknown taxonomy preset {name!r}{meant(name, TAXONOMIES)}; known: {', '.join(TAXONOMIES)}, or list the "
+            "classes"
+        )
     return TAXONOMIES[name]

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.schemas.words import meant
+from occlabel.schemas.yaml_text import read_yaml
 
 STRAY = 254
 """What an id that is no class is mapped to. It is an id like any other to whoever refuses those, and no class of any
@@ -69,10 +70,7 @@ def map_between(source: Taxonomy, target: Taxonomy, told: dict[str, str | None] 
 
 def read_map(path: Path) -> dict[str, str | None]:
     """What a YAML file ``own class: class of the other taxonomy`` says; null or ``unknown``: none. Raises BadRecipe."""
-    try:
-        told: Any = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadRecipe(f"--map {path} cannot be read: {error}") from error
+    told: Any = read_yaml(path, f"--map {path}")
     if not isinstance(told, dict) or not all(isinstance(k, str) and isinstance(v, str | None) for k, v in told.items()):
         raise BadRecipe(f"--map {path}: expected lines such as 'van: car', the names of two classes")
     return {own: None if other == UNKNOWN_NAME else other for own, other in told.items()}
@@ -81,6 +79,8 @@ def read_map(path: Path) -> dict[str, str | None]:
 def _refuse_unknown(told: dict[str, str | None], source: Taxonomy, target: Taxonomy) -> None:
     for own, other in told.items():
         if own not in source.names:
-            raise BadRecipe(f"the map names the class {own!r}; the labels have {', '.join(source.names)}")
+            near = meant(own, source.names)
+            raise BadRecipe(f"the map names the class {own!r}{near}; the labels have {', '.join(source.names)}")
         if other is not None and other not in target.names:
-            raise BadRecipe(f"the map calls {own!r} {other!r}; {target.name!r} has {', '.join(target.names)}")
+            near = meant(other, target.names)
+            raise BadRecipe(f"the map calls {own!r} {other!r}{near}; {target.name!r} has {', '.join(target.names)}")

@@ -8,6 +8,7 @@ from importlib import import_module, metadata
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import Stage
+from occlabel.schemas.words import meant
 
 SLOTS = ("priors", "geometry", "completion", "propagation", "voting", "instances", "tracking")
 """The slots of the chain, in the order the data flows."""
@@ -40,21 +41,24 @@ GROUP = "occlabel.stages"
 
 def kinds_of(slot: str) -> tuple[str, ...]:
     """Names of the kinds of a slot, ours first."""
-    return (*KINDS[slot], *sorted(name.removeprefix(f"{slot}.") for name in _plugins() if name.startswith(f"{slot}.")))
+    brought = {name.removeprefix(f"{slot}.") for name in _plugins() if name.startswith(f"{slot}.")}
+    return (*KINDS[slot], *sorted(brought - set(KINDS[slot])))
 
 
 @cache
 def stage_class(slot: str, kind: str) -> type[Stage]:
     """The class of a kind. Raises BadRecipe for a kind that is not known or an entry point that is no such stage."""
+    plugin = _plugins().get(f"{slot}.{kind}")
+    where = "" if plugin is None else f"the entry point {plugin.name} = {plugin.value} (group {GROUP})"
     if kind in KINDS[slot]:
+        if plugin is not None:
+            raise BadRecipe(f"{where} takes the name of a kind that comes with occlabel; give it another one")
         module, _, name = KINDS[slot][kind].partition(":")
         found: type[Stage] = getattr(import_module(module), name)
         return found
-    plugin = _plugins().get(f"{slot}.{kind}")
     if plugin is None:
         known = ", ".join(kinds_of(slot)) or "none yet; a package can bring some as entry points of " + GROUP
-        raise BadRecipe(f"{slot} has no kind {kind!r}; known: {known}")
-    where = f"the entry point {plugin.name} = {plugin.value} (group {GROUP})"
+        raise BadRecipe(f"{slot} has no kind {kind!r}{meant(kind, kinds_of(slot))}; known: {known}")
     try:
         loaded = plugin.load()
     except Exception as error:  # whatever a user's package raises when it is imported

@@ -16,6 +16,7 @@ from occlabel.schemas.grid import Grid, grid_preset
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
+from occlabel.schemas.words import meant
 
 
 class Gates(BaseModel):
@@ -87,6 +88,13 @@ class Recipe(BaseModel):
             return {**grid_preset(value["preset"]).model_dump(), **changes}
         return value
 
+    @field_validator("grid")
+    @classmethod
+    def _around_the_car(cls, value: Grid) -> Grid:
+        if (reason := value.refuse()) is not None:
+            raise ValueError(reason)
+        return value
+
     @field_validator("taxonomy", mode="before")
     @classmethod
     def _taxonomy(cls, value: Any) -> Any:
@@ -129,7 +137,9 @@ class Recipe(BaseModel):
         dropped: dict[str, Any] = {}
         for slot in slots:
             if slot not in SLOTS:
-                raise BadRecipe(f"--skip {slot}: there is no such slot; slots are {', '.join(SLOTS)}")
+                raise BadRecipe(
+                    f"--skip {slot}: there is no such slot{meant(slot, SLOTS)}; slots are {', '.join(SLOTS)}"
+                )
             dropped[slot] = {} if slot in SEVERAL else None
         left = self.model_copy(update=dropped)
         while lacking := [(step, array) for i, step in enumerate(left.chain) if (array := unresolved(left.chain, i))]:

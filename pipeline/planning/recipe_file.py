@@ -7,13 +7,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from occlabel.pipeline.planning.blocks import sentences, stages_of
 from occlabel.pipeline.planning.kinds import SLOTS
+from occlabel.pipeline.planning.paths import anchored
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.words import meant
+from occlabel.schemas.yaml_text import parse_yaml, read_yaml
 
 
 def shipped_recipes() -> list[str]:
@@ -31,12 +33,13 @@ def load_recipe(
     """The recipe in the YAML file ``name``, or the shipped one of that name.
 
     ``overrides`` are ``"stage.option=value"`` (value as YAML), ``skip`` names slots to leave out; ``note`` is told what
-    falls with them. Raises BadRecipe with the place and what is allowed there.
+    falls with them. Paths in a file are relative to the file, those of ``overrides`` to the current folder. Raises
+    BadRecipe with the place and what is allowed there.
     """
     fields = _read(name)
-    for override in overrides or []:
-        _override(fields, override)
-    recipe = parse_recipe(fields, name)
+    for place, value in _in_order(overrides or []):
+        _override(fields, place, value)
+    recipe = parse_recipe(anchored(fields, Path.cwd()), name)
     return recipe.without(skip, note) if skip else recipe
 
 
@@ -65,40 +68,63 @@ def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
 
 
 def _read(name: str) -> dict[str, Any]:
+    """The fields of a recipe; paths in a file are relative to it."""
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
-        if not path.is_file():
-            raise BadRecipe(f"recipe file {name} does not exist")
-        text = path.read_text()
-    elif name in shipped_recipes():
-        text = resources.files("occlabel.pipeline.planning.recipes").joinpath(f"{name}.yaml").read_text()
-    else:
-        raise BadRecipe(f"there is no recipe {name!r}; give a YAML file or one of: {', '.join(shipped_recipes())}")
     try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"recipe {name} is not valid YAML: {error}") from error
+        there = path.exists()
+    except OSError:  # a name that no file can have
+        there = False
+    if there:
+        fields = read_yaml(path, f"recipe {name}")
+    elif path.suffix in {".yaml", ".yml"}:
+        raise BadRecipe(f"recipe file {name} does not exist")
+    elif name in shipped_recipes():
+        folder = resources.files("occlabel.pipeline.planning.recipes")
+        fields = parse_yaml(folder.joinpath(f"{name}.yaml").read_bytes(), f"recipe {name}")
+    else:
+        known = shipped_recipes()
+        raise BadRecipe(
+            f"there is no recipe {name!r}{meant(name, known)}; give a YAML file or one of: {', '.join(known)}"
+        )
     if not isinstance(fields, dict):
-        raise BadRecipe(f"recipe {name} holds {type(fields).__name__}, expected options such as 'grid: semantickitti'")
-    return fields
+        found = "nothing" if fields is None else f"{type(fields).__name__} {str(fields)[:30]!r}"
+        raise BadRecipe(f"recipe {name} holds {found}, expected options such as 'grid: semantickitti'")
+    return anchored(fields, path.parent.resolve()) if there else fields
 
 
-def _override(fields: dict[str, Any], override: str) -> None:
-    place, separator, value = override.partition("=")
-    if not separator or not place:
-        raise BadRecipe(f"--set {override}: expected stage.option=value, e.g. voting.radius=10")
+def _in_order(overrides: list[str]) -> list[tuple[str, str]]:
+    """``place=value`` as pairs, kinds first: another kind drops the options of the old one, not those that are set.
+
+    Raises BadRecipe for what is no such text, or a place with two values.
+    """
+    told: dict[str, str] = {}
+    for override in overrides:
+        place, separator, value = override.partition("=")
+        if not separator or not all(place.split(".")):
+            raise BadRecipe(f"--set {override}: expected stage.option=value, e.g. voting.radius=10")
+        if told.setdefault(place, value) != value:
+            raise BadRecipe(f"--set {place} is given twice, as {told[place]} and as {value}; leave one out")
+    return sorted(told.items(), key=lambda item: not item[0].endswith(".kind"))
+
+
+def _override(fields: dict[str, Any], place: str, value: str) -> None:
+    said = f"--set {place}={value}"
     *parents, option = place.split(".")
     block = fields
     for part in parents:
+        if block is fields and part == "grid" and isinstance(block.get(part), str):
+            block[part] = {"preset": block[part]}
         if not isinstance(block.get(part), dict):
-            if part in block or (block is fields and part not in Recipe.model_fields):
-                raise BadRecipe(f"--set {override}: the recipe has no block {part!r}")
+            if part in block and block[part] is not None:
+                raise BadRecipe(f"{said}: {part!r} is {block[part]!r} in the recipe, no block of options")
+            if block is fields and part not in Recipe.model_fields:
+                known = [*SLOTS, "grid", "taxonomy", "gates", "limits"]
+                raise BadRecipe(
+                    f"{said}: the recipe has no block {part!r}{meant(part, known)}; blocks are {', '.join(known)}"
+                )
             block[part] = {}
         block = block[part]
-    try:
-        parsed = yaml.safe_load(value)
-        if option == "kind" and block.get("kind", parsed) != parsed:
-            block.clear()  # the options were those of the other kind
-        block[option] = parsed
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"--set {override}: {value!r} is not a YAML value") from error
+    parsed = parse_yaml(value, f"{said}: the value")
+    if option == "kind" and block.get("kind", parsed) != parsed:
+        block.clear()  # the options were those of the other kind
+    block[option] = parsed

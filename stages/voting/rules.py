@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from occlabel.schemas.stage import NAME_OR_FILE
 from occlabel.stages.voting.weights import SensorModel
 
 
@@ -45,5 +46,5 @@ class Rules(BaseModel):
     hidden_divisor: int = Field(default=4, ge=1, le=1000)
     """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR;
     things that can move are spared."""
-    calibration: str | None = None
+    calibration: Annotated[str | None, NAME_OR_FILE] = None
     """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""

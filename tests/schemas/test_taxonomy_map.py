@@ -55,7 +55,7 @@ def test_a_map_is_a_file_of_names(tmp_path: Path) -> None:
         with pytest.raises(BadRecipe, match="--map"):
             read_map(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadRecipe, match="cannot be read"):
+    with pytest.raises(BadRecipe, match="not text in UTF-8"):
         read_map(path)
     with pytest.raises(BadRecipe, match="cannot be read"):
         read_map(tmp_path / "nowhere.yaml")

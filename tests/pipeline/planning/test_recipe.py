@@ -1,12 +1,146 @@
-"""Recipes as they are changed on the command line."""
+"""Recipes as they are written, and as they are changed on the command line."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from occlabel.pipeline.planning import kinds
+from occlabel.pipeline.planning.kinds import kinds_of, stage_class
 from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.instances.touching import ConnectedComponents
+
+PLAIN = "grid: occ3d\ntaxonomy: occ3d\ncompletion: {kind: lmscnet}\n"
+OWN = (
+    "grid: occ3d\ncompletion: {{kind: lmscnet}}\ntaxonomy: {{name: own, free_id: 0, learning_map: {maps}, classes: ["
+    "{{id: 0, name: free, colour: [0, 0, 0]}}, {{id: 1, name: {name}, colour: {colour}}}]}}\n"
+)
+
+
+def own(name: str = "car", colour: str = "[1, 2, 3]", maps: str = "{}") -> str:
+    return OWN.format(name=name, colour=colour, maps=maps)
+
+
+def grid(**fields: str) -> str:
+    said = ", ".join(f"{name}: {value}" for name, value in {"preset": "occ3d", **fields}.items())
+    return PLAIN.replace("grid: occ3d", f"grid: {{{said}}}")
 
 
 def test_another_kind_does_not_inherit_the_options_of_the_recipes_kind() -> None:
-    recipe = load_recipe("nuscenes_lidar", ["instances.kind=components", "instances.smallest=0.5"])
-    assert isinstance(recipe.instances, ConnectedComponents)
-    assert recipe.instances.kind == "components" and recipe.instances.smallest == 0.5
+    for sets in (
+        ["instances.kind=components", "instances.smallest=0.5"],
+        ["instances.smallest=0.5", "instances.kind=components"],
+    ):
+        recipe = load_recipe("nuscenes_lidar", sets)
+        assert isinstance(recipe.instances, ConnectedComponents)
+        assert recipe.instances.kind == "components" and recipe.instances.smallest == 0.5
     same = load_recipe("nuscenes_lidar", ["instances.kind=offsetocc"]).instances
     assert same == load_recipe("nuscenes_lidar").instances
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PLAIN + "votng: {}\n", r"votng: there is no such option \(did you mean 'voting'\?\)"),
+        (PLAIN + "gates: {min_known: 2}\n", "gates.min_known: must be less than or equal to 1, got 2"),
+        (PLAIN + "gates: {min: 1}\n", r"gates.min: there is no such option .*\(known: min_labelled, min_known\)"),
+        (PLAIN + "limits: 7\n", r"limits: must be a block of options \(clip_seconds, stall_minutes, attempts\), got 7"),
+        (PLAIN + "voting: {radus: 1}\n", r"voting.radus: .*did you mean 'radius'.*known: kind, radius, stride"),
+        (PLAIN.replace("lmscnet", "lmscnt"), r"completion.kind: .*did you mean 'lmscnet'\?\); known: lmscnet"),
+        (PLAIN + "completion: {kind: onnx}\n", "'completion' stands there a second time"),
+        (PLAIN.replace("taxonomy: occ3d", "taxonomy: occ3"), r"did you mean 'occ3d'\?\); known"),
+        (grid(orgin="[0, 0, 0]"), r"grid.orgin: .*did you mean 'origin'\?\) \(known: origin, voxel_size, shape"),
+        (grid(origin="[.inf, 0, 0]"), "finite"),
+        (grid(origin="[5000, 0, 0]"), "reaches 5080 m from the car .*within 1000 m"),
+        (grid(voxel_size=".nan"), "finite"),
+        (grid(voxel_size="0"), "positive voxel_size .* voxel_size is 0"),
+        (grid(shape="[0, 9, 9]"), r"at least 1 voxel .*\[0, 9, 9\]"),
+        (grid(shape="[100000, 10000, 1000]", voxel_size="0.001"), "1,000,000,000,000 voxels"),
+        (own(name="free"), "classes 0 and 1 are both called 'free'"),
+        (own(name="''"), "no name that can be printed"),
+        (own(name="no"), "put it in quotes"),
+        (own(colour="[300, 0, 0]"), r"colour \[300, 0, 0\] of 'car'.*0..255"),
+        (own(maps="{70000: 1}"), "raw id 70000 .* 0..65535"),
+        (own(maps="{-1: 1}"), "raw id -1 "),
+        (own(maps="{7: 2}"), "raw id 7 is class 2, which does not exist; classes are 0..1"),
+        ("[1, 2]", "holds list"),
+        ("", "holds nothing"),
+        ("\0", "not valid YAML"),
+    ],
+)
+def test_a_mistake_is_a_sentence_that_says_what_is_known(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(BadRecipe, match=f"mine.yaml .*{said}") as raised:
+        load_recipe(str(tmp_path / "mine.yaml"))
+    assert "\n" not in str(raised.value)
+
+
+def test_raw_ids_may_be_unknown_on_purpose(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(own(maps="{0: 0, 10: 1, 99: 255}"))
+    assert load_recipe(str(tmp_path / "mine.yaml")).taxonomy.from_raw[[10, 99, 5]].tolist() == [1, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["votng.radius=1"], r"no block 'votng' \(did you mean 'voting'\?\); blocks are priors"),
+        (["voting.radus=1"], "did you mean 'radius'"),
+        (["voting.radius=1", "voting.radius=2"], "--set voting.radius is given twice, as 1 and as 2"),
+        (["voting.radius=[1"], r"--set voting.radius=\[1: the value is not valid YAML"),
+        (["voting.=1"], "expected stage.option=value"),
+        (["taxonomy.name=a"], "'taxonomy' is 'semantickitti' in the recipe"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_a_sentence(sets: list[str], said: str) -> None:
+    with pytest.raises(BadRecipe, match=said):
+        load_recipe("semantickitti_lidar", sets)
+
+
+def test_a_field_of_a_preset_grid_can_be_set() -> None:
+    assert load_recipe("semantickitti_lidar", ["grid.origin=[0,-25.6,-2.2]"]).grid.origin[2] == -2.2
+
+
+def test_recipes_that_do_not_exist_are_said(tmp_path: Path) -> None:
+    for name, said in {
+        "nuscenes_lidr": "did you mean 'nuscenes_lidar'",
+        str(tmp_path): "is a folder",
+        str(tmp_path / "none.yaml"): "does not exist",
+        "x" * 5000: "there is no recipe",
+    }.items():
+        with pytest.raises(BadRecipe, match=said):
+            load_recipe(name)
+
+
+def test_paths_in_a_recipe_are_relative_to_it_and_those_that_are_set_to_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "mine.yaml").write_text(
+        PLAIN.replace("lmscnet", "stored, path: predictions") + "voting: {calibration: own/c.json}\n"
+    )
+
+    def paths(*sets: str) -> tuple[Any, Any]:
+        recipe = load_recipe("../mine.yaml", list(sets))
+        return recipe.completion.path, recipe.voting.calibration  # type: ignore[attr-defined, union-attr]
+
+    folder = Path.cwd().parent
+    found = paths()
+    assert Path(found[0]).resolve() == folder / "predictions" and Path(found[1]).resolve() == folder / "own/c.json"
+    assert paths("completion.path=other")[0] == tmp_path / "here/other"
+    assert paths("completion.path=~/other")[0] == tmp_path / "home/other"
+    assert paths("voting.calibration=semantickitti_lidar")[1] == "semantickitti_lidar"
+
+
+def test_a_package_cannot_bring_a_kind_under_the_name_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    point = EntryPoint("completion.lmscnet", "mine:Net", kinds.GROUP)
+    monkeypatch.setattr(kinds, "_plugins", lambda: {point.name: point})
+    stage_class.cache_clear()
+    with pytest.raises(BadRecipe, match=r"completion.lmscnet = mine:Net .* takes the name of a kind that comes with"):
+        stage_class("completion", "lmscnet")
+    assert kinds_of("completion").count("lmscnet") == 1
+    stage_class.cache_clear()

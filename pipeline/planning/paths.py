@@ -1,0 +1,63 @@
+"""Files that a recipe names: in a recipe file relative to that file, on the command line to the current folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from occlabel.pipeline.planning.kinds import KINDS, SEVERAL, SLOTS, stage_class
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.stage import NAME_OR_FILE
+
+
+def anchored(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The recipe ``fields`` with relative paths taken from ``folder``, and ``~`` as the home of the user.
+
+    What cannot be read as a recipe stays as it is: whoever checks the recipe says so.
+    """
+    result = dict(fields)
+    for slot in SLOTS:
+        block = fields.get(slot)
+        if not isinstance(block, dict):
+            continue
+        if slot in SEVERAL:
+            result[slot] = {name: _block(slot, inner, folder) for name, inner in block.items()}
+        else:
+            result[slot] = _block(slot, block, folder)
+    return result
+
+
+def _block(slot: str, block: Any, folder: Path) -> Any:
+    if not isinstance(block, dict):
+        return block
+    kind = block.get("kind", next(iter(KINDS[slot]), None))
+    try:
+        fields = stage_class(slot, kind).model_fields if isinstance(kind, str) else {}
+    except BadRecipe:
+        return block
+    return block | {
+        name: found
+        for name, value in block.items()
+        if isinstance(value, str) and name in fields and (found := _path(fields[name], value, folder)) is not None
+    }
+
+
+def _path(field: FieldInfo, value: str, folder: Path) -> str | None:
+    """Where the file lies that ``value`` names, None where it is no path."""
+    try:
+        path = folder / Path(value).expanduser()
+    except RuntimeError:  # ~nobody
+        return None
+    if Path in _types(field.annotation):
+        return str(path)
+    named = NAME_OR_FILE in field.metadata and ("/" in value or Path(value).suffix != "")
+    return str(path) if named else None
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _types(inner)

@@ -1,0 +1,19 @@
+"""How sentences say things: what was probably meant, and commands that can be pasted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+
+def command(*words: object) -> str:
+    """The command ``occlabel WORDS``, quoted where a shell would take it for something else."""
+    return shlex.join(["occlabel", *map(str, words)])
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'radius'?)`` where one of ``known`` is near to ``name``, else nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
