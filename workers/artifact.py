@@ -54,10 +54,19 @@ class Artifact:
         written = 0
         for name, array in arrays.items():
             padding = [(0, clip_frames - clip.frames), *[(0, 0)] * (array.ndim - 1)]
-            shard = np.pad(array, padding, constant_values=fills[name])
-            self._open(name)[clip.start : clip.start + clip_frames] = shard
+            self._replace(clip, name, np.pad(array, padding, constant_values=fills[name]))
             written += array.nbytes
         return written
+
+    def _replace(self, clip: Clip, name: str, shard: NDArray[np.generic]) -> None:
+        """Writes a whole shard. zarr looks at the one that is there first, and cannot always."""
+        rows = slice(clip.start, clip.start + len(shard))
+        try:
+            with readable(f"{self.store.location}/{self.path}/{name}"):
+                self._open(name)[rows] = shard
+        except AlteredArtifact:
+            self.store.delete(f"{self.path}/{self._places(clip, name)[1]}")
+            self._open(name)[rows] = shard
 
     def objects(self, clip: Clip, names: Iterable[str]) -> dict[str, str]:
         """See ``Receipt.objects``: what of these arrays holds the clip now."""
