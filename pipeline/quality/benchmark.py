@@ -28,6 +28,8 @@ class Benchmark:
     """Of panoptic quality at LiDAR points; its classes have the ids of the taxonomy, and 0 is what it ignores."""
     rays: bool
     """Whether labels are also scored by rays (RayIoU, RayPQ)."""
+    lstq: bool
+    """Whether objects at points are also scored by LSTQ."""
 
     @property
     def space(self) -> LabelSpace:
@@ -43,6 +45,6 @@ class Benchmark:
 
 
 BENCHMARKS: dict[Format, Benchmark] = {
-    "semantickitti": Benchmark("semantickitti", semantickitti.score, panoptic_rules.semantickitti(), rays=False),
-    "occ3d": Benchmark("occ3d", occ3d.score, panoptic_rules.nuscenes(), rays=True),
+    "semantickitti": Benchmark("semantickitti", semantickitti.score, panoptic_rules.semantickitti(), False, True),
+    "occ3d": Benchmark("occ3d", occ3d.score, panoptic_rules.nuscenes(), True, False),
 }

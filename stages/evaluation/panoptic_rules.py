@@ -30,6 +30,9 @@ class Rules:
     lenient_stuff: bool = False
     """A stuff segment that overlaps one of its class without matching is no false positive, and PQ-dagger takes the
     mean IoU of all overlapping stuff segments instead of the class's semantic IoU."""
+    category_may_change: bool = False
+    """Whether an object may change its category through a log, as a car that drives off does in SemanticKITTI: its
+    class and its number make the tube. Elsewhere objects are numbered within each category."""
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -53,9 +56,11 @@ def semantickitti(least: int = 50) -> Rules:
     """SemanticKITTI: LiDAR points in its 19 classes (``evaluate_panoptic.py`` of PRBonn/semantic-kitti-api).
 
     That script takes the whole uint32 of a point label as its instance, so that lane-marking and road, or a car that
-    stands and one that moves, are different segments of a class: give it that id for equal numbers.
+    stands and one that moves, are different segments of a class: give it that id for equal numbers. Through a log an
+    object is its class and its number alone.
     """
-    return Rules(tuple(range(1, 9)), tuple(range(9, 20)), ignored=(0,), least=least, absent_is_zero=True)
+    things, stuff = tuple(range(1, 9)), tuple(range(9, 20))
+    return Rules(things, stuff, ignored=(0,), least=least, absent_is_zero=True, category_may_change=True)
 
 
 def pasco() -> Rules:

@@ -3,7 +3,7 @@
 STQ is the segmentation and tracking quality of Weber et al. 2021 (STEP), sqrt(AQ * SQ). SQ is the mean semantic IoU.
 AQ is the mean over the true tubes (all voxels of an object through a log) of sum(TPA * IoU) / size over the predicted
 tubes that share voxels with it, where TPA is the shared number and IoU = TPA / (TPA + FPA + FNA). As in the authors'
-evaluator a tube is a class and an id.
+evaluator a tube is a class and an id. What the truth does not label is dropped on both sides.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from occlabel.pipeline.quality.true_objects import TrueObjects
 from occlabel.schemas.drive_log import PointSegments
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.evaluation.confusion import Counts
+from occlabel.stages.evaluation.lidar_tracking import LidarTrackingCounts
 from occlabel.stages.evaluation.panoptic import PanopticCounts
 from occlabel.stages.evaluation.panoptic_rules import Rules
 from occlabel.stages.evaluation.segments import Labels
@@ -32,6 +33,7 @@ class PointObjectRule:
         self._rules, self._taxonomy = benchmark.point_rules, benchmark.taxonomy
         self._quality = PanopticCounts(self._rules, 1 + max(self._rules.classes))
         self._tracking = TrackingCounts(self._taxonomy)
+        self._lidar_tracking = LidarTrackingCounts(self._rules) if benchmark.lstq else None
         self._objects: TrueObjects | None = None
         self._frames, self._identified = 0, 0
 
@@ -50,22 +52,32 @@ class PointObjectRule:
         found = Labels(*point_labels(frame.classes, frame.instance, frame.points, frame.grid))
         inside = found.semantics != UNKNOWN  # within the grid the labels are free where nothing is known
         expected = Labels(_challenge_classes(true.semantics, self._rules), true.ids)
-        self._quality.add(_challenge_labels(found, self._rules), expected, inside, where=frame.where)
-        identified = Labels(true.semantics, np.where(true.instance > 0, true.ids, 0))
-        self._tracking.add(found, identified, inside, frame.where)
+        submitted = _challenge_labels(found, self._rules)
+        self._quality.add(submitted, expected, inside, where=frame.where)
+        numbers = true.instance if self._rules.category_may_change else true.ids
+        tubes = Labels(true.semantics, np.where(true.instance > 0, numbers, 0))
+        self._tracking.add(found, tubes, inside, frame.where)
+        if self._lidar_tracking is not None:
+            self._lidar_tracking.add(submitted, tubes, inside, frame.where)
         self._identified += bool(true.instance[inside].any())
         self._frames += 1
 
     def end(self) -> None:
         self._tracking.end_log()
+        if self._lidar_tracking is not None:
+            self._lidar_tracking.end_log()
 
     def state(self) -> Counts:
         counts = prefixed("quality", self._quality.state()) | prefixed("tracking", self._tracking.state())
+        if self._lidar_tracking is not None:
+            counts |= prefixed("lidar tracking", self._lidar_tracking.state())
         return counts | {"frames": np.array([self._frames, self._identified])}
 
     def merge(self, state: Counts) -> None:
         self._quality.merge(part("quality", state))
         self._tracking.merge(part("tracking", state))
+        if self._lidar_tracking is not None:
+            self._lidar_tracking.merge(part("lidar tracking", state))
         self._frames += int(state["frames"][0])
         self._identified += int(state["frames"][1])
 
@@ -74,7 +86,13 @@ class PointObjectRule:
         if not self._identified:
             return None
         return PanopticEvaluation(
-            self._quality.scores(), self._tracking.scores(), None, self._taxonomy.names, self._frames, "points"
+            self._quality.scores(),
+            self._tracking.scores(),
+            None,
+            self._taxonomy.names,
+            self._frames,
+            "points",
+            None if self._lidar_tracking is None else self._lidar_tracking.scores(),
         )
 
     def _segments(self, frame: LabelledFrame) -> PointSegments | None:

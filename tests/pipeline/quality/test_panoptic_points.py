@@ -112,7 +112,45 @@ def test_scores_by_hand(drawn: tuple[Path, MadeUpVersion]) -> None:
     # outside the grid do not count.
     assert found["per_class"]["road"]["pq"] == pytest.approx(160 / (260 + 200 - 160) / 1.5)
     assert found["all"]["pq"] == pytest.approx((0.7 + 160 / 300 / 1.5) / 19), "an absent class is 0"
-    assert (facts["frames"], facts["tracking"]["objects_matched"]) == (1, 1.0)
+    # Through a log the two are one: 80 of its 160 points are one object of the labels, 60 of them another of 100.
+    assert (facts["frames"], facts["tracking"]["objects_matched"]) == (1, 0.0)
+    assert facts["tracking"]["aq"] == pytest.approx((80 * 80 / 160 + 60 * 60 / 200) / 160)
+
+
+def standing_then_driving(root: Path, count: int) -> MadeUpVersion:
+    """Two scans of one car of ``count`` points, number 7, that drives off, and of the road, a point a voxel; labels of
+    a version that knows both to be one object."""
+    grid, space = GRIDS["semantickitti"], LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+    kept = []
+    for index, raw_id in enumerate((10, 252)):
+        name, folder = f"{index:06d}", root / "sequences/00"
+        raw = np.repeat([raw_id, 40], [count, 30]).astype(np.uint16)
+        cells = np.stack(np.unravel_index(np.arange(count + 30) * 7, (60, 60, 10)), axis=1)
+        points = np.array(grid.origin) + (cells + 0.5) * grid.voxel_size
+        for part in ("velodyne", "labels"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        cloud = np.column_stack([points, np.zeros(len(points))]).astype("<f4")
+        (folder / f"velodyne/{name}.bin").write_bytes(cloud.tobytes())
+        number = np.where(raw == 40, 0, 7).astype(np.uint16)
+        write_point_labels(folder / f"labels/{name}.label", raw, number)
+        semantics, instance = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, np.uint16)
+        at = tuple(cells.T)
+        semantics[at], instance[at] = np.where(raw == 40, ROAD, CAR), np.where(raw == 40, 0, 3)
+        kept.append(MadeUpFrame("00", name, {"semantics": semantics, "instance": instance}, index))
+    return MadeUpVersion(kept, space)
+
+
+@pytest.mark.parametrize(("count", "official"), [(60, 1.0), (20, None)])
+def test_a_car_that_stands_and_then_drives_is_one_object(tmp_path: Path, count: int, official: float | None) -> None:
+    version = standing_then_driving(tmp_path, count)
+    facts = evaluated(version, tmp_path, "semantickitti").facts()["panoptic"]
+    tracking = facts["tracking"]
+    assert (tracking["aq"], tracking["stq"], tracking["id_switches_per_100_object_frames"]) == (1.0, 1.0, 0.0)
+    assert facts["lidar_tracking"]["s_assoc"] == official, "the benchmark leaves out objects of 50 points and fewer"
+    assert facts["points"]["per_class"]["car"]["pq"] == 1.0
+    version.kept[1].arrays["instance"][version.kept[1].arrays["instance"] == 3] = 4
+    tracking = evaluated(version, tmp_path, "semantickitti").facts()["panoptic"]["tracking"]
+    assert (tracking["aq"], tracking["id_switches_per_100_object_frames"]) == (0.5, 50.0), "and now it is two"
 
 
 def test_without_instances_nothing_is_said_of_them(drawn: tuple[Path, MadeUpVersion]) -> None:
@@ -152,6 +190,6 @@ def test_the_command_prints_and_writes_them(tmp_path: Path) -> None:
     text = " ".join(result.output.split())
     assert "3 frames scored at points" in text and "PQ-dagger" in text and "instances of 3 frames: STQ" in text
     facts = json.loads(out.read_text())["panoptic"]
-    assert set(facts) == {"frames", "points", "tracking"}
+    assert set(facts) == {"frames", "points", "tracking", "lidar_tracking"}
     assert facts["points"]["per_class"]["truck"]["pq"] > 0.6
     assert facts["points"]["per_class"]["bicycle"]["pq"] == 0.0
