@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.published.manifest import decode
+from occlabel.pipeline.published.spec import split
 from occlabel.schemas.arrays import ArraySpec
 from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.geometry import Matrix
@@ -134,7 +135,7 @@ def version_names(store: Store) -> list[str]:
 
 def open_version(spec: str) -> PublishedVersion:
     """The version ``STORE@NAME`` (``STORE@latest`` or ``STORE`` alone: the newest). Raises StoreError."""
-    location, _, name = spec.rpartition("@") if "@" in spec else (spec, "", "latest")
+    location, name = split(spec)
     store = Store(location)
     if not store.exists():
         raise StoreError(f"there is no store at {location}")

@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.labelled_log import Join
 from occlabel.pipeline.published.labels import Format, LabelSource, VersionLabels, open_labels
+from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.counting import At, LogCounts, Question, count_log, merged, truth_stamp
@@ -85,12 +86,12 @@ def evaluate(
     FRAMES_WORTH_RAY frames and more. Raises an OcclabelError when there is nothing to score.
     """
     if isinstance(labels, PublishedVersion):
-        labels = f"{labels.store.location}@{labels.name}"
+        labels = spec_of(labels.store, labels.name)
     source = open_labels(labels, format)
     question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
     if not isinstance(source, VersionLabels) or _read_only(source.version.store):
         return score(source, question, logs)
-    spec = f"{source.version.store.location}@{source.version.name}"  # also where "latest" was asked for
+    spec = spec_of(source.version.store, source.version.name)  # also where "latest" was asked for
     _joined.cache_clear()  # what lies there may be another than when this process asked before
     joined = _joined(spec, question)
     asked = _logs(question, joined, logs)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedFrame, open_version
 from occlabel.pipeline.quality.true_objects import TrueObjects
 from occlabel.pipeline.running.label import label_logs
@@ -46,7 +47,7 @@ def train(
     store = Store(str(out.with_suffix(".training") / "refined"))
     version = hashlib.blake2b(refined.model_dump_json().encode(), digest_size=6).hexdigest()
     label_logs(refined, reader, store, version, workplace=Workplace(executor))
-    published = open_version(f"{store.location}@{version}")
+    published = open_version(spec_of(store, version))
     logs = reader.logs([log for log in published.logs if log in ids])
     scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]
     facts = {"labels": ", ".join(step.name for step in refined.chain), "command": command}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
 from occlabel.pipeline.published.labelled_log import drive_log
+from occlabel.pipeline.published.spec import LATEST, split
 from occlabel.schemas.city_map import MapIndex, MapTile
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadPredictions
@@ -38,7 +39,7 @@ class MapEvaluation:
 
 def is_map(location: str) -> bool:
     """Whether a city map lies at ``location``, a path or URL."""
-    if "@" in location or (not (Path(location) / "index.json").is_file() and "://" not in location):
+    if split(location)[1] != LATEST or (not (Path(location) / "index.json").is_file() and "://" not in location):
         return False
     return MapStore(location).index() is not None
 
