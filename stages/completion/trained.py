@@ -130,25 +130,29 @@ def weight_facts(space: LabelSpace) -> dict[str, str]:
 
 def check(path: Path, space: LabelSpace) -> dict[str, str]:
     """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    from occlabel.stages.learning.weights import read_facts
+    from occlabel.stages.learning.purpose import temperature_of
+    from occlabel.stages.learning.weights import check_content, read_facts
 
     facts = read_facts(path)
+    check_content(path)
     for name, value in weight_facts(space).items():
         found = facts.get(name, "")
         if not (_fits(found, value) if name == "grid" else found == value):
             raise BadWeights(f"{path} was made for the {name} {found or 'unknown'}, the recipe needs {value}")
+    temperature_of(path, facts)
     return facts
 
 
 def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
     """The network in evaluation mode, and the temperature of its confidence. Raises BadWeights."""
     from occlabel.stages.completion.lmscnet import LMSCNet
+    from occlabel.stages.learning.purpose import temperature_of
     from occlabel.stages.learning.weights import load_weights
 
     facts = check(path, space)
     network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     load_weights(network, path)
-    return network.eval(), float(facts.get("temperature", "1"))
+    return network.eval(), temperature_of(path, facts)
 
 
 def predictor(

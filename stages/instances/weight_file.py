@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.offsetocc import NETWORK, OffsetOcc
-from occlabel.stages.learning.purpose import check_purpose, purpose_of
+from occlabel.stages.learning.purpose import check_purpose, purpose_of, said
 from occlabel.stages.learning.weights import load_weights
+
+_MOST_POINTS = 1_000_000
+"""In a lattice: ten times those of the finest that is shipped."""
 
 
 def purpose(space: LabelSpace) -> dict[str, str]:
@@ -35,17 +38,23 @@ def facts_of(space: LabelSpace, lattice: Lattice, objects: Sequence[int]) -> dic
 
 
 def check(path: Path, space: LabelSpace) -> dict[str, str]:
-    """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    return check_purpose(path, purpose(space), "occlabel train instances")
+    """The facts of a weight file. Raises BadWeights when it is damaged, says too little or was made for something
+    else."""
+    facts = check_purpose(path, purpose(space), "occlabel train instances")
+    _lattice(path, facts)
+    return facts
 
 
 def load_network(path: Path, space: LabelSpace) -> OffsetOcc:
     """The network of a weight file. Raises BadWeights as ``check`` does."""
-    facts = check(path, space)
-    try:
-        lattice = Lattice(**json.loads(facts["lattice"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadWeights(f"{path} does not say how its points rest ({error}); train it again") from error
+    lattice = _lattice(path, check(path, space))
     network = OffsetOcc(space.grid.shape[2], len(space.taxonomy.classes), len(things_of(space)), lattice)
     load_weights(network, path)
     return network.eval()
+
+
+def _lattice(path: Path, facts: Mapping[str, str]) -> Lattice:
+    lattice = said(path, facts, "lattice", Lattice)
+    if not (lattice.pitch > 0 and 0 <= lattice.length**2 * lattice.height / lattice.pitch**3 < _MOST_POINTS):
+        raise BadWeights(f"{path} says of its lattice: {facts['lattice']}; fetch it again or train it again")
+    return lattice

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.space import LabelSpace
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weights import check_content, read_facts
+
+T = TypeVar("T")
 
 
 def purpose_of(network: str, space: LabelSpace) -> dict[str, str]:
@@ -31,6 +37,7 @@ def check_purpose(path: Path, purpose: Mapping[str, str], command: str) -> dict[
     ``command``: what trains such weights, for the sentence.
     """
     facts = read_facts(path)
+    check_content(path)
     for name, value in purpose.items():
         if facts.get(name) != value:
             raise BadWeights(
@@ -38,6 +45,27 @@ def check_purpose(path: Path, purpose: Mapping[str, str], command: str) -> dict[
                 f"for it with {command}"
             )
     return facts
+
+
+def said(path: Path, facts: Mapping[str, str], name: str, type_: type[T]) -> T:
+    """What the header of a weight file says as JSON about ``name``, as the dataclass ``type_``. Raises BadWeights."""
+    told = facts.get(name, "nothing")
+    try:
+        type_(**json.loads(told))  # refuses fields that there are not, pydantic those of another type
+        return TypeAdapter(type_).validate_json(told, strict=True)
+    except (TypeError, ValueError) as error:
+        raise BadWeights(f"{path} says of its {name}: {told[:200]}; fetch it again or train it again") from error
+
+
+def temperature_of(path: Path, facts: Mapping[str, str]) -> float:
+    """By which scores are divided before they become probabilities; 1 where nobody fitted it. Raises BadWeights."""
+    try:
+        temperature = float(facts.get("temperature", "1"))
+    except ValueError:
+        temperature = math.nan
+    if not 0 < temperature < math.inf:
+        raise BadWeights(f"{path} says that its temperature is {facts['temperature']!r}, expected a positive number")
+    return temperature
 
 
 def shipped(folder: Path, purpose: Mapping[str, str], space: LabelSpace, slot: str, otherwise: str = "") -> Path:

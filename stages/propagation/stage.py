@@ -102,8 +102,8 @@ class LocalPropagation(Stage):
         from occlabel.stages.propagation.weight_file import load_network
 
         torch.set_num_threads(hands.threads)
-        network, facts = load_network(self._weights(space), space)
-        refiner = Refiner(network, hands.device, Verdict(float(facts.get("temperature", "1")), self.gate))
+        network, temperature = load_network(self._weights(space), space)
+        refiner = Refiner(network, hands.device, Verdict(temperature, self.gate))
         classes = len(space.taxonomy.classes)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:

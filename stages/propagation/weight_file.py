@@ -6,9 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.space import LabelSpace
-from occlabel.stages.learning.purpose import check_purpose, purpose_of
+from occlabel.stages.learning.purpose import check_purpose, purpose_of, said, temperature_of
 from occlabel.stages.learning.weights import load_weights, read_facts
 from occlabel.stages.propagation.dualflow4d import NETWORK, DualFlow4D
 from occlabel.stages.propagation.parts import Parts
@@ -25,26 +24,25 @@ def purpose(space: LabelSpace) -> dict[str, str]:
 
 
 def check(path: Path, space: LabelSpace) -> dict[str, str]:
-    """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
-    return check_purpose(path, purpose(space), "occlabel train propagation")
+    """The facts of a weight file. Raises BadWeights when it is damaged, says too little or was made for something
+    else."""
+    facts = check_purpose(path, purpose(space), "occlabel train propagation")
+    said(path, facts, "parts", Parts)
+    said(path, facts, "reach", Reach)
+    temperature_of(path, facts)
+    return facts
 
 
 def training_of(path: Path) -> tuple[str, Reach]:
     """The onboard model and the windows with which weights were trained. Raises BadWeights when the file is silent."""
     facts = read_facts(path)
-    try:
-        return facts.get("onboard", "an unknown model"), Reach(**json.loads(facts["reach"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadWeights(f"{path} does not say how it was trained ({error}); train it again") from error
+    return facts.get("onboard", "an unknown model"), said(path, facts, "reach", Reach)
 
 
-def load_network(path: Path, space: LabelSpace) -> tuple[DualFlow4D, dict[str, str]]:
-    """The network of a weight file and the file's facts. Raises BadWeights as ``check`` does."""
+def load_network(path: Path, space: LabelSpace) -> tuple[DualFlow4D, float]:
+    """The network of a weight file and its temperature. Raises BadWeights as ``check`` does."""
     facts = check(path, space)
-    try:
-        parts = Parts(**json.loads(facts["parts"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadWeights(f"{path} does not say how its network is made ({error}); train it again") from error
+    parts = said(path, facts, "parts", Parts)
     network = DualFlow4D(space.grid.shape[2], len(space.taxonomy.classes), space.taxonomy.free_id, parts)
     load_weights(network, path)
-    return network.eval(), facts
+    return network.eval(), temperature_of(path, facts)

@@ -1,12 +1,17 @@
 """Weight files: what is written is read back, and whatever is not a fitting weight file is refused in a sentence."""
 
+import hashlib
+import json
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from occlabel.schemas.errors import BadWeights
-from occlabel.stages.learning.weights import load_weights, read_facts, save_weights
+from occlabel.stages.learning.weights import check_content, load_weights, read_facts, save_weights
 
 
 def layer(seed: int, outputs: int = 3) -> torch.nn.Linear:
@@ -58,3 +63,91 @@ def test_weights_of_another_shape_and_diverged_weights(tmp_path: Path) -> None:
     save_weights(path, diverged.state_dict(), {})
     with pytest.raises(BadWeights, match="NaN"):
         load_weights(layer(2), path)
+
+
+def saved(path: Path) -> bytes:
+    save_weights(path, layer(1).state_dict(), {"network": "x", "temperature": "1.04"})
+    return path.read_bytes()
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    content, draw = saved(path), np.random.default_rng(0)
+    check_content(path)
+    for _ in range(60):
+        broken = bytearray(content)
+        broken[draw.integers(len(broken))] ^= 1 << int(draw.integers(8))
+        path.write_bytes(broken)
+        other = layer(2)
+        try:
+            load_weights(other, path)
+        except BadWeights as error:
+            assert str(path) in str(error)
+        else:
+            assert torch.equal(other.weight, layer(1).weight)
+            assert read_facts(path) | {"network": "x", "temperature": "1.04"} == read_facts(path)
+    broken = bytearray(content)
+    broken[-1] ^= 1
+    path.write_bytes(broken)
+    with pytest.raises(BadWeights, match="not what was written"):
+        check_content(path)
+    path.write_bytes(content.replace(b"1.04", b"1.84"))
+    with pytest.raises(BadWeights, match="not what was written"):
+        check_content(path)
+
+
+def without_digest(content: bytes) -> bytes:
+    """The file as it was written before files held their digest."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    del header["__metadata__"]["content"]
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + content[8 + size :]
+
+
+def test_the_digest_may_lie_beside_an_older_file(tmp_path: Path) -> None:
+    path, sums = tmp_path / "w.safetensors", tmp_path / "SHA256SUMS"
+    older = without_digest(saved(path))
+    path.write_bytes(older)
+    load_weights(layer(2), path)
+    sums.write_text(f"{hashlib.sha256(older).hexdigest()}  w.safetensors\n")
+    path.write_bytes(older)
+    load_weights(layer(2), path)
+    path.write_bytes(older[:-1] + bytes([older[-1] ^ 1]))
+    with pytest.raises(BadWeights, match="not what was written"):
+        load_weights(layer(2), path)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda content: struct.pack("<Q", 2**63) + content[8:],
+        lambda content: struct.pack("<Q", 0) + content[8:],
+        lambda content: content + b"more",
+        lambda content: content[:8] + content[8:].replace(b'"F32"', b'"F99"'),
+        lambda content: content[:8] + content[8:].replace(b'"shape":[3,4]', b'"shape":[9,4]'),
+        lambda content: content[:8] + content[8:].replace(b'"x"', b"123"),
+    ],
+)
+def test_headers_that_say_what_is_not_so(tmp_path: Path, made: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(made(without_digest(saved(path)).replace(b": ", b":").replace(b", ", b",")))
+    with pytest.raises(BadWeights, match=r"w\.safetensors"):
+        load_weights(layer(2), path)
+
+
+def test_another_kind_of_number_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, {name: tensor.long() for name, tensor in layer(1).state_dict().items()}, {})
+    with pytest.raises(BadWeights, match=r"is torch\.int64, the network has torch\.float32 there"):
+        load_weights(layer(2), path)
+    save_weights(path, {name: tensor.double() * 1e300 for name, tensor in layer(1).state_dict().items()}, {})
+    with pytest.raises(BadWeights, match="NaN or infinity"):
+        load_weights(layer(2), path)
+
+
+def test_a_folder_is_no_weight_file(tmp_path: Path) -> None:
+    for read in (read_facts, check_content):
+        with pytest.raises(BadWeights, match="not a readable weight file"):
+            read(tmp_path)
