@@ -242,12 +242,16 @@ class Cluster:
             self.ray.init(address="local", **options, **_QUIET)
 
     def _silence(self) -> None:
-        """Ray prints what happens to its nodes to standard output, where JSON for scripts goes, and there is no setting
-        for it. That it asks for a token by default need not be said each time."""
+        """Ray prints what happens to its nodes to standard output, where JSON for scripts goes, and ends a process that
+        is asked to end with a code of its own; there is no setting for either. That it asks for a token by default need
+        not be said each time."""
         logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
         worker: Any = importlib.import_module("ray._private.worker")
         if hasattr(worker, "print_to_stdstream"):
             worker.print_to_stdstream = lambda *_, **__: None
+        utils: Any = importlib.import_module("ray._private.utils")
+        if hasattr(utils, "set_sigterm_handler"):
+            utils.set_sigterm_handler = lambda _: None
 
 
 def _bring_a_token() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from typing import Annotated
 
 import typer
@@ -13,6 +13,7 @@ from occlabel.pipeline.cli.calibrate import calibrate
 from occlabel.pipeline.cli.demo import demo
 from occlabel.pipeline.cli.evaluate import evaluate
 from occlabel.pipeline.cli.export import export
+from occlabel.pipeline.cli.front import DEBUG, App, carry_out
 from occlabel.pipeline.cli.logs import app as logs_app
 from occlabel.pipeline.cli.map import map_
 from occlabel.pipeline.cli.plan import plan
@@ -24,16 +25,8 @@ from occlabel.pipeline.cli.tracks import tracks
 from occlabel.pipeline.cli.train import app as train_app
 from occlabel.pipeline.cli.versions import app as versions_app
 from occlabel.pipeline.cli.view import view
-from occlabel.schemas.errors import OcclabelError
 
-app = typer.Typer(
-    name="occlabel",
-    help="Turns drive logs into versioned 3D occupancy labels. Start with: occlabel demo",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = App(name="occlabel", help="Turns drive logs into versioned 3D occupancy labels. Start with: occlabel demo")
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,8 +40,13 @@ def about(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version of occlabel.", callback=_print_version, is_eager=True)
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of what ends a command; OCCLABEL_DEBUG=1 does so too.")
+    ] = False,
 ) -> None:
     """Turns drive logs into versioned 3D occupancy labels. Start with: occlabel demo"""
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 app.add_typer(logs_app, name="logs")
@@ -70,12 +68,5 @@ app.command()(demo)
 
 
 def main() -> None:
-    """Runs a command. An OcclabelError is one sentence on stderr and exit code 1; wrong usage is exit code 2."""
-    try:
-        app()
-    except OcclabelError as error:
-        print(f"occlabel: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("occlabel: interrupted; what was committed stays, run the same command to go on", file=sys.stderr)
-        raise SystemExit(1) from None
+    """Runs a command; see ``front.carry_out`` for how it ends."""
+    carry_out(app)

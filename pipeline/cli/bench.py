@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
-from occlabel.schemas.errors import OcclabelError
+from occlabel.pipeline.cli.front import App, Command
+from occlabel.pipeline.cli.options import writable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(help="Measure how fast stages are, beside baselines.", no_args_is_help=True)
+app = App(help="Measure how fast stages are, beside baselines.")
 
 
 @app.callback()
@@ -23,7 +23,7 @@ def bench() -> None:
     """Measure how fast stages are, beside baselines."""
 
 
-class _JsonMayHaveAFile(TyperCommand):
+class _JsonMayHaveAFile(Command):
     """A command whose ``--json`` takes a file or stands alone, which means standard output, the file ``-``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -66,7 +66,8 @@ def voting(
     Memory is what a method takes above the loaded scene, in a process of its own; "total" is that process.
     "Bandwidth" is the share of the time that reading labels and weights once, and writing the target, take here.
     """
-    _check_folders(out, as_json)
+    writable("--out", out)
+    writable("--json", as_json)
     from rich.console import Console
 
     from occlabel.pipeline.quality.bench.voting import bench_voting
@@ -84,13 +85,6 @@ def voting(
     console = Console()
     console.print(_table(facts))
     console.print(_circumstances(facts), highlight=False)
-
-
-def _check_folders(*files: Path | None) -> None:
-    """Before anything is measured. Raises OcclabelError when a file cannot be written for want of its folder."""
-    for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise OcclabelError(f"the folder {file.parent} of {file} does not exist; make it first")
 
 
 def _written(facts: dict[str, Any], as_json: Path | None) -> bool:
@@ -162,7 +156,7 @@ def propagation(
     ] = None,
 ) -> None:
     """Measure local propagation: milliseconds a frame of a running log, beside a version that reuses no features."""
-    _check_folders(as_json)
+    writable("--json", as_json)
     from rich.console import Console
     from rich.table import Table
 

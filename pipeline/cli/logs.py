@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson, LogIds, ReaderName
 from occlabel.schemas.errors import BadLog
 
 if TYPE_CHECKING:
     from occlabel.schemas.drive_log import DriveLog, LogReader
 
-app = typer.Typer(help="Say what drive logs hold, and draw their LiDAR into their cameras.", no_args_is_help=True)
+app = App(help="Say what drive logs hold, and draw their LiDAR into their cameras.")
 Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout.")]
 
 

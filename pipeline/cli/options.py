@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
+
+from occlabel.schemas.errors import OcclabelError
 
 
 class ExecutorName(StrEnum):
@@ -38,3 +41,42 @@ ClassMap = Annotated[
     Path | None,
     typer.Option("--map", metavar="YAML", help="Which class each of the labels' is: own name: name there, or null."),
 ]
+
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def writable(option: str, path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
+    """Before the work: that a command can write its result to the file ``path`` (``-`` is standard output).
+
+    Raises OcclabelError where it cannot, or where the file's ending is none of ``suffixes``.
+    """
+    if path is None or path == Path("-"):
+        return
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise OcclabelError(f"{option} {path}: a file that ends with {', '.join(suffixes)} is expected")
+    try:
+        if not path.parent.is_dir():
+            raise OcclabelError(f"{option} {path} cannot be written: there is no folder {path.parent}; make it first")
+        if path.is_dir():
+            raise OcclabelError(f"{option} {path} is a folder; name a file")
+        if path.exists() and not path.is_file():  # a pipe, a terminal
+            return
+        fresh = not path.exists()
+        path.open("ab").close()  # nothing less tells: rights, a read-only disk, a name that is too long
+        if fresh:
+            path.unlink()
+    except OSError as error:
+        raise OcclabelError(f"{option} {path} cannot be written: {error.strerror or error}") from error
+
+
+def writable_folder(option: str, path: Path) -> None:
+    """The same for a folder, which is made when it is not there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
+    except FileExistsError as error:
+        raise OcclabelError(f"{option} {path} is a file; name a folder") from error
+    except OSError as error:
+        raise OcclabelError(f"{option} {path} cannot be written: {error.strerror or error}") from error

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import LogsRoot, ReaderName, RecipeName
 from occlabel.pipeline.cli.training_options import offering
 from occlabel.stages.completion.options import Options as CompletionOptions
@@ -19,7 +20,7 @@ _Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.sa
 _Executor = Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs before.")]
 _HeldOut = Annotated[Path | None, typer.Option(help="Root of more logs to hold out, for a better calibration.")]
 
-app = typer.Typer(help="Train a stage's model on logs with truth.", no_args_is_help=True)
+app = App(help="Train a stage's model on logs with truth.")
 
 
 @app.callback()

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
 from occlabel.schemas.errors import StoreError
 
-app = typer.Typer(help="List, show and verify published label versions.", no_args_is_help=True)
+app = App(help="List, show and verify published label versions.")
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
 
 

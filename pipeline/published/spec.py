@@ -1,7 +1,7 @@
 """What a user types for a store or a version: ``STORE``, ``STORE@VERSION``. Split here and nowhere else.
 
-A store's own name may hold an ``@``: a folder of the whole text is that store, and an ``@`` in an earlier part of the path
-never splits.
+A store's own name may hold an ``@``: a folder of the whole text is that store, and only an ``@`` in the last part of
+the path splits.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""What all commands have in common: how they are declared, and how they end.
+
+Whatever ends a command reaches the user as one sentence on stderr; ``--debug`` (or OCCLABEL_DEBUG=1) shows the
+traceback. Exit codes: 1 refused, aborted or a bug; 2 wrong usage; 130 Ctrl-C; 128 + number of another signal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperCommand
+
+from occlabel.schemas.errors import OcclabelError
+
+DEBUG = "OCCLABEL_DEBUG"
+_INTERRUPTED = 128 + signal.SIGINT
+_PACKAGE = Path(__file__).parents[2]
+
+
+class Command(TyperCommand):
+    """A command that takes ``--debug`` anywhere and ``~/`` for the user's home in every path. It refuses an option that
+    is given twice and takes one value: the last would win silently."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        if "--debug" in args[:end]:
+            os.environ[DEBUG] = "1"
+        return super().parse_args(ctx, [*(_at_home(arg) for arg in args[:end] if arg != "--debug"), *args[end:]])
+
+    def make_parser(self, ctx: Any) -> Any:
+        parser = super().make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_once(args: list[str]) -> Any:
+            values, rest, order = parse(args=args)
+            for param, times in Counter(order).items():
+                if times > 1 and param.param_type_name == "option" and not (param.multiple or _is_plain_flag(param)):
+                    ctx.fail(f"Option {param.opts[0]!r} is given {times} times and takes one value.")
+            return values, rest, order
+
+        parser.parse_args = parse_once
+        return parser
+
+
+def _is_plain_flag(option: Any) -> bool:
+    """Whether to say it twice says nothing else: ``--json``, but not ``--mirror`` and ``--no-mirror``."""
+    return bool(option.is_flag) and not option.secondary_opts
+
+
+def _at_home(arg: str) -> str:
+    """The shell leaves ``--store=~/labels`` as it is; a folder named ``~`` is never meant."""
+    option, is_one, value = arg.partition("=") if arg.startswith("--") else ("", "", arg)
+    return f"{option}{is_one}{os.path.expanduser(value)}" if value.startswith("~/") else arg  # noqa: PTH111
+
+
+class App(typer.Typer):
+    """A group of commands, each a ``Command``."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            no_args_is_help=True,
+            add_completion=False,
+            pretty_exceptions_enable=False,
+            rich_markup_mode=None,
+            **settings,
+        )
+
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any) -> Any:
+        return super().command(name, cls=cls or Command, **settings)
+
+
+def carry_out(app: typer.Typer) -> NoReturn:
+    """Runs the command that was typed and ends the process as the head of this file says."""
+    for stream in (sys.stdout, sys.stderr):  # a name in a log need not be text that this terminal shows
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _leave)
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _end(_INTERRUPTED, "interrupted; what was committed to a store stays, run the same command again to go on")
+        raise
+    except BaseException as error:
+        if os.environ.get(DEBUG, "0") not in ("", "0"):
+            traceback.print_exc()
+        _end(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1, sentence(error))
+    raise SystemExit(0)
+
+
+def _leave(number: int, frame: Any) -> None:
+    """Ends the command as Ctrl-C does, so that what it does at its end is done."""
+    name = signal.Signals(number).name
+    # Not print: the signal may have come in the middle of one.
+    os.write(2, f"occlabel: ended by {name}; what was committed to a store stays\n".encode())
+    raise SystemExit(128 + number)
+
+
+def _end(code: int, said: str) -> NoReturn:
+    print(f"occlabel: {said}", file=sys.stderr)
+    raise SystemExit(code) from None
+
+
+def sentence(error: BaseException) -> str:
+    """What a user is told of ``error``."""
+    if isinstance(error, OcclabelError):
+        return str(error)
+    said = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, MemoryError):
+        return f"this machine has too little memory for that ({said or 'no more could be had'})"
+    if isinstance(error, ImportError):
+        return f"the installation is incomplete: {said}; install occlabel again, with its dependencies"
+    if isinstance(error, OSError) and error.strerror:
+        where = error.filename if error.filename is not None else "the machine"
+        return f"{where}: {error.strerror}; --debug shows where"
+    return (
+        f"this is a bug of occlabel, not of what you typed: {type(error).__name__}: {said or 'without a word'} "
+        f"({_place(error)}); --debug shows the traceback, please report it"
+    )
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of ours that the error went through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(_PACKAGE) in frame.filename]
+    if not frames:
+        return "outside of occlabel"
+    return f"{Path(frames[-1].filename).relative_to(_PACKAGE)}:{frames[-1].lineno}"
