@@ -37,6 +37,7 @@ class Artifact:
     def __init__(self, store: Store, stage: str, fingerprint: str, log: str) -> None:
         self.store = store
         self.path = artifact_path(stage, fingerprint, log)
+        self._opened: dict[str, zarr.Array[Any]] = {}
 
     def create(self, specs: Sequence[ArraySpec[Any]], log: Extent, clip_frames: int) -> None:
         """Writes what describes the arrays, where something else or nothing lies there; any number of workers may do
@@ -97,7 +98,9 @@ class Artifact:
         return f"{name}/{_ABOUT}", f"{name}/{key}"
 
     def _open(self, name: str) -> zarr.Array[Any]:
-        return open_array(self.store, f"{self.path}/{name}")
+        if name not in self._opened:
+            self._opened[name] = open_array(self.store, f"{self.path}/{name}")
+        return self._opened[name]
 
 
 class FrameArray:

@@ -7,7 +7,7 @@ another (a copy of the store, a shard that was cut, exchanged or written again),
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from occlabel.schemas.errors import AlteredArtifact
 from occlabel.schemas.receipt import Receipt
@@ -42,14 +42,9 @@ class Ledger:
         return kept if kept is not None else self._store.receipt(stage, fingerprint, clip)
 
     def _holds(self, stage: str, fingerprint: str, clip: Clip, tags: dict[str, str]) -> bool:
-        receipt = self._store.receipt(stage, fingerprint, clip)
+        receipt = _intact(self._store, stage, fingerprint, clip, tags)
         if receipt is None:
             return False
-        if {path: tags.get(path, "") for path in receipt.objects} != receipt.objects:
-            found = _compared(self._store, receipt)
-            if found is None:
-                return False
-            receipt = found
         self._kept[stage, fingerprint, clip] = receipt
         if len(self._kept) > _REMEMBERED:
             self._kept.popitem(last=False)
@@ -58,18 +53,17 @@ class Ledger:
 
 def intact(store: Store, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
     """The receipt of one clip; None unless what it vouches for is there."""
-    receipt = store.receipt(stage, fingerprint, clip)
-    if receipt is None:
+    if store.receipt(stage, fingerprint, clip) is None:  # as for nearly every clip that is about to be done
         return None
-    path = artifact_path(stage, fingerprint, clip.log)
-    now = {name: store.tag(f"{path}/{name}") for name in receipt.objects}
-    return receipt if receipt.objects and now == receipt.objects else _compared(store, receipt)
+    return _intact(store, stage, fingerprint, clip, store.tags(artifact_path(stage, fingerprint, clip.log)))
 
 
-def demand(store: Store, stage: str, fingerprint: str, clips: Iterable[Clip]) -> None:
-    """Raises AlteredArtifact unless all of these clips of a log are committed as they were written."""
+def demand(store: Store, stage: str, fingerprint: str, clips: Sequence[Clip]) -> None:
+    """Raises AlteredArtifact unless all of these clips, at least one and of one log, are committed as they were
+    written."""
+    tags = store.tags(artifact_path(stage, fingerprint, clips[0].log))
     for clip in clips:
-        if intact(store, stage, fingerprint, clip) is None:
+        if _intact(store, stage, fingerprint, clip, tags) is None:
             raise AlteredArtifact(
                 f"{stage} {clip.log} {clip.name} in {store.location} is not what its receipt says any more, or has "
                 "none: it has to be made again first"
@@ -91,6 +85,15 @@ def void_frame(store: Store, array: str, index: int) -> None:
     for clip in clips:
         if clip is not None and clip.start <= index < clip.stop:
             store.delete(store.receipt_path(stage, fingerprint, clip))
+
+
+def _intact(store: Store, stage: str, fingerprint: str, clip: Clip, tags: dict[str, str]) -> Receipt | None:
+    """``tags`` are those of the artifact."""
+    receipt = store.receipt(stage, fingerprint, clip)
+    if receipt is None:
+        return None
+    now = {path: tags.get(path, "") for path in receipt.objects}
+    return receipt if receipt.objects and now == receipt.objects else _compared(store, receipt)
 
 
 def _compared(store: Store, receipt: Receipt) -> Receipt | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from occlabel.schemas.errors import StoreError
@@ -64,9 +65,12 @@ class Store:
     @cached_property
     def objects(self) -> Any:
         """The obstore client."""
-        if "://" in self.location:
-            return self.patience.call(lambda: from_url(self.location, retry_config=_NO_RETRIES))
-        return self.patience.call(lambda: LocalStore(prefix=self.location, mkdir=True))
+        try:
+            if "://" in self.location:
+                return from_url(self.location, retry_config=_NO_RETRIES)
+            return LocalStore(prefix=self.location, mkdir=True)
+        except (BaseError, OSError, ValueError) as error:
+            raise explained(self.location, error) from error
 
     def exists(self) -> bool:
         """Whether anything was ever written here."""

@@ -6,6 +6,7 @@ Half a minute without a server, a reset connection or a disk that is read-only f
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -39,6 +40,9 @@ _LASTING = (
     NotADirectoryError, PermissionError,
 )  # fmt: skip
 """What is the same a minute later."""
+_STATUS = re.compile(r"non-2xx status code: (\d{3})")
+_BUSY = {"408", "425", "429"}
+"""Answers that mean: later. All others from 400 to 499 stay what they are."""
 _METADATA_SERVICE = "169.254."
 """Where a cloud's own machines are asked for credentials, when nobody gave any."""
 
@@ -56,8 +60,8 @@ class Patience:
         while True:
             try:
                 return self._heard(ask())
-            except (*ABSENT, *PRESENT):
-                self.reached = True
+            except (*ABSENT, *PRESENT) as error:
+                self._place(error)
                 raise
             except (BaseError, OSError) as error:
                 pause = self._pause(error, begun, pause)
@@ -69,12 +73,18 @@ class Patience:
         while True:
             try:
                 return self._heard(await ask())
-            except (*ABSENT, *PRESENT):
-                self.reached = True
+            except (*ABSENT, *PRESENT) as error:
+                self._place(error)
                 raise
             except (BaseError, OSError) as error:
                 pause = self._pause(error, begun, pause)
             await asyncio.sleep(pause)
+
+    def _place(self, error: Exception) -> None:
+        """Raises StoreAway when what is absent is not the object, but all around it."""
+        if "NoSuchBucket" in str(error):
+            raise explained(self.location, error) from error
+        self.reached = True
 
     def _heard(self, answer: T) -> T:
         self.reached = True
@@ -91,8 +101,16 @@ class Patience:
 
 def passes(error: Exception) -> bool:
     """Whether the same may work a moment later."""
-    lasting = isinstance(error, _LASTING) or _METADATA_SERVICE in str(error) or "builder error" in str(error)
-    return not lasting
+    if isinstance(error, _LASTING) or _METADATA_SERVICE in str(error) or "builder error" in str(error):
+        return False
+    status = _status(error)
+    return not status.startswith("4") or status in _BUSY
+
+
+def _status(error: Exception) -> str:
+    """What a server answered, empty when it did not."""
+    found = _STATUS.search(str(error))
+    return found[1] if found else ""
 
 
 def explained(location: str, error: Exception) -> StoreAway:
@@ -102,15 +120,16 @@ def explained(location: str, error: Exception) -> StoreAway:
 
 def _why(error: Exception) -> str:
     told = str(error).partition("\n")[0].strip().removeprefix("Generic ")
-    if isinstance(error, ABSENT):
+    if isinstance(error, ABSENT) or _status(error) == "404":
         return "does not exist: create the bucket or the folder, or correct the address"
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
-        return f"cannot be read or written ({told}): check the credentials or the rights of the folder"
     if _METADATA_SERVICE in str(error):
         return (
             "asks for credentials and there are none: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or those of "
             "your cloud), or AWS_SKIP_SIGNATURE=true for a public bucket"
         )
+    denied = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
+    if denied or _status(error) in ("401", "403"):
+        return f"cannot be read or written ({told}): check the credentials or the rights of the folder"
     if "builder error" in str(error):
         return "is at a plain http address, which must be allowed: set AWS_ALLOW_HTTP=true, or use https"
     if "Unable to recognise URL" in told or isinstance(error, NotSupportedError):
