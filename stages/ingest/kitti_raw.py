@@ -7,31 +7,36 @@ the OXTS unit and ``calib_imu_to_velo.txt``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pykitti.utils import OxtsPacket, pose_from_oxts_packet, read_calib_file
+from pykitti.utils import OxtsPacket, pose_from_oxts_packet
 
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats.lines import numbers_of
 from occlabel.schemas.geometry import Matrix, inverse, rigid
+from occlabel.stages.ingest.calibration import NamedNumbers, camera_of, mounted
 from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.files import is_folder, is_there, log_folders, read_file
 from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
-from occlabel.stages.ingest.kitti import FRAME_PERIOD, camera_of
 from occlabel.stages.ingest.numbered import (
     CameraTrack,
     Files,
     add_numbered,
     assemble,
-    backward_times,
+    frame_names,
     missing_files,
     numbered,
-    usable_poses,
+    stem,
 )
-from occlabel.stages.ingest.scans import read_scan
+from occlabel.stages.ingest.poses import usable_poses
+from occlabel.stages.ingest.rows import Rows
+from occlabel.stages.ingest.scans import KITTI, read_scan
+from occlabel.stages.ingest.times import assumed, read_times
 
 DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 DRIVE = re.compile(r"(\d{4}_\d{2}_\d{2})_drive_\d{4}_sync")
@@ -43,6 +48,10 @@ CALIBRATION = {
 }
 """File of a date -> what is lost without it."""
 
+STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?", re.ASCII)
+_PACKET = 64 << 10
+"""Bytes of a measurement at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class KittiRawReader:
@@ -51,13 +60,13 @@ class KittiRawReader:
     root: Path
 
     def log_ids(self) -> list[str]:
-        dates = [path for path in self.root.iterdir() if DATE.fullmatch(path.name) and path.is_dir()]
-        return sorted(path.name for date in dates for path in date.iterdir() if DRIVE.fullmatch(path.name))
+        dates = [name for name in log_folders(self.root) if DATE.fullmatch(name) and is_folder(self.root / name)]
+        return sorted(name for date in dates for name in log_folders(self.root / date) if DRIVE.fullmatch(name))
 
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
         for log_id in self.log_ids() if ids is None else ids:
             match = DRIVE.fullmatch(log_id)
-            if match is None or not (self.root / match[1] / log_id).is_dir():
+            if match is None or not is_there(self.root / match[1] / log_id):
                 raise BadLog(f"{self.root} has no drive {log_id!r}; it has {', '.join(self.log_ids()[:20]) or 'none'}")
             yield _drive_log(self.root / match[1], log_id)
 
@@ -65,7 +74,7 @@ class KittiRawReader:
         return None
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
-        return read_scan(sweep.path, columns=4)
+        return read_scan(sweep.path, KITTI)
 
     def image(self, camera: Camera) -> NDArray[np.uint8]:
         return read_image(camera)
@@ -81,139 +90,164 @@ class KittiRawReader:
 
 
 def _drive_log(date: Path, log_id: str) -> DriveLog:
-    """Raises BadLog for a drive without frames or with a calibration that cannot be used."""
+    """Raises BadLog for a drive without frames."""
     folder = date / log_id
-    scans = numbered(folder / "velodyne_points" / "data", (".bin",))
-    images = {name: numbered(folder / name / "data", SUFFIXES) for name in CAMERAS}
-    oxts = numbered(folder / "oxts" / "data", (".txt",))
-    names = sorted({*scans}.union(*images.values()), key=int)
+    warnings: list[str] = []
+    scans = numbered(folder / "velodyne_points" / "data", (".bin",), warnings)
+    images = {name: numbered(folder / name / "data", SUFFIXES, warnings) for name in CAMERAS}
+    oxts = numbered(folder / "oxts" / "data", (".txt",), warnings)
+    names = frame_names({*scans}.union(*images.values()), [scans, *images.values()])
     if not names:
-        raise BadLog(f"drive {log_id} has no frames: neither velodyne_points/data/*.bin nor image_02/data in {folder}")
-    warnings = missing_files(names, {"scan": scans, **{f"image of {name}": files for name, files in images.items()}})
+        lacking = f"drive {log_id} has no frames: neither velodyne_points/data/*.bin nor image_02/data in {folder}"
+        raise BadLog(". ".join([lacking, *warnings]))
+    warnings += missing_files(names, {"scan": scans, **{f"image of {name}": files for name, files in images.items()}})
     digest = LogDigest()
     for kind, files in (("velodyne_points", scans), *images.items()):
-        add_numbered(digest, kind, files)
+        add_numbered(digest, kind, files, warnings)
     calibration = {name: _calibration(date / name, digest, warnings) for name in CALIBRATION}
     times = _times(folder, names, digest, warnings)
     packets = _packets(oxts, digest)
-    poses = _poses(packets, names, calibration["calib_imu_to_velo.txt"], log_id, warnings)
-    tracks = _tracks(images, calibration, log_id, warnings)
+    poses = _poses(packets, names, calibration["calib_imu_to_velo.txt"], times, warnings)
+    tracks = _tracks(images, calibration, warnings)
     frames = assemble(names, times.tolist(), poses, scans, tracks, truth={})
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 
-Values = dict[str, NDArray[np.float64]]
-
-
-def _calibration(path: Path, digest: LogDigest, warnings: list[str]) -> Values | None:
-    if not path.is_file():
+def _calibration(path: Path, digest: LogDigest, warnings: list[str]) -> NamedNumbers | None:
+    if not is_there(path):
         warnings.append(f"there is no {path.name} beside the drive; {CALIBRATION[path.name]}")
         return None
-    digest.add_text(path.name, path.read_bytes())
     try:
-        return dict(read_calib_file(path))
-    except ValueError as error:
-        raise BadLog(f"{path} has a line that is not 'NAME: numbers'; repair it") from error
+        content = read_file(path)
+    except DamagedFile as error:
+        warnings.append(f"{error}; {CALIBRATION[path.name]}")
+        return None
+    digest.add_text(path.name, content)
+    values = NamedNumbers(path.name, content)
+    warnings += values.warnings
+    return values
 
 
-def _rigid(values: Values, rotation: str, translation: str, what: str) -> Matrix:
+def _rigid(values: NamedNumbers | None, warnings: list[str]) -> Matrix | None:
+    """R and T of a file as [4, 4]; None, and a warning, when they cannot be used."""
+    if values is None:
+        return None
     try:
-        return rigid(np.hstack([values[rotation].reshape(3, 3), values[translation].reshape(3, 1)]), what)
-    except (KeyError, ValueError) as error:
-        raise BadLog(f"{what} needs {rotation} (9 numbers) and {translation} (3 numbers); repair the file") from error
+        matrix = np.hstack([values.numbers("R", 9).reshape(3, 3), values.numbers("T", 3).reshape(3, 1)])
+        return mounted(matrix, f"{values.where('R')} and T")
+    except BadLog as error:
+        warnings.append(f"{error}; {CALIBRATION[values.name]}")
+        return None
 
 
 def _tracks(
-    images: dict[str, Files], calibration: dict[str, Values | None], log_id: str, warnings: list[str]
+    images: dict[str, Files], calibration: dict[str, NamedNumbers | None], warnings: list[str]
 ) -> list[CameraTrack]:
-    cameras, velodyne = calibration["calib_cam_to_cam.txt"], calibration["calib_velo_to_cam.txt"]
+    cameras = calibration["calib_cam_to_cam.txt"]
     if cameras is None:
         return [CameraTrack(name, files, None, None) for name, files in images.items()]
     lidar_from_camera0 = None
-    if velodyne is not None:
-        rectify = _rigid({**cameras, "zero": np.zeros(3)}, "R_rect_00", "zero", f"drive {log_id}: calib_cam_to_cam.txt")
-        camera0_from_lidar = rectify @ _rigid(velodyne, "R", "T", f"drive {log_id}: calib_velo_to_cam.txt")
-        lidar_from_camera0 = inverse(camera0_from_lidar)
+    unrectified_from_lidar = _rigid(calibration["calib_velo_to_cam.txt"], warnings)
+    if unrectified_from_lidar is not None:
+        try:
+            rectify = np.hstack([cameras.numbers("R_rect_00", 9).reshape(3, 3), np.zeros((3, 1))])
+            rectified = rigid(rectify, cameras.where("R_rect_00"))
+            lidar_from_camera0 = inverse(rectified @ unrectified_from_lidar)
+        except BadLog as error:
+            warnings.append(f"{error}; the cameras go on without extrinsics")
     tracks = []
     for name, files in images.items():
         key = f"P_rect_{name[-2:]}"
-        if key not in cameras:
-            tracks.append(CameraTrack(name, files, None, None))
+        known: tuple[Matrix | None, Matrix | None] = None, None
+        try:
+            known = camera_of(cameras.matrix(key), lidar_from_camera0, cameras.where(key))
+        except BadLog as error:
             if files:
-                warnings.append(f"calib_cam_to_cam.txt has no {key}; {name} goes on without calibration")
-            continue
-        if cameras[key].size != 12:
-            raise BadLog(f"drive {log_id}: {key} of calib_cam_to_cam.txt is not 12 numbers; repair the file")
-        calibrated = camera_of(cameras[key].reshape(3, 4), lidar_from_camera0, f"drive {log_id}: {key}")
-        tracks.append(CameraTrack(name, files, *calibrated))
+                warnings.append(f"{error}; {name} goes on without calibration")
+        tracks.append(CameraTrack(name, files, *known))
     return tracks
 
 
-def _times(folder: Path, names: list[str], digest: LogDigest, warnings: list[str]) -> NDArray[np.float64]:
+def _times(folder: Path, names: Mapping[int, str], digest: LogDigest, warnings: list[str]) -> NDArray[np.float64]:
     """Seconds of each frame, from the LiDAR's time stamps (the next sensor that has them where it has none)."""
-    index = np.array([int(name) for name in names])
     for source in ("velodyne_points", "image_02", "oxts"):
         path = folder / source / "timestamps.txt"
-        if not path.is_file():
+        if not is_there(path):
             continue
-        content = path.read_bytes()
-        digest.add_text("timestamps", content)
         try:
-            stamps = np.array(content.decode().strip().split("\n"), dtype="datetime64[ns]")
-            times = stamps[index].astype(np.int64) / 1e9
-        except (ValueError, IndexError):
-            warnings.append(f"{source}/timestamps.txt lacks a time for some frames; times are taken as 10 Hz")
-            return index * FRAME_PERIOD
-        warnings += backward_times(names, times)
-        return times
+            content = read_file(path)
+        except DamagedFile as error:
+            warnings.append(str(error))
+            continue
+        digest.add_text("timestamps", content)
+        rows = Rows(f"{source}/timestamps.txt", content, lambda text: bool(np.isfinite(_seconds(text))))
+        return read_times(rows, names, (), _seconds, warnings)
     warnings.append("there is no timestamps.txt; times are taken as 10 Hz")
-    return index * FRAME_PERIOD
+    return assumed(names)
+
+
+def _seconds(text: str) -> float:
+    """Of a time stamp, from 1970 on; NaN of what is none."""
+    if STAMP.fullmatch(text) is None:
+        return float("nan")
+    try:
+        return float(np.datetime64(text, "ns").astype(np.int64) / 1e9)
+    except ValueError:
+        return float("nan")
 
 
 def _poses(
-    packets: dict[str, OxtsPacket | None], names: list[str], imu: Values | None, log_id: str, warnings: list[str]
-) -> list[Matrix | None]:
+    packets: Mapping[int, OxtsPacket | None],
+    names: Mapping[int, str],
+    imu: NamedNumbers | None,
+    times: NDArray[np.float64],
+    warnings: list[str],
+) -> Sequence[Matrix | None]:
     """``world_from_lidar`` of each frame, None where it is not known."""
     if imu is None:
         return [None] * len(names)
     if not packets:
         warnings.append("there is no oxts/data; the log goes on without poses")
         return [None] * len(names)
-    imu_from_lidar = inverse(_rigid(imu, "R", "T", f"drive {log_id}: calib_imu_to_velo.txt"))
-    measured = {name: packet for name, packet in packets.items() if packet is not None}
+    lidar_from_imu = _rigid(imu, warnings)
+    if lidar_from_imu is None:
+        return [None] * len(names)
+    imu_from_lidar = inverse(lidar_from_imu)
+    measured = {number: packet for number, packet in packets.items() if packet is not None}
     world_from_imu = np.tile(np.eye(4), (len(names), 1, 1))
     world_from_imu[:, :3] = np.nan
     if measured:
         first = next(iter(measured.values()))
         scale = np.cos(np.radians(first.lat))
         origin = pose_from_oxts_packet(first, scale)[1]
-        for index, name in enumerate(names):
-            if name in measured:
-                rotation, position = pose_from_oxts_packet(measured[name], scale)
+        for index, number in enumerate(names):
+            if number in measured:
+                rotation, position = pose_from_oxts_packet(measured[number], scale)
                 world_from_imu[index, :3, :3] = rotation
                 world_from_imu[index, :3, 3] = position - origin
-    poses, sentences = usable_poses(world_from_imu @ imu_from_lidar, names)
+    poses, sentences = usable_poses(world_from_imu @ imu_from_lidar, list(names.values()), times)
     warnings += sentences
     return poses
 
 
-def _packets(oxts: Files, digest: LogDigest) -> dict[str, OxtsPacket | None]:
+def _packets(oxts: Files, digest: LogDigest) -> dict[int, OxtsPacket | None]:
     """The measurement in each file, None where it is not the 30 finite numbers it should be."""
     result = {}
-    for name, entry in oxts.items():
+    for number, entry in oxts.items():
         try:
-            content = Path(entry.path).read_bytes()
-        except OSError:
+            content = read_file(Path(entry.path), _PACKET)
+        except DamagedFile:
             content = b""
-        digest.add_text(f"oxts {name}", content)
-        result[name] = _packet(content)
+        digest.add_text(f"oxts {stem(entry)}", content)
+        result[number] = _packet(content)
     return result
 
 
 def _packet(content: bytes) -> OxtsPacket | None:
-    try:
-        values = [float(value) for value in content.split()]
-        packet = OxtsPacket(*values)
-    except (ValueError, TypeError):
+    values = numbers_of(content.decode("utf-8-sig", "replace"))
+    if values is None or len(values) != len(OxtsPacket._fields) or not np.isfinite(values).all():
         return None
-    return packet if np.isfinite(values).all() else None
+    packet = OxtsPacket(*values)
+    turned = max(abs(packet.roll), abs(packet.pitch), abs(packet.yaw))
+    on_earth = abs(packet.lat) < 90 and abs(packet.lon) <= 360 and abs(packet.alt) < 20_000
+    return packet if on_earth and turned <= 2 * np.pi else None

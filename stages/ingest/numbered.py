@@ -1,42 +1,98 @@
 """Files that belong to a frame by the number in their name, as in both KITTI layouts.
 
-A file is never found by its position in a listing: one missing scan would shift all later ones.
+A file is never found by its position in a listing: one missing scan would shift all later ones. Nor by the width of its
+number: scans may be ``000042.bin`` where images are ``0000000042.png``.
 """
 
 from __future__ import annotations
 
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Camera, Frame, Sweep, Truth
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.files import reason
 from occlabel.stages.ingest.images import image_size
+from occlabel.stages.ingest.spans import listed, spans
 
-Files = dict[str, "os.DirEntry[str]"]
-"""Frame name (``000042``) -> the file of that frame in one folder."""
+Files = dict[int, "os.DirEntry[str]"]
+"""Number of a frame -> the file of that frame in one folder."""
+
+_LARGEST = 1 << 62
+"""Larger numbers are no numbers of frames; time stamps in nanoseconds are smaller."""
 
 
-def numbered(folder: Path, suffixes: tuple[str, ...]) -> Files:
-    """The files ``<digits><suffix>`` of a folder, in the order of their numbers; none when there is no folder."""
+def numbered(folder: Path, suffixes: tuple[str, ...], warnings: list[str] | None = None) -> Files:
+    """The files ``<digits><suffix>`` of a folder, in the order of their numbers, ``.PNG`` being ``.png``; none when
+    there is no folder. ``warnings`` take in sentences about a folder that cannot be listed, and about two files of one
+    number, of which the one that is named as most are counts.
+    """
+    warnings = [] if warnings is None else warnings
     try:
         with os.scandir(folder) as entries:
             split = [(*entry.name.rpartition("."), entry) for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    found = {stem: entry for stem, dot, suffix, entry in split if dot + suffix in suffixes and stem.isdecimal()}
-    return {name: found[name] for name in sorted(found, key=int)}
+    except OSError as error:
+        warnings.append(f"{folder} cannot be listed: {reason(error)}; the log goes on without it")
+        return {}
+    found = [
+        (int(stem), entry)
+        for stem, dot, suffix, entry in split
+        if (dot + suffix).lower() in suffixes and stem.isascii() and stem.isdecimal() and int(stem) < _LARGEST
+    ]
+    if len({number for number, _ in found}) == len(found):
+        return dict(sorted(found, key=lambda pair: pair[0]))
+    shapes = Counter(_shape(entry) for _, entry in found)
+    found.sort(key=lambda pair: (pair[0], -shapes[_shape(pair[1])], pair[1].name))
+    result: Files = {}
+    for number, entry in found:
+        used = result.setdefault(number, entry)
+        if used is not entry:
+            warnings.append(
+                f"{folder.name} has {used.name} and {entry.name}, both of frame {number}; {used.name} is used"
+            )
+    return result
 
 
-def add_numbered(digest: LogDigest, folder: str, files: Files) -> None:
-    """Notes the files in ``digest``."""
-    digest.add_files(folder, ((entry.name, _stat(entry)) for entry in files.values()))
+def _shape(entry: os.DirEntry[str]) -> tuple[int, str]:
+    """Width of the number and suffix."""
+    stem, _, suffix = entry.name.rpartition(".")
+    return len(stem), suffix
+
+
+def stem(entry: os.DirEntry[str]) -> str:
+    return entry.name.rpartition(".")[0]
+
+
+def frame_names(numbers: Iterable[int], folders: Sequence[Files]) -> dict[int, str]:
+    """The name of each of ``numbers``, in their order: that of its file in the first of ``folders`` that is not empty;
+    as wide as those are where it has none there."""
+    files = next((files for files in folders if files), {})
+    widths = Counter(len(stem(entry)) for entry in files.values())
+    width = max(widths, key=lambda width: (widths[width], -width), default=0)
+    return {n: stem(files[n]) if n in files else f"{n:0{width}}" for n in sorted(numbers)}
+
+
+def add_numbered(digest: LogDigest, folder: str, files: Files, warnings: list[str]) -> None:
+    """Notes the files in ``digest``; ``warnings`` take in a sentence about those that are none."""
+    stats = [(entry.name, _stat(entry)) for entry in files.values()]
+    digest.add_files(folder, stats)
+    broken = [name for name, found in stats if found is None or not stat.S_ISREG(found.st_mode)]
+    if broken:
+        warnings.append(
+            f"{len(broken)} of {len(files)} files of {folder} cannot be read (links that lead nowhere, folders): "
+            f"{listed(broken)}"
+        )
 
 
 def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -67,72 +123,40 @@ class CameraTrack:
 
 
 def assemble(
-    names: Sequence[str],
+    names: Mapping[int, str],
     times: Iterable[float],
     poses: Sequence[Matrix | None],
     scans: Files,
     tracks: Iterable[CameraTrack],
-    truth: Mapping[str, Truth],
+    truth: Mapping[int, Truth],
 ) -> tuple[Frame, ...]:
     """One frame a name; ``times`` and ``poses`` are in the order of ``names``. The ego frame is the LiDAR frame."""
     sized = [(track, track.size()) for track in tracks if track.files]
     identity, nothing = np.eye(4), Truth()
     frames = []
-    for name, time, pose in zip(names, times, poses, strict=True):
+    for (number, name), time, pose in zip(names.items(), times, poses, strict=True):
         cameras = tuple(
-            Camera(track.name, Path(track.files[name].path), track.intrinsics, track.ego_from_camera, time, size)
+            Camera(track.name, Path(track.files[number].path), track.intrinsics, track.ego_from_camera, time, size)
             for track, size in sized
-            if name in track.files
+            if number in track.files
         )
-        sweep = Sweep(Path(scans[name].path), identity, time) if name in scans else None
-        frames.append(Frame(name, time, pose, cameras, sweep, truth.get(name, nothing)))
+        sweep = Sweep(Path(scans[number].path), identity, time) if number in scans else None
+        frames.append(Frame(name, time, pose, cameras, sweep, truth.get(number, nothing)))
     return tuple(frames)
 
 
-def missing_files(names: Sequence[str], sensors: Mapping[str, Files]) -> list[str]:
+def missing_files(names: Mapping[int, str], sensors: Mapping[str, Files]) -> list[str]:
     """A sentence for numbers that no sensor has, and for each sensor that has some frames but not all."""
-    present = {int(name) for name in names}
-    width = len(names[0])
-    gaps = [f"{number:0{width}}" for number in range(min(present), max(present) + 1) if number not in present]
-    warnings = [f"no sensor has frame {_spans(gaps)}"] if gaps else []
+    numbers = list(names)
+    width = len(names[numbers[0]])
+    gaps = [
+        f"{a + 1:0{width}}" if b == a + 2 else f"{a + 1:0{width}}-{b - 1:0{width}}"
+        for a, b in pairwise(numbers)
+        if b > a + 1
+    ]
+    warnings = [f"no sensor has frame {listed(gaps)}"] if gaps else []
     for what, files in sensors.items():
-        lacking = [name for name in names if name not in files] if files else []
+        lacking = [name for number, name in names.items() if number not in files] if files else []
         if lacking:
-            warnings.append(f"{len(lacking)} of {len(names)} frames have no {what}: {_spans(lacking)}")
+            warnings.append(f"{len(lacking)} of {len(names)} frames have no {what}: {spans(lacking)}")
     return warnings
-
-
-def _spans(names: Sequence[str]) -> str:
-    """``000003, 000007-000009``, at most eight of them."""
-    runs: list[list[str]] = []
-    for name in names:
-        if runs and int(name) == int(runs[-1][-1]) + 1:
-            runs[-1].append(name)
-        else:
-            runs.append([name])
-    texts = [run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-    return ", ".join(texts[:8]) + (f" and {len(texts) - 8} more" if len(texts) > 8 else "")
-
-
-def backward_times(names: Sequence[str], times: NDArray[np.float64]) -> list[str]:
-    """A sentence when time does not run forwards."""
-    late = np.flatnonzero(np.diff(times) <= 0) + 1
-    if not len(late):
-        return []
-    return [f"time does not run forwards at frame {_spans([names[index] for index in late])}"]
-
-
-def usable_poses(poses: NDArray[np.float64], names: Sequence[str]) -> tuple[list[Matrix | None], list[str]]:
-    """``poses`` [n, 4, 4] with None in place of each that is NaN or not rigid, and a sentence that names those frames.
-
-    One bad row of a night's log costs the use of that frame's pose, not the log.
-    """
-    rotation = poses[:, :3, :3]
-    with np.errstate(invalid="ignore", over="ignore"):
-        skew = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
-        good = np.isfinite(poses).all(axis=(1, 2)) & (skew < 1e-3) & (np.linalg.det(rotation) > 0)
-    result = [pose if ok else None for pose, ok in zip(poses, good.tolist(), strict=True)]
-    bad = [name for name, ok in zip(names, good.tolist(), strict=True) if not ok]
-    if not bad:
-        return result, []
-    return result, [f"the pose of frame {_spans(bad)} is missing, NaN or not rigid; it is used without a pose"]

@@ -1,4 +1,4 @@
-"""nuScenes through its devkit, with lidarseg, panoptic and Occ3D truth where they lie beside it.
+"""nuScenes, with lidarseg, panoptic and Occ3D truth where they lie beside it.
 
 A log is a scene, its frames are the key frames (samples). The ego frame of a frame is the car at the time of its LiDAR
 turn; cameras fire some milliseconds apart, so each camera's extrinsics include the car's motion in between.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,18 @@ from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.formats.nuscenes_panoptic import read_codes
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.files import is_folder, read_file
 from occlabel.stages.ingest.images import check_image, read_image
 from occlabel.stages.ingest.nuscenes_scene import read_scene
-from occlabel.stages.ingest.scans import read_scan
+from occlabel.stages.ingest.nuscenes_tables import Row, Tables
+from occlabel.stages.ingest.scans import NUSCENES, read_scan
 from occlabel.stages.ingest.voxel_truth import read_occ3d
 
 
 @dataclass(frozen=True, slots=True)
 class NuScenesReader:
-    """Reads the scenes of every version under ``root`` (the mini version only when it is alone). The devkit's database
-    is loaded once per process and is no part of the reader, so that a reader travels lightly."""
+    """Reads the scenes of every version under ``root``, a scene that several versions have once. The tables are loaded
+    once per process and are no part of the reader, so that a reader travels lightly."""
 
     root: Path
 
@@ -45,26 +47,21 @@ class NuScenesReader:
             if log_id not in scenes:
                 known = sorted(scenes)
                 raise BadLog(f"{self.root} has no scene {log_id!r}; it has {', '.join(known[:20]) or 'none'}")
-            version, token = scenes[log_id]
-            try:
-                yield read_scene(_database(self.root, version), self.root, token)
-            except (KeyError, ValueError, TypeError) as error:
-                raise BadLog(f"scene {log_id}: the tables of {version} do not fit together ({error!r})") from error
+            scene = scenes[log_id]
+            log = read_scene(_tables(self.root, scene.version), self.root, scene.row)
+            yield replace(log, warnings=(*scene.warnings, *log.warnings))
 
     def stamp(self) -> str:
-        """Of all tables and key-frame files, by name, size and time of change: the devkit takes seconds to load."""
+        """Of all tables and key-frame files, by name, size and time of change: the tables take seconds to load."""
         digest = LogDigest()
         folders = [self.root / version for version in versions(self.root)]
-        folders += sorted(path for path in (self.root / "samples").glob("*") if path.is_dir())
+        folders += sorted(path for path in (self.root / "samples").glob("*") if is_folder(path))
         for folder in folders:
-            with os.scandir(folder) as entries:
-                files = sorted((entry.name, entry.stat()) for entry in entries if entry.is_file())
-            digest.add_files(str(folder.relative_to(self.root)), files)
+            digest.add_files(str(folder.relative_to(self.root)), _files(folder))
         return digest.stamp
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
-        points = read_scan(sweep.path, columns=5)[:, :4]
-        return points / np.array([1, 1, 1, 255], np.float32)
+        return read_scan(sweep.path, NUSCENES)
 
     def image(self, camera: Camera) -> NDArray[np.uint8]:
         return read_image(camera)
@@ -81,11 +78,8 @@ class NuScenesReader:
         path = frame.truth.points
         if path is None or frame.sweep is None:
             return None
-        try:
-            index = np.fromfile(path, np.uint8)
-        except OSError as error:
-            raise DamagedFile(f"{path} cannot be read: {error.strerror}") from error
         points = len(self.points(frame.sweep)) if points is None else points
+        index = np.frombuffer(read_file(path), np.uint8)
         if len(index) != points:
             raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
         classes, segments = _class_by_index(self.root, path.parent.name), None
@@ -96,43 +90,81 @@ class NuScenesReader:
 
 
 def versions(root: Path) -> list[str]:
-    """Versions whose tables lie under ``root``: ``v1.0-mini`` repeats scenes of ``v1.0-trainval``, so it counts only
-    when it is alone."""
-    found = sorted(path.parent.name for path in root.glob("v1.0-*/scene.json"))
-    return [version for version in found if version != "v1.0-mini"] or found
+    """Versions whose tables lie under ``root``; last ``v1.0-mini``, which repeats scenes of ``v1.0-trainval``."""
+    found = (path.parent.name for path in root.glob("v1.0-*/scene.json"))
+    return sorted(found, key=lambda version: (version == "v1.0-mini", version))
 
 
-def _database(root: Path, version: str) -> Any:
-    """The devkit's tables, loaded again when they were rewritten. Raises BadLog when they are incomplete."""
-    return _loaded(root, version, (root / version / "scene.json").stat().st_mtime_ns)
+class _Scene(NamedTuple):
+    """Where a scene is."""
+
+    version: str
+    row: Row
+    warnings: tuple[str, ...]
 
 
-@lru_cache(maxsize=2)
-def _loaded(root: Path, version: str, changed: int) -> Any:
-    from nuscenes.nuscenes import NuScenes
+def _scenes(root: Path) -> dict[str, _Scene]:
+    """Id of the log -> its scene: of two of one name the first. A row without a name, which cannot be read, is a log
+    all the same: it is listed with the reason."""
+    result: dict[str, _Scene] = {}
+    for version in versions(root):
+        tables = _tables(root, version)
+        for number, row in enumerate(tables.scenes):
+            log_id = _log_id(row, f"{version}-scene-{number}")
+            first = result.setdefault(log_id, _Scene(version, row, ()))
+            if first.row.get("token") != row.get("token"):
+                sentence = f"{tables.where('scene')} has another scene {log_id}; that of {first.version} is read"
+                result[log_id] = first._replace(warnings=(*first.warnings, sentence))
+    return result
 
+
+def _log_id(row: Row, otherwise: str) -> str:
+    for value in (row.get("name"), row.get("token")):
+        if isinstance(value, str) and value == Path(value).name and not value.startswith("."):
+            return value
+    return otherwise
+
+
+def _tables(root: Path, version: str) -> Tables:
+    """Loaded again when one of them was rewritten."""
+    digest = LogDigest()
+    digest.add_files(version, _files(root / version))
+    return _loaded(root / version, digest.stamp)
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path, stamp: str) -> Tables:
+    return Tables(folder)
+
+
+def _files(folder: Path) -> list[tuple[str, os.stat_result | None]]:
+    """The files of a folder by name, None for a link that leads nowhere; none when it cannot be listed."""
+    result: list[tuple[str, os.stat_result | None]] = []
     try:
-        return NuScenes(version=version, dataroot=str(root), verbose=False)
-    except (AssertionError, KeyError, IndexError, OSError, ValueError, TypeError) as error:
-        raise BadLog(
-            f"{root}/{version} cannot be opened by the nuScenes devkit ({type(error).__name__}: {error}); it needs all "
-            "13 tables, the map images that map.json names, and every file that lidarseg.json names"
-        ) from error
-
-
-def _scenes(root: Path) -> dict[str, tuple[str, str]]:
-    """Scene name -> version and token."""
-    return {
-        scene["name"]: (version, scene["token"])
-        for version in versions(root)
-        for scene in _database(root, version).scene
-    }
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+    for entry in listed:
+        try:
+            if entry.is_dir():
+                continue
+            result.append((entry.name, entry.stat()))
+        except OSError:
+            result.append((entry.name, None))
+    return result
 
 
 @lru_cache(maxsize=4)
 def _class_by_index(root: Path, version: str) -> NDArray[np.uint8]:
-    """Occ3D class by lidarseg index, [256]."""
+    """Occ3D class by lidarseg index, [256]. Raises DamagedFile when the table of categories does not say."""
+    path = root / version / "category.json"
     table = np.full(256, UNKNOWN, np.uint8)
-    for category in json.loads((root / version / "category.json").read_text()):
-        table[category["index"]] = OCC3D_CLASS.get(category["name"], UNKNOWN)
+    try:
+        rows = {int(row["index"]): str(row["name"]) for row in json.loads(read_file(path))}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DamagedFile(f"{path} does not say 'index' and 'name' of each category, which lidarseg needs") from error
+    for index, name in rows.items():
+        if 0 <= index < 256:
+            table[index] = OCC3D_CLASS.get(name, UNKNOWN)
     return table

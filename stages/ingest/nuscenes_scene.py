@@ -1,4 +1,4 @@
-"""One scene of nuScenes as a drive log, from the rows of the devkit's tables."""
+"""One scene of nuScenes as a drive log, from the rows of its tables."""
 
 from __future__ import annotations
 
@@ -9,37 +9,44 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Box, Camera, DriveLog, Frame, Sweep, Truth
 from occlabel.schemas.errors import BadLog
-from occlabel.schemas.geometry import Matrix, inverse, rigid, rotation_from_quaternion
+from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
+from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.digest import LogDigest
-from occlabel.stages.ingest.numbered import usable_poses
-
-LIDAR = "LIDAR_TOP"
-CAMERAS = ("CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_RIGHT", "CAM_BACK", "CAM_BACK_LEFT", "CAM_FRONT_LEFT")
-
-Row = dict[str, Any]
+from occlabel.stages.ingest.nuscenes_tables import CAMERAS, LIDAR, Row, Tables
+from occlabel.stages.ingest.poses import usable_poses
+from occlabel.stages.ingest.spans import spans
+from occlabel.stages.ingest.times import mended
 
 
-def read_scene(tables: Any, root: Path, token: str) -> DriveLog:
-    """The scene ``token`` of a devkit database. Raises BadLog (no samples, calibration that is not rigid), KeyError for
-    a token that leads nowhere."""
-    scene = tables.get("scene", token)
-    samples = list(_samples(tables, scene))
-    if not samples:
-        raise BadLog(f"scene {scene['name']} has no samples")
-    reading = _SceneReading(tables, root, scene["name"])
-    frames = tuple(reading.frame(index, sample) for index, sample in enumerate(samples))
-    location = tables.get("log", scene["log_token"])["location"]
-    digest, warnings = reading.digest, tuple(reading.warnings(frames))
-    return DriveLog(scene["name"], digest.stamp, digest.text, frames, warnings, location)
+def read_scene(tables: Tables, root: Path, scene: Row) -> DriveLog:
+    """The scene of a row of the scene table. Raises BadLog for tables that do not fit together."""
+    name = tables.checked("scene", scene)["name"]
+    try:
+        samples = list(_samples(tables, scene))
+        return _SceneReading(tables, root, name).log(scene, samples)
+    except BadLog as error:
+        raise BadLog(f"scene {name}: {error}") from error
 
 
-def _samples(tables: Any, scene: Row) -> Iterator[Row]:
+def _samples(tables: Tables, scene: Row) -> Iterator[Row]:
+    seen: set[str] = set()
     token = scene["first_sample_token"]
     while token:
+        if token in seen:
+            raise BadLog(
+                f"{tables.where('sample')}: 'next' of its samples leads back to {token!r}; copy the table again"
+            )
+        seen.add(token)
         sample = tables.get("sample", token)
+        if sample.get("scene_token", scene["token"]) != scene["token"]:
+            raise BadLog(
+                f"{tables.where('sample')}: 'next' of its samples leads to {token!r}, a sample of the scene "
+                f"{sample['scene_token']!r}; copy the table again"
+            )
         yield sample
         token = sample["next"]
 
@@ -47,115 +54,184 @@ def _samples(tables: Any, scene: Row) -> Iterator[Row]:
 class _SceneReading:
     """What is gathered while the frames of a scene are read: its digest, and which files are not there."""
 
-    def __init__(self, tables: Any, root: Path, scene: str) -> None:
+    def __init__(self, tables: Tables, root: Path, scene: str) -> None:
         self._tables, self._root, self._scene = tables, root, scene
-        self.digest = LogDigest()
+        self._digest = LogDigest()
         self._recorded: set[str] = set()
         self._absent: defaultdict[str, list[int]] = defaultdict(list)
-        self._poseless: list[int] = []
+        self._odd: defaultdict[str, list[int]] = defaultdict(list)
+        """What is odd in frames, in words -> their indices."""
 
-    def frame(self, index: int, sample: Row) -> Frame:
-        rows = {
-            channel: self._tables.get("sample_data", sample["data"][channel])
-            for channel in self._present(sample, index)
-        }
+    def log(self, scene: Row, samples: list[Row]) -> DriveLog:
+        if not samples:
+            raise BadLog("it has no samples")
+        rows = [dict(self._present(sample, index)) for index, sample in enumerate(samples)]
+        if not self._recorded:
+            raise BadLog(
+                f"no row of {self._tables.where('sample_data')} is of {LIDAR} or a camera, names a sample of it by "
+                "'sample_token' and is a key frame; copy the table again"
+            )
+        names = [str(index) for index in range(len(samples))]
+        times, warnings = mended(
+            np.array([_seconds(sample) for sample in samples]),
+            range(len(samples)), names, self._tables.where("sample"),
+        )  # fmt: skip
         # Without a LiDAR turn any camera's pose places the frame, to within the car's motion between two sensors.
-        reference = rows.get(LIDAR) or next(iter(rows.values()), None)
-        world_from_ego = self._pose(reference, index) if reference else None
-        cameras = tuple(self._camera(channel, row, world_from_ego) for channel, row in rows.items() if channel != LIDAR)
-        sweep = None
-        if LIDAR in rows:
-            ego_from_lidar = self._ego_from_sensor(rows[LIDAR])
-            path, time = self._root / rows[LIDAR]["filename"], rows[LIDAR]["timestamp"] * 1e-6
-            sweep = Sweep(path, ego_from_lidar, time, rows[LIDAR]["token"])
-        time = sample["timestamp"] * 1e-6
-        return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(sample, rows.get(LIDAR)))
+        references = [row.get(LIDAR) or next(iter(row.values()), None) for row in rows]
+        written = np.array([np.full((4, 4), np.nan) if row is None else self._pose(row) for row in references])
+        nothing = frozenset(index for index, row in enumerate(references) if row is None)
+        poses, sentences = usable_poses(written, names, times, nothing)
+        frames = tuple(
+            self._frame(index, sample, rows[index], float(times[index]), poses[index])
+            for index, sample in enumerate(samples)
+        )
+        warnings = [*self._warnings(scene, len(frames)), *sentences, *warnings]
+        place = self._tables.find("log", scene.get("log_token"))
+        location = None if place is None else str(place["location"])
+        return DriveLog(self._scene, self._digest.stamp, self._digest.text, frames, tuple(warnings), location)
 
-    def _present(self, sample: Row, index: int) -> Iterator[str]:
+    def _present(self, sample: Row, index: int) -> Iterator[tuple[str, Row]]:
         """The channels that have a row and a file, which enter the digest; the others are noted as absent."""
-        self.digest.add_text("sample", sample["token"].encode())
+        self._digest.add_text("sample", sample["token"].encode())
+        data = self._tables.data_of(sample["token"])
         for channel in (LIDAR, *CAMERAS):
-            row = self._tables.get("sample_data", sample["data"][channel]) if channel in sample["data"] else None
+            row = data.get(channel)
             try:
                 if row is None:
                     raise FileNotFoundError
                 self._recorded.add(channel)
                 stat = (self._root / row["filename"]).stat()
-            except FileNotFoundError:
+            except (OSError, ValueError):  # a link in a circle, a name with a zero in it
                 self._absent[channel].append(index)
                 continue
             calibration = self._tables.get("calibrated_sensor", row["calibrated_sensor_token"])
-            pose = self._tables.get("ego_pose", row["ego_pose_token"])
-            values = [row["timestamp"], row["width"], row["height"], calibration["camera_intrinsic"]]
-            values += [source[field] for source in (calibration, pose) for field in ("translation", "rotation")]
-            self.digest.add_text(channel, json.dumps(values).encode())
-            self.digest.add_files(channel, [(row["filename"], stat)])
-            yield channel
+            pose = self._tables.find("ego_pose", row["ego_pose_token"]) or {}
+            values = [row.get(field) for field in ("timestamp", "width", "height")]
+            values.append(calibration.get("camera_intrinsic"))
+            values += [source.get(field) for source in (calibration, pose) for field in ("translation", "rotation")]
+            self._digest.add_text(channel, json.dumps(values).encode())
+            self._digest.add_files(channel, [(row["filename"], stat)])
+            yield channel, row
 
-    def _pose(self, row: Row, index: int) -> Matrix | None:
-        pose = _transform(self._tables.get("ego_pose", row["ego_pose_token"]))
-        (usable,), _ = usable_poses(pose[None], ["0"])
-        if usable is None:
-            self._poseless.append(index)
-        return usable
+    def _frame(
+        self, index: int, sample: Row, rows: dict[str, Row], time: float, world_from_ego: Matrix | None
+    ) -> Frame:
+        cameras = tuple(
+            self._camera(channel, row, world_from_ego, time, index) for channel, row in rows.items() if channel != LIDAR
+        )
+        sweep = None
+        if LIDAR in rows:
+            path, taken = self._root / rows[LIDAR]["filename"], _seconds(rows[LIDAR], time)
+            sweep = Sweep(path, self._ego_from_sensor(LIDAR, rows[LIDAR]), taken, rows[LIDAR]["token"])
+        return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(index, sample, rows.get(LIDAR)))
 
-    def _ego_from_sensor(self, row: Row) -> Matrix:
+    def _pose(self, row: Row) -> Matrix:
+        """NaN where it is not known."""
+        return _transform(self._tables.find("ego_pose", row["ego_pose_token"]) or {})
+
+    def _ego_from_sensor(self, channel: str, row: Row) -> Matrix:
         calibration = self._tables.get("calibrated_sensor", row["calibrated_sensor_token"])
-        return rigid(_transform(calibration), f"scene {self._scene}: calibration of {row['channel']}")
+        where = f"{self._tables.where('calibrated_sensor')}: 'translation' and 'rotation' of {channel}"
+        return mounted(_transform(calibration), where)
 
-    def _camera(self, channel: str, row: Row, world_from_ego: Matrix | None) -> Camera:
-        ego_from_camera = self._ego_from_sensor(row)
-        if world_from_ego is not None:
-            world_from_ego_then = _transform(self._tables.get("ego_pose", row["ego_pose_token"]))
-            if np.isfinite(world_from_ego_then).all():
-                ego_from_camera = inverse(world_from_ego) @ world_from_ego_then @ ego_from_camera
+    def _camera(self, channel: str, row: Row, world_from_ego: Matrix | None, time: float, index: int) -> Camera:
         calibration = self._tables.get("calibrated_sensor", row["calibrated_sensor_token"])
-        intrinsics = np.array(calibration["camera_intrinsic"], np.float64)
-        if intrinsics.shape != (3, 3):
-            raise BadLog(f"scene {self._scene}: {channel} has no 3x3 camera_intrinsic; repair calibrated_sensor.json")
-        size = (row["width"], row["height"])
-        return Camera(channel, self._root / row["filename"], intrinsics, ego_from_camera, row["timestamp"] * 1e-6, size)
+        ego_from_camera: Matrix | None = None
+        try:
+            ego_from_camera = self._ego_from_sensor(channel, row)
+        except BadLog as error:
+            self._odd[f"{error}; it goes on without extrinsics"].append(index)
+        world_from_ego_then = self._pose(row)
+        if ego_from_camera is not None and world_from_ego is not None and np.isfinite(world_from_ego_then).all():
+            ego_from_camera = inverse(world_from_ego) @ world_from_ego_then @ ego_from_camera
+        intrinsics = _numbers(calibration.get("camera_intrinsic"), (3, 3))
+        if intrinsics is None or min(intrinsics[0, 0], intrinsics[1, 1], intrinsics[2, 2]) <= 0:
+            where = self._tables.where("calibrated_sensor")
+            self._odd[f"{where} has no 3x3 'camera_intrinsic' of {channel}; it goes on without intrinsics"].append(
+                index
+            )
+            intrinsics = None
+        path = self._root / row["filename"]
+        return Camera(channel, path, intrinsics, ego_from_camera, _seconds(row, time), _size(row))
 
-    def _truth(self, sample: Row, lidar: Row | None) -> Truth:
+    def _truth(self, index: int, sample: Row, lidar: Row | None) -> Truth:
         voxels = self._root / "gts" / self._scene / sample["token"] / "labels.npz"
         points, objects = (self._point_labels(table, lidar) for table in ("lidarseg", "panoptic"))
-        boxes = tuple(_box(self._tables.get("sample_annotation", token)) for token in sample["anns"])
-        return Truth(voxels if voxels.is_file() else None, points, boxes, objects)
+        boxes = []
+        for row in self._tables.annotations_of(sample["token"]):
+            try:
+                boxes.append(self._box(row))
+            except BadLog as error:
+                self._odd[f"a box is left out: {error}"].append(index)
+        return Truth(voxels if voxels.is_file() else None, points, tuple(boxes), objects)
 
     def _point_labels(self, table: str, lidar: Row | None) -> Path | None:
         """The file of ``table`` for a LiDAR turn; None where the root or the turn has none."""
-        if lidar is None or table not in self._tables.table_names:
-            return None
-        try:
-            return self._root / self._tables.get(table, lidar["token"])["filename"]
-        except KeyError:
-            return None
+        row = None if lidar is None else self._tables.find(table, lidar["token"])
+        return None if row is None else self._root / row["filename"]
 
-    def warnings(self, frames: tuple[Frame, ...]) -> Iterator[str]:
+    def _box(self, row: Row) -> Box:
+        """Raises BadLog for a row that is no box."""
+        self._tables.checked("sample_annotation", row)
+        instance = self._tables.get("instance", row["instance_token"])
+        category = self._tables.get("category", instance["category_token"])
+        size, pose = _numbers(row.get("size"), (3,)), _transform(row)
+        if size is None or not np.isfinite(pose).all() or min(size) <= 0:
+            where = self._tables.where("sample_annotation")
+            raise BadLog(f"{where}: the row {row['token']!r} has no 'translation', 'size' and 'rotation'")
+        width, length, height = row["size"]
+        points = row.get("num_lidar_pts")
+        counted = points if isinstance(points, int) else -1
+        return Box(row["instance_token"], category["name"], pose, (length, width, height), counted)
+
+    def _warnings(self, scene: Row, frames: int) -> Iterator[str]:
+        said = scene.get("nbr_samples")
+        if isinstance(said, int) and said != frames:
+            yield (
+                f"{self._tables.where('scene')} says that the scene has {said} samples, "
+                f"{self._tables.where('sample')} has {frames}"
+            )
         for channel, indices in self._absent.items():
             if channel in self._recorded:
-                yield f"{len(indices)} of {len(frames)} frames have no file of {channel}: frame {_some(indices)}"
-        if self._poseless:
-            yield f"the pose of frame {_some(self._poseless)} is NaN or not rigid; it is used without a pose"
-        late = [i for i in range(1, len(frames)) if frames[i].time <= frames[i - 1].time]
-        if late:
-            yield f"time does not run forwards at frame {_some(late)}"
+                yield f"{len(indices)} of {frames} frames have no file of {channel}: frame {_some(indices)}"
+        for words, indices in self._odd.items():
+            yield f"{words} (frame {_some(indices)})"
 
 
 def _some(indices: list[int]) -> str:
-    return ", ".join(map(str, indices[:8])) + (f" and {len(indices) - 8} more" if len(indices) > 8 else "")
+    return spans(map(str, sorted(set(indices))))
+
+
+def _numbers(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """``values`` as finite numbers of ``shape``; None when they are anything else."""
+    try:
+        result = np.array(values)
+    except ValueError:  # lists of different lengths
+        return None
+    if result.shape != shape or result.dtype.kind not in "if":
+        return None
+    return result.astype(np.float64) if np.isfinite(result).all() else None
+
+
+def _seconds(row: Row, otherwise: float = float("nan")) -> float:
+    """Of the ``timestamp`` [microseconds] of a row, ``otherwise`` where it has none."""
+    value = row.get("timestamp")
+    return value * 1e-6 if isinstance(value, int | float) and abs(value) < 1e18 else otherwise
+
+
+def _size(row: Row) -> tuple[int, int] | None:
+    width, height = row.get("width"), row.get("height")
+    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+        return width, height
+    return None
 
 
 def _transform(row: Row) -> Matrix:
-    """[4, 4] of a row with ``rotation`` (w, x, y, z) and ``translation``."""
+    """[4, 4] of a row with ``rotation`` (w, x, y, z) and ``translation``; NaN when they are none."""
+    rotation, translation = _numbers(row.get("rotation"), (4,)), _numbers(row.get("translation"), (3,))
+    if rotation is None or translation is None or abs(np.linalg.norm(rotation) - 1) > 1e-2:
+        return np.full((4, 4), np.nan)
     result = np.eye(4)
     result[:3, :3] = rotation_from_quaternion(row["rotation"])
     result[:3, 3] = row["translation"]
     return result
-
-
-def _box(row: Row) -> Box:
-    width, length, height = row["size"]
-    return Box(
-        row["instance_token"], row["category_name"], _transform(row), (length, width, height), row["num_lidar_pts"]
-    )

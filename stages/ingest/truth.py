@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -12,7 +12,7 @@ from occlabel.schemas.drive_log import DriveLog, Frame, LogReader, VoxelTruth
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.ingest.kinds import READERS
-from occlabel.stages.ingest.numbered import numbered
+from occlabel.stages.ingest.kitti_files import sequence_files
 from occlabel.stages.ingest.recognise import open_logs, recognise
 from occlabel.stages.ingest.voxel_truth import read_occ3d, read_semantickitti, truth_space
 
@@ -90,16 +90,20 @@ class _KittiTruth:
         return [log for log in self._folders() if self.frames(log)]
 
     def frames(self, log: str) -> list[str]:
-        return list(numbered(self.root / "sequences" / log / "voxels", (".label",)))
+        return list(self._paths(log))
 
     def voxels(self, log: str, frame: str) -> VoxelTruth:
-        return read_semantickitti(self.root / "sequences" / log / "voxels" / f"{frame}.label")
+        return read_semantickitti(self._paths(log)[frame])
 
     def stamp(self, log: str) -> str:
         return _stamp(sorted((self.root / "sequences" / log / "voxels").glob("*.*")))
 
     def _folders(self) -> list[str]:
         return _folders(self.root / "sequences")
+
+    def _paths(self, log: str) -> dict[str, Path]:
+        """Of the labels, by the name that their frame has in the log."""
+        return _voxel_paths(self.root / "sequences" / log)
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,13 @@ def _reader(root: Path, named: str) -> LogReader | None:
         except BadLog:
             continue
     return None
+
+
+@lru_cache(maxsize=8)
+def _voxel_paths(sequence: Path) -> dict[str, Path]:
+    """Listed once: frames are asked for one by one."""
+    files = sequence_files(sequence)
+    return {name: Path(files.voxels[number].path) for number, name in files.voxel_names.items()}
 
 
 def _folders(folder: Path) -> list[str]:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, rigid, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.objects import Objects, summarise
@@ -88,7 +87,9 @@ class Tracker:
     the places of those behind as well as those ahead: there ids break off until one has been seen twice.
 
     A frame without a pose cannot be placed: its objects get ids of their own that end with it, and tracks wait over it
-    as over any gap. In a log without poses ids therefore hold for one frame.
+    as over any gap. In a log without poses ids therefore hold for one frame. The same goes for a frame whose time is
+    not after that of the frame before; where two such frames follow each other, the clock was set back, and all tracks
+    end.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Tracker:
         self._frame = first_frame
         self._time = -np.inf
         self._passed = np.inf  # since the frame before
+        self._late = False  # whether the frame before had a time that is not after the one before it
         self._placed = -1  # the last frame with a pose
         self._live: list[_Track] = []
         self.begun = begun
@@ -120,7 +122,7 @@ class Tracker:
     ) -> FrameTracks:
         """Takes in the next frame: ids [X, Y, Z] (0 = none), class ids [X, Y, Z], seconds and the pose [4, 4], if any.
 
-        Raises BadLog for a time that is not after the last one, and a pose that is not rigid.
+        Raises BadLog for a pose that is not rigid.
         """
         pose = self._next(time, world_from_grid)
         objects = summarise(instance, semantics, self._grid)
@@ -157,13 +159,11 @@ class Tracker:
     def _next(self, time: float, world_from_grid: Matrix | None) -> Matrix | None:
         """Goes on to the next frame and forgets what is too old for it. The frame's pose, if it has one."""
         frame = self._frame
-        if not time > self._time or not np.isfinite(time):
-            raise BadLog(
-                f"frame {frame} has the time {time} s, the frame before it {self._time} s; objects can be followed "
-                "only through times that grow: sort the frames or repair their times"
-            )
+        self._frame = frame + 1
+        if not self._goes_on(time):
+            return None
         pose = None if world_from_grid is None else rigid(world_from_grid, f"frame {frame}: pose")
-        self._frame, self._passed, self._time = frame + 1, time - self._time, time
+        self._passed, self._time = time - self._time, time
         if pose is None:
             return None
         for track in self._live:
@@ -173,6 +173,16 @@ class Tracker:
         live = [track for track in self._live if track.sights and track.last.time >= oldest]
         self._live = sorted(live, key=lambda track: track.id)
         return pose
+
+    def _goes_on(self, time: float) -> bool:
+        """Whether ``time`` is after the last one; if it is not, and was not in the frame before, it is a new start."""
+        if time > self._time and np.isfinite(time):
+            self._late = False
+        elif self._late and np.isfinite(time):
+            self._late, self._time, self._live = False, -np.inf, []
+        else:
+            self._late = True
+        return not self._late
 
     def _begin(self) -> _Track:
         self.begun += 1

@@ -13,6 +13,7 @@ import made_up_town as town
 import numpy as np
 import pytest
 
+from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats.semantickitti import read_flags, write_point_labels
 from occlabel.schemas.geometry import inverse, transform_points
@@ -30,8 +31,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def only(root: Path):
+def only(root: Path) -> DriveLog:
     return next(iter(KittiReader(root).logs(["00"])))
+
+
+def assert_same(log: DriveLog, whole: DriveLog) -> None:
+    """Names, times, poses and calibration of their frames."""
+    assert [frame.name for frame in log.frames] == [frame.name for frame in whole.frames]
+    for frame, before in zip(log.frames, whole.frames, strict=True):
+        assert frame.time == before.time
+        np.testing.assert_array_equal(frame.world_from_ego, before.world_from_ego)
+        for camera, known in zip(frame.cameras, before.cameras, strict=True):
+            np.testing.assert_array_equal(camera.intrinsics, known.intrinsics)
+            np.testing.assert_array_equal(camera.ego_from_camera, known.ego_from_camera)
 
 
 def test_a_missing_scan_is_reported_and_shifts_nothing(root: Path) -> None:
@@ -138,16 +150,39 @@ def test_poses_may_lie_in_the_odometry_folder(root: Path) -> None:
     np.testing.assert_array_equal(only(root).frames[4].world_from_ego, whole.frames[4].world_from_ego)
 
 
-def test_a_calibration_that_is_not_rigid_is_refused(root: Path) -> None:
+def test_a_calibration_that_is_wrong_is_as_good_as_none_and_its_line_is_named(root: Path) -> None:
     path = root / "sequences/00/calib.txt"
     lines = path.read_text().splitlines()
-    lines[-1] = "Tr: " + " ".join(str(2 * float(value)) for value in lines[-1].split()[1:])
-    path.write_text("\n".join(lines))
-    with pytest.raises(BadLog, match=r"sequence 00: Tr .* not a rigid transform"):
-        only(root)
-    path.write_text("no colon here\n")
-    with pytest.raises(BadLog, match="NAME: numbers"):
-        only(root)
+    for wrong, sentence in (
+        ("Tr: " + " ".join(str(2 * float(value)) for value in lines[-1].split()[1:]), "not a rigid transform"),
+        (lines[-1].rpartition(" ")[0], "has 11 numbers, expected 12"),
+        (lines[-1].replace("e+00", "e+O0"), "fields, not all of them numbers"),
+        (lines[-1][:-5], "cut off in the middle of its last number"),
+        ("Tr: 1 0 0 0 0 1 0 -76 0 0 1 -271", "moves by 271 m, and no car is so long"),
+    ):
+        path.write_text("\n".join([*lines[:-1], wrong]))
+        log = only(root)
+        (warning,) = (warning for warning in log.warnings if "goes on" in warning)
+        assert f"calib.txt, line {len(lines)}: Tr" in warning and sentence in warning
+        assert "the log goes on without poses, its cameras without extrinsics" in warning
+        assert all(frame.world_from_ego is None and frame.cameras[0].intrinsics is not None for frame in log.frames)
+
+
+def test_a_line_of_the_calibration_that_nobody_needs_costs_a_sentence(root: Path) -> None:
+    path = root / "sequences/00/calib.txt"
+    whole = only(root)
+    lines = path.read_text().splitlines()
+    lines[0] = "P0: what is this"
+    lines[3] = "P3: 1 2 3"
+    text = "\ufeff# calibrated in May\r\n\r\n" + "\r\n".join(["who wrote this?", *lines]) + "\r\n\r\n"
+    path.write_text(text, encoding="utf-8")
+    log = only(root)
+    assert log.warnings == (
+        "calib.txt, line 1: a byte-order mark, skipped",
+        "calib.txt, line 3: not 'NAME: numbers', skipped",
+        "calib.txt, line 4: P0 has something that is no number",
+    )
+    assert_same(log, whole)
 
 
 def test_a_sequence_without_frames_or_of_another_name_is_refused(root: Path) -> None:

@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
     for index in range(4):
         name = f"{index:010d}"
-        np.full((5, 4), index, "<f4").tofile(folders["velodyne_points"] / f"{name}.bin")
+        np.tile(np.array([index + 2, 0, 0, 0.5], "<f4"), (5, 1)).tofile(folders["velodyne_points"] / f"{name}.bin")
         for camera in ("image_02", "image_03"):
             Image.new("RGB", (1200, 360), (index, 0, 0)).save(folders[camera] / f"{name}.png")
         (folders["oxts"] / f"{name}.txt").write_text(oxts(3.0 * index, np.pi / 2))
@@ -82,7 +82,7 @@ def test_what_is_missing_shifts_nothing(root: Path) -> None:
     (data / "oxts/data/0000000000.txt").write_text("not a measurement")
     log = only(root)
     assert [frame.sweep is None for frame in log.frames] == [False, True, False, False]
-    assert KittiRawReader(root).points(log.frames[2].sweep)[0, 0] == 2
+    assert KittiRawReader(root).points(log.frames[2].sweep)[0, 0] == 4
     assert log.frames[0].world_from_ego is None
     step = log.frames[3].world_from_ego[:3, 3] - log.frames[2].world_from_ego[:3, 3]
     np.testing.assert_allclose(step, [3, 0, 0], atol=1e-5)
@@ -119,15 +119,17 @@ def test_poses_count_by_what_they_say(root: Path) -> None:
     assert only(root).text != before.text
 
 
-def test_a_calibration_with_half_a_matrix_is_refused(root: Path) -> None:
+def test_half_a_matrix_is_none_and_its_line_is_named(root: Path) -> None:
     (root / "2011_09_26/calib_velo_to_cam.txt").write_text("R: 1 0 0\nT: 0 0 0\n")
-    with pytest.raises(BadLog, match="calib_velo_to_cam"):
-        only(root)
+    (root / "2011_09_26/calib_cam_to_cam.txt").write_text(RECTIFIED.replace(" 42 ", " "))
+    log = only(root)
+    left, right = log.frames[0].cameras
+    assert left.intrinsics is left.ego_from_camera is right.ego_from_camera is None
+    assert right.intrinsics is not None and log.frames[0].world_from_ego is not None
+    assert log.warnings == (
+        "calib_velo_to_cam.txt, line 1: R has 3 numbers, expected 9 numbers; the cameras go on without extrinsics",
+        "calib_cam_to_cam.txt, line 3: P_rect_02 has 11 numbers, expected 12 numbers; image_02 goes on without "
+        "calibration",
+    )
     with pytest.raises(BadLog, match="has no drive"):
         next(KittiRawReader(root).logs(["2011_09_26_drive_0006_sync"]))
-
-
-def test_a_projection_of_another_length_is_refused(root: Path) -> None:
-    (root / "2011_09_26/calib_cam_to_cam.txt").write_text(RECTIFIED.replace(" 42 ", " "))
-    with pytest.raises(BadLog, match=r"P_rect_02 of calib_cam_to_cam\.txt is not 12 numbers"):
-        only(root)

@@ -94,12 +94,8 @@ def test_a_pose_that_is_not_a_number_costs_one_pose(root: Path) -> None:
 
 def test_tables_that_do_not_fit_are_refused(root: Path) -> None:
     edit(root, "sample", lambda rows: rows.pop(1))
-    with pytest.raises(BadLog, match=r"v1\.0-mini"):
+    with pytest.raises(BadLog, match=r"scene scene-0001: v1\.0-mini/sample\.json has no row '\w+', which another"):
         only(root)
-    (root / "v1.0-mini/map.json").unlink()
-    edit(root, "scene", lambda rows: None)
-    with pytest.raises(BadLog, match="needs all 13 tables"):
-        NuScenesReader(root).log_ids()
 
 
 def test_an_unknown_scene_is_refused(root: Path) -> None:
@@ -138,7 +134,7 @@ def test_panoptic_files_say_whose_a_point_is(root: Path) -> None:
     assert found.semantics[:6].tolist() == [4, 7, 7, 11, UNKNOWN, UNKNOWN]
     assert found.instance[:6].tolist() == [7, 7, 7, 0, 3, 0]
     assert len(set(found.ids[:6].tolist())) == 6, "an adult and a child of one number are two"
-    for wrong, complaint in ((codes[:9], "its scan has 51 points"), (codes * 0.5, "float64")):
+    for wrong, complaint in ((codes[:9], r"\[9\], expected \[51\]"), (codes * 0.5, "float64")):
         np.savez_compressed(path, data=wrong)
         with pytest.raises(DamagedFile, match=complaint):
             reader.point_truth(log.frames[1])

@@ -265,15 +265,28 @@ def test_only_live_tracks_are_kept() -> None:
     assert tracker.begun == 40
 
 
-@pytest.mark.parametrize("time", [1.0, 0.5, float("nan"), float("inf")])
-def test_times_must_grow(time: float) -> None:
+@pytest.mark.parametrize("bad", [0.3, 0.2, -9.2e9, float("nan"), float("inf")])
+def test_a_time_that_is_not_after_the_one_before_costs_its_frame(bad: float) -> None:
     tracker = Tracker(GRID, KINDS)
-    volumes = view([Driver(straight(0, 0))], 0.0, pose())
-    tracker.add(*volumes, 1.0, pose())
-    with pytest.raises(BadLog, match=r"frame 1 has the time .* times that grow"):
-        tracker.add(*volumes, time, pose())
-    # What was refused has left no trace.
-    assert tracker.add(*volumes, 1.1, pose()).tracks.tolist() == [1]
+    driver = [Driver(straight(-8, 0, 6.0))]
+    found = []
+    for frame in range(8):
+        tracks = tracker.add(*view(driver, frame / 10, pose()), bad if frame == 4 else frame / 10, pose())
+        found.append(tracks.tracks.tolist())
+    assert found == [[1], [1], [1], [1], [2], [1], [1], [1]]
+
+
+def test_a_clock_that_is_set_back_begins_anew() -> None:
+    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID)
+    driver = [Driver(straight(-8, 0, 6.0))]
+    found = []
+    for frame in range(8):
+        time, volumes = frame / 10 - (100 if frame > 3 else 0), view(driver, frame / 10, pose())
+        tracks = tracker.add(*volumes, time, pose())
+        logbook.add(frame, tracks.applied(volumes[0]), volumes[1], time, pose())
+        found.append(tracks.tracks.tolist())
+    assert found == [[1], [1], [1], [1], [2], [3], [3], [3]]
+    assert len(logbook.table()) == 8
 
 
 def test_a_pose_must_be_rigid() -> None:
