@@ -7,7 +7,6 @@ the world of the LiDAR: that of its poses, ``inv(Tr) @ pose @ Tr``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
