@@ -221,6 +221,16 @@ class Stage(BaseModel, ABC):
         compute; with None for the rig whether it can work on any log at all."""
         return None
 
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        """What of ``log`` the stage will leave out or get wrong though it works, in a sentence, or None. Asked before
+        any compute. Raises BadLog when nothing would be left."""
+        return None
+
+    def try_out(self, space: LabelSpace, hands: Hands) -> None:
+        """Loads what the stage needs and tries it on something made up, where that is somebody else's: once before the
+        work of a run, in a process of its own. Raises OcclabelError, in a sentence, when it cannot work in ``space``.
+        """
+
     @abstractmethod
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         """Loads what the stage needs, once per worker and rig."""

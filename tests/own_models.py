@@ -27,9 +27,9 @@ def export(path: Path, space: LabelSpace) -> Path:
     return path
 
 
-def install(folder: Path) -> None:
+def install(folder: Path, code: str | None = None) -> None:
     """A package ``marks_hits`` 1.0 in ``folder``, to be put on the path, with the entry point ``mine``."""
-    (folder / "marks_hits.py").write_text(_PACKAGE)
+    (folder / "marks_hits.py").write_text(_PACKAGE if code is None else code)
     info = folder / "marks_hits-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: marks-hits\nVersion: 1.0\n")
@@ -50,11 +50,13 @@ def load(space, device):
 """
 
 
-def onnx_that_marks_hits(space: LabelSpace) -> bytes:
+def onnx_that_marks_hits(space: LabelSpace, beside: dict[str, str] | None = None, folder: Path | None = None) -> bytes:
     """The bytes of the ONNX model, written field by field: protobuf is simple, the onnx package is large.
 
-    scores = occupancy[:, None] * weight[1, 20, 1, 1, 1] + bias[1, 20, 1, 1, 1].
+    scores = occupancy[:, None] * weight[1, 20, 1, 1, 1] + bias[1, 20, 1, 1, 1]. Constants in ``beside`` lie in files of
+    that name, as large weights do, and are written under ``folder``.
     """
+    beside = beside or {}
     classes = len(space.taxonomy.classes)
     weight, bias = np.zeros(classes, np.float32), np.full(classes, -9, np.float32)
     weight[CAR], bias[CAR], bias[0] = 8, -4, 0
@@ -71,7 +73,14 @@ def onnx_that_marks_hits(space: LabelSpace) -> bytes:
     def constant(name: str, values: np.ndarray, dims: list[int]) -> bytes:
         kind = 1 if values.dtype == np.float32 else 7
         shape = b"".join(field(1, d) for d in dims)
-        return shape + field(2, kind) + field(8, name) + field(9, values.tobytes())
+        if name not in beside:
+            return shape + field(2, kind) + field(8, name) + field(9, values.tobytes())
+        if folder is not None:
+            (folder / beside[name]).parent.mkdir(parents=True, exist_ok=True)
+            (folder / beside[name]).write_bytes(values.tobytes())
+        entries = {"location": beside[name], "length": str(values.nbytes)}
+        told = b"".join(field(13, field(1, key) + field(2, value)) for key, value in entries.items())
+        return shape + field(2, kind) + field(8, name) + told + field(14, 1)
 
     def node(operation: str, inputs: list[str], output: str) -> bytes:
         return b"".join(field(1, i) for i in inputs) + field(2, output) + field(4, operation)

@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.running.history import RunState, State, new_state
 from occlabel.pipeline.running.quarantine import QuarantineEntry
+from occlabel.pipeline.running.rehearse import rehearse
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
@@ -106,6 +107,8 @@ def label_logs(
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")
     refuse_taken(store, plan, version)
+    if device == workplace.likely_device:  # or it is another machine's
+        rehearse(plan, device)
     report = Report("complete", plan, store, None)
     store.check_layout(mark=True)
     state = new_state(f"version {version}", stages_of(plan))

@@ -2,21 +2,23 @@
 
 ``torch_export`` (a file written by ``torch.export.save``) and ``onnx``: the model is
 given one float32 tensor [1, X, Y, Z] over the recipe's grid, 1 where a voxel holds a LiDAR point and 0 elsewhere, and
-returns float32 scores [1, classes, X, Y, Z] before softmax, classes in the order of the taxonomy (free included).
+returns scores [1, classes, X, Y, Z] before softmax, finite floating point numbers, classes in the order of the taxonomy
+(free included).
 
 ``entry_point``: a function ``load(space, device)`` in the group ``occlabel.completion`` of your package's entry points.
 It is called once per worker and returns a function that is given the points of one frame, float32 [n, 4]: x, y, z in
 metres in the frame of ``space.grid`` (voxel i covers origin + i * voxel_size up to the next) and intensity 0..1, and
-returns float32 scores [classes, X, Y, Z] as above. In your pyproject.toml, for ``model: mine`` in the recipe:
+returns scores [classes, X, Y, Z] as above. In your pyproject.toml, for ``model: mine`` in the recipe:
 ``[project.entry-points."occlabel.completion"]``, then ``mine = "my_package.occupancy:load"``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from importlib import metadata, util
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,66 +29,91 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Process, Resources
+from occlabel.stages.completion import onnx_files, package_code
 from occlabel.stages.completion.program_archive import refuse_pickled_objects
-from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, clip_bytes, from_scans
+from occlabel.stages.completion.scores import OwnModel, hit_cells, made_up_scan
+from occlabel.stages.completion.slot import Completion, Scan, clip_bytes
 
 GROUP = "occlabel.completion"
 
 
-class TorchExport(Completion):
-    """A program saved with ``torch.export.save``."""
+class _Own(Completion):
+    """What the three ways have in common."""
 
     exact: ClassVar[bool] = False
+
+    @abstractmethod
+    def loaded(self, space: LabelSpace, hands: Hands) -> OwnModel:
+        """The model. Raises BadWeights when it cannot be loaded or takes another grid."""
+
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        scores = 4 * len(space.taxonomy.classes) * space.grid.voxels
+        return Resources(gpus=1.0, memory=(2 << 30) + 3 * scores + clip_bytes(space, clip_frames))
+
+    def try_out(self, space: LabelSpace, hands: Hands) -> None:
+        self.loaded(space, hands).scores(made_up_scan(space.grid))
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        return self.loaded(space, hands).process
+
+
+class TorchExport(_Own):
+    """A program saved with ``torch.export.save``."""
+
     kind: Literal["torch_export"] = "torch_export"
     path: Path
     """The file."""
 
-    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        return _resources(space, clip_frames)
-
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return (self.path,)
 
-    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+    def loaded(self, space: LabelSpace, hands: Hands) -> OwnModel:
         import torch
 
         torch.set_num_threads(hands.threads)
         refuse_pickled_objects(self.path)
         try:
-            model = torch.export.load(self.path).module()
+            program = torch.export.load(self.path)
+            model = program.module()
         except Exception as error:  # what torch raises for a damaged archive is of many types
             raise BadWeights(f"{self.path} is not a program that torch.export can load: {error}") from error
+        taken = next((node.meta.get("val") for node in program.graph.nodes if node.name in _inputs(program)), None)
+        _refuse_other_grid(self.path, getattr(taken, "shape", None), space)
         model.to(hands.device)
 
-        def scores(scan: Scan) -> NDArray[np.float32]:
+        def say(scan: Scan) -> object:
             volume = torch.from_numpy(occupancy(scan, space.grid)).to(hands.device)
             with torch.inference_mode():
-                result: NDArray[np.float32] = model(volume)[0].float().cpu().numpy()
-            return result
+                said = model(volume)
+            if not isinstance(said, torch.Tensor):
+                return said
+            return (said.float() if said.is_floating_point() else said).cpu().numpy()
 
-        return from_scans(_decider(scores, space, str(self.path)), space)
+        return OwnModel(str(self.path), space, (1,), say)
 
 
-class Onnx(Completion):
+class Onnx(_Own):
     """An ONNX file, run by onnxruntime (``pip install occlabel[onnx]``)."""
 
-    exact: ClassVar[bool] = False
     kind: Literal["onnx"] = "onnx"
     path: Path
-    """The file."""
-
-    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        return _resources(space, clip_frames)
+    """The file; weights that it names may lie beside it."""
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return (self.path,)
+        return onnx_files.files_of(self.path) if self.path.is_file() else (self.path,)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return None
         if util.find_spec("onnxruntime") is None:
             return "it needs onnxruntime; install it with pip install occlabel[onnx]"
+        try:
+            self.files(space)
+        except BadWeights as error:
+            return str(error)
         return None
 
-    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+    def loaded(self, space: LabelSpace, hands: Hands) -> OwnModel:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -95,51 +122,80 @@ class Onnx(Completion):
         try:
             providers = [p for p in onnxruntime.get_available_providers() if on_gpu or p.startswith("CPU")]
             session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
+            (taken,) = session.get_inputs()
         except Exception as error:  # onnxruntime's errors have no common base
-            raise BadWeights(f"{self.path} is not an ONNX model that onnxruntime can load: {error}") from error
-        name = session.get_inputs()[0].name
+            raise BadWeights(
+                f"{self.path} is not an ONNX model of one input that onnxruntime can load: {error}"
+            ) from error
+        _refuse_other_grid(self.path, taken.shape, space)
 
-        def scores(scan: Scan) -> NDArray[np.float32]:
-            result: NDArray[np.float32] = session.run(None, {name: occupancy(scan, space.grid)})[0][0]
-            return result
+        def say(scan: Scan) -> object:
+            return session.run(None, {taken.name: occupancy(scan, space.grid)})[0]
 
-        return from_scans(_decider(scores, space, str(self.path)), space)
+        return OwnModel(str(self.path), space, (1,), say)
 
 
-class EntryPoint(Completion):
+class EntryPoint(_Own):
     """A Python function found in the entry points of an installed package."""
 
-    exact: ClassVar[bool] = False
     kind: Literal["entry_point"] = "entry_point"
     model: str
     """Name of the entry point in the group ``occlabel.completion``."""
+    weights: tuple[Path, ...] = ()
+    """Files outside of its package that decide what the model says, such as its weights."""
 
-    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        return _resources(space, clip_frames)
+    def files(self, space: LabelSpace) -> tuple[Path, ...]:
+        """The package of the entry point, and what it reads besides."""
+        return (*package_code.files_of(_entry_point(self.model)).values(), *self.weights)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return None
         try:
-            _entry_point(self.model)
+            self.files(space)
         except BadRecipe as error:
             return str(error)
         return None
 
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
-        """The package that provides the model, with its version: raise it when the model changes."""
+        """The package that provides the model, with its version and the names of its files; their content is that of
+        ``files``."""
         found = _entry_point(self.model)
-        return f"{found.value} {found.dist.name} {found.dist.version}" if found.dist else found.value
+        version = f"{found.dist.name} {found.dist.version}" if found.dist else ""
+        return " ".join([found.value, version, *package_code.files_of(found)])
 
-    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
-        predict = _entry_point(self.model).load()(space, hands.device)
-        return from_scans(_decider(lambda scan: predict(scan.points), space, f"entry point {self.model}"), space)
+    def loaded(self, space: LabelSpace, hands: Hands) -> OwnModel:
+        name = f"entry point {self.model}"
+        try:
+            predict = _entry_point(self.model).load()(space, hands.device)
+        except (BadRecipe, MemoryError, OSError):
+            raise
+        except Exception as error:  # whatever a user's package raises
+            raise BadWeights(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
+        return OwnModel(name, space, (), lambda scan: predict(scan.points))
 
 
 def occupancy(scan: Scan, grid: Grid) -> NDArray[np.float32]:
     """What exported models are given: [1, X, Y, Z], 1 where a voxel holds a point."""
     volume = np.zeros((1, *grid.shape), np.float32)
-    cells, inside = grid.cells(scan.points[np.isfinite(scan.points[:, :3]).all(axis=1)])
-    volume[0][tuple(cells[inside].T)] = 1
+    volume[0][tuple(hit_cells(scan, grid).T)] = 1
     return volume
+
+
+def _inputs(program: Any) -> Sequence[str]:
+    names: Sequence[str] = program.graph_signature.user_inputs
+    return names
+
+
+def _refuse_other_grid(path: Path, taken: Sequence[object] | None, space: LabelSpace) -> None:
+    """Raises BadWeights when the input of an exported model has another shape; sizes that are no numbers may vary."""
+    given = [1, *space.grid.shape]
+    if taken is None or (
+        len(taken) == len(given)
+        and all(not isinstance(size, int) or size == own for size, own in zip(taken, given, strict=True))
+    ):
+        return
+    raise BadWeights(f"{path} takes volumes {list(taken)}, the recipe's grid gives {given} (batch, x, y, z)")
 
 
 def _entry_point(name: str) -> metadata.EntryPoint:
@@ -150,27 +206,3 @@ def _entry_point(name: str) -> metadata.EntryPoint:
             f"known: {', '.join(sorted(known.names)) or 'none'}"
         )
     return known[name]
-
-
-def _resources(space: LabelSpace, clip_frames: int) -> Resources:
-    scores = 4 * len(space.taxonomy.classes) * space.grid.voxels
-    return Resources(gpus=1.0, memory=(2 << 30) + 3 * scores + clip_bytes(space, clip_frames))
-
-
-def _decider(
-    scores: Callable[[Scan], NDArray[np.float32]], space: LabelSpace, name: str
-) -> Callable[[Sequence[Scan]], list[Prediction]]:
-    """Predictions from class scores; refuses scores of another shape in a sentence."""
-    expected = (len(space.taxonomy.classes), *space.grid.shape)
-
-    def predict(scans: Sequence[Scan]) -> list[Prediction]:
-        return [_likeliest(np.asarray(scores(scan)), expected, name) for scan in scans]
-
-    return predict
-
-
-def _likeliest(scores: NDArray[np.float32], expected: tuple[int, ...], name: str) -> Prediction:
-    if scores.shape != expected:
-        raise BadWeights(f"{name} returned scores {list(scores.shape)}, expected {list(expected)} (classes, x, y, z)")
-    best = scores.max(axis=0)
-    return scores.argmax(axis=0).astype(np.uint8), as_byte(1 / np.exp(scores - best).sum(axis=0))

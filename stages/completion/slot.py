@@ -35,6 +35,8 @@ class Scan:
     """[n, 4]: x, y, z [m] in ``grid.frame`` and intensity 0..1."""
     sensor: NDArray[np.float64]
     """[3] where the LiDAR is, in ``grid.frame`` [m]."""
+    frame: str = ""
+    """Its name, for sentences."""
 
 
 Prediction = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -46,7 +48,7 @@ def scan_in_grid(frame: Moment, points: NDArray[np.float32], grid: Grid) -> Scan
     ego_from_lidar = np.eye(4) if frame.ego_from_lidar is None else frame.ego_from_lidar
     grid_from_lidar = inverse(frame.ego_from_grid(grid)) @ ego_from_lidar
     moved = np.concatenate([transform_points(grid_from_lidar, points), points[:, 3:4]], axis=1)
-    return Scan(moved.astype(np.float32), grid_from_lidar[:3, 3])
+    return Scan(moved.astype(np.float32), grid_from_lidar[:3, 3], frame.name)
 
 
 def blank(frames: int, space: LabelSpace) -> Arrays:

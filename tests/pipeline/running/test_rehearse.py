@@ -1,0 +1,54 @@
+"""A model that does not fit the recipe is refused before the run, in one sentence, whatever it does to its process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import own_models
+import pytest
+from chain import GRID, MadeUpReader
+
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Hands
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.completion.own_model import EntryPoint, Onnx
+from occlabel.stages.completion.stored import Stored
+from occlabel.workers import rehearsal
+from occlabel.workers.rehearsal import try_out
+
+SPACE = LabelSpace(GRIDS["occ3d"].box((-4, -4, -1), (20, 20, 16)), TAXONOMIES["occ3d"])
+EXITS = "import os\ndef load(space, device):\n    return lambda points: os._exit(3)\n"
+
+
+def test_a_stage_without_anything_to_try_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delattr(rehearsal, "Hand")
+    try_out("stage completion (stored)", Stored(path=tmp_path), SPACE, Hands(), 60)
+
+
+def test_how_a_model_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own_models.install(tmp_path, code=EXITS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "marks_hits", raising=False)
+    with pytest.raises(OcclabelError, match="cannot be used: the worker process died: exit code 3"):
+        try_out("stage completion (entry_point)", EntryPoint(model="mine"), SPACE, Hands(), 60)
+
+
+def test_a_run_is_refused_before_it_begins(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model = tmp_path / "model.onnx"
+    model.write_bytes(own_models.onnx_that_marks_hits(SPACE))
+    recipe = Recipe.model_validate({"grid": GRID, "taxonomy": "occ3d", "completion": Onnx(path=model)})
+    reader = MadeUpReader(tmp_path, {"a": 4})
+    with pytest.raises(OcclabelError) as error:
+        label_logs(recipe, reader, tmp_path / "store", "v1", workplace=Workplace("local"), quiet=True)
+    assert str(error.value) == (
+        f"stage completion (onnx) was tried out before the run and cannot be used: {model} takes volumes "
+        "[1, 20, 20, 16], the recipe's grid gives [1, 8, 8, 4] (batch, x, y, z)"
+    )
+    assert not (tmp_path / "store/artifacts").exists()
