@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from occlabel.pipeline.cli.options import ClassMap
-from occlabel.schemas.errors import OcclabelError
+from occlabel.pipeline.cli.options import ClassMap, writable
 
 
 def calibrate(
@@ -31,8 +30,7 @@ def calibrate(
     from occlabel.pipeline.quality.calibrate import calibrate as fit
     from occlabel.schemas.taxonomy_map import read_map
 
-    if out.is_dir() or not out.parent.is_dir():
-        raise OcclabelError(f"--out {out} cannot be written: name a file in a folder that exists")
+    writable("--out", out, (".json",))
     with Console(stderr=True).status("") as status:
         told = None if map_ is None else read_map(map_)
         found = fit(labels, truth, format, out, told, status.update)

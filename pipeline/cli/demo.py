@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from occlabel.pipeline.cli.options import writable_folder
+
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the demo; it becomes a store.")] = Path("demo"),
@@ -19,4 +21,5 @@ def demo(
     """
     from occlabel.pipeline.teaching.demo import run_demo
 
+    writable_folder("--out", out)
     run_demo(out, logs, frames)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from occlabel.pipeline.cli.front import App
-from occlabel.pipeline.cli.options import AsJson, LogIds, ReaderName
-from occlabel.schemas.errors import BadLog
+from occlabel.pipeline.cli.options import AsJson, LogIds, ReaderName, writable
+from occlabel.schemas.errors import BadLog, OcclabelError
 
 if TYPE_CHECKING:
     from occlabel.schemas.drive_log import DriveLog, LogReader
@@ -21,7 +21,10 @@ Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive log
 
 @app.command("list")
 def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: AsJson = False) -> None:
-    """List the logs under DIR, one a line. A log that cannot be read is listed with the reason."""
+    """List the logs under DIR, one a line. A log that cannot be read is listed with the reason.
+
+    Exit code 1 when none can be read.
+    """
     from occlabel.pipeline.delivery.pictures.log_facts import log_facts
     from occlabel.stages.ingest.recognise import open_logs
 
@@ -32,14 +35,23 @@ def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: As
             rows.append(log_facts(next(iter(logs.logs([log_id])))))
         except BadLog as error:
             rows.append({"id": log_id, "error": str(error)})
+    bad = sum("error" in row for row in rows)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
-        return
+    else:
+        _print_list(rows, f"{len(rows)} logs under {root}" + (f", {bad} of them cannot be read" if bad else ""))
+    if bad == len(rows):
+        if not rows:
+            typer.echo(f"{root} holds no logs", err=True)
+        raise typer.Exit(1)
+
+
+def _print_list(rows: list[dict[str, Any]], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"{len(rows)} logs under {root}", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("log", no_wrap=True)
     for name in ("frames", "s", "m", "scans", "cameras", "poses", "truth", "warnings"):
         table.add_column(name, justify="right", no_wrap=name != "truth")
@@ -64,7 +76,9 @@ def show(
     root: Root,
     log: Annotated[str | None, typer.Option("--log", help="The log; the first one when not given.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Draw LiDAR into the cameras, to this PNG.")] = None,
-    frame: Annotated[int, typer.Option("--frame", min=0, help="Which frame to draw, counted from 0.")] = 0,
+    frame: Annotated[
+        int | None, typer.Option("--frame", min=0, help="Which frame to draw, counted from 0. [default: 0]")
+    ] = None,
     reader: ReaderName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,8 +89,14 @@ def show(
     from occlabel.pipeline.delivery.pictures.log_facts import log_facts
     from occlabel.stages.ingest.recognise import open_logs
 
+    if out is None and frame is not None:
+        raise OcclabelError("--frame says which frame to draw; name the picture with --out, or leave it out")
+    writable("--out", out, (".png",))
     logs = open_logs(root, reader)
-    facts = log_facts(drive := _one(logs, log))
+    drive, frame = _one(logs, log), frame or 0
+    if frame >= len(drive.frames) and out is not None:
+        raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")
+    facts = log_facts(drive)
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
     else:
@@ -84,10 +104,6 @@ def show(
     if out is not None:
         from occlabel.pipeline.delivery.pictures.overlay import draw_overlay
 
-        if frame >= len(drive.frames):
-            raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")
-        if not out.parent.is_dir():
-            raise BadLog(f"the folder {out.parent} of --out does not exist")
         draw_overlay(logs, drive.frames[frame], out)
         typer.echo(f"wrote {out}", err=as_json)
 

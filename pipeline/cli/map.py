@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import Executor, ExecutorName, LogIds
+from occlabel.pipeline.cli.options import Executor, ExecutorName, LogIds, writable
+from occlabel.schemas.errors import OcclabelError
 
 
 def map_(
@@ -27,14 +28,24 @@ def map_(
     logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
     occlabel evaluate scores a map.
     """
-    from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply
+    from occlabel.pipeline.delivery.city_map.contribute import placed_frames, world_of
+    from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply, only_world
     from occlabel.pipeline.delivery.city_map.make import make_map
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.workers.map_store import MapStore
 
-    target = MapStore(out)
-    report = make_map(open_version(version), target, log, Workplace(executor.value), quiet=False)
+    if not out.strip():
+        raise OcclabelError("--out is empty; give a folder or an s3:// URL")
+    if world is not None and ply is None and picture is None:
+        raise OcclabelError("--world says which world to write to a file; name one with --ply or --picture")
+    writable("--ply", ply, (".ply",), make=True)
+    writable("--picture", picture, (".png",), make=True)
+    labels, target = open_version(version), MapStore(out)
+    if ply is not None or picture is not None:
+        chosen = [name for name in labels.logs if log is None or name in log]
+        only_world(sorted({world_of(labels, name) for name in chosen if placed_frames(labels, name)}), world)
+    report = make_map(labels, target, log, Workplace(executor.value), quiet=False)
     for name in report.poseless:
         typer.echo(f"log {name} has no poses and is not in the map", err=True)
     index = report.index

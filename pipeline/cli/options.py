@@ -46,8 +46,9 @@ ClassMap = Annotated[
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def writable(option: str, path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
-    """Before the work: that a command can write its result to the file ``path`` (``-`` is standard output).
+def writable(option: str, path: Path | None, suffixes: tuple[str, ...] = (), make: bool = False) -> None:
+    """Before the work: that a command can write its result to the file ``path`` (``-`` is standard output); ``make``
+    makes its folder.
 
     Raises OcclabelError where it cannot, or where the file's ending is none of ``suffixes``.
     """
@@ -56,6 +57,8 @@ def writable(option: str, path: Path | None, suffixes: tuple[str, ...] = ()) -> 
     if suffixes and path.suffix.lower() not in suffixes:
         raise OcclabelError(f"{option} {path}: a file that ends with {', '.join(suffixes)} is expected")
     try:
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.is_dir():
             raise OcclabelError(f"{option} {path} cannot be written: there is no folder {path.parent}; make it first")
         if path.is_dir():

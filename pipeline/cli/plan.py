@@ -43,11 +43,13 @@ def plan(
     from occlabel.pipeline.planning.plan import make_plan
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.published.publish import refuse_taken
+    from occlabel.pipeline.published.spec import store_to_fill, version_name
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
-    from occlabel.workers.store import Store
 
-    target = Store(store)
+    if version is not None:
+        version_name(version)
+    target = store_to_fill(store)
 
     def said(sentence: str) -> None:
         typer.echo(sentence, err=True)

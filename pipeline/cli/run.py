@@ -43,22 +43,29 @@ def run(
     """Label logs and publish a version. Run it again to go on where it stopped.
 
     Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed and nothing was published,
-    1 aborted, 2 wrong usage.
+    1 aborted, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.published.spec import store_to_fill, version_name
     from occlabel.pipeline.running.label import EXIT_CODES, label_logs
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
-    from occlabel.workers.store import Store
 
+    name, target = version_name(version), store_to_fill(store)
+    workplace = Workplace(executor.value, ray_address, workers)
+    chosen = load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True))
+    if executor is ExecutorName.local and "clip_seconds" in chosen.limits.model_fields_set:
+        typer.echo(
+            "limits.clip_seconds is not kept with --executor local: one process cannot end its own clip", err=True
+        )
     report = label_logs(
-        load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True)),
+        chosen,
         open_logs(logs, reader),
-        Store(store),
-        version,
+        target,
+        name,
         log_ids=log,
         reader_name=reader,
-        workplace=Workplace(executor.value, ray_address, workers),
+        workplace=workplace,
         quiet=as_json,
     )
     if as_json:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from occlabel.pipeline.cli.options import writable_folder
 from occlabel.schemas.errors import OcclabelError
 
 
@@ -50,6 +51,7 @@ def simulate(
         raise OcclabelError(f"--image-scale {image_scale} is not between 0 and 1")
     if rate is not None and not 0 < rate <= 100:
         raise OcclabelError(f"--rate {rate} is not between 0 and 100 frames per second")
+    writable_folder("--out", out)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from occlabel.pipeline.teaching.simulate import Drives, simulate_logs

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from occlabel.pipeline.cli.options import AsJson
-from occlabel.schemas.errors import StoreError
 
 if TYPE_CHECKING:
     from occlabel.pipeline.running.history import RunState
 
 
-def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJson = False) -> None:
+def status(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="A folder or a URL.")], as_json: AsJson = False
+) -> None:
     """Show runs (going on, ended, killed), committed clips, versions and quarantine of a store."""
     from collections import Counter
 
+    from occlabel.pipeline.published.spec import existing_store
     from occlabel.pipeline.published.version import version_names
     from occlabel.pipeline.running.history import run_states
-    from occlabel.workers.store import Store
+    from occlabel.schemas.words import command
 
-    target = Store(store)
-    if not target.exists():
-        raise StoreError(f"there is no store at {store}")
-    runs = run_states(target)
+    target = existing_store(store)
+    runs = run_states(target, lambda said: typer.echo(said, err=True))
     committed: Counter[str] = Counter()
     for stage, fingerprint, log in target.artifacts():
         committed[stage] += len(target.committed(stage, fingerprint, log))
@@ -46,7 +46,7 @@ def status(store: Annotated[str, typer.Argument(metavar="STORE")], as_json: AsJs
     typer.echo("versions: " + (", ".join(version_names(target)) or "none"))
     for run, entries in quarantine.items():
         for entry in entries:
-            typer.echo(f"quarantine: {target.location}/quarantine/{run}/{entry}")
+            typer.echo("quarantine: " + command("replay", f"{target.location}/quarantine/{run}/{entry}"))
 
 
 def _sentence(state: RunState) -> str:

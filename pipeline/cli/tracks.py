@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from occlabel.pipeline.cli.options import writable_folder
+
 
 def tracks(
     version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version with tracked instances.")],
@@ -23,8 +25,10 @@ def tracks(
     from occlabel.pipeline.delivery.trajectories import write_trajectories
     from occlabel.pipeline.published.version import open_version
 
+    labels = open_version(version)
+    writable_folder("--out", out)
     with Console(stderr=True).status("") as status:
-        tables = write_trajectories(open_version(version), out, status.update)
+        tables = write_trajectories(labels, out, status.update)
     for log, table in tables.items():
         objects, first = np.unique(table.track, return_index=True)
         moving = int(table.moving[first].sum())

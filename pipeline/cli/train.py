@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.front import App
-from occlabel.pipeline.cli.options import LogsRoot, ReaderName, RecipeName
+from occlabel.pipeline.cli.options import LogsRoot, ReaderName, RecipeName, writable
 from occlabel.pipeline.cli.training_options import offering
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
@@ -19,6 +19,8 @@ from occlabel.stages.propagation.options import Options as PropagationOptions
 _Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")]
 _Executor = Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs before.")]
 _HeldOut = Annotated[Path | None, typer.Option(help="Root of more logs to hold out, for a better calibration.")]
+
+_WEIGHTS = (".safetensors",)
 
 app = App(help="Train a stage's model on logs with truth.")
 
@@ -42,6 +44,7 @@ def completion(
     from occlabel.stages.completion.training import train_completion
     from occlabel.stages.ingest.recognise import open_logs
 
+    writable("--out", out, _WEIGHTS)
     facts = train_completion(load_recipe(recipe).space, open_logs(logs, reader), out, options, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "temperature")))
 
@@ -66,6 +69,7 @@ def propagation(
     from occlabel.pipeline.teaching.train_propagation import train
     from occlabel.stages.ingest.recognise import open_logs
 
+    writable("--out", out, _WEIGHTS)
     others = None if held_out is None else open_logs(held_out, reader)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))
@@ -90,6 +94,7 @@ def instances(
     from occlabel.pipeline.teaching.train_instances import train
     from occlabel.stages.ingest.recognise import open_logs
 
+    writable("--out", out, _WEIGHTS)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "labels", "objects")))
 

@@ -8,8 +8,10 @@ from functools import wraps
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.learning.options import FIXED, TrainingOptions
 
 Command = Callable[..., None]
@@ -23,7 +25,7 @@ def offering(options: type[TrainingOptions]) -> Callable[[Command], Command]:
     def decorate(function: Command) -> Command:
         @wraps(function)
         def command(**given: Any) -> None:
-            function(options=options(**{name: given.pop(name) for name in offered}), **given)
+            function(options=_checked(options, {name: given.pop(name) for name in offered}), **given)
 
         parameters = list(_parameters(inspect.signature(function, eval_str=True), offered))
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -31,6 +33,16 @@ def offering(options: type[TrainingOptions]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def _checked(options: type[TrainingOptions], typed: dict[str, Any]) -> TrainingOptions:
+    """Raises BadRecipe with one sentence per wrong option."""
+    try:
+        return options(**typed)
+    except ValidationError as error:
+        from occlabel.pipeline.planning.blocks import sentences
+
+        raise BadRecipe("; ".join(f"--{line.replace('_', '-')}" for line in sentences(error, options))) from error
 
 
 def _parameters(signature: inspect.Signature, offered: dict[str, FieldInfo]) -> Iterator[inspect.Parameter]:

@@ -9,7 +9,6 @@ import typer
 
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
-from occlabel.schemas.errors import StoreError
 
 app = App(help="List, show and verify published label versions.")
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
@@ -18,12 +17,10 @@ Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
     """List the versions of a store."""
+    from occlabel.pipeline.published.spec import existing_store
     from occlabel.pipeline.published.version import manifest_of, version_names
-    from occlabel.workers.store import Store
 
-    store = Store(spec.rpartition("@")[0] if "@" in spec else spec)
-    if not store.exists():
-        raise StoreError(f"there is no store at {store.location}")
+    store = existing_store(spec)
     store.check_layout()
     manifests = [manifest_of(store, name) for name in version_names(store)]
     infos = [manifest[0] for manifest in manifests if manifest is not None]

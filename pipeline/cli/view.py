@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import ClassMap
+from occlabel.pipeline.cli.options import PICTURES, ClassMap, writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def view(
     versions: Annotated[list[str], typer.Argument(metavar="STORE@VERSION ...", help="One or more label versions.")],
-    out: Annotated[Path, typer.Option("--out", help="The PNG to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The PNG to write, or .jpg and the like.")],
     log: Annotated[str | None, typer.Option("--log", help="The log; the first one when not given.")] = None,
     frame: Annotated[
         str | None, typer.Option("--frame", help="The frame's name; the middle one when not given.")
@@ -36,6 +36,7 @@ def view(
     from occlabel.schemas.arrays import INSTANCE
     from occlabel.schemas.taxonomy_map import read_map
 
+    writable("--out", out, PICTURES, make=True)
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]
     names = [published.name for published in opened[0].frames(log)]
@@ -49,9 +50,17 @@ def view(
             images.append(objects_from_above(found[INSTANCE], semantics, taxonomy))
         else:
             images.append(birds_eye(semantics, taxonomy))
-    titles = [f"{version.name}: {log} {frame}" for version in opened]
+    titles = [f"{name}: {log} {frame}" for name in _names(opened)]
     panels(images, titles, taxonomy, out)
     typer.echo(f"wrote {out}")
+
+
+def _names(versions: list[PublishedVersion]) -> list[str]:
+    """What tells the versions apart: their names, with those of their stores where there are several."""
+    stores = {version.store.location: Path(version.store.location).name for version in versions}
+    if len(stores) == 1:
+        return [version.name for version in versions]
+    return [f"{stores[version.store.location]}@{version.name}" for version in versions]
 
 
 def _looked_at(

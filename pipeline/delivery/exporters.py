@@ -11,6 +11,7 @@ from pathlib import Path
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadRecipe, OcclabelError
+from occlabel.schemas.words import meant
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,17 @@ def formats() -> tuple[str, ...]:
 
 def exporter(format: str) -> Exporter:
     """Raises BadRecipe for a format that nobody writes, or whose package cannot be imported."""
+    brought = list(metadata.entry_points(group=GROUP, name=format))
     if format in EXPORTERS:
+        if brought:
+            raise BadRecipe(
+                f"the entry point {format} = {brought[0].value} (group {GROUP}) takes the name of a format that comes "
+                "with occlabel; give it another one"
+            )
         module, _, name = EXPORTERS[format].partition(":")
         found: Exporter = getattr(import_module(module), name)
         return found
-    for point in metadata.entry_points(group=GROUP, name=format):
+    for point in brought:
         try:
             loaded: Exporter = point.load()
         except Exception as error:  # whatever a user's package raises when it is imported
@@ -64,7 +71,7 @@ def exporter(format: str) -> Exporter:
                 f"{type(error).__name__}: {error}"
             ) from error
         return _into_empty(loaded)
-    raise BadRecipe(f"there is no exporter {format!r}; there is {', '.join(formats())}")
+    raise BadRecipe(f"there is no exporter {format!r}{meant(format, formats())}; there is {', '.join(formats())}")
 
 
 def _into_empty(write: Exporter) -> Exporter:

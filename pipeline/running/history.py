@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from occlabel.schemas.receipt import JobReceipt, Receipt
 from occlabel.workers.store import Store
@@ -88,10 +89,17 @@ def write_state(store: Store, state: RunState) -> None:
     store.put(f"runs/{state.run}/state.json", state.model_dump_json(indent=1).encode())
 
 
-def run_states(store: Store) -> list[RunState]:
-    """All runs of the store, the newest last."""
-    contents = [store.get(f"runs/{run}/state.json") for run in store.names("runs")[0]]
-    return [RunState.model_validate_json(content) for content in contents if content is not None]
+def run_states(store: Store, note: Callable[[str], None] = lambda _: None) -> list[RunState]:
+    """All runs of the store, the newest last. The history is not the work: of what is damaged in it ``note`` is told,
+    and it is left out."""
+    states = []
+    for run in store.names("runs")[0]:
+        content = store.get(path := f"runs/{run}/state.json")
+        try:
+            states += [] if content is None else [RunState.model_validate_json(content)]
+        except ValidationError:
+            note(f"{store.location}/{path} is damaged: what run {run} did is not known")
+    return states
 
 
 def seconds_per_frame(store: Store) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from occlabel.schemas.errors import StoreError
+from occlabel.schemas.words import command
 from occlabel.workers.store import Store
 from occlabel.workers.unit import Cause
 
@@ -65,19 +67,26 @@ class ClipEntry(QuarantineEntry):
 def write_entry(store: Store, entry: QuarantineEntry) -> QuarantineEntry:
     """Writes the entry and returns it, with its replay command if it is a clip's."""
     if isinstance(entry, ClipEntry):
-        entry = entry.model_copy(update={"replay": f"occlabel replay {store.location}/{entry.path}"})
+        entry = entry.model_copy(update={"replay": command("replay", f"{store.location}/{entry.path}")})
     store.put(entry.path, entry.model_dump_json(indent=1).encode())
     return entry
 
 
 def read_entry(location: str) -> tuple[Store, ClipEntry]:
     """The entry at ``STORE/quarantine/RUN/ENTRY.json`` and its store. Raises StoreError when there is none."""
-    root, marker, rest = location.partition("/quarantine/")
+    path = location if "://" in location else str(Path(location).absolute())
+    root, *place = path.rsplit("/", 3)
+    named = len(place) == 3 and place[0] == "quarantine" and root != ""
     store = Store(root)
-    content = store.get(f"quarantine/{rest}") if marker and store.exists() else None
+    content = store.get("/".join(place)) if named and store.exists() else None
     if content is None:
         raise StoreError(f"{location} is not a quarantine entry; expected STORE/quarantine/RUN/ENTRY.json")
-    entry = QuarantineEntry.model_validate_json(content)
-    if b'"log_digest"' not in content:
-        raise StoreError(f"{location} is of job {entry.stage}, not of a clip: {entry.error}\n{entry.traceback}")
-    return store, ClipEntry.model_validate_json(content)
+    try:
+        entry = QuarantineEntry.model_validate_json(content)
+        if b'"log_digest"' in content:
+            return store, ClipEntry.model_validate_json(content)
+    except ValidationError as error:
+        raise StoreError(
+            f"{location} is damaged, or of another occlabel; run again to have what is wrong said"
+        ) from error
+    raise StoreError(f"{location} is of job {entry.stage}, not of a clip: {entry.error}\n{entry.traceback}")

@@ -10,12 +10,14 @@ from rich.table import Table
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
 from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.arrays import INSTANCE, SEMANTICS
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.words import command
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
 
@@ -26,7 +28,7 @@ SEED = 0
 
 def run_demo(out: Path, logs: int, frames: int) -> None:
     """Runs the demo in ``out``; what is there from an earlier one is used. Raises OcclabelError."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
     roads = out / "logs"
     console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
@@ -39,7 +41,7 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     scored = {name: evaluate(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)}
     console.print(_table({name: found.facts()["scores"] for name, found in scored.items()}))
     console.print(f"[bold]4 draw[/]      {', '.join(str(path) for path in _draw(out, roads, single, refined))}")
-    console.print(f"done in {time.monotonic() - started:.0f} s; now try: occlabel versions show {out}@v1")
+    console.print(f"done in {time.monotonic() - started:.0f} s; now try: {command('versions', 'show', f'{out}@v1')}")
 
 
 NAMES = ("single frame", "refined (v1)")
@@ -49,7 +51,7 @@ def _label(out: Path, roads: Path, version: str, skip: list[str] | None = None) 
     report: Report = label_logs(load_recipe(RECIPE, skip=skip), open_logs(roads), Store(out), version)
     if report.info is None or report.state != "complete":
         raise OcclabelError(f"the demo could not publish {version}: {report.message or report.state}")
-    return open_version(f"{out}@{version}")
+    return open_version(spec_of(Store(out), version))
 
 
 def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:

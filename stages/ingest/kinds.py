@@ -14,6 +14,7 @@ from pathlib import Path
 
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog
+from occlabel.schemas.words import meant
 
 READERS = {
     "kitti": ("sequences", "sequences/XX (KITTI odometry, SemanticKITTI)", "occlabel.stages.ingest.kitti:KittiReader"),
@@ -49,17 +50,22 @@ class Layout:
 
 def reader_names() -> tuple[str, ...]:
     """Ours, then those of packages."""
-    return (*READERS, *sorted(_plugins()))
+    return (*READERS, *sorted(set(_plugins()) - set(READERS)))
 
 
 def layout_of(reader: str) -> Layout:
     """Raises BadLog for a reader that is not known, or an entry point that is none."""
+    plugins = _plugins()
     if reader in READERS:
+        if reader in plugins:
+            raise BadLog(
+                f"the entry point {reader} = {plugins[reader].value} (group {GROUP}) takes the name of a reader that "
+                "comes with occlabel; give it another one"
+            )
         ours, called, place = READERS[reader]
         return Layout(reader, ours, called, lambda root: _class_at(place)(root))
-    plugins = _plugins()
     if reader not in plugins:
-        raise BadLog(f"unknown reader {reader!r}; known: {', '.join(reader_names())}")
+        raise BadLog(f"unknown reader {reader!r}{meant(reader, reader_names())}; known: {', '.join(reader_names())}")
     where = f"the reader {reader!r} (entry point {plugins[reader].value}, group {GROUP})"
     try:
         found = plugins[reader].load()
@@ -80,4 +86,4 @@ def _class_at(place: str) -> Callable[[Path], LogReader]:
 
 
 def _plugins() -> dict[str, metadata.EntryPoint]:
-    return {point.name: point for point in metadata.entry_points(group=GROUP) if point.name not in READERS}
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}

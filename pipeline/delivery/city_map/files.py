@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from occlabel.pipeline.delivery.city_map.picture import city_picture, write_picture
@@ -19,7 +20,7 @@ def export_ply(out: MapStore, index: MapIndex, world: str | None, path: Path) ->
 
     Raises OcclabelError when the map has several worlds and none is named, or not that one.
     """
-    world = _only(index, world)
+    world = only_world(index.worlds, world)
     tiles = [tile for tile in index.tiles if tile.world == world]
     voxels = sum(tile.occupied for tile in tiles)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,7 @@ def export_ply(out: MapStore, index: MapIndex, world: str | None, path: Path) ->
 
 def draw_map(out: MapStore, index: MapIndex, world: str | None, path: Path) -> None:
     """Draws a world, the only one by default, from above. Raises like ``export_ply``."""
-    world = _only(index, world)
+    world = only_world(index.worlds, world)
     tiles = [tile for tile in index.tiles if tile.world == world]
     logs = sum(contribution.world == world for contribution in index.contributions)
     title = f"{world}: {logs} log{'s' if logs > 1 else ''}, {sum(tile.occupied for tile in tiles):,} static voxels"
@@ -42,16 +43,17 @@ def draw_map(out: MapStore, index: MapIndex, world: str | None, path: Path) -> N
     write_picture(city_picture(blocks, places, index.voxel_size, index.taxonomy, title), path)
 
 
-def _only(index: MapIndex, world: str | None) -> str:
-    if world in index.worlds:
+def only_world(worlds: Sequence[str], world: str | None) -> str:
+    """The one of the ``worlds`` of a map that its files show. Raises OcclabelError when there are several and none is
+    named, or not that one."""
+    if world in worlds:
         return str(world)
     if world is not None:
-        raise OcclabelError(f"the map has no world {world!r}; it has {', '.join(index.worlds[:20])}")
-    if not index.worlds:
+        raise OcclabelError(f"the map has no world {world!r}; it has {', '.join(worlds[:20])}")
+    if not worlds:
         raise OcclabelError("the map is empty: no labelled voxel of its logs is known")
-    if len(index.worlds) > 1:
+    if len(worlds) > 1:
         raise OcclabelError(
-            f"the map has {len(index.worlds)} worlds, and a file shows one: name it with --world "
-            f"({', '.join(index.worlds[:20])})"
+            f"the map has {len(worlds)} worlds, and a file shows one: name it with --world ({', '.join(worlds[:20])})"
         )
-    return index.worlds[0]
+    return worlds[0]
