@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.stages.propagation.stage import LocalPropagation
 
 
@@ -25,3 +26,9 @@ def cautions(recipe: Recipe) -> tuple[str, ...]:
             f"references {reach.distance:g} m away within {reach.radius} frames, the recipe asks for others"
         )
     return tuple(result)
+
+
+def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
+    """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
+    of it."""
+    return tuple(said for step in recipe.chain if (said := step.stage.doubts(recipe.space, log)) is not None)

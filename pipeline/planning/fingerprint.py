@@ -15,13 +15,14 @@ from occlabel.schemas.stage import Stage
 
 
 @lru_cache(maxsize=64)
-def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
+def _file_digest(path: Path, size: int, mtime_ns: int, ctime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _digests(paths: tuple[Path, ...]) -> list[str]:
-    return [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    stats = ((path, path.stat()) for path in paths)
+    return [_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
 
 
 def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from occlabel.pipeline.planning.catalogue import Catalogue
-from occlabel.pipeline.planning.cautions import cautions
+from occlabel.pipeline.planning.cautions import cautions, doubts
 from occlabel.pipeline.planning.chain import sources
 from occlabel.pipeline.planning.fingerprint import fingerprints, stage_digest
 from occlabel.pipeline.planning.needs import check_log, check_step
@@ -137,6 +137,7 @@ def make_plan(
         raise BadLog(f"{reader.root} has no log {', '.join(unknown)}; it has {', '.join(known[:20]) or 'none'}")
     logs: list[LogPlan] = []
     refused: dict[str, str] = {}
+    doubtful: list[str] = []
     asked, told = sorted(set(log_ids)) if log_ids else known, time.monotonic()
     for done, log_id in enumerate(asked):
         if time.monotonic() - told > _PATIENCE:
@@ -145,6 +146,7 @@ def make_plan(
         try:
             log = catalogue.facts(log_id)
             check_log(log, recipe)
+            doubtful.extend(doubts(log, recipe))
         except StoreAway:
             raise
         except (BadLog, StoreError) as error:
@@ -155,7 +157,7 @@ def make_plan(
             continue
         logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
     catalogue.remember()
-    return renewed(Plan(recipe, tuple(logs), refused, cautions=cautions(recipe)), store)
+    return renewed(Plan(recipe, tuple(logs), refused, cautions=(*cautions(recipe), *doubtful)), store)
 
 
 def renewed(plan: Plan, store: Store) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
-from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
@@ -55,21 +55,34 @@ class Stored(Completion):
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
         """Digest of the content of the log's own prediction files, and of which frames have one."""
         digest = hashlib.blake2b(digest_size=16)
-        for name in log.names:
-            if (file := self._find(log.id, name)) is not None:
-                stat = file.stat()
-                content = _digest(file, stat.st_size, stat.st_mtime_ns)
-                digest.update(f"{name}\0{file.suffix}\0{content}\n".encode())
+        for name, file in self._predictions(log.id, log.names).items():
+            digest.update(f"{name}\0{file.suffix}\0{_content(file)}\n".encode())
         return digest.hexdigest()
+
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        """Which frames have no prediction. Raises BadLog when none has one."""
+        try:
+            found = self._predictions(log.id, log.names)
+        except BadPredictions as error:
+            raise BadLog(str(error)) from error
+        lacking = [name for name in log.names if name not in found]
+        said = f"log {log.id}: {len(lacking)} of {log.frames} frames have no prediction in {self.path}"
+        if not found:
+            places = " or ".join(str(place.relative_to(self.path)) for place in self._places(log.id, log.names[0]))
+            raise BadLog(f"{said}; the first would be {places}; leave the log out with --log, or name another folder")
+        if not lacking:
+            return None
+        return f"{said} and stay unknown: {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}"
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         confidence = round(self.confidence * 255)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             result = blank(clip.frames, space)
-            for index, frame in enumerate(inputs.frames[inputs.target(clip)]):
-                file = self._find(clip.log, frame.name)
-                if file is not None:
+            names = [frame.name for frame in inputs.frames[inputs.target(clip)]]
+            found = self._predictions(clip.log, names)
+            for index, name in enumerate(names):
+                if (file := found.get(name)) is not None:
                     semantics = _read(file, space)
                     result[SEMANTICS.name][index] = semantics
                     result[CONFIDENCE.name][index] = np.where(semantics == UNKNOWN, 0, confidence)
@@ -81,21 +94,54 @@ class Stored(Completion):
         patterns = ("sequences/*/predictions/*.label", "*.npz", "*/*/labels.npz")
         return (file for pattern in patterns for file in self.path.glob(pattern))
 
-    def _find(self, log: str, frame: str) -> Path | None:
-        """The frame's prediction. Names come from logs, so they must not lead out of the folder."""
+    def _predictions(self, log: str, names: Sequence[str]) -> dict[str, Path]:
+        """The predictions of those of the frames that have one, by name; in SemanticKITTI's layout by number where no
+        file has the name, as ``5.label`` is of frame ``000005``. Raises BadPredictions."""
+        found = {name: next((place for place in self._places(log, name) if place.is_file()), None) for name in names}
+        if any(file is None and _is_number(name) for name, file in found.items()):
+            numbered = _by_number(self._sequence(log))
+            found = {n: file or (numbered.get(int(n)) if _is_number(n) else None) for n, file in found.items()}
+        return {name: file for name, file in found.items() if file is not None}
+
+    def _places(self, log: str, frame: str) -> tuple[Path, ...]:
+        """Where the frame's prediction may lie. Names come from logs, so they must not lead out of the folder."""
         if any(part in {"", ".", ".."} or "/" in part or "\\" in part for part in (log, frame)):
             raise BadPredictions(f"log {log!r}, frame {frame!r} cannot be the name of a prediction file")
-        places = (
-            self.path / "sequences" / log / "predictions" / f"{frame}.label",
+        return (
+            self._sequence(log) / f"{frame}.label",
             self.path / f"{frame}.npz",
             self.path / log / frame / "labels.npz",
         )
-        return next((place for place in places if place.is_file()), None)
+
+    def _sequence(self, log: str) -> Path:
+        return self.path / "sequences" / log / "predictions"
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _by_number(folder: Path) -> dict[int, Path]:
+    """The ``.label`` files of ``folder`` that are named by a number. Raises BadPredictions for two of one number."""
+    result: dict[int, Path] = {}
+    for file in sorted(folder.glob("*.label")):
+        if _is_number(file.stem) and result.setdefault(int(file.stem), file) != file:
+            raise BadPredictions(f"{result[int(file.stem)]} and {file.name} are both of frame {int(file.stem)}")
+    return result
+
+
+def _content(file: Path) -> str:
+    """A digest, or that it cannot be read: a worker will say why."""
+    try:
+        stat = file.stat()
+        return _digest(file, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    except OSError:
+        return "unreadable"
 
 
 @lru_cache(maxsize=1 << 16)
-def _digest(file: Path, size: int, mtime_ns: int) -> str:
-    """Of the content. A file whose size and time are those of before is not read again."""
+def _digest(file: Path, size: int, mtime_ns: int, ctime_ns: int) -> str:
+    """Of the content. A file whose size and times are those of before is not read again."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
@@ -113,8 +159,15 @@ def _read(file: Path, space: LabelSpace) -> NDArray[np.uint8]:
 
 def _classes(raw: NDArray[np.uint16], taxonomy: Taxonomy, file: Path) -> NDArray[np.uint8]:
     semantics = taxonomy.from_raw[raw]
-    silent = [UNKNOWN] if not taxonomy.learning_map else []  # Occ3D has no raw ids: 255 is "no prediction"
-    wrong = np.setdiff1d(raw[semantics == UNKNOWN], silent)
-    if wrong.size:
-        raise BadPredictions(f"{file} holds the id {wrong[0]}, which the taxonomy {taxonomy.name} does not predict")
+    # Occ3D has no raw ids: 255 is "no prediction"
+    silent = [
+        raw_id for raw_id, class_id in (taxonomy.learning_map or {UNKNOWN: UNKNOWN}).items() if class_id == UNKNOWN
+    ]
+    wrong = (semantics == UNKNOWN) & ~np.isin(raw, silent)
+    if wrong.any():
+        place = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        raise BadPredictions(
+            f"{file} holds the id {raw[place]} at {[int(index) for index in place]}, which the taxonomy "
+            f"{taxonomy.name} does not predict"
+        )
     return semantics

@@ -9,9 +9,10 @@ import pytest
 from contract import facts_of, log_of
 
 from occlabel.schemas.drive_log import Frame
-from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.completion.stored import Stored
@@ -59,7 +60,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     stage = Stored(path=tmp_path)
     with pytest.raises(DamagedFile, match=r"000000\.label"):
         predict(stage, KITTI, "08", ["000000"])
-    with pytest.raises(BadPredictions, match="52"):
+    with pytest.raises(BadPredictions, match=r"000001\.label holds the id 52 at \[0, 0, 0\], which the taxonomy"):
         predict(stage, KITTI, "08", ["000001"])
     with pytest.raises(BadPredictions):
         predict(stage, KITTI, "../08", ["000001"])
@@ -91,3 +92,86 @@ def test_the_fingerprint_of_a_log_follows_the_content_of_its_own_files(tmp_path:
     files["08"].with_name("000002.label").write_bytes(b"a")  # of no frame of the log
     assert len({before[0], changed[0], more[0]}) == 3 and prints() == more
     assert before[1] == changed[1] == more[1], "the other log has nothing to do with it"
+
+
+def facts(names: list[str], log: str = "08") -> LogFacts:
+    return facts_of(log_of([Frame(name, 0.0, None) for name in names], log))
+
+
+def test_frames_without_a_prediction_are_said_and_a_log_without_any_is_refused(tmp_path: Path) -> None:
+    folder, stage = tmp_path / "sequences/08/predictions", Stored(path=tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "000001.label").write_bytes(b"a")
+    names = [f"{number:06d}" for number in range(6)]
+    assert stage.doubts(KITTI, facts(names[1:2])) is None
+    assert stage.doubts(KITTI, facts(names)) == (
+        f"log 08: 5 of 6 frames have no prediction in {tmp_path} and stay unknown: 000000, 000002, 000003, ..."
+    )
+    with pytest.raises(BadLog) as error:
+        stage.doubts(KITTI, facts(names, "09"))
+    assert str(error.value) == (
+        f"log 09: 6 of 6 frames have no prediction in {tmp_path}; the first would be sequences/09/predictions/"
+        "000000.label or 000000.npz or 09/000000/labels.npz; leave the log out with --log, or name another folder"
+    )
+    with pytest.raises(BadLog, match="cannot be the name of a prediction file"):
+        stage.doubts(KITTI, facts(["../secret"]))
+
+
+def test_numbers_of_another_width_are_matched(tmp_path: Path) -> None:
+    folder, stage = tmp_path / "sequences/08/predictions", Stored(path=tmp_path)
+    folder.mkdir(parents=True)
+    raw = KITTI.taxonomy.to_raw[np.full(KITTI.grid.shape, 9, np.uint8)]
+    semantickitti.write_volume(folder / "5.label", raw)
+    semantickitti.write_volume(folder / "0000000006.label", raw)
+    semantickitti.write_volume(folder / "readme.label", raw)
+    result = predict(stage, KITTI, "08", ["000004", "000005", "000006"])
+    assert [int(frame.max()) for frame in result["semantics"]] == [255, 9, 9]
+    assert "1 of 3" in (stage.doubts(KITTI, facts(["000004", "000005", "000006"])) or "")
+    before = stage.fingerprint_extra(KITTI, facts(["000005"]))
+    semantickitti.write_volume(folder / "5.label", raw - 9)
+    assert stage.fingerprint_extra(KITTI, facts(["000005"])) != before
+    (folder / "05.label").write_bytes(b"")
+    with pytest.raises(BadLog, match=r"05\.label and 5\.label are both of frame 5"):
+        stage.doubts(KITTI, facts(["000005"]))
+
+
+def test_a_file_of_the_same_size_and_time_is_another_content(tmp_path: Path) -> None:
+    file, stage = tmp_path / "000000.npz", Stored(path=tmp_path)
+    prints = set()
+    for content in (b"first", b"other"):
+        file.write_bytes(content)
+        os.utime(file, (1e9, 1e9))
+        prints.add(stage.fingerprint_extra(OCC3D, facts(["000000"])))
+    file.unlink()
+    file.mkdir()
+    prints.add(stage.fingerprint_extra(OCC3D, facts(["000000"])))
+    assert len(prints) == 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "word"),
+    [
+        (np.int64, 260, r"semantics is 260 at \[1, 2, 3\], expected 0\.\.255"),
+        (np.int16, -252, r"semantics is -252 at \[1, 2, 3\]"),
+        (np.float32, np.nan, "semantics is float32, expected integers"),
+        (np.bool_, True, "semantics is bool, expected integers"),
+        (np.uint8, 18, r"holds the id 18 at \[1, 2, 3\], which the taxonomy occ3d does not predict"),
+    ],
+)
+def test_ids_of_occ3d_are_checked_before_they_are_narrowed(
+    tmp_path: Path, dtype: type, value: float, word: str
+) -> None:
+    semantics = np.full(OCC3D.grid.shape, 17).astype(dtype)
+    semantics[1, 2, 3] = value
+    np.savez_compressed(tmp_path / "abc.npz", semantics=semantics)
+    with pytest.raises((DamagedFile, BadPredictions), match=rf"abc\.npz.*{word}"):
+        predict(Stored(path=tmp_path), OCC3D, "scene-0001", ["abc"])
+
+
+def test_a_raw_id_that_the_recipe_calls_unknown_is_unknown(tmp_path: Path) -> None:
+    taxonomy = OCC3D.taxonomy.model_copy(update={"learning_map": {**{n: n for n in range(18)}, 200: 255}})
+    semantics = np.full(OCC3D.grid.shape, 200, np.uint8)
+    semantics[1, 2, 3] = 4
+    np.savez_compressed(tmp_path / "abc.npz", semantics=semantics)
+    result = predict(Stored(path=tmp_path), LabelSpace(OCC3D.grid, taxonomy), "scene-0001", ["abc"])
+    assert result["semantics"][0, 1, 2, 3] == 4 and (result["semantics"] == 255).sum() == semantics.size - 1
