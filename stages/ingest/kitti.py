@@ -122,14 +122,23 @@ def _drive_log(root: Path, log_id: str) -> DriveLog:
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 
+_WITHOUT = {
+    "calib": "the log goes on without poses, its cameras without calibration",
+    "times": "times are taken as 10 Hz",
+    "poses": "the log goes on without poses",
+}
+"""Text of a log -> what becomes of it without."""
+
+
 def _content(path: Path, kind: str, digest: LogDigest, warnings: list[str]) -> bytes | None:
-    """Of a text of the log, which is noted; None when it is not there or cannot be read."""
+    """Of a text of the log, which is noted; None, and a warning, when it is not there or cannot be read."""
     if not is_there(path):
+        warnings.append(f"there is no {kind}.txt; {_WITHOUT[kind]}")
         return None
     try:
         content = read_file(path)
     except DamagedFile as error:
-        warnings.append(str(error))
+        warnings.append(f"{error}; {_WITHOUT[kind]}")
         return None
     digest.add_text(kind, content)
     return content
@@ -139,7 +148,6 @@ def _calibration(folder: Path, cameras: list[str], digest: LogDigest, warnings: 
     """Of the log, whose images are of ``cameras``. What cannot be used is as good as not there, and said."""
     content = _content(folder / "calib.txt", "calib", digest, warnings)
     if content is None:
-        warnings.append("there is no calib.txt; the log goes on without poses, its cameras without calibration")
         return Calibration()
     values = NamedNumbers("calib.txt", content)
     warnings += values.warnings
@@ -176,7 +184,6 @@ def _times(
 ) -> NDArray[np.float64]:
     """Seconds of each frame; 10 Hz when there is no ``times.txt``."""
     if stamps is None:
-        warnings.append("there is no times.txt; times are taken as 10 Hz")
         return assumed(names)
     return read_times(stamps, names, others, lambda text: float(values_of([text], 1)[0, 0]), warnings)
 
@@ -190,10 +197,7 @@ def _poses(
     warnings: list[str],
 ) -> Sequence[Matrix | None]:
     """``world_from_lidar`` of each frame, None where it is not known."""
-    if rows is None:
-        warnings.append("there is no poses.txt; the log goes on without poses")
-        return [None] * len(names)
-    if camera0_from_lidar is None:
+    if rows is None or camera0_from_lidar is None:
         return [None] * len(names)
     written = read_poses(rows, names, others, warnings)
     if written is None:

@@ -25,7 +25,7 @@ from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_folder, read_file
 from occlabel.stages.ingest.images import check_image, read_image
-from occlabel.stages.ingest.nuscenes_scene import read_scene
+from occlabel.stages.ingest.nuscenes_scene import is_log_id, read_scene
 from occlabel.stages.ingest.nuscenes_tables import Row, Tables
 from occlabel.stages.ingest.scans import NUSCENES, read_scan
 from occlabel.stages.ingest.voxel_truth import read_occ3d
@@ -120,8 +120,8 @@ def _scenes(root: Path) -> dict[str, _Scene]:
 
 def _log_id(row: Row, otherwise: str) -> str:
     for value in (row.get("name"), row.get("token")):
-        if isinstance(value, str) and value == Path(value).name and not value.startswith("."):
-            return value
+        if is_log_id(value):
+            return str(value)
     return otherwise
 
 

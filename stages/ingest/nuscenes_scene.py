@@ -25,11 +25,18 @@ from occlabel.stages.ingest.times import mended
 def read_scene(tables: Tables, root: Path, scene: Row) -> DriveLog:
     """The scene of a row of the scene table. Raises BadLog for tables that do not fit together."""
     name = tables.checked("scene", scene)["name"]
+    if not is_log_id(name):
+        raise BadLog(f"{tables.where('scene')}: {name!r} is no name of a log; a log is named as a folder can be")
     try:
         samples = list(_samples(tables, scene))
         return _SceneReading(tables, root, name).log(scene, samples)
     except BadLog as error:
         raise BadLog(f"scene {name}: {error}") from error
+
+
+def is_log_id(name: Any) -> bool:
+    """Whether a log can be called so."""
+    return isinstance(name, str) and name == Path(name).name and not name.startswith(".") and name.isprintable()
 
 
 def _samples(tables: Tables, scene: Row) -> Iterator[Row]:
@@ -61,6 +68,10 @@ class _SceneReading:
         self._absent: defaultdict[str, list[int]] = defaultdict(list)
         self._odd: defaultdict[str, list[int]] = defaultdict(list)
         """What is odd in frames, in words -> their indices."""
+        self._no_boxes: list[str] = []
+        """Why boxes are left out."""
+        self._no_truth: set[str] = set()
+        """Why there is no truth of a kind at all."""
 
     def log(self, scene: Row, samples: list[Row]) -> DriveLog:
         if not samples:
@@ -86,8 +97,12 @@ class _SceneReading:
             for index, sample in enumerate(samples)
         )
         warnings = [*self._warnings(scene, len(frames)), *sentences, *warnings]
-        place = self._tables.find("log", scene.get("log_token"))
-        location = None if place is None else str(place["location"])
+        location = None
+        try:
+            place = self._tables.find("log", scene.get("log_token"))
+            location = None if place is None else str(place["location"])
+        except BadLog as error:
+            warnings.append(f"{error}; it is not known where the log was taken")
         return DriveLog(self._scene, self._digest.stamp, self._digest.text, frames, tuple(warnings), location)
 
     def _present(self, sample: Row, index: int) -> Iterator[tuple[str, Row]]:
@@ -123,7 +138,7 @@ class _SceneReading:
         if LIDAR in rows:
             path, taken = self._root / rows[LIDAR]["filename"], _seconds(rows[LIDAR], time)
             sweep = Sweep(path, self._ego_from_sensor(LIDAR, rows[LIDAR]), taken, rows[LIDAR]["token"])
-        return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(index, sample, rows.get(LIDAR)))
+        return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(sample, rows.get(LIDAR)))
 
     def _pose(self, row: Row) -> Matrix:
         """NaN where it is not known."""
@@ -132,7 +147,10 @@ class _SceneReading:
     def _ego_from_sensor(self, channel: str, row: Row) -> Matrix:
         calibration = self._tables.get("calibrated_sensor", row["calibrated_sensor_token"])
         where = f"{self._tables.where('calibrated_sensor')}: 'translation' and 'rotation' of {channel}"
-        return mounted(_transform(calibration), where)
+        matrix = _transform(calibration)
+        if not np.isfinite(matrix).all():
+            raise BadLog(f"{where} are not three numbers and a unit quaternion; copy the table again")
+        return mounted(matrix, where)
 
     def _camera(self, channel: str, row: Row, world_from_ego: Matrix | None, time: float, index: int) -> Camera:
         calibration = self._tables.get("calibrated_sensor", row["calibrated_sensor_token"])
@@ -154,20 +172,29 @@ class _SceneReading:
         path = self._root / row["filename"]
         return Camera(channel, path, intrinsics, ego_from_camera, _seconds(row, time), _size(row))
 
-    def _truth(self, index: int, sample: Row, lidar: Row | None) -> Truth:
+    def _truth(self, sample: Row, lidar: Row | None) -> Truth:
         voxels = self._root / "gts" / self._scene / sample["token"] / "labels.npz"
         points, objects = (self._point_labels(table, lidar) for table in ("lidarseg", "panoptic"))
         boxes = []
-        for row in self._tables.annotations_of(sample["token"]):
+        try:
+            annotations = self._tables.annotations_of(sample["token"])
+        except BadLog as error:
+            self._no_truth.add(f"{error}; the log goes on without boxes")
+            annotations = []
+        for row in annotations:
             try:
                 boxes.append(self._box(row))
             except BadLog as error:
-                self._odd[f"a box is left out: {error}"].append(index)
+                self._no_boxes.append(str(error))
         return Truth(voxels if voxels.is_file() else None, points, tuple(boxes), objects)
 
     def _point_labels(self, table: str, lidar: Row | None) -> Path | None:
         """The file of ``table`` for a LiDAR turn; None where the root or the turn has none."""
-        row = None if lidar is None else self._tables.find(table, lidar["token"])
+        try:
+            row = None if lidar is None else self._tables.find(table, lidar["token"])
+        except BadLog as error:
+            self._no_truth.add(f"{error}; the log goes on without labels of {table}")
+            return None
         return None if row is None else self._root / row["filename"]
 
     def _box(self, row: Row) -> Box:
@@ -196,6 +223,9 @@ class _SceneReading:
                 yield f"{len(indices)} of {frames} frames have no file of {channel}: frame {_some(indices)}"
         for words, indices in self._odd.items():
             yield f"{words} (frame {_some(indices)})"
+        yield from sorted(self._no_truth)
+        if self._no_boxes:
+            yield f"{len(self._no_boxes)} boxes are left out, the first of them because {self._no_boxes[0]}"
 
 
 def _some(indices: list[int]) -> str:

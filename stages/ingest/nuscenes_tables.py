@@ -64,6 +64,8 @@ class Tables:
         self._folder = folder
         self._rows: dict[str, dict[str, Row]] = {}
         self._twice: dict[str, set[str]] = {}
+        self._broken: dict[str, BadLog] = {}
+        """Why a table cannot be read, so that it is tried once."""
 
     @property
     def version(self) -> str:
@@ -124,6 +126,8 @@ class Tables:
 
     def _table(self, table: str) -> dict[str, Row]:
         """Its rows by token, in their order."""
+        if table in self._broken:
+            raise self._broken[table]
         if table not in self._rows:
             rows: dict[str, Row] = {}
             twice: set[str] = set()
@@ -147,12 +151,12 @@ class Tables:
 
         try:
             rows = json.loads(read_file(path, _MOST), object_hook=cut)
-        except DamagedFile as error:
-            raise BadLog(f"{error}; nuScenes needs this table") from error
-        except (ValueError, RecursionError) as error:
-            raise BadLog(f"{self._folder / table}.json is no table: {error}; copy it again") from error
-        if not isinstance(rows, list):
-            raise BadLog(f"{self._folder / table}.json is no table: it is no list of rows; copy it again")
+            if not isinstance(rows, list):
+                raise ValueError("it is no list of rows")
+        except (DamagedFile, ValueError, RecursionError) as error:
+            sentence = str(error) if isinstance(error, DamagedFile) else f"{path} is no table: {error}"
+            self._broken[table] = BadLog(f"{sentence}; nuScenes needs this table, copy it again")
+            raise self._broken[table] from error
         return [row for row in rows if isinstance(row, dict)]
 
     def _kept(self, table: str) -> Callable[[Row], bool]:

@@ -53,7 +53,8 @@ def read_poses(
     if size == 16:
         matrices[(np.abs(values[:, 12:] - [0, 0, 0, 1]) > 1e-9).any(axis=1)] = np.nan
     lost = [n for n, number in enumerate(numbers) if number >= len(placed.texts)]
-    if not placed.fits:
+    if placed.misfit is not None:
+        warnings.append(placed.misfit)
         steps = np.linalg.norm(np.diff(matrices[:, :3, 3], axis=0), axis=1)
         if (at := misplaced(steps, np.diff(np.array(numbers)))) is not None:
             lost = list(range(at + 1, len(numbers)))

@@ -37,8 +37,10 @@ class Placed:
     """The text of each row, by frame number; None where there is none."""
 
     texts: list[str | None]
-    fits: bool
-    """Whether there are as many as there must be; if not, any row may be another frame's."""
+    misfit: str | None
+    """A sentence where there are not as many as there must be: any row may be another frame's."""
+    short: bool
+    """Whether there are too few."""
     warnings: list[str]
 
     def of(self, numbers: Iterable[int]) -> list[str | None]:
@@ -86,20 +88,22 @@ class Rows:
         inner = [gap for gap in self._places() if gap.before]
         # A log that was cut out of a longer one has rows to spare.
         spare = found > need and not longer and need not in others
-        fits = True
+        misfit = None
         for filled in ([], self._places(), blanks):
             if found + len(filled) in wanted:
                 break
         else:
-            fits, filled = spare, inner if spare or found < need else []
+            filled = inner if spare or found < need else []
+            if not spare:
+                misfit = self._misfit(found + len(filled), last, others)
         warnings = [*self._notes, *self._sentences(filled)]
-        if not fits:
-            elsewhere = f" (another file of the log has {max(others)})" if others else ""
-            warnings.append(
-                f"{self.name} has {found + len(filled)} rows, and there should be {need}, one for each frame number "
-                f"from 0 to {last}{elsewhere}"
-            )
-        return Placed(self._filled(filled), fits, warnings)
+        return Placed(self._filled(filled), misfit, found + len(filled) < need, warnings)
+
+    def _misfit(self, found: int, last: int, others: Collection[int]) -> str:
+        needed = f"{last + 1}, one for each frame number from 0 to {last}"
+        if found > last + 1:
+            return f"{self.name} has {found} rows and another file of the log {max(others)}; there should be {needed}"
+        return f"{self.name} has {found} rows, and there should be {needed}"
 
     def _places(self) -> list[_Gap]:
         return [gap for gap in self._gaps if gap.place]

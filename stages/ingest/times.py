@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -22,9 +22,11 @@ _PAUSE = 600.0
 """[s]: two times of one recording that lie further apart than their frame numbers say are not both right."""
 
 
-def assumed(numbers: Iterable[int]) -> NDArray[np.float64]:
-    """Times of the frames ``numbers`` that nobody has written down."""
-    return np.array([number * FRAME_PERIOD for number in numbers])
+def assumed(numbers: Collection[int]) -> NDArray[np.float64]:
+    """Times of the frames ``numbers`` that nobody has written down. Numbers that do not count frames, as time stamps,
+    are taken one after the other."""
+    counting = max(numbers) - min(numbers) < 1000 * len(numbers)
+    return np.array([number * FRAME_PERIOD for number in (numbers if counting else range(len(numbers)))])
 
 
 def read_times(
@@ -38,9 +40,13 @@ def read_times(
     texts = placed.of(numbers)
     times = np.array([np.nan if text is None else seconds(text) for text in texts])
     passed = np.array([b - a for a, b in pairwise(numbers)])
-    if not placed.fits and (at := misplaced(np.diff(times), passed)) is not None:
-        # What comes after may be another frame's.
-        times[at + 1 :] = np.nan
+    if placed.misfit is not None:
+        at = misplaced(np.diff(times), passed)
+        if at is not None:
+            # What comes after may be another frame's.
+            times[at + 1 :] = np.nan
+        if at is not None or (placed.short and rows.texts):
+            warnings.append(placed.misfit)
     times, sentences = mended(times, numbers, list(names.values()), rows.name)
     warnings += sentences
     return times
