@@ -56,6 +56,8 @@ class MapTile(TileSum):
     """Voxels of a static class."""
     height: tuple[int, int]
     """Cells [low, high) of the world along z that its blocks span."""
+    digests: dict[str, str]
+    """Of the values of each of its arrays."""
 
 
 class MapIndex(BaseModel):

@@ -91,7 +91,7 @@ def _handler(server: FlakyS3) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _serve
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _serve  # noqa: N815 (so the base class looks for them)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

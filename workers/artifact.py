@@ -122,7 +122,7 @@ class FrameArray:
 
 def open_array(store: Store, path: str) -> zarr.Array[Any]:
     """Raises AlteredArtifact when there is none."""
-    with readable(f"{store.location}/{path}"):
+    with readable(f"{store.location}/{path}/{_ABOUT}"):
         return zarr.open_array(store.zarr, path=path, mode="r+")
 
 
@@ -138,7 +138,7 @@ def readable(where: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # a torn shard or description fails in any codec, each with errors of its own
-        raise AlteredArtifact(f"{where} is damaged: {type(error).__name__}: {error}") from error
+        raise AlteredArtifact(f"{where} is damaged: it cannot be decoded") from error
 
 
 def _descriptions(specs: Sequence[ArraySpec[Any]], log: Extent, clip_frames: int) -> dict[str, bytes]:

@@ -13,14 +13,14 @@ from contextlib import suppress
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from zarr.codecs import ZstdCodec
 from zarr.errors import ContainsGroupError
 
 from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.errors import AlteredArtifact, StoreError
+from occlabel.schemas.seal import sealed, unsealed
 from occlabel.schemas.stage import Arrays
-from occlabel.workers.artifact import readable
+from occlabel.workers.artifact import open_array, readable
 from occlabel.workers.store import Store
 
 _CHUNK = 16 << 20  # bytes, uncompressed
@@ -60,14 +60,17 @@ class MapStore:
             if self._store.tags(""):
                 raise StoreError(f"{self.location} holds something that is no city map; choose another folder")
             return None
-        try:
-            return MapIndex.model_validate_json(content)
-        except ValidationError as error:
-            raise StoreError(f"{self.location}/index.json is not the index of a city map that is read here") from error
+        index = unsealed(MapIndex, content)
+        if index is None:
+            raise AlteredArtifact(
+                f"{self.location}/index.json is not what occlabel wrote, or written by another version of it; remove "
+                "the map and make it again"
+            )
+        return index
 
     def put_index(self, index: MapIndex) -> None:
         """Makes ``index`` the map. Raises StoreAway when nothing can be written here."""
-        self._store.put("index.json", index.model_dump_json(indent=1).encode())
+        self._store.put("index.json", sealed(index))
 
     def write(self, path: str, arrays: Arrays) -> None:
         """Writes the arrays as one group; a group of an interrupted command is replaced."""
@@ -91,7 +94,7 @@ class MapStore:
         """One array of a group. Raises AlteredArtifact when it is not there, or not what was written."""
         try:
             with readable(f"{self.location}/{path}/{name}"):
-                return np.asarray(zarr.open_array(self._store.zarr, path=f"{path}/{name}", mode="r")[:])
+                return np.asarray(open_array(self._store, f"{path}/{name}")[:])
         except AlteredArtifact as error:
             raise AlteredArtifact(f"{error}; remove the map and make it again") from error
 

@@ -138,6 +138,8 @@ def _why(error: Exception) -> str:
         return "has no room left: make room"
     if "Read-only file system" in told:
         return "is read-only: choose another place"
+    if "Is a directory" in told:
+        return f"holds a folder where a file belongs ({told}): remove it"
     if isinstance(error, NotADirectoryError | FileExistsError) or "Not a directory" in told or "File exists" in told:
         return "cannot be written: a file of that name, or of a folder above it, is in the way; choose another place"
     return f"does not answer as a store should: {told}"

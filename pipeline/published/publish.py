@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from occlabel._version import __version__
 from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
 from occlabel.pipeline.published.gates import check_gates
+from occlabel.pipeline.published.latest import point_to
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.version import manifest_of, manifest_path
 from occlabel.schemas.arrays import POSES, SEMANTICS, family, resolved
@@ -116,16 +117,20 @@ def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Colle
     )
     rows = list(_placed(store, plan, found.rows, reader))
     if store.create(manifest_path(name), encode(info, rows)):
-        store.put("versions/latest", name.encode())
+        point_to(store, name)
         return info
     taken = manifest_of(store, name)
-    assert taken is not None  # it was there a moment ago, and versions are never deleted by a run
+    if taken is None:  # it was there a moment ago, and versions are never deleted by a run
+        raise StoreError(
+            f"{store.location}/{manifest_path(name)} cannot be written and holds no version: something else is there, "
+            "remove it and run again"
+        )
     return _same(name, taken[0], digest)
 
 
-def refuse_taken(store: Store, plan: Plan, name: str) -> None:
+def refuse_taken(store: Store, plan: Plan, name: str, note: Callable[[str], None] = lambda _: None) -> None:
     """Raises StoreError before any compute when ``name`` is a version with other content than the plan would publish:
-    other logs, or labels under other fingerprints."""
+    other logs, or labels under other fingerprints. ``note`` is told when it lacks some of what is planned."""
     if name == "latest":
         raise StoreError("a version cannot be named 'latest': that is how the newest one is called")
     taken = manifest_of(store, safe_name(name, "version"))
@@ -142,6 +147,11 @@ def refuse_taken(store: Store, plan: Plan, name: str) -> None:
         raise StoreError(
             f"version {name} exists in {store.location}, and this would be another one ({why}); versions never change: "
             "choose another --version"
+        )
+    if plan.todo and taken[0].missing:
+        note(
+            f"version {name} exists in {store.location} without {', '.join(list(taken[0].missing)[:5])}; what of it "
+            "can be labelled now is kept in the store, and takes another --version to be published"
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.pipeline.published.latest import latest
 from occlabel.pipeline.published.manifest import decode
 from occlabel.pipeline.published.spec import split
 from occlabel.schemas.arrays import ArraySpec
@@ -141,9 +142,7 @@ def open_version(spec: str) -> PublishedVersion:
         raise StoreError(f"there is no store at {location}")
     store.check_layout()
     if name == "latest":
-        name = (store.get("versions/latest") or b"").decode(errors="replace")
-        if not name:
-            raise StoreError(f"{location} has no published version yet")
+        name = latest(store)
     content = store.get(manifest_path(name)) if name in version_names(store) else None
     if content is None:
         raise StoreError(f"{location} has no version {name!r}; it has {', '.join(version_names(store)) or 'none'}")

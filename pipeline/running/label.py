@@ -106,7 +106,7 @@ def label_logs(
     if not plan.logs:
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")
-    refuse_taken(store, plan, version)
+    refuse_taken(store, plan, version, note)
     if device == workplace.likely_device:  # or it is another machine's
         rehearse(plan, device)
     report = Report("complete", plan, store, None)

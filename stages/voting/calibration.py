@@ -113,8 +113,8 @@ def load(name: str, space: LabelSpace) -> Calibration:
         chances = np.array(list(rates.values()), np.float64)
         fits = content["margins"] == _KNOTS.tolist() and chances.shape == (len(rates), len(_KNOTS))
         sound = fits and bool(((chances >= 0) & (chances <= 1)).all())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadRecipe(f"{path} is not a calibration ({error}); make one with occlabel calibrate") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadRecipe(f"{path} is not a calibration that can be read; make one with occlabel calibrate") from error
     if not sound:
         raise BadRecipe(f"{path} is not a calibration of this version of occlabel; make one with occlabel calibrate")
     if tuple(rates) != space.taxonomy.names:

@@ -69,7 +69,7 @@ def test_a_damaged_shard_is_named_by_its_readers_and_made_again_by_a_run(
     first = label(tmp_path)
     damage(shards(tmp_path, "voting")[1])
     frames = list(open_version(f"{tmp_path}/store@v1").frames("a"))
-    with pytest.raises(AlteredArtifact, match="artifacts/voting/.*/a/semantics"):
+    with pytest.raises(AlteredArtifact, match=r"artifacts/voting/.*/a/semantics"):
         for frame in frames[4:8]:
             frame[SEMANTICS]
     assert (frames[0][SEMANTICS] < 255).any()  # the other clips are as they were

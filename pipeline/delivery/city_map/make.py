@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from occlabel.pipeline.delivery.city_map.contribute import MapVotes, placed_frames
-from occlabel.pipeline.delivery.city_map.tiles import add_up, tile_sums
+from occlabel.pipeline.delivery.city_map.tiles import add_up, is_whole, tile_sums
 from occlabel.pipeline.delivery.city_map.votes_file import contribution_of, open_votes
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion
@@ -65,8 +65,9 @@ def make_map(
         return open_votes(version.store, result_path(job, fingerprint, log))
 
     contributions = [contribution_of(votes_of(log, job.fingerprint(log))) for log in wanted]
-    there = {tile.path: tile for tile in before.tiles}
     sums = tile_sums(contributions)
+    wanted_tiles = {tile.path for tile in sums}
+    there = {tile.path: tile for tile in before.tiles if tile.path in wanted_tiles and is_whole(out, tile)}
     added = {tile.path: add_up(out, tile, rows, votes_of) for tile in sums if tile.path not in there}
     after = MapIndex(
         voxel_size=before.voxel_size,

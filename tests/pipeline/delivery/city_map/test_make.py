@@ -27,7 +27,7 @@ from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.drive_log import DriveLog, Frame
-from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError, StoreError
+from occlabel.schemas.errors import AlteredArtifact, BadLog, BadPredictions, DamagedFile, OcclabelError, StoreError
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.truth import open_truth
@@ -236,13 +236,28 @@ def test_a_folder_that_is_no_such_map_is_left_alone(store: Path, tmp_path: Path)
     with pytest.raises(StoreError, match="cannot be written"):
         fuse(store, "ab", tmp_path / "file/map")
     fuse(store, "ab", tmp_path / "map")
-    index = tmp_path / "map/index.json"
-    index.write_text(index.read_text().replace('"voxel_size": 1.0', '"voxel_size": 0.5'))
+    target = MapStore(str(tmp_path / "map"))
+    found = target.index()
+    assert found is not None
+    target.put_index(found.model_copy(update={"voxel_size": 0.5}))
     with pytest.raises(StoreError, match=r"its voxels have 0.5 m, not 1.0 m; choose another --out"):
         fuse(store, "ab", tmp_path / "map")
-    index.write_text("{}")
-    with pytest.raises(StoreError, match="not the index of a city map"):
+    index = tmp_path / "map/index.json"
+    index.write_text(index.read_text().replace("0.5", "1.0"))
+    with pytest.raises(StoreError, match="is not what occlabel wrote"):
         fuse(store, "ab", tmp_path / "map")
+
+
+def test_a_tile_that_was_altered_is_never_believed_and_made_again(store: Path, tmp_path: Path) -> None:
+    report = fuse(store, "ab", tmp_path / "map")
+    tile = report.index.tiles[0]
+    for damage in (lambda path: path.write_bytes(path.read_bytes()[:-3]), Path.unlink):
+        chunk, *_ = sorted(p for p in (tmp_path / "map" / tile.path / "semantics/c").rglob("*") if p.is_file())
+        damage(chunk)
+        with pytest.raises(AlteredArtifact, match="/semantics is"):
+            load_tile(MapStore(str(tmp_path / "map")), tile)
+        again = fuse(store, "ab", tmp_path / "map")
+        assert (again.tiles, again.index) == (1, report.index)
 
 
 @pytest.fixture(scope="module")
