@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from occlabel.pipeline.published.labels import VersionLabels
+from occlabel.pipeline.published.latest import point_to
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.version import PublishedVersion, manifest_path, open_version
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS, ArraySpec, Extent
@@ -61,6 +62,7 @@ class MadeUpFrame:
 @dataclass
 class Info:
     content_digest: str = "made up"
+    arrays: dict[str, PublishedArray] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,6 +73,7 @@ class MadeUpVersion:
     space: LabelSpace
     name: str = "v1"
     info: Info = field(default_factory=Info)
+    store: Store = field(default_factory=lambda: Store("made-up-store"))
 
     @property
     def logs(self) -> list[str]:
@@ -124,5 +127,5 @@ def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:
         provenance=Provenance(code="0", recipe="{}"),
     )
     store.put(manifest_path(version.name), encode(info, rows))
-    store.put("versions/latest", version.name.encode())
+    point_to(store, version.name)
     return open_version(f"{root}@{version.name}")

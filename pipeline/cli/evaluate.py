@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds
+from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, writable
 from occlabel.schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from occlabel.pipeline.published.labels import Format
     from occlabel.pipeline.quality.counting import At
     from occlabel.pipeline.quality.evaluation import Evaluation
     from occlabel.pipeline.quality.panoptic import PanopticEvaluation
-    from occlabel.stages.evaluation.reliability import Reliability
+    from occlabel.stages.evaluation.reliability import ReliabilityByClass
     from occlabel.stages.evaluation.scores import Scores
 
 
@@ -56,12 +57,17 @@ def evaluate(
     give the root of the logs, which has the poses. A version with instances is also scored by panoptic quality, STQ and
     id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any;
     with --at points by the panoptic quality of SemanticKITTI or nuScenes at the points in the grid, against the
-    instances of the point labels, or boxes where those have none. With --at boxes: how many of the boxes with at least
-    20 LiDAR points have an object within 2 m, how far off its centre is, and whether it keeps its id.
+    instances of the point labels, or boxes where those have none, and for semantickitti by LSTQ. With --at boxes: how
+    many of the boxes with at least 20 LiDAR points have an object within 2 m, how far off its centre is, and whether it
+    keeps its id.
 
     Labels in other classes are scored through --map, those in another grid at the centres of the truth's voxels. What
     was counted of a version's logs is kept in its store: run it again to go on. A few frames are counted in this
-    process, many by --executor. Exit code 3 when a log could not be scored.
+    process, many by --executor.
+
+    Whatever is not scored is said below the scores, and in the JSON. A frame whose truth or scan is missing or damaged
+    is left out: exit code 0. Exit code 3 when labels that have truth could not be scored: a frame of the version that
+    is damaged, or a log that cannot be read.
     """
     from occlabel.pipeline.delivery.city_map.score import is_map
     from occlabel.pipeline.quality.evaluate import evaluate as score
@@ -71,9 +77,10 @@ def evaluate(
     if is_map(labels):
         if at != "voxels" or log or baselines or diagram or map_:
             raise OcclabelError(f"{labels} is a map, scored as a whole at voxels; leave out --at, --log and the like")
+        writable("--json", out)
         _evaluate_map(labels, truth, format, out)
         return
-    _refuse_useless(at, baselines, diagram, out)
+    _refuse_useless(labels, format, at, baselines, diagram, out)
     told = None if map_ is None else read_map(map_)
     workplace = Workplace(executor.value)
     evaluation = score(labels, truth, format, at, logs=log, told=told, workplace=workplace, quiet=False)
@@ -81,21 +88,28 @@ def evaluate(
     if out is not None:
         _write(evaluation.facts(), out)
     if diagram is not None:
-        _draw(evaluation.reliability, labels, diagram)
+        _draw(evaluation.calibration, labels, diagram)
         typer.echo(f"wrote {diagram}")
-    if evaluation.failed:
+    if not evaluation.sound:
         raise typer.Exit(3)
 
 
-def _refuse_useless(at: At, baselines: bool, diagram: Path | None, out: Path | None) -> None:
+def _refuse_useless(
+    labels: str, format: Format, at: At, baselines: bool, diagram: Path | None, out: Path | None
+) -> None:
     """Raises OcclabelError, before the work, for what could not be done after it."""
+    from occlabel.pipeline.published.labels import open_labels
+
     if baselines and at != "points":
         raise OcclabelError("--baselines are those of LiDAR points; add --at points, or leave them out")
     if diagram is not None and at != "voxels":
         raise OcclabelError("--diagram draws the confidence of voxels; leave it out, or score at voxels")
-    for path in filter(None, (diagram, out)):
-        if not path.parent.is_dir() or path.is_dir():
-            raise OcclabelError(f"{path} cannot be written: name a file in a folder that exists")
+    if diagram is not None and not open_labels(labels, format).says_how_sure:
+        raise OcclabelError(
+            f"--diagram: {labels} says nothing of its confidence; a version whose labels were voted does, leave it out"
+        )
+    writable("--diagram", diagram, (".png",))
+    writable("--json", out)
 
 
 def _show(evaluation: Evaluation, baselines: bool) -> None:
@@ -109,13 +123,17 @@ def _show(evaluation: Evaluation, baselines: bool) -> None:
         if at == "points":
             columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
         console.print(score_table(columns))
-        console.print(f"{evaluation.labels}: {evaluation.frames} frames scored at {at}", highlight=False)
+        told = f"{evaluation.labels}: {evaluation.frames} frames scored at {at}"
+        console.print(told, highlight=False, soft_wrap=True, markup=False)
     for note in evaluation.notes():
-        console.print(note, highlight=False)
-    if evaluation.reliability:
+        console.print(note, highlight=False, soft_wrap=True, markup=False)
+    if evaluation.calibration:
         console.print(
-            f"confidence is off by {100 * evaluation.reliability.error():.1f} points on average over the scored voxels "
-            "(expected calibration error, 15 bins)"
+            *_confidence_sentences(evaluation.calibration, evaluation.names),
+            sep="\n",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
         )
     if evaluation.panoptic:
         console.print(panoptic_table(evaluation.panoptic))
@@ -159,23 +177,40 @@ def _show_boxes(evaluation: Evaluation) -> None:
     console.print(
         f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['found'])} % have an object, "
         f"{_percent(facts['named'])} % one of their class; its centre is {offset} m from the box's on average, "
-        f"{switches} id switches per 100 found boxes"
+        f"{switches} id switches per 100 found boxes",
+        highlight=False,
+        soft_wrap=True,
+    )
+    told = f"{evaluation.labels}: {evaluation.frames} frames scored at boxes"
+    console.print(told, highlight=False, soft_wrap=True, markup=False)
+
+
+def _confidence_sentences(calibration: ReliabilityByClass, names: tuple[str, ...]) -> Iterator[str]:
+    by_class = ", ".join(f"{names[i]} {100 * found.error():.1f}" for i, found in calibration.by_class().items())
+    yield (
+        f"confidence of voxels labelled occupied is off by {100 * calibration.occupied().error():.1f} points on "
+        f"average; by label: {by_class}"
+    )
+    yield (
+        f"confidence is off by {100 * calibration.whole().error():.1f} points on average over the scored voxels, free "
+        "space included (expected calibration error, 15 bins)"
     )
 
 
-def _draw(reliability: Reliability | None, labels: str, path: Path) -> None:
+def _draw(calibration: ReliabilityByClass | None, labels: str, path: Path) -> None:
     from occlabel.pipeline.delivery.pictures.reliability import draw_reliability
 
-    if reliability is None:
-        raise OcclabelError(
-            f"--diagram: {labels} says nothing of its confidence; a version does, when it is scored at voxels"
-        )
-    draw_reliability({labels.rpartition("@")[2]: reliability}, path)
+    if calibration is None:
+        raise OcclabelError(f"--diagram: no scored frame of {labels} says anything of its confidence")
+    draw_reliability({"labelled occupied": calibration.occupied(), "all voxels": calibration.whole()}, path)
 
 
 def _write(facts: dict[str, Any], out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(facts, indent=1) + "\n")
+    text = json.dumps(facts, indent=1)
+    if out == Path("-"):
+        typer.echo(text)
+        return
+    out.write_text(text + "\n")
 
 
 _MEASURES = {
@@ -227,6 +262,12 @@ def _panoptic_sentences(found: PanopticEvaluation) -> Iterator[str]:
         f"{_percent(tracking['sq'])}), {'-' if switches is None else f'{switches:.2f}'} id switches per 100 "
         f"object-frames, {_percent(tracking['objects_matched'])} % of them matched"
     )
+    if found.lidar_tracking is not None:
+        official = found.lidar_tracking.facts()
+        yield (
+            f"as the 4D panoptic benchmark counts: LSTQ {_percent(official['lstq'])} (S_assoc "
+            f"{_percent(official['s_assoc'])}, S_cls {_percent(official['s_cls'])})"
+        )
     if found.rays is not None:
         rays = found.rays
         for name, mean, at in (("RayIoU", rays.ray_iou, rays.ray_iou_at), ("RayPQ", rays.ray_pq, rays.ray_pq_at)):

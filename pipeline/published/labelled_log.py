@@ -211,6 +211,8 @@ class LabelledLog:
     """Of the frames, in time."""
     missing: int
     """Frames that lack labels."""
+    unasked: tuple[str, ...]
+    """Names of frames that have labels and were not asked for, as far as that is known."""
     joined: Join
 
     def frames(self) -> Iterator[LabelledFrame]:
@@ -223,7 +225,9 @@ class LabelledLog:
 def labelled_log(joined: Join, log: str, names: list[str], drive: DriveLog | None) -> LabelledLog:
     """Of the frames ``names``, in time, those that have labels."""
     there = tuple(name for name in names if joined.labels.has(log, name))
-    return LabelledLog(log, drive, there, len(names) - len(there), joined)
+    asked = set(names)
+    unasked = tuple(name for name in joined.labels.names(log) if name not in asked)
+    return LabelledLog(log, drive, there, len(names) - len(there), unasked, joined)
 
 
 def drive_log(reader: LogReader | None, log: str) -> DriveLog | None:

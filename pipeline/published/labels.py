@@ -35,8 +35,19 @@ class LabelSource(Protocol):
     def may_be_unknown(self) -> bool:
         """Whether UNKNOWN is a word of these labels; otherwise it is an id that is no class."""
 
+    @property
+    def place(self) -> dict[str, str]:
+        """What they are and where they lie, by the name of the fact."""
+
+    @property
+    def says_how_sure(self) -> bool:
+        """Whether they have a confidence."""
+
     def logs(self) -> list[str]:
         """Logs that have any, where that is known without a frame's name; sorted."""
+
+    def names(self, log: str) -> list[str]:
+        """Labelled frames of ``log``, as far as that is known without a frame's name."""
 
     def has(self, log: str, name: str) -> bool: ...
 
@@ -44,7 +55,8 @@ class LabelSource(Protocol):
         """What a sentence about this frame calls it."""
 
     def semantics(self, log: str, name: str) -> NDArray[np.uint8]:
-        """Class ids [x, y, z], those that are no class too. Raises DamagedFile or StoreError."""
+        """Class ids [x, y, z], those that are no class too. Raises DamagedFile for a file, StoreError for a frame of a
+        version that cannot be read."""
 
     def confidence(self, log: str, name: str) -> NDArray[np.uint8] | None:
         """How sure each label is, 0..255 [x, y, z]; None where nobody says."""
@@ -87,7 +99,15 @@ class VersionLabels:
 
     @property
     def title(self) -> str:
-        return f"version {self.version.name}"
+        return f"version {self.version.name} of {self.version.store.location}"
+
+    @property
+    def place(self) -> dict[str, str]:
+        return {"store": str(self.version.store.location), "version": self.version.name}
+
+    @property
+    def says_how_sure(self) -> bool:
+        return CONFIDENCE.name in self.version.info.arrays
 
     @property
     def space(self) -> LabelSpace:
@@ -123,11 +143,15 @@ class VersionLabels:
         return self._frames[log, name].world_from_grid
 
     def stamp(self, log: str) -> str:
-        return self.version.info.content_digest
+        """Also what lies in the store: a frame that was lost or altered since is found when it is read again."""
+        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, INSTANCE)}
+        frames = (frame for (where, _), frame in self._frames.items() if where == log)
+        paths = {place.path for frame in frames for name, place in frame.row.arrays.items() if name in arrays}
+        tags = [sorted(self.version.store.tags(path).items()) for path in sorted(paths)]
+        return f"{self.version.info.content_digest} {tags}"
 
-    def count(self, log: str) -> int:
-        """Labelled frames of ``log``."""
-        return sum(where == log for where, _ in self._frames)
+    def names(self, log: str) -> list[str]:
+        return [name for where, name in self._frames if where == log]
 
 
 @dataclass(frozen=True)
@@ -139,8 +163,7 @@ class FolderLabels:
     format: Format
 
     def __post_init__(self) -> None:
-        patterns = {"semantickitti": ["sequences/*/predictions/*.label"], "occ3d": ["*.npz", "*/*/labels.npz"]}
-        wanted = patterns[self.format]
+        wanted = [self._by_log] if self.format == "semantickitti" else ["*.npz", self._by_log]
         if not any(path for pattern in wanted for path in self.root.glob(pattern)):
             raise BadPredictions(
                 f"{self.root} holds no {self.format} predictions: there is no {' or '.join(wanted)} in it"
@@ -151,6 +174,14 @@ class FolderLabels:
         return f"the predictions in {self.root}"
 
     @property
+    def place(self) -> dict[str, str]:
+        return {"folder": str(self.root)}
+
+    @property
+    def says_how_sure(self) -> bool:
+        return False
+
+    @property
     def space(self) -> LabelSpace:
         return truth_space(self.format)
 
@@ -159,7 +190,12 @@ class FolderLabels:
         return False
 
     def logs(self) -> list[str]:
-        return []
+        return sorted({self._log(path) for path in self.root.glob(self._by_log)})
+
+    def names(self, log: str) -> list[str]:
+        if self.format == "semantickitti":
+            return sorted(path.stem for path in (self.root / "sequences" / log / "predictions").glob("*.label"))
+        return sorted(path.parent.name for path in (self.root / log).glob("*/labels.npz"))
 
     def has(self, log: str, name: str) -> bool:
         return self._path(log, name).is_file()
@@ -191,6 +227,14 @@ class FolderLabels:
         else:
             files = sorted([*self.root.glob("*.npz"), *(self.root / log).glob("*/labels.npz")])
         return " ".join(f"{file.name} {_size_and_time(file)}" for file in files)
+
+    @property
+    def _by_log(self) -> str:
+        """The files that lie in a folder of their log."""
+        return "sequences/*/predictions/*.label" if self.format == "semantickitti" else "*/*/labels.npz"
+
+    def _log(self, path: Path) -> str:
+        return path.relative_to(self.root).parts[1 if self.format == "semantickitti" else 0]
 
     def _path(self, log: str, name: str) -> Path:
         if self.format == "semantickitti":

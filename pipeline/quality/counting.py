@@ -14,6 +14,7 @@ import numpy as np
 from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, LabelledLog, drive_log, join, labelled_log
 from occlabel.pipeline.published.labels import Format, LabelSource
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
+from occlabel.pipeline.quality.known_truth import known_truth
 from occlabel.pipeline.quality.rules.boxes import BoxRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
@@ -21,10 +22,10 @@ from occlabel.pipeline.quality.rules.rule import Rule, part, prefixed
 from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.schemas.drive_log import DriveLog, Frame
-from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.errors import BadLog, DamagedFile, StoreAway, StoreError
 from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.ingest.recognise import open_logs
-from occlabel.stages.ingest.truth import open_truth
+from occlabel.stages.ingest.truth import TruthSource, open_truth
 
 At = Literal["voxels", "points", "boxes"]
 
@@ -43,7 +44,7 @@ class Question:
         """Labels and truth. Raises BadLog when there is no such truth, BadRecipe when classes do not fit."""
         benchmark, told = BENCHMARKS[self.format], dict(self.told)
         if self.at == "voxels":
-            truth = open_truth(self.truth, self.format)
+            truth = _voxel_truth(self.truth, self.format)
             return join(labels, truth.space, truth, truth.reader, told)
         return join(labels, benchmark.space, None, open_logs(self.truth), told)
 
@@ -80,17 +81,23 @@ class LogCounts:
     """That were scored."""
     missing: int
     """That have truth and no labels."""
+    unasked: int
+    """That have labels and no truth, where that is known."""
     unreadable: list[str]
-    """A sentence for each that has both and whose scan, which was needed, is missing or cannot be read."""
+    """A sentence for each that has both, and whose truth or scan, where that is needed, is missing or damaged."""
+    damaged: list[str]
+    """A sentence for each that has both, and whose labels cannot be read."""
+    warnings: list[str]
+    """What the reader says of the log, where its scans, points or boxes are asked for."""
     counts: Counts
 
     @property
     def truth(self) -> int:
         """Frames that have truth."""
-        return self.frames + self.missing + len(self.unreadable)
+        return self.frames + self.missing + len(self.unreadable) + len(self.damaged)
 
     def to_bytes(self) -> bytes:
-        facts = {"frames": self.frames, "missing": self.missing, "unreadable": self.unreadable}
+        facts = {name: value for name, value in vars(self).items() if name != "counts"}
         about = json.dumps(facts).encode()
         file = io.BytesIO()
         arrays: dict[str, Any] = {"about": np.frombuffer(about, np.uint8), **self.counts}
@@ -105,22 +112,45 @@ class LogCounts:
 
 
 def count_log(question: Question, joined: Join, log: str) -> LogCounts:
-    """Raises what reading labels, truth and log raises."""
+    """A frame whose truth, scan or labels of a version cannot be read costs that frame.
+
+    Raises BadLog when the log cannot be read, DamagedFile for a file of predictions, BadPredictions and BadRecipe for
+    labels that cannot be scored, StoreAway."""
     labelled, rules = labelled_frames(question, joined, log), question.rules(joined)
-    unreadable: list[str] = []
+    drive = labelled.log if question.at != "voxels" else None
+    known = None if drive is None else {frame.name for frame in drive.frames}
+    gone = [name for name in labelled.unasked if known is not None and name not in known]
+    unreadable = [f"log {log}, frame {name} is labelled, and the log has no such frame" for name in gone]
+    damaged: list[str] = []
     for rule in rules if labelled.names else ():
         rule.begin(labelled)
     for frame in labelled.frames():
-        lacking = _without_scan(frame) if question.at == "points" else None
-        if lacking is not None:
-            unreadable.append(lacking)
+        try:
+            _read_truth(frame, question.at)
+        except (BadLog, DamagedFile) as error:
+            unreadable.append(_placed(frame, error))
+            continue
+        try:
+            _read_labels(frame, question.at)
+        except StoreAway:
+            raise
+        except StoreError as error:
+            damaged.append(_placed(frame, error))
             continue
         for rule in rules:
             rule.add(frame)
     for rule in rules if labelled.names else ():
         rule.end()
     counts = {name: array for rule in rules for name, array in prefixed(rule.name, rule.state()).items()}
-    return LogCounts(len(labelled.names) - len(unreadable), labelled.missing, unreadable, counts)
+    return LogCounts(
+        frames=len(labelled.names) + len(gone) - len(unreadable) - len(damaged),
+        missing=labelled.missing,
+        unasked=len(labelled.unasked) - len(gone),
+        unreadable=unreadable,
+        damaged=damaged,
+        warnings=[] if drive is None else list(drive.warnings),
+        counts=counts,
+    )
 
 
 def labelled_frames(question: Question, joined: Join, log: str) -> LabelledLog:
@@ -129,14 +159,40 @@ def labelled_frames(question: Question, joined: Join, log: str) -> LabelledLog:
     return labelled_log(joined, log, question.frames(joined, log, drive), drive)
 
 
-def _without_scan(frame: LabelledFrame) -> str | None:
-    """Why the frame has no points to score; None when it has."""
+def _read_truth(frame: LabelledFrame, at: At) -> None:
+    """Reads what the rules ask of the frame's truth, which is kept: before any of them has counted a part of it.
+
+    Raises BadLog for a frame without a scan, DamagedFile for truth or a scan that cannot be read."""
+    if at == "voxels":
+        frame.voxel_truth  # noqa: B018
+    elif at == "points":
+        frame.points, frame.point_truth  # noqa: B018
+
+
+def _read_labels(frame: LabelledFrame, at: At) -> None:
+    """The same of its labels. Raises DamagedFile or StoreError."""
+    frame.semantics, frame.instance  # noqa: B018
+    if at == "voxels":
+        frame.confidence  # noqa: B018
+
+
+def _placed(frame: LabelledFrame, error: Exception) -> str:
+    """The sentence of the error, with the log and the frame."""
+    where = f"log {frame.log}, frame {frame.name}"
+    return str(error) if where in str(error) else f"{where}: {error}"
+
+
+def _voxel_truth(root: Path, format: Format) -> TruthSource:
+    """Raises BadLog when there is none, and says what other truth there is."""
     try:
-        frame.points  # noqa: B018  read here, and kept for the rules
-    except (BadLog, DamagedFile) as error:
-        where = f"log {frame.log}, frame {frame.name}"
-        return str(error) if where in str(error) else f"{where}: {error}"
-    return None
+        return open_truth(root, format)
+    except BadLog as error:
+        try:
+            reader = open_logs(root)
+            known = known_truth(reader, reader.log_ids())
+        except BadLog:
+            raise error from None
+        raise BadLog(f"{error}; {known}") from error
 
 
 def merged(rules: Iterable[Rule], logs: Iterable[LogCounts]) -> None:
@@ -149,7 +205,10 @@ def merged(rules: Iterable[Rule], logs: Iterable[LogCounts]) -> None:
 
 def truth_stamp(joined: Join, log: str) -> list[Any]:
     """Changes when a file of the truth does, by name, size and time, or anything of the drive log."""
-    drive = drive_log(joined.reader, log)
+    try:
+        drive = drive_log(joined.reader, log)
+    except BadLog as error:  # found again when the log is counted, which costs that log alone
+        return [str(error)]
     facts: list[Any] = [] if joined.truth is None else [joined.truth.stamp(log)]
     for frame in () if drive is None else drive.frames:
         paths = (frame.truth.voxels, frame.truth.points, frame.truth.point_objects)

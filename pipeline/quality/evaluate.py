@@ -13,9 +13,9 @@ from occlabel.pipeline.published.labelled_log import Join
 from occlabel.pipeline.published.labels import Format, LabelSource, VersionLabels, open_labels
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
-from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.counting import At, LogCounts, Question, count_log, merged, truth_stamp
 from occlabel.pipeline.quality.evaluation import Evaluation
+from occlabel.pipeline.quality.known_truth import known_truth
 from occlabel.pipeline.quality.rules.boxes import BoxRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
@@ -36,7 +36,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     labels: str
     """STORE@VERSION."""
@@ -55,7 +55,7 @@ class EvaluateLog(Job):
     def frames(self, unit: str) -> int:
         labels = _joined(self.labels, self.question).labels
         assert isinstance(labels, VersionLabels)  # see _joined
-        return labels.count(unit)
+        return len(labels.names(unit))
 
     def work(self, unit: str) -> bytes:
         return count_log(self.question, _joined(self.labels, self.question), unit).to_bytes()
@@ -82,8 +82,10 @@ def evaluate(
 
     ``told`` maps classes of the labels to those of the benchmark where names differ (null: none of them). The counts of
     a version's logs are kept in its store, where that can be written, so that a second evaluation, or one that was
-    stopped, goes on. A log that cannot be scored is named in ``Evaluation.failed``. Ray is started for
-    FRAMES_WORTH_RAY frames and more. Raises an OcclabelError when there is nothing to score.
+    stopped, goes on. What is not scored, and why, is in the Evaluation: a frame whose truth or scan cannot be read
+    costs that frame, and so does one of a version that cannot be read any more (``damaged``); a log that cannot be
+    scored is named in ``failed``. Ray is started for FRAMES_WORTH_RAY frames and more. Raises an OcclabelError when
+    there is nothing to score.
     """
     if isinstance(labels, PublishedVersion):
         labels = spec_of(labels.store, labels.name)
@@ -128,21 +130,22 @@ class _Logs(NamedTuple):
     chosen: list[str]
     """To be counted."""
     without_truth: tuple[str, ...] = ()
+    """Logs of the labels."""
     without_labels: tuple[str, ...] = ()
+    """Logs of the truth."""
 
 
 def _logs(question: Question, joined: Join, logs: Sequence[str] | None) -> _Logs:
     known = question.logs(joined)
     if unknown := sorted(set(logs or ()) - set(known)):
         raise BadPredictions(f"the truth has no log {', '.join(unknown)}; it has {', '.join(known[:20])}")
-    labelled = joined.labels.logs()
-    if not labelled or logs:
-        return _Logs(sorted(set(logs or known)))
-    return _Logs(
-        sorted(set(known) & set(labelled)),
-        without_truth=tuple(sorted(set(labelled) - set(known))),
-        without_labels=tuple(sorted(set(known) - set(labelled))),
-    )
+    if logs:
+        return _Logs(sorted(set(logs)))
+    labelled = set(joined.labels.logs())
+    without_truth = tuple(sorted(labelled - set(known)))
+    if not isinstance(joined.labels, VersionLabels):  # files may lie beside each other, whatever their log
+        return _Logs(sorted(known), without_truth)
+    return _Logs(sorted(set(known) & labelled), without_truth, tuple(sorted(set(known) - labelled)))
 
 
 def _scored(
@@ -152,59 +155,74 @@ def _scored(
     counted: dict[str, LogCounts],
     failed: dict[str, str],
 ) -> Evaluation:
-    _refuse_nothing(question, joined, counted, failed)
+    _refuse_nothing(question, joined, asked, counted, failed)
     rules = question.rules(joined)
     merged(rules, counted.values())
-    some = {log: c for log, c in counted.items() if c.frames or c.unreadable}
+    some = {log: c for log, c in counted.items() if c.truth > c.missing}
     bare = [log for log, c in counted.items() if c.missing and log not in some]
     result = Evaluation(
         labels=joined.labels.title,
+        place=joined.labels.place,
         at=question.at,
         frames=sum(counts.frames for counts in some.values()),
+        logs={log: c.frames for log, c in some.items()},
         missing={log: c.missing for log, c in some.items() if c.missing},
+        frames_without_truth={log: c.unasked for log, c in some.items() if c.unasked},
         without_truth=tuple(sorted([*asked.without_truth, *(log for log, c in counted.items() if not c.truth)])),
         without_labels=tuple(sorted([*asked.without_labels, *bare])),
         unreadable=tuple(sentence for c in some.values() for sentence in c.unreadable),
+        damaged=tuple(sentence for c in some.values() for sentence in c.damaged),
+        warnings={log: tuple(c.warnings) for log, c in counted.items() if c.warnings},
         failed=failed,
         left_out=joined.classes.left_out,
+        names=joined.target.taxonomy.names,
     )
     for rule in rules:
-        _fill(result, rule, BENCHMARKS[question.format].taxonomy.names)
+        _fill(result, rule)
     return result
 
 
-def _fill(result: Evaluation, rule: Rule, names: tuple[str, ...]) -> None:
+def _fill(result: Evaluation, rule: Rule) -> None:
     """What one rule found."""
     match rule:
         case VoxelRule():
-            result.scores, result.reliability = dict(rule.scores()), rule.reliability
+            result.scores, result.calibration = dict(rule.scores()), rule.calibration
             result.beyond = rule.beyond / (rule.beyond + rule.scored) if rule.beyond else 0.0
         case PointRule():
             result.scores, result.baselines = {"full": rule.scores()}, dict(rule.baselines())
+            result.elements = rule.elements
         case VoxelObjectRule() | PointObjectRule():
             result.panoptic = rule.evaluation()
         case BoxRule():
+            result.elements = rule.elements
             if not rule.frames:
                 raise BadPredictions(
-                    "there is nothing to score at boxes: no frame has annotated boxes, a pose and instances; label the "
-                    "logs with a recipe that has an instances block"
+                    f"there is nothing to score at boxes: {rule.lacking()}; label the logs with a recipe that has an "
+                    "instances block, and give them poses"
                 )
-            result.boxes, result.names, result.frames = rule.scores(), names, rule.frames
+            result.boxes, result.frames, result.frames_left_out = rule.scores(), rule.frames, rule.frames_left_out()
 
 
-def _refuse_nothing(question: Question, joined: Join, counted: dict[str, LogCounts], failed: dict[str, str]) -> None:
+def _refuse_nothing(
+    question: Question, joined: Join, asked: _Logs, counted: dict[str, LogCounts], failed: dict[str, str]
+) -> None:
     if any(log.frames for log in counted.values()):
         return
     reasons = [f"log {log}: {why}" for log, why in failed.items()]
-    reasons += [sentence for log in counted.values() for sentence in log.unreadable]
+    reasons += [sentence for log in counted.values() for sentence in (*log.unreadable, *log.damaged)]
     if reasons:
         raise BadPredictions(f"there is nothing to score: {'; '.join(reasons[:10])}")
-    logs = ", ".join(sorted(counted)[:20]) or "none"
-    if counted and not any(log.truth for log in counted.values()):
+    logs = ", ".join(sorted(counted)[:20])
+    if not counted:
+        known, own = (", ".join(names[:20]) or "none" for names in (asked.without_labels, asked.without_truth))
+        raise BadPredictions(
+            f"there is nothing to score: {joined.labels.title} has the logs {own}, the truth has {known}, and they "
+            "have none in common; give the root of the logs that were labelled"
+        )
+    if not any(log.truth for log in counted.values()):
         what = {"voxels": "voxel truth", "points": "labelled points", "boxes": "boxes"}[question.at]
         raise BadPredictions(
-            f"there is nothing to score: the logs {logs} have no {what}; what they have is said by occlabel logs show, "
-            "choose it with --at"
+            f"there is nothing to score: the logs {logs} have no {what}; {known_truth(joined.reader, counted)}"
         )
     raise BadPredictions(
         f"there is nothing to score: no truth frame of the logs {logs} has a prediction in {joined.labels.title}; "

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from occlabel.pipeline.quality.counting import At
+from occlabel.pipeline.quality.elements import Elements
 from occlabel.pipeline.quality.panoptic import PanopticEvaluation
 from occlabel.stages.evaluation.boxes import BoxScores
-from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.evaluation.reliability import ReliabilityByClass
 from occlabel.stages.evaluation.scores import Scores
 
 
@@ -22,45 +23,69 @@ class Evaluation:
     at: At
     frames: int
     """Frames that were scored."""
+    place: dict[str, str] = field(default_factory=dict)
+    """The store and the version of the labels, or their folder."""
+    logs: dict[str, int] = field(default_factory=dict)
+    """Logs of which frames have truth and labels -> how many of them were scored."""
     missing: dict[str, int] = field(default_factory=dict)
     """Of each scored log: truth frames without a prediction, where there are any."""
+    frames_without_truth: dict[str, int] = field(default_factory=dict)
+    """Of each scored log: labelled frames without truth, where there are any."""
     without_truth: tuple[str, ...] = ()
     """Logs of the labels that have no truth."""
     without_labels: tuple[str, ...] = ()
     """Logs of the truth that have no labels at all."""
     unreadable: tuple[str, ...] = ()
-    """A sentence for each frame that is not scored as its scan is missing or cannot be read."""
+    """A sentence for each frame that is not scored as its truth, or its scan, is missing or cannot be read."""
+    damaged: tuple[str, ...] = ()
+    """A sentence for each frame whose labels cannot be read any more."""
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Log -> what its reader says of it, where more than voxels are asked for."""
     failed: dict[str, str] = field(default_factory=dict)
     """Logs that could not be scored -> why."""
     left_out: tuple[str, ...] = ()
     """Classes of the labels that are none of the truth's; where they stand nothing is scored."""
     beyond: float = 0.0
     """Share of the truth's voxels where the labels have no say."""
+    elements: Elements | None = None
+    """Points or boxes of the scored frames, and which of them are not scored."""
     scores: dict[str, Scores] = field(default_factory=dict)
     """By range: "12.8", "25.6", "51.2", or "full"."""
     baselines: dict[str, Scores] = field(default_factory=dict)
     """Of trivial rules, at points only."""
-    reliability: Reliability | None = None
-    """Of the confidence at voxels, where the labels have one."""
+    calibration: ReliabilityByClass | None = None
+    """Whether confidence at voxels means what it says, where the labels have one."""
     panoptic: PanopticEvaluation | None = None
     """Of the instances, where the labels have them and somebody says whose the elements are."""
     boxes: BoxScores | None = None
     """Of objects against boxes."""
+    frames_left_out: dict[str, int] = field(default_factory=dict)
+    """Frames with boxes that are not scored at boxes, by reason."""
     names: tuple[str, ...] = ()
-    """Of the classes of boxes."""
+    """Of the classes."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether all labels that have truth could be read and scored."""
+        return not self.failed and not self.damaged
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
-        facts: dict[str, Any] = {"labels": self.labels, "frames": self.frames, "missing": self.missing}
+        facts: dict[str, Any] = {"labels": self.labels, **self.place, "at": self.at}
+        facts |= {"frames": self.frames, "logs": self.logs, "missing": self.missing}
+        facts |= {"frames_without_truth": self.frames_without_truth}
         facts |= {"without_truth": list(self.without_truth), "without_labels": list(self.without_labels)}
-        facts |= {"unreadable": list(self.unreadable), "failed": self.failed}
+        facts |= {"unreadable": list(self.unreadable), "damaged": list(self.damaged), "failed": self.failed}
+        facts |= {"warnings": {log: list(said) for log, said in self.warnings.items()}}
         if self.left_out or self.beyond:
             facts |= {"classes_left_out": list(self.left_out), "voxels_left_out": self.beyond}
+        if self.elements is not None:
+            facts |= {f"{self.elements.name}_asked": self.elements.facts()}
         if self.boxes is not None:
-            return facts | self.boxes.facts(self.names)
+            return facts | {"frames_left_out": self.frames_left_out} | self.boxes.facts(self.names)
         facts["scores"] = {name: scores.facts() for name, scores in self.scores.items()}
-        if self.reliability:
-            facts["calibration"] = {"error": self.reliability.error(), "curve": self.reliability.curve()}
+        if self.calibration:
+            facts["calibration"] = self.calibration.facts(self.names)
         if self.panoptic:
             facts["panoptic"] = self.panoptic.facts()
         if self.baselines:
@@ -70,20 +95,45 @@ class Evaluation:
     def notes(self) -> Iterator[str]:
         """What was left out, in sentences."""
         count = sum(self.missing.values())
+        whole = sum(self.logs.values()) + count + len(self.unreadable) + len(self.damaged)
         if count:
-            yield f"{count} of {self.frames + count} truth frames have no prediction and are not scored"
+            yield f"{count} of {whole} truth frames have no prediction and are not scored"
+        if self.frames_without_truth:
+            count = sum(self.frames_without_truth.values())
+            yield f"labelled frames that have no truth, and are not scored: {count}"
         if self.without_truth:
             yield f"logs of the labels that have no truth: {_some(self.without_truth)}"
         if self.without_labels:
             yield f"logs of the truth that have no labels: {_some(self.without_labels)}"
         if self.unreadable:
-            yield f"not scored without their scans: {_some(self.unreadable, 3, '; ')}"
+            what = "scan or truth" if self.at == "points" else "truth"
+            yield (
+                f"{len(self.unreadable)} of {whole} truth frames not scored, as their {what} is missing or damaged: "
+                f"{_some(self.unreadable, 3, '; ')}"
+            )
+        if self.damaged:
+            yield (
+                f"error: {len(self.damaged)} of {whole} truth frames not scored, as their labels are damaged: "
+                f"{_some(self.damaged, 3, '; ')}"
+            )
         for log, why in self.failed.items():
-            yield f"log {log} is not scored: {why}"
+            yield f"error: log {log} is not scored: {why}"
+        for log, said in self.warnings.items():
+            yield f"the reader says of log {log}: {_some(said, 3, '; ')}"
+        for reason, frames in self.frames_left_out.items():
+            if frames:
+                yield f"{frames} frames with boxes are not scored: {reason.replace('_', ' ')}"
+        if self.elements is not None:
+            yield from self.elements.notes()
         if self.beyond:
             yield f"{100 * self.beyond:.1f}% of the truth's voxels are not scored: the labels say nothing of them"
         if self.left_out:
             yield f"classes that are none of the truth's, and not scored: {', '.join(self.left_out)}"
+        if self.panoptic is not None and self.panoptic.frames < self.frames:
+            yield (
+                f"objects are scored in {self.panoptic.frames} of {self.frames} frames: the others have no instances, "
+                "no pose, or nobody says whose their elements are"
+            )
 
 
 def _some(names: tuple[str, ...], most: int = 10, between: str = ", ") -> str:

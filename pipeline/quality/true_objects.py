@@ -54,21 +54,19 @@ class TrueObjects:
         which = point_owners(semantics, points, self._grid_from_world(frame), frame.truth.boxes, classes)
         return self._named(frame, which)
 
-    def boxes(self, name: str, least_points: int) -> Placed:
-        """The boxes of thing classes in which so many LiDAR points were counted, or none were; in the grid's frame."""
+    def boxes(self, name: str) -> tuple[Placed, NDArray[np.int64], int]:
+        """The boxes of thing classes in the grid's frame, LiDAR points in each (-1: not counted), and how many boxes
+        there are of no such class."""
         frame = self._frames[name]
         classes = self._classes(frame, [entry.id for entry in self._taxonomy.classes if entry.thing])
-        kept = [
-            (self._ids[box.instance], class_id, box.world_from_box[:3, 3])
-            for box, class_id in zip(frame.truth.boxes, classes, strict=True)
-            if class_id != UNKNOWN and not 0 <= box.lidar_points < least_points
-        ]
-        centres = np.array([centre for _, _, centre in kept]).reshape(-1, 3)
-        return Placed(
-            np.array([id_ for id_, _, _ in kept], np.int64),
-            np.array([class_id for _, class_id, _ in kept], np.int64),
+        kept = [(b, class_id) for b, class_id in zip(frame.truth.boxes, classes, strict=True) if class_id != UNKNOWN]
+        centres = np.array([box.world_from_box[:3, 3] for box, _ in kept]).reshape(-1, 3)
+        placed = Placed(
+            np.array([self._ids[box.instance] for box, _ in kept], np.int64),
+            np.array([class_id for _, class_id in kept], np.int64),
             transform_points(self._grid_from_world(frame), centres),
         )
+        return placed, np.array([box.lidar_points for box, _ in kept], np.int64), len(classes) - len(kept)
 
     def _classes(self, frame: Frame, things: Container[int]) -> list[int]:
         """Of each box of the frame: its class, UNKNOWN when that is not among ``things``."""

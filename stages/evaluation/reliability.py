@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,10 @@ class Reliability:
         joint = right[scored].astype(np.int64) * 256 + confidence[scored]
         self.counts[:] += np.bincount(joint, minlength=512).reshape(2, 256)
 
+    @property
+    def voxels(self) -> int:
+        return int(self.counts.sum())
+
     def curve(self, bins: int = BINS) -> list[dict[str, float]]:
         """Of each bin of equal width that holds any voxel: mean ``confidence``, ``accuracy``, number of ``voxels``."""
         which = np.minimum(np.arange(256) * bins // 255, bins - 1)
@@ -40,3 +46,47 @@ class Reliability:
         curve = self.curve(bins)
         voxels = max(sum(point["voxels"] for point in curve), 1)
         return sum(abs(point["accuracy"] - point["confidence"]) * point["voxels"] for point in curve) / voxels
+
+
+class ReliabilityByClass:
+    """Counts of scored voxels by their label and its confidence. Nearly all of a volume is free, and free space is
+    easily right: it would carry a figure over all voxels."""
+
+    def __init__(self, classes: int, free_id: int) -> None:
+        self._free_id = free_id
+        self.counts = np.zeros((classes, 2, 256), np.int64)
+        """Label x [wrong, right] x confidence byte."""
+
+    def add(
+        self,
+        labels: NDArray[np.uint8],
+        confidence: NDArray[np.uint8],
+        right: NDArray[np.bool_],
+        scored: NDArray[np.bool_],
+    ) -> None:
+        """Counts the ``scored`` voxels of a frame, whose labels are classes; all of one shape, confidence 0..255 for
+        0..1."""
+        joint = (labels[scored].astype(np.int64) * 2 + right[scored]) * 256 + confidence[scored]
+        self.counts += np.bincount(joint, minlength=self.counts.size).reshape(self.counts.shape)
+
+    def whole(self) -> Reliability:
+        """Of all scored voxels."""
+        return Reliability(self.counts.sum(axis=0))
+
+    def occupied(self) -> Reliability:
+        """Of those that are labelled occupied."""
+        return Reliability(self.counts.sum(axis=0) - self.counts[self._free_id])
+
+    def by_class(self) -> dict[int, Reliability]:
+        """By label, free included, those that any voxel has."""
+        return {i: Reliability(count) for i, count in enumerate(self.counts) if count.any()}
+
+    def facts(self, names: Sequence[str]) -> dict[str, Any]:
+        """For JSON; ``names`` are those of the classes."""
+        whole, occupied = self.whole(), self.occupied()
+        return {
+            "error": whole.error(),
+            "curve": whole.curve(),
+            "occupied": {"error": occupied.error(), "voxels": occupied.voxels, "curve": occupied.curve()},
+            "per_class": {names[i]: {"error": r.error(), "voxels": r.voxels} for i, r in self.by_class().items()},
+        }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
+from occlabel.pipeline.quality.elements import Elements
+from occlabel.pipeline.quality.rules.rule import part, prefixed
 from occlabel.pipeline.quality.true_objects import TrueObjects
 from occlabel.schemas.objects import summarise
 from occlabel.schemas.taxonomy import Taxonomy
@@ -25,6 +27,8 @@ class BoxRule:
         self._taxonomy = taxonomy
         self._counts = BoxCounts()
         self._truth: TrueObjects | None = None
+        self._boxes = np.zeros(4, np.int64)
+        self._without_pose = self._without_instances = 0
         self.frames = 0
 
     def begin(self, log: LabelledLog) -> None:
@@ -32,10 +36,18 @@ class BoxRule:
         self._truth = TrueObjects(log.log, log.joined.labels.space.grid, self._taxonomy)
 
     def add(self, frame: LabelledFrame) -> None:
-        if self._truth is None or not frame.has_instance or not self._truth.in_time([frame.name]):
+        assert self._truth is not None  # see begin
+        if not frame.has_instance:
+            self._without_instances += 1
             return
-        boxes = self._truth.boxes(frame.name, LEAST_POINTS)
+        if not self._truth.in_time([frame.name]):
+            self._without_pose += 1
+            return
+        boxes, points, others = self._truth.boxes(frame.name)
         _, inside = frame.grid.cells(boxes.centres)
+        few = (points >= 0) & (points < LEAST_POINTS)
+        self._boxes += (len(few) + others, others, few.sum(), (~few & ~inside).sum())
+        inside &= ~few
         kept = Placed(boxes.ids[inside], boxes.classes[inside], boxes.centres[inside])
         assert frame.instance is not None  # see has_instance
         found = summarise(frame.instance, frame.classes, frame.grid)
@@ -46,11 +58,38 @@ class BoxRule:
         self._counts.end_log()
 
     def state(self) -> Counts:
-        return self._counts.state() | {"frames": np.array([self.frames])}
+        frames = np.array([self.frames, self._without_pose, self._without_instances])
+        return prefixed("found", self._counts.state()) | {"frames": frames, "boxes": self._boxes}
 
     def merge(self, state: Counts) -> None:
-        self._counts.merge(state)
-        self.frames += int(state["frames"][0])
+        self._counts.merge(part("found", state))
+        self._boxes += state["boxes"]
+        scored, without_pose, without_instances = state["frames"].tolist()
+        self.frames += scored
+        self._without_pose += without_pose
+        self._without_instances += without_instances
+
+    @property
+    def elements(self) -> Elements:
+        """Of the boxes in the frames that are scored: what is scored, and what is not."""
+        whole, others, few, outside = self._boxes.tolist()
+        reasons = {
+            "other_class": (others, "are of no class with objects"),
+            "few_points": (few, f"hold fewer than {LEAST_POINTS} LiDAR points"),
+            "outside_grid": (outside, "have their centre outside the grid of the labels"),
+        }
+        return Elements("boxes", whole, reasons)
+
+    def frames_left_out(self) -> dict[str, int]:
+        """Frames with boxes that are not scored, by reason."""
+        return {"without_pose": self._without_pose, "without_instances": self._without_instances}
+
+    def lacking(self) -> str:
+        """The same as a part of a sentence."""
+        return (
+            f"of the frames with boxes {self._without_instances} have labels without instances and "
+            f"{self._without_pose} have no pose"
+        )
 
     def scores(self) -> BoxScores:
         return self._counts.scores()

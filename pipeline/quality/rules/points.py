@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
+from occlabel.pipeline.quality.elements import Elements
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation import points as at_points
 from occlabel.stages.evaluation.confusion import Counts, confusion
@@ -20,6 +21,7 @@ class PointRule:
         self._taxonomy = taxonomy
         classes = len(taxonomy.classes)
         self._counts, self._by_height = np.zeros((2, classes, classes), np.int64)
+        self._points = np.zeros(4, np.int64)
 
     def begin(self, log: LabelledLog) -> None:
         pass
@@ -31,6 +33,8 @@ class PointRule:
         true, scored = truth.semantics[inside], np.ones(len(labels), bool)
         if frame.joined.classes.left_out:
             scored &= labels != UNKNOWN
+        labelled = true < classes
+        self._points += (len(inside), (~inside).sum(), (~labelled).sum(), (labelled & ~scored).sum())
         self._counts += confusion(labels, true, scored, classes, frame.where)
         rule = at_points.height_rule(frame.points[inside, 2], self._taxonomy)
         self._by_height += confusion(rule, true, scored, classes, "the height rule")
@@ -39,11 +43,23 @@ class PointRule:
         pass
 
     def state(self) -> Counts:
-        return {"counts": self._counts, "by height": self._by_height}
+        return {"counts": self._counts, "by height": self._by_height, "points": self._points}
 
     def merge(self, state: Counts) -> None:
         self._counts += state["counts"]
         self._by_height += state["by height"]
+        self._points += state["points"]
+
+    @property
+    def elements(self) -> Elements:
+        """Of the frames' points: what is scored, and what is not."""
+        whole, outside, unlabelled, of_no_class = self._points.tolist()
+        reasons = {
+            "outside_grid": (outside, "lie outside the grid of the labels"),
+            "without_label": (unlabelled, "have no label in the truth"),
+            "class_left_out": (of_no_class, "have labels that are none of the truth's classes"),
+        }
+        return Elements("points", whole, reasons)
 
     def scores(self) -> PointScores:
         return at_points.score(self._counts, self._taxonomy)

@@ -7,7 +7,7 @@ import numpy as np
 from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, LabelledLog
 from occlabel.pipeline.quality.benchmark import Benchmark
 from occlabel.stages.evaluation.confusion import Counts, confusion, crop
-from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.evaluation.reliability import ReliabilityByClass
 from occlabel.stages.evaluation.scores import Scores
 
 
@@ -21,7 +21,7 @@ class VoxelRule:
         classes, (x, y, _) = len(self._taxonomy.classes), joined.target.grid.shape
         self._ranges = joined.target.grid.ranges or {"full": ((0, x), (0, y))}
         self._counts = {name: np.zeros((classes, classes), np.int64) for name in self._ranges}
-        self._reliability = Reliability()
+        self._reliability = ReliabilityByClass(classes, self._taxonomy.free_id)
         self.beyond, self.scored = 0, 0
         """Voxels of the truth where the labels have no say, and those that are scored."""
 
@@ -38,7 +38,7 @@ class VoxelRule:
             self._counts[range_] += confusion(labels, true, crop(scored, box), classes, frame.where)
         if frame.confidence is not None:
             confidence = frame.in_target(frame.confidence, np.uint8(0))
-            self._reliability.add(confidence, seen.semantics == truth.semantics, scored)
+            self._reliability.add(seen.semantics, confidence, seen.semantics == truth.semantics, scored)
 
     def end(self) -> None:
         pass
@@ -51,7 +51,7 @@ class VoxelRule:
     def merge(self, state: Counts) -> None:
         for name, count in self._counts.items():
             count += state[f"range {name}"]
-        self._reliability.counts[:] += state["reliability"]
+        self._reliability.counts += state["reliability"]
         self.beyond += int(state["beyond"][0])
         self.scored += int(state["beyond"][1])
 
@@ -60,6 +60,6 @@ class VoxelRule:
         return {name: self._score(count, self._taxonomy) for name, count in self._counts.items()}
 
     @property
-    def reliability(self) -> Reliability | None:
+    def calibration(self) -> ReliabilityByClass | None:
         """None where the labels have no confidence."""
         return self._reliability if self._reliability.counts.any() else None

@@ -60,7 +60,8 @@ def test_a_frame_whose_scan_is_gone_or_cut_is_left_out_and_named(street: tuple[P
     found = score(labels_of(version), question)
     assert found.frames == 2 and len(found.unreadable) == 1 and cut.name in found.unreadable[0]
     assert found.facts()["unreadable"] == list(found.unreadable) and found.missing == {}
-    assert any("not scored without their scans: log 00, frame 000000" in note for note in found.notes())
+    said = "1 of 3 truth frames not scored, as their scan or truth is missing or damaged: log 00, frame 000000"
+    assert any(said in note for note in found.notes())
     for path in (gone, whole):
         path.write_bytes(b"")
     with pytest.raises(BadPredictions, match=r"nothing to score: log 00, frame 000000: .*000000\.bin"):

@@ -147,7 +147,7 @@ def test_bad_input_is_named(tmp_path: Path, truth: Path) -> None:
         of_folder(folder, tmp_path)
     (truth / "sequences/00/voxels/000000.invalid").unlink()
     write_kitti(folder, "00", ["000000"], "predictions", labelled(9)[None])
-    with pytest.raises(DamagedFile, match=r"has no 000000\.invalid beside it"):
+    with pytest.raises(BadPredictions, match=r"nothing to score: .*has no 000000\.invalid beside it"):
         of_folder(folder, truth)
 
 
@@ -179,7 +179,7 @@ def test_a_versions_confidence_is_held_against_the_truth(tmp_path: Path, truth: 
     classes = TAXONOMIES["semantickitti"].from_raw[labelled(128)]
     evaluation = scored(version(classes), truth)
     assert evaluation.facts()["calibration"]["error"] == pytest.approx(
-        1 - evaluation.reliability.curve()[0]["accuracy"]
+        1 - evaluation.calibration.whole().curve()[0]["accuracy"]
     )
     write_kitti(tmp_path / "labels", "00", ["000000"], "predictions", labelled(9)[None])
     folder = of_folder(tmp_path / "labels", truth)
