@@ -25,14 +25,19 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 class Command(TyperCommand):
-    """A command that takes ``--debug`` anywhere and ``~/`` for the user's home in every path. It refuses an option that
-    is given twice and takes one value: the last would win silently."""
+    """A command that takes ``--debug`` anywhere and ``~/`` for the user's home in every path. It refuses an empty
+    text, and an option that is given twice and takes one value: the last would win silently."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         if "--debug" in args[:end]:
             os.environ[DEBUG] = "1"
-        return super().parse_args(ctx, [*(_at_home(arg) for arg in args[:end] if arg != "--debug"), *args[end:]])
+        typed = [*(_at_home(arg) for arg in args[:end] if arg != "--debug"), *args[end:]]
+        try:
+            return super().parse_args(ctx, typed)
+        except typer.BadParameter as error:  # in the words of whoever checks the types
+            error.message = error.message.removeprefix("Value error, ").replace("Input should be", "must be")
+            raise
 
     def make_parser(self, ctx: Any) -> Any:
         parser = super().make_parser(ctx)
@@ -41,12 +46,21 @@ class Command(TyperCommand):
         def parse_once(args: list[str]) -> Any:
             values, rest, order = parse(args=args)
             for param, times in Counter(order).items():
+                _refuse_empty(param, values.get(param.name))
                 if times > 1 and param.param_type_name == "option" and not (param.multiple or _is_plain_flag(param)):
                     ctx.fail(f"Option {param.opts[0]!r} is given {times} times and takes one value.")
             return values, rest, order
 
-        parser.parse_args = parse_once
+        vars(parser)["parse_args"] = parse_once
         return parser
+
+
+def _refuse_empty(param: Any, value: Any) -> None:
+    """Raises OcclabelError for an empty text, which as a path would be the current folder. No address is one: a Ray of
+    our own."""
+    if param.name != "ray_address" and "" in (value if isinstance(value, list | tuple) else [value]):
+        name = param.opts[0] if param.param_type_name == "option" else param.metavar or param.name
+        raise OcclabelError(f"{name} is empty: is a variable of your shell not set?")
 
 
 def _is_plain_flag(option: Any) -> bool:

@@ -53,4 +53,5 @@ def _sentence(state: RunState) -> str:
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(state.started))
     stages = ", ".join(f"{s.stage} {s.done}/{s.total}" for s in state.stages)
     what = "killed (it says it is running, and is silent)" if state.silent else state.state
-    return f"run {state.run} (started {started} UTC, {state.what}): {what}; {stages}; {state.seconds:.0f} s"
+    why = f" ({state.message})" if state.message else ""
+    return f"run {state.run} (started {started} UTC, {state.what}): {what}{why}; {stages}; {state.seconds:.0f} s"

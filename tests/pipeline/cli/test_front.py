@@ -117,6 +117,19 @@ def test_an_option_that_takes_one_value_is_given_once(typed: Type, words: tuple[
         assert code == 2 and "times and takes one value" in said
 
 
+def test_wrong_values_are_said_in_our_words(typed: Type) -> None:
+    for words, said in (
+        (("simulate", "--format", "waymo"), "Invalid value for '--format': 'waymo' is not one of 'nuscenes', 'kitti'"),
+        (("demo", "--logs", "0"), "Invalid value for '--logs': must be greater than or equal to 1"),
+        (("evalute",), "Did you mean 'evaluate'?"),
+        (("run", "--strore", "s"), "--store"),
+    ):
+        code, _, told = typed(*words)
+        assert code == 2 and said in told
+    code, _, told = typed("train", "completion", "semantickitti_lidar", "--logs", "/", "--out", "", "--crop", "2")
+    assert code == 1 and "--out is empty" in told
+
+
 def test_a_tilde_is_the_home_of_the_user_also_where_the_shell_leaves_it(
     typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +209,7 @@ def test_names_are_checked_before_anything_is_read(typed: Type, tmp_path: Path) 
             (("--store", "s", "--version", "latest"), "cannot be named 'latest'"),
             (("--store", "s", "--version", "a/b"), "cannot be a name"),
             (("--store", "", "--version", "v"), "--store is empty"),
+            (("--logs", "", "--store", "s", "--version", "v"), "--logs is empty"),
             (("--store", tmp_path / "s@v1", "--version", "v"), "--version v1"),
         ):
             code, _, told = typed(command, "no recipe", "--logs", "/nowhere", *words)
