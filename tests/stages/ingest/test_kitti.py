@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import made_up_town as town
@@ -98,6 +99,154 @@ def test_short_poses_and_backward_times_are_warnings(root: Path) -> None:
     log = only(root)
     assert [frame.world_from_ego is None for frame in log.frames] == [False] * 4 + [True] * 2
     assert any("time does not run forwards at frame 000003" in sentence for sentence in log.warnings)
+
+
+def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    path.write_text("".join(f"{line}\n" for line in change(path.read_text().splitlines())))
+
+
+def posed(log: DriveLog) -> str:
+    return "".join("." if frame.world_from_ego is None else "P" for frame in log.frames)
+
+
+@pytest.mark.parametrize("first", ["r11 r12 r13 t1", "# a trajectory", ""])
+@pytest.mark.parametrize("file", ["poses.txt", "times.txt"])
+def test_a_first_line_without_numbers_shifts_nothing(root: Path, file: str, first: str) -> None:
+    whole = only(root)
+    rewrite(root / "sequences/00" / file, lambda lines: [first, *lines])
+    log = only(root)
+    assert_same(log, whole)
+    (warning,) = log.warnings
+    assert warning.startswith(f"{file}, line 1: ") and warning.endswith(", skipped")
+    assert log.text != whole.text
+
+
+@pytest.mark.parametrize("file", ["poses.txt", "times.txt", "calib.txt", "boxes.txt"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_texts_of_other_editors_are_read(root: Path, file: str, encoding: str) -> None:
+    whole = only(root)
+    path = root / "sequences/00" / file
+    path.write_bytes((path.read_text().replace("\n", "\r\n") + "\r\n\r\n").encode(encoding))
+    log = only(root)
+    assert_same(log, whole)
+    assert [frame.truth.boxes[0].size for frame in log.frames] == [frame.truth.boxes[0].size for frame in whole.frames]
+    assert log.warnings == (() if file == "boxes.txt" else (f"{file}, line 1: a byte-order mark, skipped",))
+
+
+def test_a_row_that_was_taken_out_costs_the_poses_from_there_on(tmp_path: Path) -> None:
+    rig = town.rig("kitti", ("image_2",))
+    write_kitti("00", town.frames(rig, 8, truth=False), rig, tmp_path)
+    whole = only(tmp_path)
+    rewrite(tmp_path / "sequences/00/poses.txt", lambda lines: lines[:3] + lines[4:])
+    log = only(tmp_path)
+    assert posed(log) == "PPP....."
+    for frame, before in zip(log.frames[:3], whole.frames[:3], strict=True):
+        np.testing.assert_array_equal(frame.world_from_ego, before.world_from_ego)
+    assert log.warnings[0] == "poses.txt has 7 rows, and there should be 8, one for each frame number from 0 to 7"
+    assert "from frame 000002 to 000003" in log.warnings[1]
+    assert log.warnings[2:] == ("poses.txt has no pose of frame 000003-000007; 5 of 8 frames are used without a pose",)
+
+
+def test_a_pose_has_12_numbers_or_16(root: Path) -> None:
+    whole, path = only(root), root / "sequences/00/poses.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("".join(f"{line} 0 0 0 1\n" for line in lines))
+    log = only(root)
+    assert_same(log, whole)
+    assert log.warnings == ()
+    path.write_text("".join(f"{line} 0 0 0 2\n" for line in lines))
+    assert posed(only(root)) == "......"
+    for count in (8, 7, 13):
+        path.write_text("".join(" ".join((f"{line} 1").split()[:count]) + "\n" for line in lines))
+        log = only(root)
+        assert posed(log) == "......" and log.frames[5].time == whole.frames[5].time
+        (warning,) = log.warnings
+        assert f"poses.txt has {count} numbers a line" in warning and "the log goes on without poses" in warning
+
+
+def test_frames_are_matched_by_number(root: Path) -> None:
+    whole, folder = only(root), root / "sequences/00"
+    for image in sorted((folder / "image_2").iterdir()):
+        image.rename(image.with_name(f"{int(image.stem):010d}.PNG"))
+    for labels in sorted((folder / "labels").iterdir()):
+        labels.rename(labels.with_name(f"{int(labels.stem)}.label"))
+    (folder / "velodyne/000003.bin").rename(folder / "velodyne/000003.BIN")
+    (folder / "velodyne/000004.bin").unlink()
+    log = only(root)
+    assert [frame.name for frame in log.frames] == [frame.name for frame in whole.frames]
+    assert all(len(frame.cameras) == 1 and frame.truth.points is not None for frame in log.frames)
+    assert log.warnings == ("1 of 6 frames have no scan: 000004",)
+    assert log.rig.cameras == whole.rig.cameras
+
+
+def test_of_two_files_of_one_number_the_usual_one_is_used(root: Path) -> None:
+    whole, folder = only(root), root / "sequences/00/velodyne"
+    (folder / "02.bin").write_bytes(b"another")
+    log = only(root)
+    assert [frame.sweep.path for frame in log.frames] == [frame.sweep.path for frame in whole.frames]
+    assert log.warnings == ("velodyne has 000002.bin and 02.bin, both of frame 2; 000002.bin is used",)
+    assert (log.text, log.stamp) == (whole.text, whole.stamp)
+
+
+def test_links_folders_and_pipes_are_said_and_cost_themselves(root: Path) -> None:
+    folder = root / "sequences/00"
+    for name in ("velodyne/000001.bin", "velodyne/000002.bin", "velodyne/000003.bin", "image_2/000004.png"):
+        (folder / name).unlink()
+    (folder / "velodyne/000001.bin").symlink_to("nowhere")
+    (folder / "velodyne/000002.bin").mkdir()
+    os.mkfifo(folder / "velodyne/000003.bin")
+    (folder / "image_2/000004.png").symlink_to("000004.png")
+    log = only(root)
+    assert log.warnings == (
+        "3 of 6 files of velodyne cannot be read (links that lead nowhere, folders): 000001.bin, 000002.bin, "
+        "000003.bin",
+        "1 of 6 files of image_2 cannot be read (links that lead nowhere, folders): 000004.png",
+    )
+    for index in (1, 2, 3):
+        with pytest.raises(DamagedFile, match="cannot be read"):
+            KittiReader(root).points(log.frames[index].sweep)
+    with pytest.raises(DamagedFile, match="cannot be read"):
+        KittiReader(root).check_image(log.frames[4].cameras[0])
+
+
+def test_a_sequence_that_leads_nowhere_is_a_log_that_cannot_be_read(root: Path) -> None:
+    sequences = root / "sequences"
+    (sequences / "01").symlink_to("nowhere")
+    (sequences / "02").symlink_to("02")
+    (sequences / "03").mkdir()
+    (sequences / "03/velodyne").symlink_to("velodyne")
+    (sequences / "notes.txt").write_text("hello")
+    reader = KittiReader(root)
+    assert reader.log_ids() == ["00", "01", "02", "03"]
+    for log, sentence in (("01", "leads nowhere"), ("02", "leads nowhere"), ("03", r"velodyne cannot be listed")):
+        with pytest.raises(BadLog, match=f"sequence {log}.*{sentence}"):
+            next(reader.logs([log]))
+    assert len(only(root).frames) == 6
+
+
+def test_texts_that_cannot_be_opened_cost_what_they_say(root: Path) -> None:
+    folder = root / "sequences/00"
+    for name in ("calib.txt", "times.txt", "poses.txt", "boxes.txt"):
+        (folder / name).unlink()
+    os.mkfifo(folder / "calib.txt")
+    (folder / "times.txt").mkdir()
+    (folder / "poses.txt").symlink_to("poses.txt")
+    (folder / "boxes.txt").mkdir()
+    log = only(root)
+    assert [warning.partition(" cannot be read: ")[0] for warning in log.warnings] == [
+        str(folder / name) for name in ("calib.txt", "times.txt", "poses.txt", "boxes.txt")
+    ]
+    assert log.frames[5].time == pytest.approx(0.5)
+
+
+def test_a_frame_of_a_huge_number_is_one_frame(root: Path) -> None:
+    folder = root / "sequences/00/velodyne"
+    shutil.copy(folder / "000002.bin", folder / "1000000000000.bin")
+    shutil.copy(folder / "000002.bin", folder / f"{10**30}.bin")
+    log = only(root)
+    assert [frame.name for frame in log.frames[5:]] == ["000005", "1000000000000"]
+    assert posed(log) == "PPPPPP."
+    assert log.warnings[0] == "no sensor has frame 000006-999999999999"
 
 
 def test_a_log_without_poses_times_or_calibration_is_valid(root: Path) -> None:

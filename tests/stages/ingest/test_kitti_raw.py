@@ -133,3 +133,53 @@ def test_half_a_matrix_is_none_and_its_line_is_named(root: Path) -> None:
     )
     with pytest.raises(BadLog, match="has no drive"):
         next(KittiRawReader(root).logs(["2011_09_26_drive_0006_sync"]))
+
+
+def test_blank_lines_are_the_places_of_times_that_are_missing(root: Path) -> None:
+    whole, data = only(root), root / "2011_09_26" / DRIVE
+    stamps = data / "velodyne_points/timestamps.txt"
+    lines = stamps.read_text().splitlines()
+    stamps.write_text("\n".join([lines[0], "", *lines[2:]]) + "\n")
+    (data / "velodyne_points/data/0000000001.bin").unlink()
+    log = only(root)
+    assert [frame.time for frame in log.frames] == pytest.approx([frame.time for frame in whole.frames], abs=1e-6)
+    assert log.warnings == (
+        "1 of 4 frames have no scan: 0000000001",
+        "velodyne_points/timestamps.txt, line 2: blank, taken for a missing row",
+        "velodyne_points/timestamps.txt has no time at frame 0000000001; it is filled in from the frames around it",
+    )
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2011-09-26 13:02:25.1", "2011-02-30 13:02:25", "2011-09-26 13:02", "1316998945", ""]
+)
+def test_a_time_stamp_that_is_none_costs_one_time(root: Path, stamp: str) -> None:
+    whole = only(root)
+    stamps = root / "2011_09_26" / DRIVE / "velodyne_points/timestamps.txt"
+    lines = stamps.read_text().splitlines()
+    stamps.write_text("\n".join([*lines[:2], stamp, lines[3]]))
+    log = only(root)
+    assert [frame.time for frame in log.frames] == pytest.approx([frame.time for frame in whole.frames], abs=1e-6)
+    assert any("at frame 0000000002; it is filled in" in warning for warning in log.warnings)
+
+
+@pytest.mark.parametrize(
+    "packet", [oxts(3000.0, 0.0), oxts(6.0, np.pi / 2).replace("49.0", "490", 1), "1 2 3", "", "x"]
+)
+def test_a_measurement_that_cannot_be_costs_one_pose(root: Path, packet: str) -> None:
+    whole = only(root)
+    (root / "2011_09_26" / DRIVE / "oxts/data/0000000002.txt").write_text(packet)
+    log = only(root)
+    assert [frame.world_from_ego is None for frame in log.frames] == [False, False, True, False]
+    np.testing.assert_array_equal(log.frames[3].world_from_ego, whole.frames[3].world_from_ego)
+    assert "0000000002" in log.warnings[0]
+
+
+def test_a_drive_that_leads_nowhere_costs_itself(root: Path) -> None:
+    (root / "2011_09_26/2011_09_26_drive_0007_sync").symlink_to("nowhere")
+    (root / "2011_09_27").symlink_to("2011_09_27")
+    reader = KittiRawReader(root)
+    assert reader.log_ids() == [DRIVE, "2011_09_26_drive_0007_sync"]
+    with pytest.raises(BadLog, match="drive_0007_sync has no frames"):
+        next(reader.logs(["2011_09_26_drive_0007_sync"]))
+    assert len(only(root).frames) == 4

@@ -1,10 +1,11 @@
-"""nuScenes: key frames, the car's motion between sensors, boxes and lidarseg, through the devkit."""
+"""nuScenes: key frames, the car's motion between sensors, boxes and lidarseg."""
 
 from __future__ import annotations
 
 import json
-import os
 import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,11 @@ def only(root: Path):
     return next(NuScenesReader(root).logs())
 
 
-def edit(root: Path, table: str, change) -> None:
-    path = root / "v1.0-mini" / f"{table}.json"
+def edit(root: Path, table: str, change: Callable[[Any], object], version: str = "v1.0-mini") -> None:
+    path = root / version / f"{table}.json"
     rows = json.loads(path.read_text())
     change(rows)
     path.write_text(json.dumps(rows))
-    scene = root / "v1.0-mini/scene.json"
-    os.utime(scene, ns=(1, scene.stat().st_mtime_ns + 1))
 
 
 def test_scenes_of_one_place_share_a_world(root: Path) -> None:
@@ -96,6 +95,152 @@ def test_tables_that_do_not_fit_are_refused(root: Path) -> None:
     edit(root, "sample", lambda rows: rows.pop(1))
     with pytest.raises(BadLog, match=r"scene scene-0001: v1\.0-mini/sample\.json has no row '\w+', which another"):
         only(root)
+
+
+@pytest.mark.parametrize("name", ["map.json", "attribute.json", "visibility.json"])
+def test_tables_that_nobody_reads_may_be_missing(root: Path, name: str) -> None:
+    whole = only(root)
+    (root / "v1.0-mini" / name).unlink()
+    for picture in (root / "maps").glob("*"):
+        picture.unlink()
+    log = only(root)
+    assert (log.stamp, log.warnings) == (whole.stamp, ())
+    assert [len(frame.truth.boxes) for frame in log.frames] == [len(frame.truth.boxes) for frame in whole.frames]
+
+
+def test_fields_that_only_count_points_may_be_missing(root: Path) -> None:
+    def drop(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            for field in ("num_lidar_pts", "num_radar_pts", "visibility_token", "attribute_tokens", "prev"):
+                row.pop(field, None)
+
+    whole = only(root)
+    edit(root, "sample_annotation", drop)
+    edit(root, "sample", drop)
+    log = only(root)
+    boxes = [box for frame in log.frames for box in frame.truth.boxes]
+    assert len(boxes) == sum(len(frame.truth.boxes) for frame in whole.frames) > 0
+    assert {box.lidar_points for box in boxes} == {-1}
+    assert log.warnings == ()
+
+
+@pytest.mark.parametrize("table", ["lidarseg", "sample_annotation", "instance", "category", "log"])
+@pytest.mark.parametrize("damage", ["gone", "truncated"])
+def test_a_table_of_truth_costs_the_truth(root: Path, table: str, damage: str) -> None:
+    whole = only(root)
+    path = root / f"v1.0-mini/{table}.json"
+    path.write_bytes(path.read_bytes()[:-9]) if damage == "truncated" else path.unlink()
+    log = only(root)
+    assert (log.stamp, len(log.frames)) == (whole.stamp, 4)
+    assert all(frame.world_from_ego is not None and frame.sweep is not None for frame in log.frames)
+    said = [warning for warning in log.warnings if f"{table}.json" in warning]
+    assert len(log.warnings) == len(said) == int(damage == "truncated" or table in ("instance", "category"))
+
+
+@pytest.mark.parametrize("table", ["sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"[{", "is no table: "), (b"null", "no list of rows"), (b"[" * 10**6, "is no table: "), (None, "cannot be read")],
+)
+def test_a_table_that_a_log_needs_is_named(root: Path, table: str, content: bytes | None, sentence: str) -> None:
+    path = root / f"v1.0-mini/{table}.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    reader = NuScenesReader(root)
+    assert reader.log_ids() == ["scene-0001"]
+    with pytest.raises(BadLog, match=rf"scene scene-0001: .*v1\.0-mini/{table}\.json .*{sentence}"):
+        next(reader.logs())
+
+
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [("scene", "first_sample_token"), ("sample", "next"), ("sample_data", "filename"), ("sensor", "channel"),
+     ("sample_data", "ego_pose_token"), ("calibrated_sensor", "sensor_token")],
+)  # fmt: skip
+def test_a_field_that_a_log_needs_is_named(root: Path, table: str, field: str) -> None:
+    edit(root, table, lambda rows: [row.pop(field) for row in rows])
+    with pytest.raises(BadLog, match=rf"v1\.0-mini/{table}\.json: the row '\w+' has no '{field}'"):
+        only(root)
+
+
+def test_samples_that_lead_back_elsewhere_or_nowhere_are_refused(root: Path) -> None:
+    rig = town.rig("nuscenes", CAMERAS)
+    write_nuscenes("scene-0002", town.frames(rig, 2), rig, root, seed=4, split="test")
+    reader = NuScenesReader(root)
+    frames, others = (next(reader.logs([f"scene-000{n}"])).frames for n in (1, 2))
+
+    def lead(sample: str, to: str) -> None:
+        edit(root, "sample", lambda rows: next(row for row in rows if row["token"] == sample).update(next=to))
+
+    for to, sentence in (
+        (frames[0].name, "leads back"),
+        (others[0].name, "a sample of the scene"),
+        ("gone", "has no row 'gone'"),
+    ):
+        lead(frames[3].name, to)
+        with pytest.raises(BadLog, match=rf"scene scene-0001: v1\.0-mini/sample\.json.*{sentence}"):
+            next(reader.logs(["scene-0001"]))
+        assert len(next(reader.logs(["scene-0002"])).frames) == 2
+    lead(frames[0].name, "")
+    log = next(reader.logs(["scene-0001"]))
+    assert (len(log.frames), len(log.warnings)) == (1, 1)
+    assert "scene.json says that the scene has 4 samples" in log.warnings[0]
+
+
+def test_times_that_are_equal_or_no_numbers_are_filled_in(root: Path) -> None:
+    whole = only(root)
+
+    def spoil(rows: list[dict[str, Any]]) -> None:
+        rows[1]["timestamp"], rows[2]["timestamp"] = rows[0]["timestamp"], "soon"
+
+    edit(root, "sample", spoil)
+    log = only(root)
+    assert [frame.time for frame in log.frames] == pytest.approx([frame.time for frame in whole.frames])
+    assert [warning.partition(" at frame ")[2][:1] for warning in log.warnings] == ["2", "1"]
+
+
+def test_two_rows_of_one_token_that_differ_are_refused(root: Path) -> None:
+    edit(root, "ego_pose", lambda rows: rows.append(dict(rows[0])))
+    assert only(root).warnings == ()
+    edit(root, "ego_pose", lambda rows: rows.append({**rows[0], "translation": [0, 0, 0]}))
+    with pytest.raises(BadLog, match=r"v1\.0-mini/ego_pose\.json has two different rows"):
+        only(root)
+
+
+def test_all_versions_give_their_scenes_once(root: Path) -> None:
+    rig = town.rig("nuscenes", CAMERAS)
+    write_nuscenes("scene-0002", town.frames(rig, 2), rig, root, seed=4, split="test")
+    shutil.copytree(root / "v1.0-mini", root / "v1.0-test")
+    edit(root, "scene", lambda rows: rows.pop(0), version="v1.0-test")
+    assert NuScenesReader(root).log_ids() == ["scene-0001", "scene-0002"]
+    assert [(len(log.frames), log.warnings) for log in NuScenesReader(root).logs()] == [(4, ()), (2, ())]
+    edit(root, "scene", lambda rows: rows[0].update(token="another", name="scene-0003"), version="v1.0-test")
+    edit(root, "sample", lambda rows: [row.pop("scene_token") for row in rows], version="v1.0-test")
+    assert NuScenesReader(root).log_ids() == ["scene-0001", "scene-0002", "scene-0003"]
+    edit(root, "scene", lambda rows: rows[0].update(name="scene-0001"), version="v1.0-test")
+    (log,) = NuScenesReader(root).logs(["scene-0001"])
+    assert log.warnings == ("v1.0-mini/scene.json has another scene scene-0001; that of v1.0-test is read",)
+
+
+def test_a_scene_that_cannot_be_named_is_listed_with_the_reason(root: Path) -> None:
+    for name in ("../../elsewhere", None, ".", "a/b"):
+        renamed = {"name": name}
+        edit(root, "scene", lambda rows: rows[0].update(renamed))  # noqa: B023 - called at once
+        (log_id,) = NuScenesReader(root).log_ids()
+        assert len(log_id) == 32
+        with pytest.raises(BadLog, match=r"v1\.0-mini/scene\.json: "):
+            next(NuScenesReader(root).logs([log_id]))
+
+
+def test_links_that_lead_nowhere_cost_themselves(root: Path) -> None:
+    frames = only(root).frames
+    for path, target in ((frames[0].sweep.path, "nowhere"), (frames[1].sweep.path, frames[1].sweep.path.name)):
+        path.unlink()
+        path.symlink_to(target)
+    (root / "samples/LOOP").symlink_to("LOOP")
+    reader = NuScenesReader(root)
+    assert reader.stamp()
+    (log,) = reader.logs()
+    assert log.warnings == ("2 of 4 frames have no file of LIDAR_TOP: frame 0-1",)
 
 
 def test_an_unknown_scene_is_refused(root: Path) -> None:
