@@ -68,9 +68,9 @@ class Trained(Completion):
         paths = self.files(space)
         if not paths:
             return (
-                f"there are no built-in weights for voxels of {space.grid.voxel_size} m in the {space.grid.frame} "
-                f"frame and the taxonomy {space.taxonomy.name}; train some with occlabel train completion and name "
-                "them in completion.weights"
+                f"there are no built-in weights for {_said(grid_fact(space.grid))} and the taxonomy "
+                f"{space.taxonomy.name}; {_nearest(space)}train some with occlabel train completion and name them in "
+                "completion.weights"
             )
         try:
             check(paths[0], space)
@@ -106,6 +106,28 @@ def _fits(made_for: str, needed: str) -> bool:
         return abs(a.pop("bottom") - b.pop("bottom")) <= _BOTTOM_SLACK and a == b
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _said(fact: str) -> str:
+    """A ``grid_fact`` in words."""
+    facts = json.loads(fact)
+    return (
+        f"voxels of {facts['voxel_size']:g} m in the {facts['frame']} frame, {facts['heights']} of them on each other "
+        f"from z = {facts['bottom']:g} m up"
+    )
+
+
+def _nearest(space: LabelSpace) -> str:
+    """What there are weights for among grids of the same classes, as the beginning of a sentence."""
+    from occlabel.schemas.grid import GRIDS
+    from occlabel.schemas.taxonomy import TAXONOMIES
+
+    there = [
+        f"{_said(grid_fact(grid))} (grid {name})"
+        for name, grid in GRIDS.items()
+        if TAXONOMIES[name].names == space.taxonomy.names and (_SHIPPED / f"{name}_lidar.safetensors").is_file()
+    ]
+    return f"there are some for {' and '.join(there)}, as far to the sides as you like; " if there else ""
 
 
 def shipped_weights(space: LabelSpace) -> Path | None:

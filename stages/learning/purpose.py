@@ -77,7 +77,7 @@ def shipped(folder: Path, purpose: Mapping[str, str], space: LabelSpace, slot: s
         if fits(read_facts(path), purpose):
             return path
     raise BadWeights(
-        f"no weights of {slot} are shipped for voxels of {space.grid.voxel_size} m and these "
-        f"{len(space.taxonomy.classes)} classes; train them with occlabel train {slot} and name the file as "
+        f"no weights of {slot} are shipped for voxels of {space.grid.voxel_size:g} m, {space.grid.shape[2]} of them on "
+        f"each other, and these {len(space.taxonomy.classes)} classes; train them with occlabel train {slot} and name the file as "
         f"{slot}.weights{otherwise}"
     )

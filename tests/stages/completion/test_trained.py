@@ -133,5 +133,13 @@ def test_a_grid_that_lies_a_voxel_lower_is_served(weights: Path) -> None:
 def test_a_space_without_built_in_weights_is_refused_in_a_sentence() -> None:
     odd = LabelSpace(AROUND.model_copy(update={"voxel_size": 0.3}), TAXONOMIES["occ3d"])
     assert "no built-in weights for voxels of 0.3 m" in (Trained().refuse(odd, None) or "")
+    for changed, said in (
+        ({"origin": (-40.0, -40.0, 3.0)}, "16 of them on each other from z = 3 m up"),
+        ({"shape": (200, 200, 20)}, "20 of them on each other from z = -1 m up"),
+    ):
+        other = LabelSpace(GRIDS["occ3d"].model_copy(update=changed), TAXONOMIES["occ3d"])
+        refused = Trained().refuse(other, None) or ""
+        assert "no built-in weights for voxels of 0.4 m in the ego frame, " + said in refused
+        assert "there are some for voxels of 0.4 m in the ego frame, 16 of them on each other from z = -1 m" in refused
     mixed = LabelSpace(GRIDS["occ3d"], TAXONOMIES["semantickitti"])
     assert shipped_weights(mixed) is None
