@@ -78,6 +78,6 @@ def shipped(folder: Path, purpose: Mapping[str, str], space: LabelSpace, slot: s
             return path
     raise BadWeights(
         f"no weights of {slot} are shipped for voxels of {space.grid.voxel_size:g} m, {space.grid.shape[2]} of them on "
-        f"each other, and these {len(space.taxonomy.classes)} classes; train them with occlabel train {slot} and name the "
-        f"file as {slot}.weights{otherwise}"
+        f"each other, and these {len(space.taxonomy.classes)} classes; train them with occlabel train {slot} and name "
+        f"the file as {slot}.weights{otherwise}"
     )
