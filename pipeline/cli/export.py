@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from occlabel.pipeline.cli.options import ClassMap, ReaderName
+from occlabel.schemas.errors import OcclabelError
 
 
 def export(
@@ -24,6 +25,23 @@ def export(
     zipped: Annotated[
         bool, typer.Option("--zip", help="Also write submission.zip for the SemanticKITTI server.")
     ] = False,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            "--frames",
+            metavar="5n|NAMES",
+            help="Only these frames: 5n, those whose number is a multiple of 5; or names with commas between.",
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            metavar="ROOT",
+            help="Only the frames that the benchmark asks for: those of which ROOT, a copy of its data, has input "
+            "voxels (semantickitti), scans (semantickitti-panoptic), truth (occ3d), or a frame in its logs.",
+        ),
+    ] = None,
     logs: Annotated[
         list[Path] | None, typer.Option("--logs", help="For labels of points: root of the logs that were labelled.")
     ] = None,
@@ -45,13 +63,26 @@ def export(
     Of a version with instances, labels of the LiDAR points, each that of the voxel that holds it; a point outside the
     grid is unlabelled. semantickitti-panoptic: sequences/XX/predictions/NNNNNN.label, one uint32 a point.
     nuscenes-panoptic: panoptic/SPLIT/TOKEN_panoptic.npz, classes of the lidarseg challenge.
+
+    The server of SemanticKITTI takes labels of every fifth frame for scene completion, and of no other: add --like,
+    with the root of its test sequences, or --frames 5n. What is not exported is said.
     """
-    from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
+    from occlabel.pipeline.delivery import selection
+    from occlabel.pipeline.delivery.exporters import ExportOptions, exporter, refuse_full
     from occlabel.pipeline.published.version import open_version
     from occlabel.schemas.taxonomy_map import read_map
     from occlabel.stages.ingest.recognise import open_logs
 
     write = exporter(format)
+    refuse_full(out)
+    if frames is not None and like is not None:
+        raise OcclabelError("--frames and --like both choose frames; leave one of them out")
+    opened = open_version(version)
+    chosen = selection.Selection(opened, 0)
+    if frames is not None:
+        chosen = selection.by_rule(opened, frames)
+    elif like is not None:
+        chosen = selection.like(opened, like, format)
     told = {} if map_ is None else read_map(map_)
     options = ExportOptions(
         logs=open_logs(logs, reader) if logs else None,
@@ -60,4 +91,8 @@ def export(
         zipped=zipped,
         split=split,
     )
-    typer.echo(write(open_version(version), out, options))
+    typer.echo(write(chosen.version, out, options))
+    for sentence in chosen.sentences():
+        typer.echo(sentence)
+    for place, reason in opened.info.missing.items():
+        typer.echo(f"version {opened.name} has no labels of {place}: {reason}")

@@ -34,7 +34,6 @@ class PointExport:
     """Frames that were written."""
     skipped: list[str] = field(default_factory=list)
     """A sentence for each frame whose scan is missing or cannot be read."""
-
     left_out: tuple[str, ...] = ()
     """Classes of the labels that are none of the format's."""
 
@@ -51,7 +50,12 @@ class PointExport:
 
 def to_semantickitti_panoptic(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
     """See ``Exporter``."""
-    return f"{out}: {export_points(version, 'semantickitti-panoptic', out, options).sentence()}"
+    done = export_points(version, "semantickitti-panoptic", out, options)
+    said = f"{out}: {done.sentence()}"
+    if not options.zipped:
+        return said
+    semantickitti.write_zip(out, out / "submission.zip")
+    return f"{said}; and {out / 'submission.zip'}{semantickitti.sequences_lacking(set(version.logs))}"
 
 
 def to_nuscenes_panoptic(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
@@ -69,16 +73,17 @@ def export_points(version: PublishedVersion, format: PointFormat, out: Path, opt
     """
     if options.logs is None:
         raise OcclabelError(f"{format} labels the points of scans: say where the labelled logs lie, with --logs LOGS")
-    if options.zipped or options.own_classes:
-        given = "--zip" if options.zipped else "--own-classes"
-        raise OcclabelError(f"{given} is for volumes in the layout of SemanticKITTI; {format} has none")
+    if options.own_classes:
+        raise OcclabelError(f"--own-classes is for volumes in the layout of SemanticKITTI; {format} has none")
+    if options.zipped and format != "semantickitti-panoptic":
+        raise OcclabelError(f"--zip writes a submission to the SemanticKITTI server; {format} has none")
     layout = _LAYOUTS[format]
     joined = join(VersionLabels(version), truth_space(layout.classes), reader=options.logs, told=dict(options.told))
     refuse_full(out)
     _refuse_without_instances(version)
     for frame in _labelled(version, joined):
-        assert frame.frame is not None  # see _labelled
-        layout.refuse(options.split, frame.log, frame.frame)
+        if frame.frame is not None:
+            layout.refuse(options.split, frame.log, frame.frame)
     done, log, write = PointExport(left_out=joined.classes.left_out), "", None
     for frame in _labelled(version, joined):
         if frame.log != log or write is None:
@@ -89,7 +94,7 @@ def export_points(version: PublishedVersion, format: PointFormat, out: Path, opt
             where = f"log {log}, frame {frame.name}"
             done.skipped.append(str(error) if where in str(error) else f"{where}: {error}")
             continue
-        assert frame.frame is not None and frame.instance is not None  # as above
+        assert frame.frame is not None and frame.instance is not None  # or it would have no points, or was refused
         write(frame.frame, *point_labels(frame.mapped, frame.instance, points, frame.grid))
         done.frames += 1
     if not done.frames:
@@ -98,17 +103,16 @@ def export_points(version: PublishedVersion, format: PointFormat, out: Path, opt
 
 
 def _labelled(version: PublishedVersion, joined: Join) -> Iterator[LabelledFrame]:
-    """The labelled frames, log by log in time, each with the frame of the log. Raises BadLog."""
+    """The labelled frames, log by log in time, each with the frame of the log, None where it has none of that name.
+    Raises BadLog."""
     assert joined.reader is not None  # see export_points
     for log in joined.reader.logs(list(version.logs)):
-        for published in version.frames(log.id):
-            index = published.row.index
-            if index >= len(log.frames) or log.frames[index].name != published.name:
-                raise BadLog(
-                    f"log {log.id} has no frame {published.name} at place {index}: these are not the logs that were "
-                    "labelled, or they changed since"
-                )
-            yield LabelledFrame(joined, log.id, published.name, log.frames[index])
+        frames = {frame.name: frame for frame in log.frames}
+        labelled = list(version.frames(log.id))
+        if labelled and not any(published.name in frames for published in labelled):
+            raise BadLog(f"log {log.id} has none of the labelled frames: these are not the logs that were labelled")
+        for published in labelled:
+            yield LabelledFrame(joined, log.id, published.name, frames.get(published.name))
 
 
 def _refuse_without_instances(version: PublishedVersion) -> None:

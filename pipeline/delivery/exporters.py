@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadRecipe, OcclabelError
+from occlabel.schemas.errors import BadPredictions, BadRecipe, OcclabelError
 from occlabel.schemas.words import meant
 
 
@@ -51,7 +52,10 @@ def formats() -> tuple[str, ...]:
 
 
 def exporter(format: str) -> Exporter:
-    """Raises BadRecipe for a format that nobody writes, or whose package cannot be imported."""
+    """Raises BadRecipe for a format that nobody writes, or whose package cannot be imported.
+
+    It looks after its folder, and an export that ends before its end says that a part of it lies there.
+    """
     brought = list(metadata.entry_points(group=GROUP, name=format))
     if format in EXPORTERS:
         if brought:
@@ -61,7 +65,7 @@ def exporter(format: str) -> Exporter:
             )
         module, _, name = EXPORTERS[format].partition(":")
         found: Exporter = getattr(import_module(module), name)
-        return found
+        return _whole(found)
     for point in brought:
         try:
             loaded: Exporter = point.load()
@@ -70,22 +74,55 @@ def exporter(format: str) -> Exporter:
                 f"the exporter {format} = {point.value} (group {GROUP}) cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        return _into_empty(loaded)
+        return _whole(_of_package(loaded, f"{format} = {point.value}"))
     raise BadRecipe(f"there is no exporter {format!r}{meant(format, formats())}; there is {', '.join(formats())}")
 
 
-def _into_empty(write: Exporter) -> Exporter:
-    """What a package brings need not look after its folder."""
+def _whole(write: Exporter) -> Exporter:
+    """Into an empty folder; whoever is left with a part of an export is told."""
 
     def checked(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
         refuse_full(out)
+        try:
+            return write(version, out, options)
+        except OcclabelError as error:
+            if out.is_dir() and any(out.iterdir()):
+                said = f"{error}; what lies in {out} is a part of the export: remove it and export again"
+                raise type(error)(said) from error
+            raise
+
+    return checked
+
+
+def _of_package(write: Exporter, entry_point: str) -> Exporter:
+    """What a package brings need not make its folder, and may raise anything."""
+
+    def checked(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
         out.mkdir(parents=True, exist_ok=True)
-        return write(version, out, options)
+        try:
+            return write(version, out, options)
+        except OcclabelError:
+            raise
+        except Exception as error:
+            raise BadPredictions(
+                f"the exporter {entry_point} (group {GROUP}) failed: {type(error).__name__}: {error}"
+            ) from error
 
     return checked
 
 
 def refuse_full(out: Path) -> None:
-    """Raises OcclabelError unless ``out`` is an empty folder or not there yet."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OcclabelError(f"{out} is not an empty folder; choose another one, or remove it first")
+    """Before anything is written. Raises OcclabelError unless ``out`` is an empty folder or not there yet, in a place
+    where files can be written."""
+    try:
+        if out.is_symlink() and not out.exists():
+            raise OcclabelError(f"{out} is a link to nothing; choose another folder, or remove it first")
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OcclabelError(f"{out} is not an empty folder; choose another one, or remove it first")
+        there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+        if not there.is_dir():
+            raise OcclabelError(f"{out} cannot be written: {there} is a file, not a folder")
+        with TemporaryFile(dir=there):  # nothing less tells: rights, a read-only disk
+            pass
+    except OSError as error:
+        raise OcclabelError(f"{out} cannot be written: {error.strerror or error}") from error

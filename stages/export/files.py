@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from occlabel.schemas.errors import OcclabelError
+
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes ``path`` when the block ends well; folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A path to write to, which becomes ``path`` when the block ends well; folders are made.
+
+    Raises OcclabelError where it cannot be written: no room, no right.
+    """
     partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OcclabelError(f"{path} cannot be written: {error.strerror or error}") from error

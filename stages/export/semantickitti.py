@@ -18,6 +18,11 @@ from occlabel.schemas.formats.semantickitti import SHAPE, write_volume
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.export.files import appearing
 
+COMPLETION_STEP = 5
+"""The benchmark of scene completion asks for every so many frames: those whose number is a multiple of it."""
+TEST_SEQUENCES = tuple(f"{number:02d}" for number in range(11, 22))
+"""The official checker wants a folder of each."""
+
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # of all entries of a zip, so that equal labels give equal bytes
 
 
@@ -48,6 +53,14 @@ def write_frame(root: Path, log: str, name: str, semantics: NDArray[np.uint8]) -
     with appearing(path) as partial:
         write_volume(partial, taxonomy.to_raw[semantics])
     return path
+
+
+def sequences_lacking(logs: set[str]) -> str:
+    """What is said of test sequences that a submission of ``logs`` lacks; nothing of one that has no test sequence."""
+    lacking = [log for log in TEST_SEQUENCES if log not in logs]
+    if not lacking or not logs.intersection(TEST_SEQUENCES):
+        return ""
+    return f"; the server asks for sequences 11 to 21, and there are no labels of {', '.join(lacking)}"
 
 
 def write_zip(root: Path, path: Path) -> None:

@@ -95,12 +95,16 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscen
     last.arrays["instance"] = instance
     last.log = "01"
     refused("has no sequence '01'; it has 00")
-    last.log, last.name = "00", "000007"
-    refused("log 00 has no frame 000007 at place 2")
+    last.log = "00"
+    names = [frame.name for frame in version.kept]
+    for frame, other in zip(version.kept, ("000007", "000008", "000009"), strict=True):
+        frame.name = other
+    refused("log 00 has none of the labelled frames: these are not the logs that were labelled")
+    for frame, name in zip(version.kept, names, strict=True):
+        frame.name = name
     (reader.root / "sequences/00").rename(reader.root / "sequences/town")
     for frame in version.kept:
         frame.log = "town"
-    last.name = "000002"
     refused("two digits")
     version.kept.clear()
     refused("no frames")
@@ -110,6 +114,14 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscen
     (tmp_path / "full/precious").touch()
     with pytest.raises(OcclabelError, match="not an empty folder"):
         export_points(version, "nuscenes-panoptic", tmp_path / "full", ExportOptions(reader))
+
+
+def test_a_frame_that_the_logs_lost_is_skipped_and_told(kitti, tmp_path: Path) -> None:
+    reader, version = kitti
+    (reader.root / "sequences/00/velodyne/000001.bin").unlink()
+    done = export_points(version, "semantickitti-panoptic", tmp_path / "out", ExportOptions(reader))
+    assert done.frames == 2 and done.skipped == ["log 00, frame 000001 has no scan"]
+    assert sorted(path.stem for path in (tmp_path / "out").rglob("*.label")) == ["000000", "000002"]
 
 
 def test_only_nuscenes_names_its_scans_by_token(kitti, tmp_path: Path) -> None:
@@ -143,7 +155,10 @@ def test_the_command_says_what_it_lacks(kitti, tmp_path: Path) -> None:
     publish(version, store)
     arguments = ("--out", tmp_path / "out")
     assert "say where the labelled logs lie, with --logs" in export(store, "semantickitti-panoptic", *arguments)[2]
-    assert "--zip" in export(store, "semantickitti-panoptic", *arguments, "--logs", reader.root, "--zip")[2]
+    assert (
+        "--own-classes"
+        in export(store, "semantickitti-panoptic", *arguments, "--logs", reader.root, "--own-classes")[2]
+    )
     assert not (tmp_path / "out").exists()
     _, text, _ = export(store, "semantickitti-panoptic", *arguments, "--logs", reader.root)
     assert text.endswith("wrote the points of 3 frames")
