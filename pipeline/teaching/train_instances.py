@@ -16,6 +16,7 @@ from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.space import LabelSpace
+from occlabel.stages.learning.truth import check_truth, in_classes
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def train(
             f"{reader.root} has no log with voxel truth and boxes, which say whose voxel is whose; occlabel simulate "
             "writes such logs"
         )
+    check_truth(reader, (frame for log in reader.logs(ids) for frame in _frames(log)), recipe.space)
     refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking")))
     store = Store(str(out.with_suffix(".training") / "refined"))
     version = hashlib.blake2b(refined.model_dump_json().encode(), digest_size=6).hexdigest()
@@ -68,8 +70,7 @@ def scenes_of(log: DriveLog, reader: LogReader, space: LabelSpace, published: li
     from occlabel.stages.instances.samples import Scenes
 
     rows = {frame.name: frame for frame in published}
-    objects = TrueObjects(log, space.grid, space.taxonomy)
-    frames = [_Reading(reader, frame, rows[frame.name], objects, space) for frame in _frames(log) if frame.name in rows]
+    frames = [_Reading(reader, log, frame, rows[frame.name], space) for frame in _frames(log) if frame.name in rows]
     return Scenes(frames, space.grid, len(space.taxonomy.classes))
 
 
@@ -77,22 +78,19 @@ class _Reading:
     """Reads one frame when it is called."""
 
     def __init__(
-        self, reader: LogReader, frame: Frame, labelled: PublishedFrame, objects: TrueObjects, space: LabelSpace
+        self, reader: LogReader, log: DriveLog, frame: Frame, labelled: PublishedFrame, space: LabelSpace
     ) -> None:
-        self._reader, self._frame, self._labelled, self._objects = reader, frame, labelled, objects
-        self._space = space
+        self._reader, self._log, self._frame, self._labelled, self._space = reader, log, frame, labelled, space
 
     def __call__(self) -> Scene:
         from occlabel.stages.instances.samples import scene
         from occlabel.stages.instances.weight_file import things_of
 
-        truth = self._reader.voxel_truth(self._frame)
-        assert truth is not None  # _frames() gives no other
-        if truth.semantics.shape != self._space.grid.shape:
-            raise BadLog(
-                f"the truth of frame {self._frame.name} is {list(truth.semantics.shape)} voxels, the recipe's grid is "
-                f"{list(self._space.grid.shape)}; train on logs of the recipe's own data set"
-            )
-        owners = self._objects.instances(self._frame.name, truth.semantics)
+        own = self._reader.voxel_truth(self._frame)
+        assert own is not None  # _frames() gives no other
+        truth = in_classes(own, self._frame, self._space)
+        # Boxes are named by the classes of the truth: of those the recipe may have made fewer.
+        objects = TrueObjects(self._log, self._space.grid, own.space.taxonomy)
+        owners = objects.instances(self._frame.name, own.semantics)
         labels = self._labelled[SEMANTICS]
         return scene(labels, truth.semantics, truth.scored, owners, things_of(self._space))

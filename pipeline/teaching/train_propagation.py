@@ -18,7 +18,7 @@ from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
-from occlabel.stages.learning.truth import learnable_truth
+from occlabel.stages.learning.truth import check_truth, learnable_truth
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ def train(
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
     check_device(options.device)
-    if not any(frame.truth.voxels is not None for log in reader.logs() for frame in log.frames):
-        raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
+    for source in (reader, *([] if held_out is None else [held_out])):
+        if not any(frame.truth.voxels is not None for log in source.logs() for frame in log.frames):
+            raise BadLog(f"{source.root} has no log with voxel truth; occlabel simulate writes such logs")
+        check_truth(source, (frame for log in source.logs() for frame in log.frames), recipe.space)
     if recipe.completion is None:
         raise BadRecipe("the recipe has no completion, whose labels local propagation learns to correct")
     onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking")))
@@ -80,7 +82,7 @@ def _labelled(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[
     volumes = partial(_volumes, [rows[frame.name] for frame in frames])
 
     def truth(row: int) -> NDArray[np.uint8]:
-        return learnable_truth(reader, frames[row], recipe.grid)
+        return learnable_truth(reader, frames[row], recipe.space)
 
     poses = [frame.world_from_grid(recipe.grid) for frame in frames]
     return Labelled(poses, [frame.time for frame in frames], volumes, truth)

@@ -15,6 +15,7 @@ from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.augment import another_sensor, random_crop, random_placement
 from occlabel.stages.completion.lidar_features import lidar_volume
@@ -30,7 +31,11 @@ class Labelled:
 
     reader: LogReader
     frames: tuple[Frame, ...]
-    grid: Grid
+    space: LabelSpace
+
+    @property
+    def grid(self) -> Grid:
+        return self.space.grid
 
     def scan(self, index: int) -> Scan:
         frame = self.frames[index]
@@ -38,11 +43,11 @@ class Labelled:
         return scan_in_grid(frame.moment, self.reader.points(frame.sweep), self.grid)
 
     def truth(self, index: int) -> NDArray[np.uint8]:
-        """Class ids [X, Y, Z]; UNKNOWN where nothing is to be learned, because the place was never seen."""
-        return learnable_truth(self.reader, self.frames[index], self.grid)
+        """Class ids [X, Y, Z] of the space; UNKNOWN where nothing is to be learned, because it was never seen."""
+        return learnable_truth(self.reader, self.frames[index], self.space)
 
 
-def split_by_log(reader: LogReader, grid: Grid, every: int) -> tuple[Labelled, Labelled, list[DriveLog]]:
+def split_by_log(reader: LogReader, space: LabelSpace, every: int) -> tuple[Labelled, Labelled, list[DriveLog]]:
     """Frames to learn from, frames held out, and the logs. Every ``every``-th log, in the order of ids, is held out.
 
     Raises BadLog when fewer than two logs have frames with a sweep and voxel truth.
@@ -56,7 +61,7 @@ def split_by_log(reader: LogReader, grid: Grid, every: int) -> tuple[Labelled, L
     held_out = logs[every - 1 :: every] or logs[-1:]
     learned = [log for log in logs if log not in held_out]
     parts = (tuple(frame for log in part for frame in _usable(log)) for part in (learned, held_out))
-    first, second = (Labelled(reader, frames, grid) for frames in parts)
+    first, second = (Labelled(reader, frames, space) for frames in parts)
     return first, second, logs
 
 

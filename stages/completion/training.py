@@ -79,7 +79,7 @@ def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: O
     Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``. Raises BadLog when the logs hold
     too little truth.
     """
-    learned, held_out, logs = split_by_log(reader, space.grid, options.held_out_every)
+    learned, held_out, logs = split_by_log(reader, space, options.held_out_every)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)

@@ -57,10 +57,11 @@ def test_weights_for_another_onboard_model_are_named(logs: Path, weights: Path) 
         f"propagation: {{kind: dualflow4d, weights: {weights}}}\n"
     )
     planned = occlabel("plan", recipe, "--logs", logs, "--store", logs.parent / "other", "--json")
-    other_model, other_windows = json.loads(planned.stdout)["cautions"]
+    other_model, other_windows, *without = json.loads(planned.stdout)["cautions"]
     assert "trained on labels of lmscnet semantickitti_lidar.safetensors" in other_model
     assert "the recipe's completion is stored" in other_model
     assert "4 frames refined together and 0 references" in other_windows
+    assert all("frames have no prediction in" in said for said in without)
 
 
 def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_path: Path) -> None:
