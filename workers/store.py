@@ -102,20 +102,20 @@ class Store:
     def get(self, path: str) -> bytes | None:
         """Content of the object, None when it is absent."""
         try:
-            return self.patience.call(lambda: bytes(obstore.get(self.objects, path).bytes()))
+            return self.patience.call(lambda: bytes(obstore.get(self.objects, path).bytes()), path)
         except ABSENT:
             return None
 
     def put(self, path: str, content: bytes) -> None:
         """Writes or replaces the object, atomically."""
         with self._there():
-            self.patience.call(lambda: obstore.put(self.objects, path, content))
+            self.patience.call(lambda: obstore.put(self.objects, path, content), path)
 
     def create(self, path: str, content: bytes) -> bool:
         """Writes the object unless it exists; whether this call created it. Exactly one of many racing calls does."""
         try:
             with self._there():
-                self.patience.call(lambda: obstore.put(self.objects, path, content, mode="create"))
+                self.patience.call(lambda: obstore.put(self.objects, path, content, mode="create"), path)
         except PRESENT:
             return False
         return True
@@ -123,7 +123,7 @@ class Store:
     def delete(self, path: str) -> None:
         """Removes the object, if it is there."""
         with suppress(*ABSENT):
-            self.patience.call(lambda: obstore.delete(self.objects, path))
+            self.patience.call(lambda: obstore.delete(self.objects, path), path)
 
     def names(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the objects directly below ``path``, sorted."""

@@ -43,8 +43,10 @@ _LASTING = (
 _STATUS = re.compile(r"non-2xx status code: (\d{3})")
 _BUSY = {"408", "425", "429"}
 """Answers that mean: later. All others from 400 to 499 stay what they are."""
-_METADATA_SERVICE = "169.254."
-"""Where a cloud's own machines are asked for credentials, when nobody gave any."""
+_METADATA_SERVICE, _NO_HTTP, _FOLDER = "169.254.", "builder error", "Is a directory"
+"""Texts of errors: a cloud's own machines are asked for credentials, as nobody gave any; an address without TLS; and
+what stands in the way of a file."""
+_SIGNS = (_METADATA_SERVICE, _NO_HTTP, _FOLDER)
 
 
 class Patience:
@@ -54,8 +56,9 @@ class Patience:
         self.location = location
         self.reached = reached
 
-    def call(self, ask: Callable[[], T]) -> T:
-        """What ``ask`` returns. Raises what says that an object is absent or present, StoreAway for all else."""
+    def call(self, ask: Callable[[], T], path: str = "") -> T:
+        """What ``ask`` returns, of the object at ``path`` if of one. Raises what says that it is absent or present,
+        StoreAway for all else."""
         begun, pause = time.monotonic(), _PAUSE
         while True:
             try:
@@ -64,7 +67,7 @@ class Patience:
                 self._place(error)
                 raise
             except (BaseError, OSError) as error:
-                pause = self._pause(error, begun, pause)
+                pause = self._pause(error, begun, pause, path)
             time.sleep(pause)
 
     async def wait_for(self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -90,18 +93,20 @@ class Patience:
         self.reached = True
         return answer
 
-    def _pause(self, error: Exception, begun: float, before: float) -> float:
+    def _pause(self, error: Exception, begun: float, before: float, path: str = "") -> float:
         """Seconds until the next attempt. Raises StoreAway when there is no point in one."""
         most = _LOCAL if "://" not in self.location else _LONG if self.reached else _FIRST
         pause = min(_LONGEST_PAUSE, 2 * before)
         if not passes(error) or time.monotonic() - begun + pause > most:
+            if _FOLDER in str(error):
+                raise StoreAway(f"{self.location}/{path} is a folder where a file belongs: remove it") from error
             raise explained(self.location, error) from error
         return pause
 
 
 def passes(error: Exception) -> bool:
     """Whether the same may work a moment later."""
-    if isinstance(error, _LASTING) or _METADATA_SERVICE in str(error) or "builder error" in str(error):
+    if isinstance(error, _LASTING) or any(sign in str(error) for sign in _SIGNS):
         return False
     status = _status(error)
     return not status.startswith("4") or status in _BUSY
@@ -130,7 +135,7 @@ def _why(error: Exception) -> str:
     denied = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
     if denied or _status(error) in ("401", "403"):
         return f"cannot be read or written ({told}): check the credentials or the rights of the folder"
-    if "builder error" in str(error):
+    if _NO_HTTP in str(error):
         return "is at a plain http address, which must be allowed: set AWS_ALLOW_HTTP=true, or use https"
     if "Unable to recognise URL" in told or isinstance(error, NotSupportedError):
         return "is none that can be used: give a folder, or a URL that begins with s3://, gs:// or az://"
@@ -138,8 +143,6 @@ def _why(error: Exception) -> str:
         return "has no room left: make room"
     if "Read-only file system" in told:
         return "is read-only: choose another place"
-    if "Is a directory" in told:
-        return f"holds a folder where a file belongs ({told}): remove it"
     if isinstance(error, NotADirectoryError | FileExistsError) or "Not a directory" in told or "File exists" in told:
         return "cannot be written: a file of that name, or of a folder above it, is in the way; choose another place"
     return f"does not answer as a store should: {told}"
