@@ -73,6 +73,9 @@ _BY_HAND = _CUT | {"only the head", "delete a line", "null alone"}
 _ARRAYS = ("blocks", "semantics", "confidence", "support", "instance", "tracks")
 """What sentences call the files of an array: by its path, or where it lies."""
 
+_MISSED = ("have no prediction",)
+"""Evaluations count the predictions that are not there."""
+
 # What lies where
 
 _SEQUENCE, _DRIVE, _TABLES = "sequences/00", f"2011_09_26/{logs.DRIVE}", "v1.0-mini"
@@ -229,6 +232,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         models.read_submission,
         _values("scores", _whatever),
         _known("<u2", _RAW_IDS - {1, 52, 99}),
+        called=_MISSED,
     ),
     FileType(
         "predictions .npz",
@@ -236,6 +240,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         ("predictions/*/*/labels.npz",),
         (*ANY, LOST),
         models.read_occ3d_predictions,
+        called=_MISSED,
     ),
     FileType("weights", models.networks, ("*.safetensors",), (*ANY, LOST), models.read_networks, _RUN),
     FileType("ONNX model", models.onnx_model, ("model.onnx",), (*ANY, LOST), models.read_onnx_model, _RUN, costly=True),
@@ -258,7 +263,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         (*ANY, LOST, *TEXT, *YAML),
         models.read_class_map,
         _values("classes"),
-        edited=_BY_HAND,
+        edited=_BY_HAND | {"lose a word"},
         called=("the map",),
     ),
     FileType(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from fuzzing.reading import Reading
 from labelled_street import write_panoptic
 from PIL import Image
 
+from occlabel.pipeline.delivery.pictures.log_facts import log_facts
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.running.workplace import Workplace
@@ -92,6 +94,7 @@ def _only(reader: LogReader, log_id: str) -> DriveLog:
 
 def _read_log(reading: Reading, reader: LogReader, log: DriveLog) -> None:
     reading.words += log.warnings
+    json.dumps(log_facts(log), allow_nan=False)
     reading.put(f"{log.id}/frames", [frame.name for frame in log.frames])
     reading.put(f"{log.id}/world", log.world)
     reading.put(f"{log.id}/boxes", [_told(frame, box) for frame in log.frames for box in frame.truth.boxes])

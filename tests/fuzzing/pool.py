@@ -21,7 +21,6 @@ from types import FrameType
 import numpy as np
 from fuzzing.mutations import Mutation, Place
 from fuzzing.reading import FileType, Judgement, Outcome, Reading, judge
-from fuzzing.stores import impatient
 
 SECONDS = 60
 """How long reading one file may take."""
@@ -142,7 +141,6 @@ def _work(share: Share, folder: Path, results: Connection) -> None:
     if not os.environ.get("FUZZ_LOUD"):
         for stream in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    impatient()
     scratch = Path(tempfile.mkdtemp(dir=folder))
     clean_root, first = scratch / "clean" / "root", share[0][0]
     clean_root.mkdir(parents=True)

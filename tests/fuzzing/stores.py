@@ -42,12 +42,6 @@ class Count(Job):
         return unit.encode() * 100
 
 
-def impatient() -> None:
-    """From now on nobody waits for a store that may answer a moment later: here it never will."""
-    trouble._LOCAL = 0.05
-    loop._PAUSE = loop._LONGEST_PAUSE = 0.001
-
-
 def _label(root: Path, version: str) -> Report:
     reader = MadeUpReader(Path("/logs"), LOGS)
     recipe = small_recipe(clip_frames=2, third=Number())
@@ -55,7 +49,9 @@ def _label(root: Path, version: str) -> Report:
 
 
 def store(root: Path) -> None:
-    """``store`` and, of its version, ``map``."""
+    """``store`` and, of its version, ``map``. From then on nobody waits for a store: here none comes back."""
+    trouble._LOCAL = 0.05
+    loop._PAUSE = loop._LONGEST_PAUSE = 0.001
     report, target = _label(root, "v1"), Store(root / "store")
     run_job(Count(), ["a", "b"], target, HERE, quiet=True)
     make_map(open_version(f"{root}/store@v1"), MapStore(f"{root}/map"))
