@@ -34,7 +34,12 @@ def calibrate(
     with Console(stderr=True).status("") as status:
         told = None if map_ is None else read_map(map_)
         found = fit(labels, truth, format, out, told, status.update)
+    parts = (found.before, found.occupied_before, found.after, found.occupied_after)
+    before, occupied_before, after, occupied_after = (f"{100 * part.error():.1f}" for part in parts)
     typer.echo(
-        f"{out}: fitted to {found.frames} frames; confidence was off by {100 * found.before.error():.1f} points on "
-        f"average, with the calibration it is by {100 * found.after.error():.1f} on the same frames"
+        f"{out}: fitted to {found.frames} frames; confidence was off by {before} points on average ({occupied_before} "
+        f"where voxels are labelled occupied), with the calibration it is by {after} ({occupied_after}) on the same "
+        "frames"
     )
+    for sentence in found.unreadable:
+        typer.echo(f"not used: {sentence}")

@@ -54,7 +54,10 @@ def by_rule(version: PublishedVersion, rule: str) -> Selection:
             "names with commas between"
         )
     if strange := names - {name for _, name in _places(version)}:
-        raise BadPredictions(f"--frames: version {version.name} has no frame {', '.join(sorted(strange)[:5])}")
+        raise BadPredictions(
+            f"--frames: version {version.name} has no frame {', '.join(sorted(strange)[:5])}; 5n are all whose number "
+            "is a multiple of 5"
+        )
     return _only(version, {place for place in _places(version) if place[1] in names}, rule)
 
 

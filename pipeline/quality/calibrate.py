@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.published.labels import Format, VersionLabels
 from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.quality.counting import Question, labelled_frames
+from occlabel.pipeline.quality.counting import Question, labelled_frames, unread
 from occlabel.schemas.arrays import CONFIDENCE, MARGIN
 from occlabel.schemas.errors import BadPredictions
-from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.evaluation.reliability import Reliability, ReliabilityByClass
 from occlabel.stages.voting.calibration import Tally, fit
 
 
@@ -26,6 +26,11 @@ class Fit:
     frames: int
     before: Reliability
     after: Reliability
+    occupied_before: Reliability
+    """Where voxels are labelled occupied: nearly all are free, and easily right."""
+    occupied_after: Reliability
+    unreadable: tuple[str, ...] = ()
+    """A sentence for each frame that is not used, as its truth or its labels cannot be read."""
 
 
 def calibrate(
@@ -51,29 +56,40 @@ def calibrate(
         )
     question = Question(Path(truth).absolute(), format, "voxels", tuple(sorted((told or {}).items())))
     joined = question.joined(VersionLabels(version))
-    tally, margins, frames = Tally.empty(len(version.space.taxonomy.classes)), Reliability(), 0
+    taxonomy = version.space.taxonomy
+    tally, margins, frames = Tally.empty(len(taxonomy.classes)), Reliability(), 0
+    unreadable: list[str] = []
     for log in question.logs(joined):
         for frame in labelled_frames(question, joined, log).frames():
             note(f"log {log}, frame {frame.name}")
+            if (lacking := unread(frame, "voxels")) is not None:
+                unreadable.append(lacking.sentence)
+                continue
             true, seen = frame.voxel_truth, frame.seen
             assert frame.confidence is not None  # the version has it
             scored, right = seen.within(true.scored), seen.semantics == true.semantics
-            margin, free = frame.in_target(frame.confidence, np.uint8(0)), np.uint8(version.space.taxonomy.free_id)
+            margin, free = frame.in_target(frame.confidence, np.uint8(0)), np.uint8(taxonomy.free_id)
             margins.add(margin, right, scored)
             own = frame.in_target(np.where(frame.semantics == UNKNOWN, free, frame.semantics), free)
             tally.add(own[scored], margin[scored], right[scored])
             frames += 1
     if not frames:
-        raise BadPredictions(f"there is nothing to fit to: no frame of {spec} has truth under {truth}")
-    fitted = fit(tally, version.space.taxonomy.names)
+        why = "; ".join(unreadable[:3]) or f"no frame of {spec} has truth under {truth}"
+        raise BadPredictions(f"there is nothing to fit to: {why}")
+    fitted = fit(tally, taxonomy.names)
     fitted.save(out, {"fitted to": f"{frames} frames with truth, labels {version.info.content_digest}"})
-    return Fit(frames, margins, _recounted(tally, fitted.table))
+    before, after = _by_class(taxonomy), _by_class(taxonomy)
+    before.counts += tally.counts.transpose(0, 2, 1)
+    _recount(after, tally, fitted.table)
+    return Fit(frames, margins, after.whole(), before.occupied(), after.occupied(), tuple(unreadable))
 
 
-def _recounted(tally: Tally, table: NDArray[np.uint8]) -> Reliability:
-    """The tallied voxels by calibrated confidence."""
-    result = Reliability()
-    for counts, confidence in zip(tally.counts, table, strict=False):
+def _by_class(taxonomy: Taxonomy) -> ReliabilityByClass:
+    return ReliabilityByClass(len(taxonomy.classes), taxonomy.free_id)
+
+
+def _recount(result: ReliabilityByClass, tally: Tally, table: NDArray[np.uint8]) -> None:
+    """Adds the tallied voxels by calibrated confidence."""
+    for by_class, counts, confidence in zip(result.counts, tally.counts, table, strict=False):
         for right in (0, 1):
-            result.counts[right] += np.bincount(confidence, counts[:, right], 256).astype(np.int64)
-    return result
+            by_class[right] += np.bincount(confidence, counts[:, right], 256).astype(np.int64)

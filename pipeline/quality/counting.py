@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -125,17 +125,8 @@ def count_log(question: Question, joined: Join, log: str) -> LogCounts:
     for rule in rules if labelled.names else ():
         rule.begin(labelled)
     for frame in labelled.frames():
-        try:
-            _read_truth(frame, question.at)
-        except (BadLog, DamagedFile) as error:
-            unreadable.append(_placed(frame, error))
-            continue
-        try:
-            _read_labels(frame, question.at)
-        except StoreAway:
-            raise
-        except StoreError as error:
-            damaged.append(_placed(frame, error))
+        if (lacking := unread(frame, question.at)) is not None:
+            (damaged if lacking.labels else unreadable).append(lacking.sentence)
             continue
         for rule in rules:
             rule.add(frame)
@@ -157,6 +148,30 @@ def labelled_frames(question: Question, joined: Join, log: str) -> LabelledLog:
     """The frames of the log that have truth, joined with their labels."""
     drive = drive_log(joined.reader, log)
     return labelled_log(joined, log, question.frames(joined, log, drive), drive)
+
+
+class Unread(NamedTuple):
+    """Why a frame cannot be scored."""
+
+    sentence: str
+    labels: bool
+    """Whether it is the labels that cannot be read; otherwise truth or scan."""
+
+
+def unread(frame: LabelledFrame, at: At) -> Unread | None:
+    """None for a frame of which everything could be read, which it keeps. Raises DamagedFile for a file of predictions,
+    StoreAway."""
+    try:
+        _read_truth(frame, at)
+    except (BadLog, DamagedFile) as error:
+        return Unread(_placed(frame, error), labels=False)
+    try:
+        _read_labels(frame, at)
+    except StoreAway:
+        raise
+    except StoreError as error:
+        return Unread(_placed(frame, error), labels=True)
+    return None
 
 
 def _read_truth(frame: LabelledFrame, at: At) -> None:

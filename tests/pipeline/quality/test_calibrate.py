@@ -1,6 +1,7 @@
 """``occlabel calibrate`` on voted labels of a simulated log, and what it refuses."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,3 +103,16 @@ def test_confidence_of_the_next_version_means_what_it_says(drive: tuple[Path, Pa
     occlabel("run", recipe, *common, "--version", "single", "--skip", "voting")
     with pytest.raises(BadPredictions, match="not the margin of a vote"):
         calibrate(f"{store}@single", logs, "semantickitti", fitted)
+
+
+def test_a_damaged_truth_costs_its_frame(drive: tuple[Path, Path], tmp_path: Path) -> None:
+    logs, recipe = drive
+    truth, store = tmp_path / "truth", tmp_path / "store"
+    occlabel("run", recipe, "--logs", logs, "--store", store, "--executor", "local", "--version", "margins")
+    shutil.copytree(logs, truth)
+    file = next(truth.rglob("voxels/*.label"))
+    file.write_bytes(file.read_bytes()[:-2])
+    asked = ("--truth", truth, "--format", "semantickitti", "--out", tmp_path / "c.json")
+    said = " ".join(occlabel("calibrate", f"{store}@margins", *asked).split())
+    assert f"fitted to {FRAMES - 1} frames" in said and "where voxels are labelled occupied" in said
+    assert "not used: log" in said and file.name in said
