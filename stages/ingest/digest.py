@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -39,7 +40,7 @@ class LogDigest:
 
     def add_files(self, folder: str, files: Iterable[tuple[str, os.stat_result | None]]) -> None:
         """``files`` are the names in ``folder``, in a fixed order; None for a link that leads nowhere."""
-        rows = "".join(f"{name} {stat and (stat.st_size, stat.st_mtime_ns)}\n" for name, stat in files)
+        rows = "".join(f"{name} {found and (found.st_size, found.st_mtime_ns)}\n" for name, found in files)
         self._files.update(f"{folder} {len(rows)}\n{rows}".encode())
 
     @property
@@ -108,6 +109,9 @@ def _size(path: Path) -> int:
 
 def _file_digest(path: Path) -> str:
     try:
+        # A pipe that is opened waits for ever, and a device never ends.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return _UNREADABLE
         with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import made_up_town as town
@@ -81,10 +82,11 @@ def test_a_file_that_goes_away_is_another_content_and_no_error(root: Path) -> No
     assert lacking.digest != whole.digest
 
 
-def test_what_cannot_be_read_is_not_known_for_long(root: Path) -> None:
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_cannot_be_read_is_not_known_for_long(root: Path, make: Callable[[Path], None]) -> None:
     log = only(root)
     log.frames[0].sweep.path.unlink()
-    log.frames[0].sweep.path.mkdir()
+    make(log.frames[0].sweep.path)
     assert not content_of(log).lasting
 
 
