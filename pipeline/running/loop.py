@@ -105,8 +105,9 @@ class Loop(Generic[K]):
         self._running: dict[int, K] = {}
         self._trials: dict[K, _Trials] = {}
         # Bad data fails again; a unit that took two workers along will take a third.
-        attempts = work.limits.attempts
-        self._allowed = {"data": 1, "crash": 2, "timeout": 2, "store": attempts, "away": attempts}
+        self._allowed = {"data": 1, "crash": 2, "timeout": 2, "store": work.limits.attempts}
+        self._away = 0
+        """Units in a row that failed as the store could not be used."""
         self._last_end = self._last_beat = time.monotonic()
 
     def execute(self) -> None:
@@ -164,7 +165,7 @@ class Loop(Generic[K]):
         if isinstance(outcome, Failure):
             self._retry(key, outcome)
             return
-        self._last_end = time.monotonic()
+        self._last_end, self._away = time.monotonic(), 0
         self._progress(key).add(outcome)
         self._schedule.done(key)
         if outcome.damaged:
@@ -183,12 +184,14 @@ class Loop(Generic[K]):
         trials.failures[failure.cause] += 1
         trials.last = failure.error
         times = trials.failures[failure.cause]
-        if failure.cause == "node":
+        if failure.cause == "away":
+            self._away += 1
+            if self._away >= self._work.limits.attempts:
+                raise StoreAway(failure.error)
+        if failure.cause in ("node", "away"):
             pause = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** min(times, 10))
         elif times < self._allowed[failure.cause]:
             pause = _PAUSE * 4**times
-        elif failure.cause == "away":
-            raise StoreAway(failure.error)
         else:
             self._give_up(key, failure, trials.charged)
             return
