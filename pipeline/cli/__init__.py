@@ -13,7 +13,7 @@ from occlabel.pipeline.cli.calibrate import calibrate
 from occlabel.pipeline.cli.demo import demo
 from occlabel.pipeline.cli.evaluate import evaluate
 from occlabel.pipeline.cli.export import export
-from occlabel.pipeline.cli.front import DEBUG, App, carry_out
+from occlabel.pipeline.cli.front import DEBUG, App, carry_out, end_at_once
 from occlabel.pipeline.cli.logs import app as logs_app
 from occlabel.pipeline.cli.map import map_
 from occlabel.pipeline.cli.plan import plan
@@ -69,4 +69,8 @@ app.command()(demo)
 
 def main() -> None:
     """Runs a command; see ``front.carry_out`` for how it ends."""
-    carry_out(app)
+    try:
+        carry_out(app)
+    except SystemExit as end:
+        end_at_once(end.code)
+        raise

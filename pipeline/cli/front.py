@@ -6,6 +6,8 @@ traceback. Exit codes: 1 refused, aborted or a bug; 2 wrong usage; 130 Ctrl-C; 1
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -95,8 +97,8 @@ def carry_out(app: typer.Typer) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):  # a name in a log need not be text that this terminal shows
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _leave)
     try:
         app()
@@ -112,11 +114,31 @@ def carry_out(app: typer.Typer) -> NoReturn:
 
 
 def _leave(number: int, frame: Any) -> None:
-    """Ends the command as Ctrl-C does, so that what it does at its end is done."""
-    name = signal.Signals(number).name
+    """Ends the command so that what it does at its end is done; who asks a second time does not wait for that."""
+    for asked in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(asked) == _leave:
+            signal.signal(asked, _leave_at_once)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     # Not print: the signal may have come in the middle of one.
-    os.write(2, f"occlabel: ended by {name}; what was committed to a store stays\n".encode())
+    os.write(2, f"occlabel: ended by {signal.Signals(number).name}; what was committed to a store stays\n".encode())
     raise SystemExit(128 + number)
+
+
+def _leave_at_once(number: int, frame: Any) -> None:
+    os._exit(128 + number)
+
+
+def end_at_once(code: object) -> None:
+    """Ends the process after a signal: what is to be done at its end is done, but a library that was stopped in the
+    middle of something is not taken apart, which would crash it."""
+    if code not in [128 + number for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]:
+        return
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(int(str(code)))
 
 
 def _end(code: int, said: str) -> NoReturn:

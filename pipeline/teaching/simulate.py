@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -74,6 +75,7 @@ def _record_all(
         return
     context = multiprocessing.get_context("spawn")  # Open3D's threads do not survive a fork
     ticks = context.Queue()
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(min(jobs, len(drives)), context, _start_worker, (ticks,)) as pool:
         pending: dict[Future[None], str] = {
             pool.submit(_record_one, root, log_id, drive): log_id for log_id, drive in drives.items()
@@ -91,6 +93,10 @@ def _record_all(
                 "a simulating process was killed (out of memory?); the finished logs are kept, run the same command "
                 "again to make the others, with fewer --jobs"
             ) from error
+        except BaseException:  # Ctrl-C above all: a log that is half simulated is not waited for
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
         _drain(ticks, frame_done)
@@ -112,6 +118,7 @@ _ticks: Any = None
 def _start_worker(ticks: Any) -> None:
     global _ticks
     _ticks = ticks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
