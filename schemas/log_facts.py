@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from occlabel.schemas.rig import Rig
+from occlabel.schemas.scan_facts import ScanFacts
 
 
 class LogFacts(BaseModel):
@@ -27,6 +28,8 @@ class LogFacts(BaseModel):
     poses: int
     warnings: tuple[str, ...] = ()
     world: str | None = None
+    seen: ScanFacts = ScanFacts()
+    """What a few scans show."""
 
     @property
     def frames(self) -> int:

@@ -12,21 +12,28 @@ from pydantic import BaseModel, ValidationError
 
 from occlabel.schemas.arrays import GEOMETRY
 from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
+from occlabel.schemas.scan_facts import ScanFacts, beam_count, driving_direction, ground_height
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 1
-"""Raised when digests are made in another way, so that none of before is taken for one of now."""
+_WAY = 2
+"""Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
+
+_Number = TypeVar("_Number", int, float)
+_SCANS = 3
+"""So many of a log are looked at, evenly spread."""
 
 _SAVE_SECONDS = 60.0
 """A first plan reads every file of every log: one that is stopped must not have done so for nothing."""
 
 
-def facts_of(log: DriveLog, digest: str | None = None) -> LogFacts:
-    """The facts of a log; without the ``digest`` of its content, every file of it is read."""
+def facts_of(log: DriveLog, digest: str | None = None, seen: ScanFacts = ScanFacts()) -> LogFacts:
+    """The facts of a log; without the ``digest`` of its content, every file of it is read. ``seen``: what its scans
+    show."""
     rig = log.rig
     return LogFacts(
         id=log.id,
@@ -41,7 +48,43 @@ def facts_of(log: DriveLog, digest: str | None = None) -> LogFacts:
         poses=sum(frame.world_from_ego is not None for frame in log.frames),
         warnings=log.warnings,
         world=log.world,
+        seen=seen,
     )
+
+
+def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
+    """What a few scans of the log show. One that cannot be read shows nothing; a worker will say why."""
+    frames = [frame for frame in log.frames if frame.sweep is not None]
+    if not frames:
+        return ScanFacts()
+    in_lidar, in_ego, beams = [], [], []
+    for place in np.unique(np.linspace(0, len(frames) - 1, _SCANS).astype(int)):
+        sweep = frames[place].sweep
+        assert sweep is not None
+        try:
+            points = reader.points(sweep)[:, :3]
+        except Exception:  # the reader of a package may raise anything
+            continue
+        sensor = sweep.ego_from_lidar[:3, 3]
+        height = ground_height(transform_points(sweep.ego_from_lidar, points), sensor)
+        if height is not None:
+            below = transform_points(inverse(sweep.ego_from_lidar), np.array([[sensor[0], sensor[1], height]]))
+            in_lidar.append(float(below[0, 2]))
+            in_ego.append(height)
+        beams.append(beam_count(points))
+    posed = [(frame.world_from_ego, frame.sweep.ego_from_lidar) for frame in frames if frame.sweep is not None]
+    poses = [(pose, pose @ ego_from_lidar) for pose, ego_from_lidar in posed if pose is not None]
+    return ScanFacts(
+        ground_in_lidar=_middle(in_lidar),
+        ground_in_ego=_middle(in_ego),
+        beams=_middle([count for count in beams if count is not None]),
+        ahead_in_lidar=driving_direction([lidar for _, lidar in poses]),
+        ahead_in_ego=driving_direction([ego for ego, _ in poses]),
+    )
+
+
+def _middle(values: list[_Number]) -> _Number | None:
+    return sorted(values)[len(values) // 2] if values else None
 
 
 def _geometry(log: DriveLog, rig: Rig) -> str:
@@ -121,10 +164,10 @@ class Catalogue:
         lasting = True
         if known is not None and known.stamp == log.stamp:
             # All else is looked at anew: the stamp says nothing of warnings about truth, or of the name of the world.
-            facts = facts_of(log, known.facts.digest)
+            facts = facts_of(log, known.facts.digest, known.facts.seen)
         else:
             digest, lasting = content_of(log)
-            facts = facts_of(log, digest)
+            facts = facts_of(log, digest, seen_of(log, self._reader))
         if lasting:
             self._learn(name, _Remembered(stamp=log.stamp, facts=facts))
         return facts

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.stages.propagation.stage import LocalPropagation
+
+_UNEVEN = 0.1
+"""Metres by which the ground below a car differs from that around it."""
+_ASIDE = 45.0
+"""Degrees between where a car drives to and where the middle of a grid lies."""
 
 
 def cautions(recipe: Recipe) -> tuple[str, ...]:
@@ -31,4 +40,42 @@ def cautions(recipe: Recipe) -> tuple[str, ...]:
 def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
-    return tuple(said for step in recipe.chain if (said := step.stage.doubts(recipe.space, log)) is not None)
+    found = [_ground(log, recipe.grid), _side(log, recipe.grid)]
+    found += [step.stage.doubts(recipe.space, log) for step in recipe.chain]
+    return tuple(said for said in found if said is not None)
+
+
+def _ground(log: LogFacts, grid: Grid) -> str | None:
+    """Where the ground lies in the grid. Raises BadLog when it lies outside."""
+    ground = log.seen.ground_in_lidar if grid.frame == "lidar" else log.seen.ground_in_ego
+    if ground is None:
+        return None
+    bottom, top = grid.origin[2], grid.upper[2]
+    lies = f"log {log.id}: its scans show the ground at z {ground:.2f} m in the {grid.frame} frame, the recipe's grid"
+    remedy = "use a recipe for this sensor, or set grid.origin"
+    if ground < bottom or ground >= top:
+        outside = f"{bottom - ground:.2f} m above it" if ground < bottom else f"{ground - top:.2f} m below it"
+        begins = "begins" if ground < bottom else "ends"
+        raise BadLog(f"{lies} {begins} {outside}; {remedy}")
+    if ground < bottom + grid.voxel_size - _UNEVEN:
+        return f"{lies} begins at {bottom:g} m: the road will lie partly below it; {remedy}"
+    if ground > (bottom + top) / 2:
+        return f"{lies} reaches from {bottom:g} to {top:g} m: most of it lies below the road; {remedy}"
+    return None
+
+
+def _side(log: LogFacts, grid: Grid) -> str | None:
+    """Whether a grid that lies to one side of its frame's origin lies where the car drives to."""
+    ahead = log.seen.ahead_in_lidar if grid.frame == "lidar" else log.seen.ahead_in_ego
+    middle = np.array([(low + high) / 2 for low, high in zip(grid.origin[:2], grid.upper[:2], strict=True)])
+    size = np.array(grid.shape[:2]) * grid.voxel_size
+    if ahead is None or (np.abs(middle) <= size / 4).all():
+        return None
+    turn = np.degrees(np.arctan2(ahead[0] * middle[1] - ahead[1] * middle[0], np.dot(ahead, middle)))
+    if abs(turn) <= _ASIDE:
+        return None
+    where = "behind the car" if abs(turn) > 180 - _ASIDE else f"to the {'left' if turn > 0 else 'right'} of the car"
+    return (
+        f"log {log.id}: it drives towards ({ahead[0]:.2f}, {ahead[1]:.2f}) in x and y of the {grid.frame} frame, the "
+        f"recipe's grid lies {where}, its middle at ({middle[0]:g}, {middle[1]:g}) m; use a recipe for this sensor"
+    )

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Process, Resources
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from occlabel.stages.completion.lmscnet import LMSCNet
 
 _SHIPPED = Path(__file__).parent / "weights"
+_SHIPPED_BEAMS = {"occ3d_lidar.safetensors": 32, "semantickitti_lidar.safetensors": 64}
+"""Of the simulated LiDAR that shipped weights were trained with; later weights say it in their header."""
+_OTHER_BEAMS = 1.5
+"""So many times more or fewer beams are another sensor; training itself takes away up to half of them."""
 _BOTTOM_SLACK = 0.3
 """How much lower or higher than in training a grid may lie [m]: sensor heights vary as much between the samples."""
 
@@ -78,6 +83,19 @@ class Trained(Completion):
             return str(error)
         return None
 
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        """Whether the log's LiDAR has clearly more or fewer beams than those the weights were trained for."""
+        (path,) = self.files(space)
+        trained, found = _beams(path), log.seen.beams
+        if self.beams is not None or trained is None or found is None:
+            return None
+        if max(found, trained) < _OTHER_BEAMS * min(found, trained):
+            return None
+        return (
+            f"log {log.id}: its LiDAR has about {found} beams, the weights {path.name} were trained for {trained}: "
+            "labels will be worse than measured; train weights for this sensor with occlabel train completion"
+        )
+
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         """Raises BadWeights when the file is damaged or made for another grid, taxonomy or network."""
         import torch
@@ -91,6 +109,16 @@ class Trained(Completion):
             return from_scans(predict, space, self.batch)
         beams, kept = self.beams
         return from_scans(lambda scans: predict([thinned(scan, beams, kept) for scan in scans]), space, self.batch)
+
+
+def _beams(path: Path) -> int | None:
+    """Of the LiDAR whose scans weights were trained on; None where nobody says."""
+    from occlabel.stages.learning.weights import read_facts
+
+    if path.parent == _SHIPPED:
+        return _SHIPPED_BEAMS.get(path.name)
+    told = read_facts(path).get("beams", "")
+    return int(told) if told.isascii() and told.isdigit() and int(told) > 0 else None
 
 
 def grid_fact(grid: Grid) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.scan_facts import beam_count
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.fitting import calibrate
@@ -104,6 +105,7 @@ def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: O
         "command": command,
         **({"start": named_with_digest(options.start)} if options.start else {}),
         "logs": _provenance(log.text for log in logs),
+        **_beams(learned),
     }
     tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
     save_weights(out, tensors, facts)
@@ -115,6 +117,13 @@ def _counts(labelled: Labelled, classes: int) -> Tensor:
     chosen = np.linspace(0, len(labelled.frames) - 1, min(100, len(labelled.frames))).astype(int)
     counts = sum(np.bincount(labelled.truth(int(i)).ravel(), minlength=256)[:classes] for i in chosen)
     return torch.from_numpy(np.asarray(counts) * (len(labelled.frames) / len(chosen)))
+
+
+def _beams(labelled: Labelled) -> dict[str, str]:
+    """How many beams the LiDAR has, by the first scan that shows it; nothing where none does."""
+    scans = (labelled.reader.points(frame.sweep) for frame in labelled.frames[:10] if frame.sweep is not None)
+    count = next((found for points in scans if (found := beam_count(points)) is not None), None)
+    return {} if count is None else {"beams": str(count)}
 
 
 def _provenance(digests: Iterable[str]) -> str:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from chain import MadeUpReader
 
+from occlabel.pipeline.planning.catalogue import facts_of, seen_of
+from occlabel.pipeline.planning.cautions import doubts
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.schemas.errors import BadLog
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.stages.completion.stored import Stored
+from occlabel.stages.completion.trained import weight_facts
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.learning.weights import save_weights
 from occlabel.workers.store import Store
 
 EGO = GRIDS["occ3d"]
@@ -29,3 +39,86 @@ def test_a_log_without_predictions_is_refused_and_frames_without_are_said(tmp_pa
     assert [log.id for log in plan.logs] == ["a", "b"]
     assert plan.cautions == (f"log b: 1 of 4 frames have no prediction in {folder} and stay unknown: 000003",)
     assert plan.refused["c"].startswith(f"log c: 4 of 4 frames have no prediction in {folder}; ")
+
+
+def log_that(**seen: object) -> LogFacts:
+    return LogFacts.model_validate(
+        {"id": "a", "digest": "d", "geometry": "g", "names": ("0",), "rig": {}, "scans": 1, "images": {}, "poses": 1}
+        | {"seen": seen}
+    )
+
+
+def said_of(recipe: str, **seen: object) -> tuple[str, ...]:
+    return doubts(log_that(**seen), load_recipe(recipe))
+
+
+FITS = {
+    "semantickitti_lidar": {"ground_in_lidar": -1.73, "beams": 65, "ahead_in_lidar": (1.0, 0.02)},
+    "nuscenes_lidar": {"ground_in_ego": 0.05, "beams": 29, "ahead_in_ego": (1.0, 0.0), "ahead_in_lidar": (0.0, 1.0)},
+}
+
+
+@pytest.mark.parametrize("recipe", FITS)
+def test_nothing_is_said_of_what_fits_or_is_not_known(recipe: str) -> None:
+    assert said_of(recipe, **FITS[recipe]) == ()
+    assert said_of(recipe) == ()
+
+
+def test_ground_outside_of_the_grid_is_refused() -> None:
+    with pytest.raises(BadLog) as error:
+        said_of("nuscenes_lidar", ground_in_ego=-1.77)
+    assert str(error.value) == (
+        "log a: its scans show the ground at z -1.77 m in the ego frame, the recipe's grid begins 0.77 m above it; "
+        "use a recipe for this sensor, or set grid.origin"
+    )
+    with pytest.raises(BadLog, match=r"the recipe's grid ends 0\.60 m below it"):
+        said_of("nuscenes_lidar", ground_in_ego=6.0)
+
+
+def test_ground_at_the_border_of_the_grid_is_said() -> None:
+    (low,) = said_of("semantickitti_lidar", ground_in_lidar=-1.95)
+    assert "the recipe's grid begins at -2 m: the road will lie partly below it" in low
+    (high,) = said_of("nuscenes_lidar", ground_in_ego=3.0)
+    assert "reaches from -1 to 5.4 m: most of it lies below the road" in high
+
+
+@pytest.mark.parametrize(
+    ("ahead", "side"), [((0.0, 1.0), "to the right"), ((0.0, -1.0), "to the left"), ((-1.0, 0.1), "behind")]
+)
+def test_a_grid_beside_the_way_is_said(ahead: tuple[float, float], side: str) -> None:
+    (said,) = said_of("semantickitti_lidar", ahead_in_lidar=ahead)
+    assert f"the recipe's grid lies {side}" in said
+    assert said_of("nuscenes_lidar", ahead_in_ego=ahead) == (), "a grid around the car has no side"
+
+
+def test_other_beams_than_those_of_the_weights_are_said(tmp_path: Path) -> None:
+    (said,) = said_of("nuscenes_lidar", beams=64)
+    assert "its LiDAR has about 64 beams, the weights occ3d_lidar.safetensors were trained for 32" in said
+    assert said_of("nuscenes_lidar", beams=40) == ()
+    space, weights = load_recipe("nuscenes_lidar").space, tmp_path / "mine.safetensors"
+    for told, count in (({"beams": "16"}, 1), ({}, 0), ({"beams": "many"}, 0)):
+        save_weights(weights, {"a": torch.zeros(1)}, weight_facts(space) | told)
+        recipe = load_recipe("nuscenes_lidar", [f"completion.weights={weights}"])
+        assert len(doubts(log_that(beams=32), recipe)) == count
+    thinned = load_recipe("nuscenes_lidar", ["completion.beams=[64, 32]"])
+    assert doubts(log_that(beams=64), thinned) == ()
+
+
+def test_real_logs_fit_their_own_recipe_and_no_other(shared: Path) -> None:
+    for folder, own, other in (
+        ("kitti", "semantickitti_lidar", "nuscenes_lidar"),
+        ("nuscenes", "nuscenes_lidar", "semantickitti_lidar"),
+        ("nuscenes_hill", "nuscenes_lidar", "semantickitti_lidar"),
+    ):
+        if not (root := shared / "data" / folder).is_dir():
+            pytest.skip(f"no {root}")
+        reader = open_logs(root)
+        for log in reader.logs():
+            facts = facts_of(log, "content", seen_of(log, reader))
+            assert doubts(facts, load_recipe(own)) == (), (folder, log.id, facts.seen)
+            if other == "nuscenes_lidar":
+                with pytest.raises(BadLog, match="the recipe's grid begins"):
+                    doubts(facts, load_recipe(other))
+            else:
+                side, beams = doubts(facts, load_recipe(other))
+                assert "to the right of the car" in side and "beams" in beams
