@@ -154,8 +154,10 @@ def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "
     console = Console()
     console.print(score_table({"map": found.scores}))
     console.print(f"scored against the truth of {found.frames} frames, static classes only")
+    for note in found.notes():
+        console.print(note, highlight=False, soft_wrap=True, markup=False)
     if out is not None:
-        _write({"scores": {"map": found.scores.facts()}, "frames": found.frames}, out)
+        _write(found.facts(), out)
 
 
 def _show_boxes(evaluation: Evaluation) -> None:

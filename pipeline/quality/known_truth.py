@@ -23,7 +23,7 @@ def known_truth(reader: LogReader | None, logs: Iterable[str]) -> str:
     found = [f"{count} have {_KINDS[at][0]} (--at {at})" for at, count in counts.items() if count]
     if not frames:
         return "no log there has frames with any truth"
-    return f"of the {len(frames)} frames of its logs {' and '.join(found) or 'none has any truth'}"
+    return f"of the {len(frames)} frames of these logs {' and '.join(found) or 'none has any truth'}"
 
 
 def _frames(reader: LogReader | None, log: str) -> tuple[Frame, ...]:

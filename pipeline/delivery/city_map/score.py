@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from occlabel.pipeline.published.labelled_log import drive_log
 from occlabel.pipeline.published.spec import LATEST, split
 from occlabel.schemas.city_map import MapIndex, MapTile
 from occlabel.schemas.drive_log import DriveLog
-from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.errors import BadPredictions, DamagedFile
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.evaluation.city_map import score
@@ -34,7 +36,28 @@ class MapEvaluation:
 
     scores: Scores
     frames: int
-    """Frames of truth."""
+    """Frames of truth that were scored."""
+    without_truth: tuple[str, ...] = ()
+    """Logs of the map of which no frame was scored."""
+    without_pose: int = 0
+    """Frames of truth that nobody can place."""
+    unreadable: tuple[str, ...] = ()
+    """A sentence for each frame of truth that cannot be read."""
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        left_out = {"without_truth": list(self.without_truth), "frames_without_pose": self.without_pose}
+        left_out |= {"unreadable": list(self.unreadable)}
+        return {"scores": {"map": self.scores.facts()}, "frames": self.frames, **left_out}
+
+    def notes(self) -> Iterator[str]:
+        """What was left out, in sentences."""
+        if self.without_truth:
+            yield f"logs of the map that are not scored, as they have no truth: {', '.join(self.without_truth)}"
+        if self.without_pose:
+            yield f"frames of truth without a pose, and not scored: {self.without_pose}"
+        for sentence in self.unreadable:
+            yield f"not scored: {sentence}"
 
 
 def is_map(location: str) -> bool:
@@ -48,8 +71,8 @@ def score_map(out: MapStore, index: MapIndex, truth: TruthSource) -> MapEvaluati
     """Scores the map against the truth of all frames of its logs that have voxel truth and a pose.
 
     The truth is fused like labels are: in the voxels that the benchmark scores, static classes and free space vote. A
-    voxel is scored where a truth has a vote; there the map is occupied, or free (also where it holds nothing).
-    Raises BadPredictions without truth of the map's voxels and classes, DamagedFile for truth that cannot be read.
+    voxel is scored where a truth has a vote; there the map is occupied, or free (also where it holds nothing). Truth
+    that cannot be read costs its frame. Raises BadPredictions without truth of the map's voxels and classes.
     """
     if truth.reader is None:
         raise BadPredictions(
@@ -59,17 +82,29 @@ def score_map(out: MapStore, index: MapIndex, truth: TruthSource) -> MapEvaluati
     if (reason := index.refuse(truth.space)) is not None:
         raise BadPredictions(f"{out.location} cannot be scored with the truth in {truth.reader.root}: {reason}")
     counts = np.zeros((len(index.taxonomy.classes),) * 2, np.int64)
-    scored = 0
+    found: dict[str, _Truth] = {}
     for world in index.worlds:
         logs = [c.log for c in index.contributions if c.world == world]
-        placed = [frame for log in logs for frame in _placed(truth, drive_log(truth.reader, log))]
+        found |= {log: _found(truth, drive_log(truth.reader, log)) for log in logs}
+        placed = [frame for log in logs for frame in found[log].placed]
         if placed:
-            scored += len(placed)
             tiles = {(tile.x, tile.y): tile for tile in index.tiles if tile.world == world}
             counts += _compare(out, tiles, placed, truth.space)
+    unreadable = tuple(sentence for log in found.values() for sentence in log.unreadable)
+    scored = sum(len(log.placed) for log in found.values())
     if not scored:
-        raise BadPredictions(f"{truth.reader.root} has no voxel truth of the map's logs: {', '.join(_logs(index))}")
-    return MapEvaluation(score(counts, index.taxonomy), scored)
+        why = f"; {'; '.join(unreadable[:3])}" if unreadable else ""
+        raise BadPredictions(
+            f"{truth.reader.root} has no voxel truth of the map's logs: {', '.join(_logs(index))}, or no pose with "
+            f"it{why}"
+        )
+    return MapEvaluation(
+        score(counts, index.taxonomy),
+        scored,
+        tuple(name for name, log in found.items() if not log.placed),
+        sum(log.without_pose for log in found.values()),
+        unreadable,
+    )
 
 
 def _compare(
@@ -97,13 +132,35 @@ def _logs(index: MapIndex) -> list[str]:
     return [contribution.log for contribution in index.contributions][:20]
 
 
-def _placed(truth: TruthSource, log: DriveLog | None) -> list[PlacedFrame]:
-    """The truth of the frames of ``log`` that have a pose."""
+@dataclass
+class _Truth:
+    """The truth of one log."""
+
+    placed: list[PlacedFrame] = field(default_factory=list)
+    without_pose: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+def _found(truth: TruthSource, log: DriveLog | None) -> _Truth:
+    """The truth of the frames of ``log`` that have a pose. Each is read once here, before any is fused."""
+    found = _Truth()
     if log is None:
-        return []
-    grid, known = truth.space.grid, set(truth.frames(log.id))
-    poses = {frame.name: frame.world_from_grid(grid) for frame in log.frames if frame.name in known}
-    return [PlacedFrame(_Scored(truth, log.id, name), pose) for name, pose in poses.items() if pose is not None]
+        return found
+    known = set(truth.frames(log.id))
+    for frame in log.frames:
+        if frame.name not in known:
+            continue
+        pose, read = frame.world_from_grid(truth.space.grid), _Scored(truth, log.id, frame.name)
+        if pose is None:
+            found.without_pose += 1
+            continue
+        try:
+            read()
+        except DamagedFile as error:
+            found.unreadable.append(f"log {log.id}, frame {frame.name}: {error}")
+            continue
+        found.placed.append(PlacedFrame(read, pose))
+    return found
 
 
 @dataclass(frozen=True)

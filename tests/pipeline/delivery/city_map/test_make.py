@@ -313,6 +313,24 @@ def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp
     assert set(labels.tolist()) <= {0, UNKNOWN, *range(9, 20)}
 
 
+def test_truth_that_a_map_is_not_scored_against_is_said(drive: tuple[Path, Path], tmp_path: Path) -> None:
+    _, store = drive
+    rig = town.rig("kitti", ("image_2",))
+    write_kitti("04", town.frames(rig, 2, images=False), rig, tmp_path / "logs")
+    (tmp_path / "logs/sequences/04/voxels/000001.label").write_bytes(b"cut")
+    assert occlabel("map", f"{store}@v1", "--out", tmp_path / "map", "--executor", "local") == 0
+    index = MapStore(str(tmp_path / "map")).index()
+    found = score_map(MapStore(str(tmp_path / "map")), index, open_truth(tmp_path / "logs"))
+    assert found.frames == found.facts()["frames"] == 1
+    (said,) = found.facts()["unreadable"]
+    assert said.startswith("log 04, frame 000001: ") and f"not scored: {said}" in list(found.notes())
+    (tmp_path / "logs/sequences/04/voxels/000000.label").write_bytes(b"cut")
+    with pytest.raises(
+        BadPredictions, match="no voxel truth of the map's logs: 04, or no pose with it; log 04, frame 0"
+    ):
+        score_map(MapStore(str(tmp_path / "map")), index, open_truth(tmp_path / "logs"))
+
+
 def test_a_map_is_scored_only_by_truth_of_its_own_voxels_and_classes(
     store: Path, drive: tuple[Path, Path], tmp_path: Path
 ) -> None:
