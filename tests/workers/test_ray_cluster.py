@@ -1,7 +1,9 @@
 """Which Ray a run works on, without starting one."""
 
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +69,18 @@ def test_without_a_gpu_in_sight_stages_run_on_cpus(monkeypatch: pytest.MonkeyPat
     for hidden in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
         assert device_of(None) == "cpu"
+
+
+def test_a_ray_of_our_own_has_a_token_also_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.setenv(name, "")  # so that what is set in the test is taken back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ray_cluster._bring_a_token()
+    assert "RAY_AUTH_TOKEN" not in os.environ, "Ray keeps one in ~/.ray"
+    monkeypatch.setenv("HOME", "/dev/null/nobody")
+    ray_cluster._bring_a_token()
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "mine")
+    ray_cluster._bring_a_token()
+    assert os.environ["RAY_AUTH_TOKEN"] == "mine"
