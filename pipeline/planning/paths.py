@@ -38,11 +38,14 @@ def _block(slot: str, block: Any, folder: Path) -> Any:
         fields = stage_class(slot, kind).model_fields if isinstance(kind, str) else {}
     except BadRecipe:
         return block
-    return block | {
-        name: found
-        for name, value in block.items()
-        if isinstance(value, str) and name in fields and (found := _path(fields[name], value, folder)) is not None
-    }
+    return block | {name: _value(fields[name], value, folder) for name, value in block.items() if name in fields}
+
+
+def _value(field: FieldInfo, value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_value(field, one, folder) for one in value]
+    found = _path(field, value, folder) if isinstance(value, str) else None
+    return value if found is None else found
 
 
 def _path(field: FieldInfo, value: str, folder: Path) -> str | None:

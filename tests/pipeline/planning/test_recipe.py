@@ -132,6 +132,9 @@ def test_paths_in_a_recipe_are_relative_to_it_and_those_that_are_set_to_the_fold
     assert paths("completion.path=other")[0] == tmp_path / "here/other"
     assert paths("completion.path=~/other")[0] == tmp_path / "home/other"
     assert paths("voting.calibration=semantickitti_lidar")[1] == "semantickitti_lidar"
+    (tmp_path / "own.yaml").write_text(PLAIN.replace("lmscnet", "entry_point, model: mine, weights: [a.pt, /b.pt]"))
+    own = load_recipe("../own.yaml").completion
+    assert [Path(path).resolve() for path in own.weights] == [folder / "a.pt", Path("/b.pt")]  # type: ignore[attr-defined, union-attr]
 
 
 def test_a_package_cannot_bring_a_kind_under_the_name_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
