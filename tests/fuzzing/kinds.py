@@ -73,6 +73,8 @@ _BY_HAND = _CUT | {"only the head", "delete a line", "null alone"}
 _ARRAYS = ("blocks", "semantics", "confidence", "support", "instance", "tracks")
 """What sentences call the files of an array: by its path, or where it lies."""
 
+_MISFIT = ("which another table names",)
+"""Of two tables that do not fit together, either may be the wrong one."""
 _MISSED = ("have no prediction",)
 """Evaluations count the predictions that are not there."""
 
@@ -152,6 +154,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         (*ANY, LOST, *TABLE),
         logs.read_logs,
         _PLACED,
+        called=_MISFIT,
     ),
     FileType(
         "nuScenes tables of places",
@@ -160,6 +163,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         (*ANY, LOST, *TABLE),
         logs.read_logs,
         _PLACED,
+        called=_MISFIT,
     ),
     FileType(
         "nuScenes tables of truth",
@@ -168,6 +172,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         (*ANY, LOST, *TABLE),
         logs.read_logs,
         _TRUTH,
+        called=_MISFIT,
     ),
     FileType(
         "point labels",

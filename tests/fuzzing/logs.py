@@ -117,7 +117,6 @@ def _told(frame: Frame, box: Box) -> str:
 def _read_camera(reading: Reading, reader: LogReader, camera: Camera, key: str) -> None:
     reading.put(f"{key}/intrinsics", camera.intrinsics)
     reading.put(f"{key}/extrinsics", camera.ego_from_camera)
-    reading.put(f"{key}/size", camera.size)
     reading.put(f"{key}/shot", camera.time)
     reading.put(f"{key}/image", reading.attempt(reader.image, camera))
     reading.attempt(reader.check_image, camera)

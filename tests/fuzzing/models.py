@@ -108,7 +108,7 @@ def read_submission(root: Path, format: Format = "semantickitti") -> Reading:
     found = reading.attempt(evaluate, str(root / "predictions"), root / "logs", format)
     if found is not None:
         reading.words += [*found.notes(), *found.unreadable, *found.damaged, *found.failed.values()]
-        reading.put("scores", json.dumps(found.facts()["scores"]))
+        reading.put(f"{found.frames} frames/scores", json.dumps(found.facts()["scores"]))
     return reading
 
 

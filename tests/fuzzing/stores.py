@@ -24,7 +24,7 @@ from occlabel.workers import trouble
 from occlabel.workers.map_store import MapStore
 from occlabel.workers.store import Store
 
-LOGS = {"a": 4, "b": 2}
+LOGS = {"a": 3, "b": 1}
 HERE = Workplace("local")
 _ENTRY = "quarantine/run/completion-a-000000-000002.json"
 
