@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.published.latest import latest
 from occlabel.pipeline.published.manifest import decode
-from occlabel.pipeline.published.spec import split
+from occlabel.pipeline.published.spec import spec_of, split
 from occlabel.schemas.arrays import ArraySpec
 from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.geometry import Matrix
@@ -88,6 +88,11 @@ class PublishedVersion:
         return self.info.name
 
     @property
+    def spec(self) -> str:
+        """STORE@VERSION."""
+        return spec_of(self.store, self.name)
+
+    @property
     def logs(self) -> tuple[str, ...]:
         return self.info.logs
 
@@ -98,7 +103,7 @@ class PublishedVersion:
     def frames(self, log: str | None = None) -> Iterator[PublishedFrame]:
         """The labelled frames, log by log in time. Raises StoreError for a log that is not in the version."""
         if log is not None and log not in self.logs:
-            raise StoreError(f"version {self.name} has no log {log!r}; it has {', '.join(self.logs[:20])}")
+            raise StoreError(f"{self.spec} has no log {log!r}; it has {', '.join(self.logs[:20])}")
         for rows in self._rows.values() if log is None else (self._rows.get(log, ()),):
             for row in rows:
                 yield PublishedFrame(self.store, row)
@@ -108,9 +113,7 @@ class PublishedVersion:
         found = next((frame for frame in self.frames(log) if frame.name == name), None)
         if found is None:
             names = [frame.name for frame in self.frames(log)]
-            raise StoreError(
-                f"version {self.name} has no frame {name!r} in log {log}; it has {', '.join(names[:3])} ..."
-            )
+            raise StoreError(f"{self.spec} has no frame {name!r} in log {log}; it has {', '.join(names[:3])} ...")
         return found
 
     def verify(self, void: bool = False) -> list[str]:
