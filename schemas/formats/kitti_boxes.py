@@ -20,6 +20,8 @@ from occlabel.schemas.geometry import rigid
 _FIELDS = 3 + 3 + 1 + 12
 _LARGEST = 100.0
 """[m] of a box."""
+_FURTHEST = 1e8
+"""[m] from where the world begins; more than twice round the Earth."""
 
 
 def write_boxes(path: Path, boxes: Iterable[tuple[str, Box]]) -> None:
@@ -58,6 +60,8 @@ def _box(fields: list[str]) -> tuple[str, Box]:
     if not all(0 < size < _LARGEST for size in (length, width, height)):
         raise ValueError(f"its size {length:g} x {width:g} x {height:g} m is none of an object")
     pose = rigid(np.array(fields[7:], np.float64).reshape(3, 4), "its pose")
+    if np.abs(pose[:3, 3]).max() > _FURTHEST:
+        raise ValueError(f"it lies {np.abs(pose[:3, 3]).max():g} m away")
     return fields[0], Box(fields[1], fields[2], pose, (length, width, height), int(fields[6]))
 
 

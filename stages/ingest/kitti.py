@@ -203,7 +203,7 @@ def _poses(
     if written is None:
         return [None] * len(names)
     world_from_lidar = inverse(camera0_from_lidar) @ written.matrices @ camera0_from_lidar
-    poses, sentences = usable_poses(world_from_lidar, list(names.values()), times, written.said)
+    poses, sentences = usable_poses(world_from_lidar, list(names.values()), times, rows.name, written.said)
     warnings += sentences
     return poses
 

@@ -225,7 +225,7 @@ def _poses(
                 rotation, position = pose_from_oxts_packet(measured[number], scale)
                 world_from_imu[index, :3, :3] = rotation
                 world_from_imu[index, :3, 3] = position - origin
-    poses, sentences = usable_poses(world_from_imu @ imu_from_lidar, list(names.values()), times)
+    poses, sentences = usable_poses(world_from_imu @ imu_from_lidar, list(names.values()), times, "oxts/data")
     warnings += sentences
     return poses
 

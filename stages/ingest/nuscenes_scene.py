@@ -91,7 +91,7 @@ class _SceneReading:
         references = [row.get(LIDAR) or next(iter(row.values()), None) for row in rows]
         written = np.array([np.full((4, 4), np.nan) if row is None else self._pose(row) for row in references])
         nothing = frozenset(index for index, row in enumerate(references) if row is None)
-        poses, sentences = usable_poses(written, names, times, nothing)
+        poses, sentences = usable_poses(written, names, times, self._tables.where("ego_pose"), nothing)
         frames = tuple(
             self._frame(index, sample, rows[index], float(times[index]), poses[index])
             for index, sample in enumerate(samples)
@@ -101,6 +101,8 @@ class _SceneReading:
         try:
             place = self._tables.find("log", scene.get("log_token"))
             location = None if place is None else str(place["location"])
+            if place is None and self._tables.has("log"):
+                raise BadLog(f"{self._tables.where('log')} has no row of the scene")
         except BadLog as error:
             warnings.append(f"{error}; it is not known where the log was taken")
         return DriveLog(self._scene, self._digest.stamp, self._digest.text, frames, tuple(warnings), location)
@@ -138,7 +140,7 @@ class _SceneReading:
         if LIDAR in rows:
             path, taken = self._root / rows[LIDAR]["filename"], _seconds(rows[LIDAR], time)
             sweep = Sweep(path, self._ego_from_sensor(LIDAR, rows[LIDAR]), taken, rows[LIDAR]["token"])
-        return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(sample, rows.get(LIDAR)))
+        return Frame(sample["token"], time, world_from_ego, cameras, sweep, self._truth(index, sample, rows.get(LIDAR)))
 
     def _pose(self, row: Row) -> Matrix:
         """NaN where it is not known."""
@@ -159,9 +161,13 @@ class _SceneReading:
             ego_from_camera = self._ego_from_sensor(channel, row)
         except BadLog as error:
             self._odd[f"{error}; it goes on without extrinsics"].append(index)
-        world_from_ego_then = self._pose(row)
-        if ego_from_camera is not None and world_from_ego is not None and np.isfinite(world_from_ego_then).all():
-            ego_from_camera = inverse(world_from_ego) @ world_from_ego_then @ ego_from_camera
+        if ego_from_camera is not None and world_from_ego is not None:
+            world_from_ego_then = self._pose(row)
+            if np.isfinite(world_from_ego_then).all():
+                ego_from_camera = inverse(world_from_ego) @ world_from_ego_then @ ego_from_camera
+            else:
+                where = f"{self._tables.where('ego_pose')} has no pose of {channel}"
+                self._odd[f"{where}, which is taken for that of its frame"].append(index)
         intrinsics = _numbers(calibration.get("camera_intrinsic"), (3, 3))
         if intrinsics is None or min(intrinsics[0, 0], intrinsics[1, 1], intrinsics[2, 2]) <= 0:
             where = self._tables.where("calibrated_sensor")
@@ -172,9 +178,9 @@ class _SceneReading:
         path = self._root / row["filename"]
         return Camera(channel, path, intrinsics, ego_from_camera, _seconds(row, time), _size(row))
 
-    def _truth(self, sample: Row, lidar: Row | None) -> Truth:
+    def _truth(self, index: int, sample: Row, lidar: Row | None) -> Truth:
         voxels = self._root / "gts" / self._scene / sample["token"] / "labels.npz"
-        points, objects = (self._point_labels(table, lidar) for table in ("lidarseg", "panoptic"))
+        points, objects = (self._point_labels(table, lidar, index) for table in ("lidarseg", "panoptic"))
         boxes = []
         try:
             annotations = self._tables.annotations_of(sample["token"])
@@ -188,13 +194,15 @@ class _SceneReading:
                 self._no_boxes.append(str(error))
         return Truth(voxels if voxels.is_file() else None, points, tuple(boxes), objects)
 
-    def _point_labels(self, table: str, lidar: Row | None) -> Path | None:
+    def _point_labels(self, table: str, lidar: Row | None, index: int) -> Path | None:
         """The file of ``table`` for a LiDAR turn; None where the root or the turn has none."""
         try:
             row = None if lidar is None else self._tables.find(table, lidar["token"])
         except BadLog as error:
             self._no_truth.add(f"{error}; the log goes on without labels of {table}")
             return None
+        if row is None and lidar is not None and self._tables.has(table):
+            self._odd[f"{self._tables.where(table)} has no row of the LiDAR turn"].append(index)
         return None if row is None else self._root / row["filename"]
 
     def _box(self, row: Row) -> Box:

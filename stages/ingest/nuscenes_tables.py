@@ -71,6 +71,10 @@ class Tables:
     def version(self) -> str:
         return self._folder.name
 
+    def has(self, table: str) -> bool:
+        """Whether there is such a table, good or bad."""
+        return is_there(self._folder / f"{table}.json")
+
     def where(self, table: str) -> str:
         """The file, for sentences."""
         return f"{self.version}/{table}.json"
@@ -142,7 +146,7 @@ class Tables:
 
     def _read(self, table: str) -> list[Row]:
         path = self._folder / f"{table}.json"
-        if table in _OPTIONAL and not is_there(path):
+        if table in _OPTIONAL and not self.has(table):
             return []
         fields, keep = (*_TOKENS[table], *_VALUES.get(table, ())), self._kept(table)
 

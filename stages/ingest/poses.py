@@ -87,10 +87,15 @@ def _size(rows: Rows, warnings: list[str]) -> int | None:
 
 
 def usable_poses(
-    poses: NDArray[np.float64], names: Sequence[str], times: NDArray[np.float64], said: Collection[int] = ()
+    poses: NDArray[np.float64],
+    names: Sequence[str],
+    times: NDArray[np.float64],
+    source: str,
+    said: Collection[int] = (),
 ) -> tuple[list[Matrix | None], list[str]]:
     """``poses`` [n, 4, 4] with None in place of each that is NaN, not rigid or off all others, and sentences that name
-    those frames. ``times`` [n] grow; ``said`` are the places of poses of which it is known that they are missing.
+    those frames. ``times`` [n] grow; ``source`` is where the poses are from; ``said`` are the places of poses of which
+    it is known that they are missing.
 
     One bad row of a night's log costs the use of that frame's pose, not the log. Where the whole log leaps, the longer
     side of it keeps its poses.
@@ -104,14 +109,14 @@ def usable_poses(
     bad = [name for index, name in enumerate(names) if not good[index] and index not in said]
     if bad:
         sentences.append(
-            f"the pose of frame {spans(bad)} is missing, NaN or not rigid; {_without(len(bad), len(names))}"
+            f"{source}: the pose of frame {spans(bad)} is missing, NaN or not rigid; {_without(len(bad), len(names))}"
         )
     rows = np.flatnonzero(good)
     kept = rows[_drivable(poses[rows], times[rows])]
     if len(kept) < len(rows):
         off = np.setdiff1d(rows, kept)
         sentences.append(
-            f"{_first_leap(poses[rows], times[rows], [names[n] for n in rows])}, which no car does; "
+            f"{source}: {_first_leap(poses[rows], times[rows], [names[n] for n in rows])}, which no car does; "
             f"{_without(len(off), len(names))}: {spans(names[n] for n in off)}"
         )
     known = set(kept.tolist())

@@ -78,7 +78,7 @@ def mended(
     sentences = []
     for without, words in (
         (index[~present], f"{source} has no time"),
-        (np.setdiff1d(index[present], kept), "time does not run forwards"),
+        (np.setdiff1d(index[present], kept), f"{source}: time does not run forwards"),
         (np.setdiff1d(kept, near), f"{source} has a time {_PAUSE:.0f} s or more away from all others"),
     ):
         if len(without):

@@ -20,7 +20,7 @@ def drive(step: float = 2.0) -> np.ndarray:
 
 
 def used(poses: np.ndarray, times: np.ndarray = TIMES) -> tuple[str, list[str]]:
-    found, sentences = usable_poses(poses, NAMES, times)
+    found, sentences = usable_poses(poses, NAMES, times, "a.txt")
     for pose, before in zip(found, poses, strict=True):
         assert pose is None or (pose == before).all()
     return "".join("." if pose is None else "P" for pose in found), sentences
@@ -42,8 +42,8 @@ def test_one_that_is_off_costs_its_frame() -> None:
     assert used(poses) == (
         "PPPP.PPPPP",
         [
-            "from frame 000003 to 000004 the poses move by 500 m and 3 degrees in 0.1 s, which no car does; 1 of 10 "
-            "frames is used without a pose: 000004"
+            "a.txt: from frame 000003 to 000004 the poses move by 500 m and 3 degrees in 0.1 s, which no car does; 1 "
+            "of 10 frames is used without a pose: 000004"
         ],
     )
     for first_or_last in (0, 9):
@@ -83,6 +83,7 @@ def test_what_is_no_pose_is_named_once() -> None:
     found, (sentence,) = used(poses)
     assert found == "P..PP.PPPP"
     assert sentence == (
-        "the pose of frame 000001-000002, 000005 is missing, NaN or not rigid; 3 of 10 frames are used without a pose"
+        "a.txt: the pose of frame 000001-000002, 000005 is missing, NaN or not rigid; 3 of 10 frames are used "
+        "without a pose"
     )
-    assert usable_poses(poses, NAMES, TIMES, {1, 2, 5})[1] == []
+    assert usable_poses(poses, NAMES, TIMES, "a.txt", {1, 2, 5})[1] == []
