@@ -116,8 +116,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class DriveLog:
-    """One continuous recording. ``warnings`` say what is missing, odd or was repaired (a scan without a file, a time that
-    was filled in) in whole sentences, each once, with file and line or frame."""
+    """One continuous recording. ``warnings`` say what is missing, odd or was repaired (a scan without a file, a time
+    that was filled in) in whole sentences, each once, with file and line or frame."""
 
     id: str
     stamp: str
