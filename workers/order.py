@@ -182,9 +182,12 @@ _MOST_LOADED = 12
 
 
 def _loaded(order: Order) -> Process:
-    """The stage, set up once per worker process, rig and hands; a worker serves every stage of its pool."""
+    """The stage, set up once per worker process, rig, hands and content of its files; a worker serves every stage of
+    its pool."""
     stage, space, rig, hands = order.stage, order.space, order.rig, order.hands
-    key = f"{order.name}|{stage.model_dump_json()}|{space.model_dump_json()}|{rig.model_dump_json()}|{hands}"
+    stats = [path.stat() for path in stage.files(space) if path.is_file()]
+    files = [(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats]
+    key = f"{order.name}|{stage.model_dump_json()}|{space.model_dump_json()}|{rig.model_dump_json()}|{hands}|{files}"
     if key not in _LOADED:
         _LOADED[key] = stage.setup(space, rig, hands)
         if len(_LOADED) > _MOST_LOADED:

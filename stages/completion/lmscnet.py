@@ -17,9 +17,6 @@ from torch.nn import functional
 from occlabel.schemas.grid import Grid
 from occlabel.stages.completion.lidar_features import channels
 
-NETWORK = "lmscnet-3"
-"""Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
-
 _BODY_CELL = 0.4
 _WIDTHS = (48, 96, 160, 224)
 _COLUMN = 128

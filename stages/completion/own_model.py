@@ -167,7 +167,7 @@ class EntryPoint(_Own):
     def loaded(self, space: LabelSpace, hands: Hands) -> OwnModel:
         name = f"entry point {self.model}"
         try:
-            predict = _entry_point(self.model).load()(space, hands.device)
+            predict = package_code.load(_entry_point(self.model))(space, hands.device)
         except (BadRecipe, MemoryError, OSError):
             raise
         except Exception as error:  # whatever a user's package raises

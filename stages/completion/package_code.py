@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from importlib import metadata, util
+from importlib import invalidate_caches, metadata, util
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 from occlabel.schemas.errors import BadRecipe
 
@@ -23,6 +25,24 @@ def files_of(entry: metadata.EntryPoint) -> dict[str, Path]:
     for top in _top_levels(entry):
         found.update(_of_module(top))
     return dict(sorted(found.items()))
+
+
+_LOADED_FROM: dict[str, list[tuple[str, int, int]]] = {}
+
+
+def load(entry: metadata.EntryPoint) -> Any:
+    """What the entry point names. Where its files have changed since this process last loaded it, they are imported
+    anew: a notebook runs, changes the model, and runs again."""
+    files = files_of(entry)
+    stats = ((name, path.stat()) for name, path in files.items())
+    now = [(name, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
+    if _LOADED_FROM.setdefault(entry.value, now) != now:
+        paths = {str(path) for path in files.values()}
+        for module in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) in paths]:
+            del sys.modules[module]
+        invalidate_caches()
+        _LOADED_FROM[entry.value] = now
+    return entry.load()
 
 
 def _top_levels(entry: metadata.EntryPoint) -> Iterator[str]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from occlabel.stages.completion.lmscnet import LMSCNet
 
+NETWORK = "lmscnet-3"
+"""Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
 _SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_BEAMS = {"occ3d_lidar.safetensors": 32, "semantickitti_lidar.safetensors": 64}
 """Of the simulated LiDAR that shipped weights were trained with; later weights say it in their header."""
@@ -113,7 +115,7 @@ class Trained(Completion):
 
 def _beams(path: Path) -> int | None:
     """Of the LiDAR whose scans weights were trained on; None where nobody says."""
-    from occlabel.stages.learning.weights import read_facts
+    from occlabel.stages.learning.weight_header import read_facts
 
     if path.parent == _SHIPPED:
         return _SHIPPED_BEAMS.get(path.name)
@@ -173,15 +175,13 @@ def shipped_weights(space: LabelSpace) -> Path | None:
 
 def weight_facts(space: LabelSpace) -> dict[str, str]:
     """What the header of a weight file must say to serve ``space``: network, grid and classes."""
-    from occlabel.stages.completion.lmscnet import NETWORK
-
     return {"network": NETWORK, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
 
 
 def check(path: Path, space: LabelSpace) -> dict[str, str]:
     """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
     from occlabel.stages.learning.purpose import temperature_of
-    from occlabel.stages.learning.weights import check_content, read_facts
+    from occlabel.stages.learning.weight_header import check_content, read_facts
 
     facts = read_facts(path)
     check_content(path)

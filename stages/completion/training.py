@@ -24,7 +24,8 @@ from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.trainer import fit
-from occlabel.stages.learning.weights import named_with_digest, save_weights
+from occlabel.stages.learning.weight_header import named_with_digest
+from occlabel.stages.learning.weights import save_weights
 
 
 class CompletionTask(lightning.LightningModule):

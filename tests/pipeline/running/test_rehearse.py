@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import own_models
 import pytest
 from chain import GRID, MadeUpReader
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
@@ -21,6 +24,7 @@ from occlabel.stages.completion.own_model import EntryPoint, Onnx
 from occlabel.stages.completion.stored import Stored
 from occlabel.workers import rehearsal
 from occlabel.workers.rehearsal import try_out
+from occlabel.workers.store import Store
 
 SPACE = LabelSpace(GRIDS["occ3d"].box((-4, -4, -1), (20, 20, 16)), TAXONOMIES["occ3d"])
 EXITS = "import os\ndef load(space, device):\n    return lambda points: os._exit(3)\n"
@@ -52,3 +56,25 @@ def test_a_run_is_refused_before_it_begins(tmp_path: Path) -> None:
         "[1, 20, 20, 16], the recipe's grid gives [1, 8, 8, 4] (batch, x, y, z)"
     )
     assert not (tmp_path / "store/artifacts").exists()
+
+
+def test_another_content_of_weights_beside_a_model_is_labelled_anew(tmp_path: Path) -> None:
+    """In one process too, which has the model loaded."""
+    pytest.importorskip("onnxruntime")
+    space = LabelSpace(GRID, TAXONOMIES["semantickitti"])
+    model, data = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
+    model.write_bytes(own_models.onnx_that_marks_hits(space, {"weight": data.name}, tmp_path))
+    recipe = Recipe.model_validate({"grid": GRID, "taxonomy": "semantickitti", "completion": Onnx(path=model)})
+    reader, store = MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "store")
+    reports = [label_logs(recipe, reader, store, "v1", workplace=Workplace("local"), quiet=True)]
+    weight = np.frombuffer(data.read_bytes(), np.float32).copy()
+    weight[[own_models.CAR, 9]] = 0, 20
+    data.write_bytes(weight.tobytes())
+    reports.append(label_logs(recipe, reader, store, "v2", workplace=Workplace("local"), quiet=True))
+    assert [report.run is not None for report in reports] == [True, True]
+    labels = [
+        set(np.unique(frame[SEMANTICS]))
+        for v in ("v1", "v2")
+        for frame in open_version(f"{store.location}@{v}").frames()
+    ]
+    assert labels == [{0, own_models.CAR}] * 4 + [{0, 9}] * 4

@@ -1,7 +1,6 @@
 """A model of one's own, by each of the three ways, does what its file says; what does not fit is refused."""
 
 import contextlib
-import importlib
 import io
 import sys
 import zipfile
@@ -233,21 +232,32 @@ def test_a_model_for_another_grid_is_found_by_trying_it_out(tmp_path: Path, spac
         )
 
 
-def test_trying_out_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: LabelSpace) -> None:
-    own_models.install(tmp_path, code="import numpy as np\ndef load(space, device):\n    return MODEL\n")
+@pytest.mark.parametrize(
+    ("code", "error", "word"),
+    [
+        (
+            "import numpy as np\ndef load(space, device): return lambda points: np.zeros((20, 5, 5, 5))\n",
+            BadWeights,
+            r"entry point mine returns scores \[20, 5, 5, 5\], the recipe needs \[20, 64, 64, 32\]",
+        ),
+        (
+            "def load(space, device): return lambda points: points[10**6]\n",
+            BadPredictions,
+            "a made-up scan: entry point mine fails with IndexError: index 1000000",
+        ),
+        ("def load(): pass\n", BadWeights, "entry point mine cannot be loaded: TypeError"),
+        ("import nothing_of_that_name\n", BadWeights, "entry point mine cannot be loaded: ModuleNotFoundError"),
+        ("load = 3\n", BadWeights, "entry point mine cannot be loaded: TypeError"),
+    ],
+)
+def test_trying_out_an_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: LabelSpace, code: str, error: type[Exception], word: str
+) -> None:
+    own_models.install(tmp_path, code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "marks_hits", raising=False)
-    package = importlib.import_module("marks_hits")
-    stage = EntryPoint(model="mine")
-    monkeypatch.setattr(package, "MODEL", lambda points: np.zeros((20, 5, 5, 5)), raising=False)
-    with pytest.raises(BadWeights, match=r"entry point mine returns scores \[20, 5, 5, 5\], the recipe needs \[20, 64"):
-        stage.try_out(space, Hands())
-    monkeypatch.setattr(package, "MODEL", lambda points: points[10**6])
-    with pytest.raises(BadPredictions, match="a made-up scan: entry point mine fails with IndexError: index 1000000"):
-        stage.try_out(space, Hands())
-    monkeypatch.setattr(package, "load", lambda: None)
-    with pytest.raises(BadWeights, match="entry point mine cannot be loaded: TypeError"):
-        stage.try_out(space, Hands())
+    with pytest.raises(error, match=word):
+        EntryPoint(model="mine").try_out(space, Hands())
 
 
 def test_a_damaged_program_is_a_sentence(tmp_path: Path, space: LabelSpace) -> None:

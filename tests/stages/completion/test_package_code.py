@@ -12,7 +12,7 @@ from contract import facts_of, log_of
 from occlabel.pipeline.planning.fingerprint import stage_digest
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.own_model import EntryPoint
-from occlabel.stages.completion.package_code import files_of
+from occlabel.stages.completion.package_code import files_of, load
 
 
 @pytest.fixture
@@ -101,3 +101,12 @@ def test_weights_outside_of_the_package_are_named(site: Path, tmp_path: Path, sp
 def test_a_module_that_is_not_there_is_said(site: Path, space: LabelSpace) -> None:
     (site / "ourmodel").rename(site / "renamed")
     assert EntryPoint(model="ours").refuse(space, None) == "there is no module 'ourmodel' to import"
+
+
+def test_a_changed_package_is_imported_anew(site: Path) -> None:
+    write(site / "ourmodel/net.py", "from ourmodel.number import N\ndef load(space, device): return N\n")
+    write(site / "ourmodel/number.py", "N = 1\n")
+    first = load(entry())
+    assert load(entry()) is first and first(None, None) == 1
+    write(site / "ourmodel/number.py", "N = 1 + 1\n")
+    assert load(entry())(None, None) == 2

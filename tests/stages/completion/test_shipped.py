@@ -13,7 +13,7 @@ from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.completion.slot import Scan
 from occlabel.stages.completion.trained import load_network, predictor, shipped_weights
 from occlabel.stages.completion.training import scores_of
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.town.sensors.recording import TownFrame
 from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
 from occlabel.stages.town.things.kinds import KINDS

@@ -19,7 +19,7 @@ from occlabel.stages.completion.trained import load_network
 from occlabel.stages.completion.training import train_completion
 from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
 from occlabel.stages.learning.rarity import rarity
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
 EVEN = rarity(np.ones(20), 0)
