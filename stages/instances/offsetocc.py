@@ -23,9 +23,6 @@ from occlabel.stages.instances.masks import seeds_from_objects
 from occlabel.stages.instances.object_module import ObjectModule, Objects
 from occlabel.stages.instances.voxel_embeddings import CHANNELS, FOLD, SCALE, VoxelEncoder
 
-NETWORK = "offsetocc-1"
-"""Raised when the layers change, so that older weights are refused instead of misread."""
-
 
 class OffsetOcc(nn.Module):
     """Encoder and Object Module for grids of ``heights`` voxels, so many classes and so many of them things."""

@@ -25,7 +25,8 @@ from occlabel.stages.instances.voxel_embeddings import SCALE
 from occlabel.stages.instances.weight_file import facts_of, things_of
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
-from occlabel.stages.learning.weights import load_weights, named_with_digest, save_weights
+from occlabel.stages.learning.weight_header import named_with_digest
+from occlabel.stages.learning.weights import load_weights, save_weights
 
 
 class ObjectTask(lightning.LightningModule):

@@ -6,14 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.instances.lattice import Lattice
-from occlabel.stages.instances.offsetocc import NETWORK, OffsetOcc
 from occlabel.stages.learning.purpose import check_purpose, purpose_of, said
-from occlabel.stages.learning.weights import load_weights
 
+if TYPE_CHECKING:
+    from occlabel.stages.instances.offsetocc import OffsetOcc
+
+NETWORK = "offsetocc-1"
+"""Raised when the layers change, so that older weights are refused instead of misread."""
 _MOST_POINTS = 1_000_000
 """In a lattice: ten times those of the finest that is shipped."""
 
@@ -47,6 +51,9 @@ def check(path: Path, space: LabelSpace) -> dict[str, str]:
 
 def load_network(path: Path, space: LabelSpace) -> OffsetOcc:
     """The network of a weight file. Raises BadWeights as ``check`` does."""
+    from occlabel.stages.instances.offsetocc import OffsetOcc
+    from occlabel.stages.learning.weights import load_weights
+
     lattice = _lattice(path, check(path, space))
     network = OffsetOcc(space.grid.shape[2], len(space.taxonomy.classes), len(things_of(space)), lattice)
     load_weights(network, path)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.space import LabelSpace
-from occlabel.stages.learning.weights import check_content, read_facts
+from occlabel.stages.learning.weight_header import check_content, read_facts
 
 T = TypeVar("T")
 

@@ -28,9 +28,6 @@ from occlabel.stages.propagation.parts import Parts
 from occlabel.stages.propagation.pillar_attention import PillarAttention
 from occlabel.stages.propagation.soft_split import SoftComposition, SoftSplit
 
-NETWORK = "dualflow4d-1"
-"""Raised when the layers change, so that older weights are refused instead of misread."""
-
 _TOKEN = 256
 _HEADS = 4
 _FEED_FORWARD = 640

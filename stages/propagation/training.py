@@ -20,7 +20,8 @@ from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
-from occlabel.stages.learning.weights import load_weights, named_with_digest, save_weights
+from occlabel.stages.learning.weight_header import named_with_digest
+from occlabel.stages.learning.weights import load_weights, save_weights
 from occlabel.stages.propagation.dualflow4d import DualFlow4D
 from occlabel.stages.propagation.encoder import SCALE
 from occlabel.stages.propagation.head import Surroundings

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.learning.purpose import check_purpose, purpose_of, said, temperature_of
-from occlabel.stages.learning.weights import load_weights, read_facts
-from occlabel.stages.propagation.dualflow4d import NETWORK, DualFlow4D
+from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.propagation.parts import Parts
 from occlabel.stages.propagation.windows import Reach
+
+if TYPE_CHECKING:
+    from occlabel.stages.propagation.dualflow4d import DualFlow4D
+
+NETWORK = "dualflow4d-1"
+"""Raised when the layers change, so that older weights are refused instead of misread."""
 
 
 def facts_of(space: LabelSpace, parts: Parts, reach: Reach) -> dict[str, str]:
@@ -41,6 +47,9 @@ def training_of(path: Path) -> tuple[str, Reach]:
 
 def load_network(path: Path, space: LabelSpace) -> tuple[DualFlow4D, float]:
     """The network of a weight file and its temperature. Raises BadWeights as ``check`` does."""
+    from occlabel.stages.learning.weights import load_weights
+    from occlabel.stages.propagation.dualflow4d import DualFlow4D
+
     facts = check(path, space)
     parts = said(path, facts, "parts", Parts)
     network = DualFlow4D(space.grid.shape[2], len(space.taxonomy.classes), space.taxonomy.free_id, parts)

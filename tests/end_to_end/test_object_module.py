@@ -8,7 +8,7 @@ from command import occlabel
 
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 
 pytestmark = pytest.mark.slow
 

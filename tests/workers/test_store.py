@@ -59,5 +59,5 @@ def test_verify_names_the_frame_that_differs(tmp_path: Path) -> None:
 
 
 def test_reading_what_is_not_there_says_where(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="artifacts/voting/f00/log/semantics/zarr.json is not in the store"):
+    with pytest.raises(StoreError, match=r"artifacts/voting/f00/log/semantics/zarr.json is not in the store"):
         Artifact(Store(tmp_path), "voting", "f00", "log").read("semantics", 0, 1)

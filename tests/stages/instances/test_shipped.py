@@ -15,7 +15,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.instances.learned import ObjectQueries
 from occlabel.stages.instances.touching import ConnectedComponents
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 
 SPACES = {name: LabelSpace(GRIDS[name], TAXONOMIES[name]) for name in GRIDS}
 

@@ -24,7 +24,7 @@ from occlabel.stages.instances.options import Options
 from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scene, Scenes, scene
 from occlabel.stages.instances.training import recognised, train_instances
 from occlabel.stages.instances.weight_file import load_network, things_of
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=12.8, queries=12, held_out_frames=2)
 

@@ -17,7 +17,8 @@ from occlabel.stages.completion.trained import Trained, weight_facts
 from occlabel.stages.instances.learned import ObjectQueries
 from occlabel.stages.instances.weight_file import purpose as objects_purpose
 from occlabel.stages.learning.purpose import temperature_of
-from occlabel.stages.learning.weights import check_content, save_weights
+from occlabel.stages.learning.weight_header import check_content
+from occlabel.stages.learning.weights import save_weights
 from occlabel.stages.propagation.stage import LocalPropagation
 from occlabel.stages.propagation.weight_file import purpose
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from occlabel.schemas.errors import BadWeights
-from occlabel.stages.learning.weights import check_content, load_weights, read_facts, save_weights
+from occlabel.stages.learning.weight_header import check_content, read_facts
+from occlabel.stages.learning.weights import load_weights, save_weights
 
 
 def layer(seed: int, outputs: int = 3) -> torch.nn.Linear:

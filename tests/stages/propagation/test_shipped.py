@@ -7,7 +7,7 @@ import pytest
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.propagation.stage import LocalPropagation
 
 

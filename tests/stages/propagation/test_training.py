@@ -11,7 +11,7 @@ from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.learning.rarity import rarity
-from occlabel.stages.learning.weights import read_facts
+from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.propagation.options import Options
 from occlabel.stages.propagation.refine import Refiner
 from occlabel.stages.propagation.samples import Crops, Labelled, _flipped, views
