@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from fuzzing import logs, models, stores
-from fuzzing.mutations import ANY, JSON, LOST, TABLE, TEXT, YAML, rows_of
+from fuzzing.mutated_json import JSON, TABLE
+from fuzzing.mutated_text import TEXT, YAML
+from fuzzing.mutations import ANY, LOST, rows_of
 from fuzzing.reading import FileType, Plausible, same_form
 from numpy.typing import NDArray
 

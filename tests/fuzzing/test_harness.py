@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from fuzzing import pool
 from fuzzing.kinds import FILE_TYPES
-from fuzzing.mutations import ANY, JSON, TABLE, TEXT, YAML, Mutation, rows_of
+from fuzzing.mutated_json import JSON, TABLE
+from fuzzing.mutated_text import TEXT, YAML
+from fuzzing.mutations import ANY, Mutation, rows_of
 from fuzzing.pool import Case, run_cases
 from fuzzing.reading import FileType, Reading
 
