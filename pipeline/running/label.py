@@ -11,9 +11,9 @@ from occlabel.pipeline.planning.plan import Key, Plan, make_plan, renewed
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.running.history import RunState, State, new_state
+from occlabel.pipeline.running.loop import Work
 from occlabel.pipeline.running.quarantine import QuarantineEntry
 from occlabel.pipeline.running.rehearse import rehearse
-from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
@@ -111,10 +111,12 @@ def label_logs(
         rehearse(plan, device)
     report = Report("complete", plan, store, None)
     store.check_layout(mark=True)
-    state = new_state(f"version {version}", stages_of(plan))
+    state = new_state(f"version {version}", [])
     with told(store, state):
         if plan.todo:
-            report.run = state
+            from occlabel.pipeline.running.run import ChainWork, stages_of  # zarr: not where nothing is to do
+
+            report.run, state.stages = state, stages_of(plan)
             store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
             with workplace.open() as hands:
                 _refuse_other_device(plan, device, hands)
@@ -124,7 +126,7 @@ def label_logs(
     return report
 
 
-def _label(report: Report, hands: Executor, state: RunState, quiet: bool, work: Callable[[Plan], ChainWork]) -> None:
+def _label(report: Report, hands: Executor, state: RunState, quiet: bool, work: Callable[[Plan], Work[Key]]) -> None:
     """Does what the plan of ``report`` has left, and what the store lost meanwhile; the plan is that of the end."""
     failed: set[Key] = set()
     for _ in range(_ROUNDS):
