@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from fuzzing import logs, models, stores
+from fuzzing.mutated_formats import JPEG, NPZ, PNG, WEIGHTS
 from fuzzing.mutated_json import JSON, TABLE
 from fuzzing.mutated_text import TEXT, YAML
 from fuzzing.mutations import ANY, LOST, rows_of
@@ -129,7 +130,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         "PNG",
         logs.kitti_root,
         (f"{_SEQUENCE}/image_2/*.png",),
-        (*ANY, LOST),
+        (*ANY, LOST, *PNG),
         logs.read_logs,
         _values("image"),
         called=("image_2",),
@@ -138,7 +139,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         "JPEG",
         logs.kitti_root,
         (f"{_SEQUENCE}/image_3/*.jpg",),
-        (*ANY, LOST),
+        (*ANY, LOST, *JPEG),
         logs.read_logs,
         _values("image"),
         called=("image_3",),
@@ -194,7 +195,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         _TRUTH,
         _known("u1", range(len(CATEGORIES))),
     ),
-    FileType("panoptic", logs.nuscenes_root, ("panoptic/*/*.npz",), ANY, logs.read_logs),
+    FileType("panoptic", logs.nuscenes_root, ("panoptic/*/*.npz",), (*ANY, *NPZ), logs.read_logs),
     FileType(
         "voxel labels",
         logs.kitti_root,
@@ -212,7 +213,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         logs.read_logs,
         _TRUTH,
     ),
-    FileType("Occ3D labels", logs.nuscenes_root, ("gts/*/*/labels.npz",), ANY, logs.read_logs),
+    FileType("Occ3D labels", logs.nuscenes_root, ("gts/*/*/labels.npz",), (*ANY, *NPZ), logs.read_logs),
     FileType(
         "boxes.txt",
         logs.kitti_root,
@@ -245,11 +246,11 @@ FILE_TYPES: tuple[FileType, ...] = (
         "predictions .npz",
         models.occ3d_predictions,
         ("predictions/*/*/labels.npz",),
-        (*ANY, LOST),
+        (*ANY, LOST, *NPZ),
         models.read_occ3d_predictions,
         called=_MISSED,
     ),
-    FileType("weights", models.networks, ("*.safetensors",), (*ANY, LOST), models.read_networks, _RUN),
+    FileType("weights", models.networks, ("*.safetensors",), (*ANY, LOST, *WEIGHTS), models.read_networks, _RUN),
     FileType("ONNX model", models.onnx_model, ("model.onnx",), (*ANY, LOST), models.read_onnx_model, _RUN, costly=True),
     FileType(
         "torch.export archive", models.torch_model, ("model.pt2",), (*ANY, LOST), models.read_torch_model, costly=True

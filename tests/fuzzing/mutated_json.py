@@ -52,6 +52,10 @@ def _nan(holder: Any, place: Any, draw: Generator) -> None:
     holder[place] = float("nan")
 
 
+def _huge(holder: Any, place: Any, draw: Generator) -> None:
+    holder[place] = 10**12
+
+
 def _deep(holder: Any, place: Any, draw: Generator) -> None:
     holder[place] = "DEEP"
 
@@ -64,6 +68,7 @@ JSON = (
     Mutation("drop a field", _inside(_drop)),
     Mutation("null", _inside(_null)),
     Mutation("wrong type", _inside(_wrong)),
+    Mutation("a huge number", _inside(_huge)),
     Mutation("NaN in JSON", _inside(_nan)),
     Mutation("nest 100,000 deep", _buried),
     WITH_MARK,
