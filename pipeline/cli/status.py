@@ -24,12 +24,13 @@ def status(
     from occlabel.pipeline.published.version import version_names
     from occlabel.pipeline.running.history import run_states
     from occlabel.schemas.words import command
+    from occlabel.workers.ledger import Ledger
 
     target = existing_store(store)
     runs = run_states(target, lambda said: typer.echo(said, err=True))
-    committed: Counter[str] = Counter()
+    committed, ledger = Counter[str](), Ledger(target)
     for stage, fingerprint, log in target.artifacts():
-        committed[stage] += len(target.committed(stage, fingerprint, log))
+        committed[stage] += len(ledger.committed(stage, fingerprint, log))
     quarantine = {run: target.names(f"quarantine/{run}")[1] for run in target.names("quarantine")[0]}
     if as_json:
         facts = {

@@ -65,14 +65,23 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(spec: Spec, as_json: AsJson = False) -> None:
+def verify(
+    spec: Spec,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take back the receipts of what differs: the next run makes it again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Read every voxel of a version again and compare it with what was published. Exit code 1 when any differs."""
     from occlabel.pipeline.published.version import open_version
 
     version = open_version(spec)
-    problems = version.verify()
+    problems = version.verify(void=repair)
     if as_json:
         typer.echo(json.dumps({"version": version.name, "frames": version.info.frames, "problems": problems}, indent=1))
     else:
+        if problems:
+            run = "run the command that labelled them again" + ("" if repair else " after --repair")
+            problems.append(f"{len(problems)} arrays of frames are not as published; {run}")
         typer.echo("\n".join(problems) or f"{version.info.frames} frames of {version.name} are as published")
     raise typer.Exit(1 if problems else 0)
