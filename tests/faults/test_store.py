@@ -168,7 +168,7 @@ def test_receipts_without_arrays_count_as_none(tmp_path: Path) -> None:
     label(tmp_path, recipe=small_recipe(third=Number()))
     shutil.rmtree(tmp_path / "store/artifacts/voting")
     said = CliRunner().invoke(app, ["status", f"{tmp_path}/store"]).output
-    assert "committed clips: completion 5, tracking 5\n" in said
+    assert "committed clips: completion 5, tracking 5, voting 0\n" in said
     report = label(tmp_path, "v2", small_recipe(third=Number(remembered=2)))
     assert report.state == "complete"
     assert open_version(f"{tmp_path}/store@v2").verify() == []
