@@ -115,6 +115,8 @@ def _scenes(root: Path) -> dict[str, _Scene]:
             if first.row.get("token") != row.get("token"):
                 sentence = f"{tables.where('scene')} has another scene {log_id}; that of {first.version} is read"
                 result[log_id] = first._replace(warnings=(*first.warnings, sentence))
+    if not result:
+        raise BadLog(f"{root} has no scenes: {', '.join(f'{name}/scene.json' for name in versions(root))} has no rows")
     return result
 
 

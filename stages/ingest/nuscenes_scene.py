@@ -16,6 +16,7 @@ from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.files import is_there
 from occlabel.stages.ingest.nuscenes_tables import CAMERAS, LIDAR, Row, Tables
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.spans import spans
@@ -66,6 +67,7 @@ class _SceneReading:
         self._digest = LogDigest()
         self._recorded: set[str] = set()
         self._absent: defaultdict[str, list[int]] = defaultdict(list)
+        self._unnamed: defaultdict[str, list[int]] = defaultdict(list)
         self._odd: defaultdict[str, list[int]] = defaultdict(list)
         """What is odd in frames, in words -> their indices."""
         self._no_boxes: list[str] = []
@@ -101,8 +103,8 @@ class _SceneReading:
         try:
             place = self._tables.find("log", scene.get("log_token"))
             location = None if place is None else str(place["location"])
-            if place is None and self._tables.has("log"):
-                raise BadLog(f"{self._tables.where('log')} has no row of the scene")
+            if place is None:
+                raise BadLog(f"there is no row of the scene in {self._tables.where('log')}")
         except BadLog as error:
             warnings.append(f"{error}; it is not known where the log was taken")
         return DriveLog(self._scene, self._digest.stamp, self._digest.text, frames, tuple(warnings), location)
@@ -113,10 +115,11 @@ class _SceneReading:
         data = self._tables.data_of(sample["token"])
         for channel in (LIDAR, *CAMERAS):
             row = data.get(channel)
+            if row is None:
+                self._unnamed[channel].append(index)
+                continue
+            self._recorded.add(channel)
             try:
-                if row is None:
-                    raise FileNotFoundError
-                self._recorded.add(channel)
                 stat = (self._root / row["filename"]).stat()
             except (OSError, ValueError):  # a link in a circle, a name with a zero in it
                 self._absent[channel].append(index)
@@ -182,6 +185,8 @@ class _SceneReading:
         voxels = self._root / "gts" / self._scene / sample["token"] / "labels.npz"
         points, objects = (self._point_labels(table, lidar, index) for table in ("lidarseg", "panoptic"))
         boxes = []
+        if not self._tables.has("sample_annotation"):
+            self._no_truth.add(f"there is no {self._tables.where('sample_annotation')}; the log goes on without boxes")
         try:
             annotations = self._tables.annotations_of(sample["token"])
         except BadLog as error:
@@ -201,7 +206,7 @@ class _SceneReading:
         except BadLog as error:
             self._no_truth.add(f"{error}; the log goes on without labels of {table}")
             return None
-        if row is None and lidar is not None and self._tables.has(table):
+        if row is None and lidar is not None and (self._tables.has(table) or is_there(self._root / table)):
             self._odd[f"{self._tables.where(table)} has no row of the LiDAR turn"].append(index)
         return None if row is None else self._root / row["filename"]
 
@@ -226,9 +231,16 @@ class _SceneReading:
                 f"{self._tables.where('scene')} says that the scene has {said} samples, "
                 f"{self._tables.where('sample')} has {frames}"
             )
-        for channel, indices in self._absent.items():
-            if channel in self._recorded:
-                yield f"{len(indices)} of {frames} frames have no file of {channel}: frame {_some(indices)}"
+        if lost := self._tables.scenes_without_row:
+            yield (
+                f"{self._tables.where('sample')} has samples of {lost} scenes that {self._tables.where('scene')} does "
+                "not have; they are no logs"
+            )
+        where = self._tables.where("sample_data")
+        for lacking, words in ((self._absent, ""), (self._unnamed, f" in {where}")):
+            for channel, indices in lacking.items():
+                if channel in self._recorded:
+                    yield f"{len(indices)} of {frames} frames have no file of {channel}{words}: frame {_some(indices)}"
         for words, indices in self._odd.items():
             yield f"{words} (frame {_some(indices)})"
         yield from sorted(self._no_truth)
@@ -242,19 +254,28 @@ def _some(indices: list[int]) -> str:
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
     """``values`` as finite numbers of ``shape``; None when they are anything else."""
+    if not _all_numbers(values):
+        return None
     try:
-        result = np.array(values)
-    except ValueError:  # lists of different lengths
+        result = np.array(values, np.float64)
+    except (ValueError, OverflowError):  # lists of different lengths, whole numbers of 400 digits
         return None
-    if result.shape != shape or result.dtype.kind not in "if":
-        return None
-    return result.astype(np.float64) if np.isfinite(result).all() else None
+    return result if result.shape == shape and np.isfinite(result).all() else None
+
+
+def _all_numbers(values: Any) -> bool:
+    """Whether ``values`` are numbers, or lists of them; to NumPy true and "1" are numbers too."""
+    if isinstance(values, list):
+        return all(map(_all_numbers, values))
+    return isinstance(values, int | float) and not isinstance(values, bool)
 
 
 def _seconds(row: Row, otherwise: float = float("nan")) -> float:
     """Of the ``timestamp`` [microseconds] of a row, ``otherwise`` where it has none."""
     value = row.get("timestamp")
-    return value * 1e-6 if isinstance(value, int | float) and abs(value) < 1e18 else otherwise
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e18:
+        return otherwise
+    return value * 1e-6
 
 
 def _size(row: Row) -> tuple[int, int] | None:

@@ -113,12 +113,27 @@ class Tables:
         result = {}
         for row in self._data.get(sample, []):
             calibration = self.get("calibrated_sensor", self.checked("sample_data", row)["calibrated_sensor_token"])
-            result[self.get("sensor", calibration["sensor_token"])["channel"]] = row
+            channel = self.get("sensor", calibration["sensor_token"])["channel"]
+            if channel in result:
+                raise BadLog(
+                    f"{self.where('sample_data')} and {self.where('calibrated_sensor')} give the sample {sample!r} two "
+                    f"files of {channel}; copy the tables again"
+                )
+            result[channel] = row
         return result
 
     def annotations_of(self, sample: str) -> list[Row]:
         """The ``sample_annotation`` rows of a key frame; none where there is no such table."""
         return self._annotations.get(sample, [])
+
+    @cached_property
+    def scenes_without_row(self) -> int:
+        """How many scenes have samples and no row of their own."""
+        known = {row.get("token") for row in self.scenes if isinstance(row.get("token"), str)}
+        named = {
+            row["scene_token"] for row in self._table("sample").values() if isinstance(row.get("scene_token"), str)
+        }
+        return len(named - known)
 
     @cached_property
     def _data(self) -> dict[str, list[Row]]:
