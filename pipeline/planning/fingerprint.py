@@ -47,10 +47,11 @@ def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str)
 
 
 def onboard_name(completion: Stage, space: LabelSpace) -> str:
-    """What tells one onboard model from another: its kind, its weights' name, a digest of their content and options."""
+    """What tells one onboard model from another: its kind, its weights' name where they are one file, a digest of their
+    content and of its options."""
     paths = completion.files(space)
     digest = digest_of([_digests(paths), completion.model_dump(mode="json", exclude={"weights", "batch"})])
-    return " ".join([completion.kind, *(path.name for path in paths), digest])
+    return " ".join([completion.kind, *(path.name for path in paths if len(paths) == 1), digest])
 
 
 def fingerprints(chain: Chain, digests: tuple[str, ...], space: LabelSpace, log: LogFacts) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
@@ -221,6 +221,9 @@ def predictor(
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
             views = [_View(network, volume)] + [_View(network, volume.flip(3), mirrored=True)] * mirror
+            for scan, finite in zip(scans, views[0].finite, strict=True):
+                if not finite:
+                    raise BadPredictions(f"frame {scan.frame}: what the network makes of the scan is NaN or infinite")
             return [_decide(views, frame, temperature) for frame in range(len(scans))]
 
     return predict
@@ -238,6 +241,13 @@ class _View:
     @property
     def rows(self) -> int:
         return self._columns.shape[1]
+
+    @property
+    def finite(self) -> list[bool]:
+        """Whether there is a word on each frame of the batch."""
+        import torch
+
+        return [bool(torch.isfinite(columns).all()) for columns in self._columns]
 
     def scores(self, frame: int, row: int) -> Tensor:
         """Class scores [Y / fold, fold, fold, Z, classes] of one row of the body's cells."""

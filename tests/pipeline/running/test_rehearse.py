@@ -78,3 +78,36 @@ def test_another_content_of_weights_beside_a_model_is_labelled_anew(tmp_path: Pa
         for frame in open_version(f"{store.location}@{v}").frames()
     ]
     assert labels == [{0, own_models.CAR}] * 4 + [{0, 9}] * 4
+
+
+NAN_AT_SECOND = """
+import itertools
+import numpy as np
+
+def load(space, device):
+    calls = itertools.count(1)
+    def predict(points):
+        scores = np.zeros((len(space.taxonomy.classes), *space.grid.shape), np.float32)
+        cells, inside = space.grid.cells(points)
+        scores[(1, *cells[inside].T)] = np.nan if next(calls) == 2 else 4
+        return scores
+    return predict
+"""
+
+
+def test_a_clip_with_scores_that_are_nan_goes_to_quarantine_and_the_rest_is_labelled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own_models.install(tmp_path, code=NAN_AT_SECOND)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "marks_hits", raising=False)
+    model = EntryPoint(model="mine")
+    recipe = Recipe.model_validate({"grid": GRID, "taxonomy": "semantickitti", "clip_frames": 2, "completion": model})
+    store = Store(tmp_path / "store")
+    report = label_logs(recipe, MadeUpReader(tmp_path, {"a": 4}), store, "v1", workplace=Workplace("local"), quiet=True)
+    assert report.state == "quarantine"
+    (entry,) = report.entries
+    assert entry.cause == "data"
+    assert "frame 000001: entry point mine returns scores of which" in entry.error and "are NaN" in entry.error
+    frames = {frame.name: frame for frame in open_version(f"{store.location}@v1").frames()}
+    assert {name for name, frame in frames.items() if frame.holds(SEMANTICS)} == {"000002", "000003"}

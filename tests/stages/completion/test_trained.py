@@ -9,7 +9,7 @@ import torch
 from contract import ScriptedSensors, log_of
 
 from occlabel.schemas.drive_log import Frame, Sweep
-from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.rig import Rig
@@ -143,3 +143,15 @@ def test_a_space_without_built_in_weights_is_refused_in_a_sentence() -> None:
         assert "there are some for voxels of 0.4 m in the ego frame, 16 of them on each other from z = -1 m" in refused
     mixed = LabelSpace(GRIDS["occ3d"], TAXONOMIES["semantickitti"])
     assert shipped_weights(mixed) is None
+
+
+def test_weights_that_overflow_are_no_labels(weights: Path, tmp_path: Path) -> None:
+    """Each is finite, and what comes of them is not."""
+    network, _ = load_network(weights, SPACE)
+    with torch.no_grad():
+        for parameter in network.stem.parameters():
+            parameter.fill_(1e30)
+    wild = tmp_path / "wild.safetensors"
+    save_weights(wild, network.state_dict(), weight_facts(SPACE))
+    with pytest.raises(BadPredictions, match="frame 1: what the network makes of the scan is NaN or infinite"):
+        run(Trained(weights=wild), [None, cloud(0)])
