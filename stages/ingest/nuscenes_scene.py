@@ -236,6 +236,8 @@ class _SceneReading:
                 f"{self._tables.where('sample')} has samples of {lost} scenes that {self._tables.where('scene')} does "
                 "not have; they are no logs"
             )
+        for table, rows in self._tables.odd.items():
+            yield f"{rows} rows of {self._tables.where(table)} are left out: no rows, or without a token of their own"
         where = self._tables.where("sample_data")
         for lacking, words in ((self._absent, ""), (self._unnamed, f" in {where}")):
             for channel, indices in lacking.items():

@@ -57,6 +57,10 @@ _OPTIONAL = ("log", "sample_annotation", "instance", "category", "lidarseg", "pa
 """Tables without which there are still frames."""
 
 
+_DROPPED: Row = {}
+"""What a row becomes that nobody needs."""
+
+
 class Tables:
     """The tables in ``folder``, each read when it is asked for."""
 
@@ -66,6 +70,8 @@ class Tables:
         self._twice: dict[str, set[str]] = {}
         self._broken: dict[str, BadLog] = {}
         """Why a table cannot be read, so that it is tried once."""
+        self.odd: dict[str, int] = {}
+        """Table -> how many of its rows are none, or have no token of their own."""
 
     @property
     def version(self) -> str:
@@ -150,12 +156,16 @@ class Tables:
         if table not in self._rows:
             rows: dict[str, Row] = {}
             twice: set[str] = set()
+            odd = 0
             for row in self._read(table):
                 token = row.get("token" if "sample_data_token" not in row else "sample_data_token")
                 if not isinstance(token, str):
-                    continue
-                if rows.setdefault(token, row) != row:
+                    odd += 1
+                elif rows.setdefault(token, row) != row:
+                    odd += 1
                     twice.add(token)
+            if odd:
+                self.odd[table] = odd
             self._rows[table], self._twice[table] = rows, twice
         return self._rows[table]
 
@@ -165,8 +175,8 @@ class Tables:
             return []
         fields, keep = (*_TOKENS[table], *_VALUES.get(table, ())), self._kept(table)
 
-        def cut(row: Row) -> Row | None:
-            return {field: row[field] for field in fields if field in row} if keep(row) else None
+        def cut(row: Row) -> Row:
+            return {field: row[field] for field in fields if field in row} if keep(row) else _DROPPED
 
         try:
             rows = json.loads(read_file(path, _MOST), object_hook=cut)
@@ -176,7 +186,7 @@ class Tables:
             sentence = str(error) if isinstance(error, DamagedFile) else f"{path} is no table: {error}"
             self._broken[table] = BadLog(f"{sentence}; nuScenes needs this table, copy it again")
             raise self._broken[table] from error
-        return [row for row in rows if isinstance(row, dict)]
+        return [row if isinstance(row, dict) else {} for row in rows if row is not _DROPPED]
 
     def _kept(self, table: str) -> Callable[[Row], bool]:
         """Which rows of a table are needed."""

@@ -221,8 +221,10 @@ def test_rows_that_are_lost_are_said(root: Path) -> None:
     write_nuscenes("scene-0002", town.frames(rig, 2), rig, root, seed=4, split="test")
     edit(root, "scene", lambda rows: rows.pop())
     edit(root, "sample_data", lambda rows: rows.remove(next(row for row in rows if "CAM_BACK" in row["filename"])))
+    edit(root, "sample_annotation", lambda rows: rows.extend([None, {}, {**rows[0], "size": [1, 1, 1]}, rows[0]]))
     (log,) = NuScenesReader(root).logs()
     said = " ".join(log.warnings)
+    assert "3 rows of v1.0-mini/sample_annotation.json are left out" in said
     assert "v1.0-mini/sample.json has samples of 1 scenes that v1.0-mini/scene.json does not have" in said
     edit(root, "scene", lambda rows: rows.clear())
     with pytest.raises(BadLog, match=r"has no scenes: v1\.0-mini/scene\.json has no rows"):
