@@ -16,6 +16,39 @@ from occlabel.schemas.errors import DamagedFile
 
 SHAPE = (256, 256, 32)
 
+RAW_IDS = frozenset(
+    (
+        0,
+        1,
+        10,
+        11,
+        13,
+        15,
+        16,
+        18,
+        20,
+        30,
+        31,
+        32,
+        40,
+        44,
+        48,
+        49,
+        50,
+        51,
+        52,
+        60,
+        70,
+        71,
+        72,
+        80,
+        81,
+        99,
+        *range(252, 260),
+    )
+)
+"""All that the data set writes (``labels`` of its ``config/semantic-kitti.yaml``)."""
+
 
 def _bytes(path: Path, expected: int) -> bytes:
     try:
@@ -58,3 +91,14 @@ def read_point_labels(path: Path, points: int) -> tuple[NDArray[np.uint16], NDAr
 def write_point_labels(path: Path, semantics: NDArray[np.uint16], instance: NDArray[np.uint16]) -> None:
     """Writes raw semantic ids and instance ids [n] as a point ``.label`` file."""
     path.write_bytes((semantics.astype("<u4") | (instance.astype("<u4") << 16)).tobytes())
+
+
+def refuse_other_ids(raw: NDArray[np.uint16], path: Path) -> None:
+    """Raises DamagedFile for truth with a raw id that the data set does not have: as unknown, it would leave what it
+    stands on out of every score without a word."""
+    present = np.flatnonzero(np.bincount(raw.ravel(), minlength=1))
+    if wrong := sorted(set(present.tolist()) - RAW_IDS):
+        raise DamagedFile(
+            f"{path} holds the id {wrong[0]}, which SemanticKITTI does not have; it is damaged, or labels of another "
+            "data set"
+        )

@@ -82,7 +82,12 @@ class NuScenesReader:
         index = np.frombuffer(read_file(path), np.uint8)
         if len(index) != points:
             raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
-        classes, segments = _class_by_index(self.root, path.parent.name), None
+        (classes, known), segments = _class_by_index(self.root, path.parent.name), None
+        if wrong := np.flatnonzero(np.bincount(index, minlength=256) * ~known).tolist():
+            raise DamagedFile(
+                f"{path} holds the index {wrong[0]}, which is none of category.json; it is damaged, or of another "
+                "release"
+            )
         if frame.truth.point_objects is not None:
             category, instance = read_codes(frame.truth.point_objects, points)
             segments = PointSegments(classes[category], category, instance)
@@ -158,15 +163,16 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result | None]]:
 
 
 @lru_cache(maxsize=4)
-def _class_by_index(root: Path, version: str) -> NDArray[np.uint8]:
-    """Occ3D class by lidarseg index, [256]. Raises DamagedFile when the table of categories does not say."""
+def _class_by_index(root: Path, version: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Occ3D class by lidarseg index, [256], and which are the index of a category. Raises DamagedFile when the table of
+    categories does not say."""
     path = root / version / "category.json"
-    table = np.full(256, UNKNOWN, np.uint8)
+    table, known = np.full(256, UNKNOWN, np.uint8), np.zeros(256, np.bool_)
     try:
         rows = {int(row["index"]): str(row["name"]) for row in json.loads(read_file(path))}
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedFile(f"{path} does not say 'index' and 'name' of each category, which lidarseg needs") from error
     for index, name in rows.items():
         if 0 <= index < 256:
-            table[index] = OCC3D_CLASS.get(name, UNKNOWN)
-    return table
+            table[index], known[index] = OCC3D_CLASS.get(name, UNKNOWN), True
+    return table, known

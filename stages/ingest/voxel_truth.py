@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from occlabel.schemas.drive_log import VoxelTruth
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.formats import occ3d, semantickitti
@@ -24,7 +26,9 @@ def read_semantickitti(path: Path) -> VoxelTruth:
     as in the official evaluation of completion. Raises DamagedFile, also when there is no ``.invalid``.
     """
     space = truth_space("semantickitti")
-    semantics = space.taxonomy.from_raw[semantickitti.read_volume(path)]
+    raw = semantickitti.read_volume(path)
+    semantickitti.refuse_other_ids(raw, path)
+    semantics = space.taxonomy.from_raw[raw]
     invalid = path.with_suffix(".invalid")
     if not invalid.is_file():
         raise DamagedFile(
@@ -42,4 +46,9 @@ def read_occ3d(path: Path) -> VoxelTruth:
             f"{path} has no array mask_camera, which says what the cameras see; without it nothing can be scored: it "
             "is a prediction, or cut; take the file of the release"
         )
-    return VoxelTruth(arrays["semantics"], arrays["mask_camera"].astype(bool), truth_space("occ3d"))
+    semantics, space = arrays["semantics"], truth_space("occ3d")
+    wrong = np.argwhere((semantics >= len(space.taxonomy.classes)) & (semantics != UNKNOWN))
+    if len(wrong):
+        place = wrong[0].tolist()
+        raise DamagedFile(f"{path}: semantics is {semantics[tuple(place)]} at {place}, which Occ3D does not have")
+    return VoxelTruth(semantics, arrays["mask_camera"].astype(bool), space)
