@@ -6,6 +6,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from occlabel.pipeline.planning.chain import Chain, sources
 from occlabel.schemas.log_facts import LogFacts
@@ -25,6 +26,20 @@ def _digests(paths: tuple[Path, ...]) -> list[str]:
     return [_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
 
 
+def _options(stage: Stage, files: tuple[Path, ...]) -> dict[str, Any]:
+    """The options as plain values. Of ``files`` the content counts, not where they lie."""
+    places = {str(path) for path in files}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [plain(part) for part in value]
+        return "a file" if isinstance(value, str) and value in places else value
+
+    return {name: plain(value) for name, value in stage.model_dump(mode="json").items()}
+
+
 def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str) -> str:
     """Digest of a stage with its options, weights and label space; the same for all logs.
 
@@ -35,7 +50,7 @@ def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str)
     facts = {
         "slot": stage.slot,
         "version": stage.version,
-        "options": stage.model_dump(mode="json"),
+        "options": _options(stage, stage.files(space)),
         "files": _digests(stage.files(space)),
         "grid": space.grid.model_dump(mode="json", exclude={"ranges"}),
         "taxonomy": [taxonomy.free_id, *[[c.name, c.thing, c.movable] for c in taxonomy.classes]],
@@ -50,7 +65,8 @@ def onboard_name(completion: Stage, space: LabelSpace) -> str:
     """What tells one onboard model from another: its kind, its weights' name where they are one file, a digest of their
     content and of its options."""
     paths = completion.files(space)
-    digest = digest_of([_digests(paths), completion.model_dump(mode="json", exclude={"weights", "batch"})])
+    options = {name: value for name, value in _options(completion, paths).items() if name not in ("weights", "batch")}
+    digest = digest_of([_digests(paths), options])
     return " ".join([completion.kind, *(path.name for path in paths if len(paths) == 1), digest])
 
 

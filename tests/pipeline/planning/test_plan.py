@@ -4,9 +4,11 @@ from typing import Any
 import pytest
 from chain import MadeUpReader, Number, Smooth, Voxelise, small_recipe
 
+from occlabel.pipeline.planning.fingerprint import onboard_name, stage_digest
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.stage import Clip
+from occlabel.stages.completion.trained import Trained
 from occlabel.workers.store import Store
 
 
@@ -46,6 +48,16 @@ def test_fingerprints_change_with_what_decides_the_voxels_and_with_nothing_else(
     changed = prints(first=Voxelise(label=8))
     assert changed[0] != first
     assert changed[1] != second
+
+
+def test_where_a_file_lies_does_not_count_and_what_it_holds_does(tmp_path: Path) -> None:
+    digests = []
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(content)
+        stage = Trained(weights=tmp_path / name)
+        digests.append((stage_digest(stage, small_recipe().space, 4, "cpu"), onboard_name(stage, small_recipe().space)))
+    assert digests[0][0] == digests[1][0] != digests[2][0]
+    assert digests[0][1].split()[-1] == digests[1][1].split()[-1] != digests[2][1].split()[-1]
 
 
 def test_what_cannot_work_is_refused_with_a_sentence_and_the_rest_goes_on(tmp_path: Path) -> None:
