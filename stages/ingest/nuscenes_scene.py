@@ -17,7 +17,7 @@ from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_there
-from occlabel.stages.ingest.nuscenes_tables import CAMERAS, LIDAR, Row, Tables
+from occlabel.stages.ingest.nuscenes_tables import CAMERAS, LIDAR, RADARS, Row, Tables
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.spans import spans
 from occlabel.stages.ingest.times import mended
@@ -113,6 +113,11 @@ class _SceneReading:
         """The channels that have a row and a file, which enter the digest; the others are noted as absent."""
         self._digest.add_text("sample", sample["token"].encode())
         data = self._tables.data_of(sample["token"])
+        for channel in sorted(data.keys() - {LIDAR, *CAMERAS, *RADARS}):
+            where = self._tables.where("sensor")
+            self._odd[f"{where} has the channel {channel!r}, which no car of nuScenes has; it is left out"].append(
+                index
+            )
         for channel in (LIDAR, *CAMERAS):
             row = data.get(channel)
             if row is None:

@@ -216,6 +216,14 @@ def test_two_files_of_one_sensor_in_one_sample_are_refused(root: Path) -> None:
         only(root)
 
 
+def test_a_sensor_that_nobody_knows_is_said(root: Path) -> None:
+    edit(root, "sensor", lambda rows: next(r for r in rows if r["channel"] == "CAM_BACK").update(channel="CAM_BACL"))
+    log = only(root)
+    assert [camera.name for camera in log.rig.cameras] == ["CAM_FRONT"]
+    (warning,) = log.warnings
+    assert "v1.0-mini/sensor.json has the channel 'CAM_BACL'" in warning and "(frame 0-3)" in warning
+
+
 def test_rows_that_are_lost_are_said(root: Path) -> None:
     rig = town.rig("nuscenes", CAMERAS)
     write_nuscenes("scene-0002", town.frames(rig, 2), rig, root, seed=4, split="test")
