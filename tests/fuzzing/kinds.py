@@ -76,8 +76,8 @@ _BY_HAND = _CUT | {"only the head", "delete a line", "null alone"}
 _ARRAYS = ("blocks", "semantics", "confidence", "support", "instance", "tracks")
 """What sentences call the files of an array: by its path, or where it lies."""
 
-_MISFIT = ("which another table names",)
-"""Of two tables that do not fit together, either may be the wrong one."""
+_MISFIT = ("which another table names", "its calibration does not hold")
+"""Of two tables that do not fit together, or a table and an image, either may be the wrong one."""
 _MISSED = ("have no prediction",)
 """Evaluations count the predictions that are not there."""
 
