@@ -20,7 +20,7 @@ from types import FrameType
 
 import numpy as np
 from fuzzing.mutations import Mutation, Place
-from fuzzing.reading import FileType, Judgement, Outcome, Reading, judge
+from fuzzing.reading import FileType, Outcome, Reading, judge
 
 SECONDS = 60
 """How long reading one file may take."""
@@ -41,7 +41,6 @@ class Case:
     file: str = ""
     outcome: Outcome = "fault"
     what: str = ""
-    seconds: float = 0.0
 
     @property
     def generator(self) -> np.random.Generator:
@@ -138,20 +137,22 @@ def plan(type_: FileType, seed: int, number: int) -> Mutation:
 
 def _work(share: Share, folder: Path, results: Connection) -> None:
     """Of a process of its own."""
-    if not os.environ.get("FUZZ_LOUD"):
-        for stream in (1, 2):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     scratch = Path(tempfile.mkdtemp(dir=folder))
     clean_root, first = scratch / "clean" / "root", share[0][0]
     clean_root.mkdir(parents=True)
-    first.make(clean_root)
-    clean = _read(first, clean_root, scratch / "0")
+    try:
+        first.make(clean_root)
+        clean = _read(first, clean_root, scratch / "0")
+    except Exception as error:
+        for _, case in share:
+            results.send(replace(case, what=f"the clean files cannot be read: {_told(error)}"))
+        return
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
     for number, (type_, case) in enumerate(share, 1):
-        start = time.monotonic()
-        done = _done(type_, case, clean_root, clean, scratch / str(number))
-        results.send(replace(done, seconds=time.monotonic() - start))
+        results.send(_done(type_, case, clean_root, clean, scratch / str(number)))
         shutil.rmtree(scratch / str(number), ignore_errors=True)
     shutil.rmtree(scratch, ignore_errors=True)
     results.close()
@@ -195,7 +196,7 @@ def _done(type_: FileType, case: Case, clean_root: Path, clean: Reading, scratch
         return replace(case, what=_told(error))
     except _Hangs:
         return replace(case, what=f"hangs: no end after {SECONDS} s")
-    judgement: Judgement = judge(type_, mutation, file, content, clean, found)
+    judgement = judge(type_, mutation, file, content, clean, found)
     return replace(case, outcome=judgement.outcome, what=judgement.what)
 
 

@@ -113,6 +113,16 @@ def test_a_traceback_a_crash_and_hunger_are_faults_and_the_next_case_is_done() -
         assert all(what in case.what for case in done), done
 
 
+def test_clean_files_that_cannot_be_read_are_faults() -> None:
+    def stumble(root: Path) -> Reading:
+        raise ValueError("of the harness")
+
+    kind = FileType("numbers", write, ("data.bin",), (CUT,), stumble)
+    (case,) = run_cases([kind], each=1, seed=1)
+    assert case.outcome == "fault"
+    assert case.what.startswith("the clean files cannot be read: ValueError: of the harness")
+
+
 def test_a_hang_is_a_fault_also_where_it_is_taken_for_bad_data(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(content: bytes) -> Reading:
         try:
