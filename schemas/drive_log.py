@@ -164,6 +164,8 @@ class VoxelTruth:
     semantics: NDArray[np.uint8]
     scored: NDArray[np.bool_]
     space: LabelSpace
+    remark: str | None = None
+    """A sentence about what of the file is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,8 @@ class PointTruth:
     semantics: NDArray[np.uint8]
     taxonomy: Taxonomy
     segments: PointSegments | None = None
+    remark: str | None = None
+    """A sentence about what of the file is left out."""
 
 
 class LogReader(Protocol):

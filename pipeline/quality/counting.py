@@ -87,6 +87,8 @@ class LogCounts:
     """A sentence for each that has both, and whose truth or scan, where that is needed, is missing or damaged."""
     damaged: list[str]
     """A sentence for each that has both, and whose labels cannot be read."""
+    remarks: list[str]
+    """What of the truth of scored frames is left out."""
     warnings: list[str]
     """What the reader says of the log, where its scans, points or boxes are asked for."""
     counts: Counts
@@ -122,12 +124,14 @@ def count_log(question: Question, joined: Join, log: str) -> LogCounts:
     gone = [name for name in labelled.unasked if known is not None and name not in known]
     unreadable = [f"log {log}, frame {name} is labelled, and the log has no such frame" for name in gone]
     damaged: list[str] = []
+    remarks: list[str] = []
     for rule in rules if labelled.names else ():
         rule.begin(labelled)
     for frame in labelled.frames():
         if (lacking := unread(frame, question.at)) is not None:
             (damaged if lacking.labels else unreadable).append(lacking.sentence)
             continue
+        remarks += _remarks(frame, question.at)
         for rule in rules:
             rule.add(frame)
     for rule in rules if labelled.names else ():
@@ -139,6 +143,7 @@ def count_log(question: Question, joined: Join, log: str) -> LogCounts:
         unasked=len(labelled.unasked) - len(gone),
         unreadable=unreadable,
         damaged=damaged,
+        remarks=remarks,
         warnings=[] if drive is None else list(drive.warnings),
         counts=counts,
     )
@@ -172,6 +177,12 @@ def unread(frame: LabelledFrame, at: At) -> Unread | None:
     except StoreError as error:
         return Unread(_placed(frame, error), labels=True)
     return None
+
+
+def _remarks(frame: LabelledFrame, at: At) -> list[str]:
+    """What is to be said of the frame's truth, which was read."""
+    truth = frame.voxel_truth if at == "voxels" else frame.point_truth if at == "points" else None
+    return [truth.remark] if truth is not None and truth.remark is not None else []
 
 
 def _read_truth(frame: LabelledFrame, at: At) -> None:

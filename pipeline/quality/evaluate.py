@@ -172,6 +172,7 @@ def _scored(
         without_labels=tuple(sorted([*asked.without_labels, *bare])),
         unreadable=tuple(sentence for c in some.values() for sentence in c.unreadable),
         damaged=tuple(sentence for c in some.values() for sentence in c.damaged),
+        remarks=tuple(sentence for c in some.values() for sentence in c.remarks),
         warnings={log: tuple(c.warnings) for log, c in counted.items() if c.warnings},
         failed=failed,
         left_out=joined.classes.left_out,

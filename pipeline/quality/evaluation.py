@@ -37,6 +37,8 @@ class Evaluation:
     """Logs of the truth that have no labels at all."""
     unreadable: tuple[str, ...] = ()
     """A sentence for each frame that is not scored as its truth, or its scan, is missing or cannot be read."""
+    remarks: tuple[str, ...] = ()
+    """What of the truth of scored frames is left out, in sentences."""
     damaged: tuple[str, ...] = ()
     """A sentence for each frame whose labels cannot be read any more."""
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Evaluation:
         facts |= {"frames_without_truth": self.frames_without_truth}
         facts |= {"without_truth": list(self.without_truth), "without_labels": list(self.without_labels)}
         facts |= {"unreadable": list(self.unreadable), "damaged": list(self.damaged), "failed": self.failed}
+        facts |= {"remarks": list(self.remarks)}
         facts |= {"warnings": {log: list(said) for log, said in self.warnings.items()}}
         if self.left_out or self.beyond:
             facts |= {"classes_left_out": list(self.left_out), "voxels_left_out": self.beyond}
@@ -111,6 +114,8 @@ class Evaluation:
                 f"{len(self.unreadable)} of {whole} truth frames not scored, as their {what} is missing or damaged: "
                 f"{_some(self.unreadable, 3, '; ')}"
             )
+        if self.remarks:
+            yield _some(self.remarks, 3, "; ")
         if self.damaged:
             yield (
                 f"error: {len(self.damaged)} of {whole} truth frames not scored, as their labels are damaged: "

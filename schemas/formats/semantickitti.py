@@ -48,6 +48,8 @@ RAW_IDS = frozenset(
     )
 )
 """All that the data set writes (``labels`` of its ``config/semantic-kitti.yaml``)."""
+_MANY = 0.05
+"""Share of a file's labels with other ids from which it is none of the data set's."""
 
 
 def _bytes(path: Path, expected: int) -> bytes:
@@ -93,12 +95,15 @@ def write_point_labels(path: Path, semantics: NDArray[np.uint16], instance: NDAr
     path.write_bytes((semantics.astype("<u4") | (instance.astype("<u4") << 16)).tobytes())
 
 
-def refuse_other_ids(raw: NDArray[np.uint16], path: Path) -> None:
-    """Raises DamagedFile for truth with a raw id that the data set does not have: as unknown, it would leave what it
-    stands on out of every score without a word."""
-    present = np.flatnonzero(np.bincount(raw.ravel(), minlength=1))
-    if wrong := sorted(set(present.tolist()) - RAW_IDS):
-        raise DamagedFile(
-            f"{path} holds the id {wrong[0]}, which SemanticKITTI does not have; it is damaged, or labels of another "
-            "data set"
-        )
+def other_ids(raw: NDArray[np.uint16], path: Path) -> str | None:
+    """What is to be said of truth that holds raw ids which the data set does not have. They are not scored, as in the
+    official evaluators, whatever they were meant to be. Raises DamagedFile when they are many."""
+    counts = np.bincount(raw.ravel(), minlength=1)
+    other = [int(id_) for id_ in np.flatnonzero(counts) if int(id_) not in RAW_IDS]
+    if not other:
+        return None
+    found, labelled = int(counts[other].sum()), int(counts[1:].sum())
+    said = f"{path} holds ids that SemanticKITTI does not have ({other[0]} the first) {found} times"
+    if found > _MANY * labelled:
+        raise DamagedFile(f"{said}, of {labelled} labels; it is damaged, or of another data set")
+    return f"{said}; they are not scored"

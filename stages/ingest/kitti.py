@@ -80,11 +80,11 @@ class KittiReader:
         raw, instance = semantickitti.read_point_labels(
             frame.truth.points, len(self.points(frame.sweep)) if points is None else points
         )
-        semantickitti.refuse_other_ids(raw, frame.truth.points)
+        remark = semantickitti.other_ids(raw, frame.truth.points)
         taxonomy = taxonomy_preset("semantickitti")
         semantics = taxonomy.from_raw[raw]
         semantics[raw == 0] = UNKNOWN
-        return PointTruth(semantics, taxonomy, PointSegments(semantics, raw, instance))
+        return PointTruth(semantics, taxonomy, PointSegments(semantics, raw, instance), remark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def read_semantickitti(path: Path) -> VoxelTruth:
     """
     space = truth_space("semantickitti")
     raw = semantickitti.read_volume(path)
-    semantickitti.refuse_other_ids(raw, path)
+    remark = semantickitti.other_ids(raw, path)
     semantics = space.taxonomy.from_raw[raw]
     invalid = path.with_suffix(".invalid")
     if not invalid.is_file():
@@ -35,7 +35,7 @@ def read_semantickitti(path: Path) -> VoxelTruth:
             f"{path} has no {invalid.name} beside it, which says where nothing was seen; without it nothing can be "
             "scored: copy it too"
         )
-    return VoxelTruth(semantics, (semantics != UNKNOWN) & ~semantickitti.read_flags(invalid), space)
+    return VoxelTruth(semantics, (semantics != UNKNOWN) & ~semantickitti.read_flags(invalid), space, remark)
 
 
 def read_occ3d(path: Path) -> VoxelTruth:
