@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,7 +203,8 @@ class _SceneReading:
                 boxes.append(self._box(row))
             except BadLog as error:
                 self._no_boxes.append(str(error))
-        return Truth(voxels if voxels.is_file() else None, points, tuple(boxes), objects)
+        # A link that leads nowhere is a file that is lost: who reads it says so.
+        return Truth(voxels if os.path.lexists(voxels) else None, points, tuple(boxes), objects)
 
     def _point_labels(self, table: str, lidar: Row | None, index: int) -> Path | None:
         """The file of ``table`` for a LiDAR turn; None where the root or the turn has none."""

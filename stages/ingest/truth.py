@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -144,7 +145,8 @@ class _Occ3dTruth:
         return self.root / "gts" if (self.root / "gts").is_dir() else self.root
 
     def _names(self, log: str) -> list[str]:
-        return [name for name in _folders(self._gts / log) if (self._gts / log / name / "labels.npz").is_file()]
+        # A link that leads nowhere is a file that is lost: who reads it says so.
+        return [name for name in _folders(self._gts / log) if os.path.lexists(self._gts / log / name / "labels.npz")]
 
     def _in_time(self, log: str) -> list[str]:
         """Names of the frames of the drive log. Voxels can be scored without it, so one that cannot be read is left to
