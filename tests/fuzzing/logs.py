@@ -125,10 +125,12 @@ def _read_camera(reading: Reading, reader: LogReader, camera: Camera, key: str) 
 def _read_truth(reading: Reading, reader: LogReader, frame: Frame, key: str) -> None:
     voxels = reading.attempt(reader.voxel_truth, frame)
     if voxels is not None:
+        reading.words += [voxels.remark] * (voxels.remark is not None)
         reading.put(f"{key}/voxels", voxels.semantics)
         reading.put(f"{key}/scored", voxels.scored)
     points = reading.attempt(reader.point_truth, frame)
     if points is not None:
+        reading.words += [points.remark] * (points.remark is not None)
         reading.put(f"{key}/classes", points.semantics)
         if points.segments is not None:
             reading.put(f"{key}/segments", points.segments.ids)
