@@ -57,6 +57,11 @@ def _whatever(clean: NDArray[Any], found: NDArray[Any]) -> bool:
     return True
 
 
+def _boxes(clean: NDArray[Any], found: NDArray[Any]) -> bool:
+    """As many as before, or none, as in data that nobody labelled."""
+    return len(found) in (0, len(clean))
+
+
 def _values(names: str, plausible: Plausible = same_form) -> dict[str, Plausible]:
     return dict.fromkeys(names.split(), plausible)
 
@@ -65,7 +70,7 @@ _RUN = _values("semantics confidence support instance")
 """What a run makes of what it reads."""
 _SCAN = _values("points classes segments", _whatever) | _RUN
 _PLACED = _values("pose", _near) | _values("time shot extrinsics intrinsics", _finite) | _RUN
-_TRUTH = _values("boxes classes segments voxels scored")
+_TRUTH = _values("classes segments voxels scored") | _values("boxes", _boxes)
 _CUT = frozenset({"truncate", "lose the last bytes"})
 """Of lines of numbers: a last number that is cut short is a number. Lines that are lost with it are missed."""
 _LIST = _CUT | {"empty", "only the head", "lose the first bytes", "delete a line", "append itself", "duplicate a line"}
@@ -175,6 +180,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         (*ANY, LOST, *TABLE),
         logs.read_logs,
         _TRUTH,
+        edited=frozenset({"no rows"}),
         called=_MISFIT,
     ),
     FileType(

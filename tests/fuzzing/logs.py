@@ -97,7 +97,7 @@ def _read_log(reading: Reading, reader: LogReader, log: DriveLog) -> None:
     json.dumps(log_facts(log), allow_nan=False)
     reading.put(f"{log.id}/frames", [frame.name for frame in log.frames])
     reading.put(f"{log.id}/world", log.world)
-    reading.put(f"{log.id}/boxes", [_told(frame, box) for frame in log.frames for box in frame.truth.boxes])
+    reading.put(f"{log.id}/boxes", sorted(_told(frame, box) for frame in log.frames for box in frame.truth.boxes))
     for frame in log.frames:
         key = f"{log.id}/{frame.name}"
         reading.put(f"{key}/time", frame.time)
