@@ -84,7 +84,7 @@ TEXT = (
     Mutation("put 1e300", _put(b"1e300")),
     Mutation("put a number of 400 digits", _put(b"9" * 400)),
     Mutation("put -1", _put(b"-1"), value=True),
-    Mutation("put a word", _put(b"n/a")),
+    Mutation("put a word", _put(b"n/a"), value=True),
     Mutation("a line of 1 MB", _edit(lambda lines, at, _: [*lines[:at], b"1 " * 500_000, *lines[at:]])),
 )
 
