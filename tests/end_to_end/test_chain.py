@@ -29,8 +29,9 @@ def labelled(logs: Path) -> Path:
     return store
 
 
-def run(logs: Path, store: Path, version: str, *more: object, code: int = 0) -> dict:
-    arguments = ("--logs", logs, "--store", store, "--version", version, "--set", "clip_frames=2", "--json")
+def run(logs: Path, store: Path, version: str, *more: object, clip_frames: int = 2, code: int = 0) -> dict:
+    clips = f"clip_frames={clip_frames}"
+    arguments = ("--logs", logs, "--store", store, "--version", version, "--set", clips, "--json")
     return json.loads(occlabel("run", "semantickitti_lidar", *arguments, *more, code=code).stdout)
 
 
@@ -59,7 +60,7 @@ def test_a_changed_voting_option_leaves_completion_alone(logs: Path, labelled: P
 @pytest.mark.slow
 def test_equal_labels_have_equal_digests_in_another_store_and_executor(logs: Path, labelled: Path) -> None:
     first = json.loads(occlabel("versions", "show", f"{labelled}@v1", "--json").stdout)
-    other = run(logs, labelled.parent / "other", "again", "--executor", "local", "--set", "clip_frames=3")
+    other = run(logs, labelled.parent / "other", "again", "--executor", "local", clip_frames=3)
     assert other["content_digest"] == first["content_digest"]
 
 

@@ -110,7 +110,7 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     simulate_logs("nuscenes", elsewhere, Drives(logs=1, frames=2, seed=82, image_scale=None, rate=2.0))
     others = ("--truth", elsewhere, *scores[2:])
     told = occlabel("evaluate", f"{store}@objects", *others, code=1).stderr
-    assert "log and frame names must be those of the truth" in told
+    assert "is labelled, and the log has no such frame" in told
     drawn = occlabel("evaluate", f"{store}@objects", *scores, "--diagram", "d.png", code=1).stderr
     assert "--diagram draws the confidence of voxels" in drawn
 

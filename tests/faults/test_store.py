@@ -179,7 +179,12 @@ def test_a_copy_of_a_store_is_believed_after_one_look(tmp_path: Path, monkeypatc
     shutil.copytree(tmp_path / "store", tmp_path / "other/store", copy_function=shutil.copyfile)
     compared: list[str] = []
     real = Receipt.model_copy
-    monkeypatch.setattr(Receipt, "model_copy", lambda self, **more: (compared.append(self.log), real(self, **more))[1])
+
+    def model_copy(self: Receipt, **more: Any) -> Receipt:
+        compared.append(self.log)
+        return real(self, **more)
+
+    monkeypatch.setattr(Receipt, "model_copy", model_copy)
     place, reader = Workplace("local"), MadeUpReader(tmp_path, LOGS)
     reports = [
         label_logs(small_recipe(), reader, tmp_path / "other/store", "v1", workplace=place, quiet=True) for _ in "ab"

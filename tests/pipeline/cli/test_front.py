@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -260,7 +261,8 @@ def test_the_replay_command_can_be_pasted(tmp_path: Path, typed: Type) -> None:
 def test_a_signal_ends_a_command_with_its_code_and_a_sentence(number: int, code: int, tmp_path: Path) -> None:
     words = ["simulate", "--format", "kitti", "--logs", "9", "--frames", "90", "--seed", "0", "--out", str(tmp_path)]
     command = [sys.executable, "-m", "occlabel", *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, number, signal.SIG_DFL)  # where tests run in the background, Ctrl-C is ignored
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     try:
         while not (tmp_path / "town.json").exists():
             assert process.poll() is None
