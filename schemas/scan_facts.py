@@ -49,6 +49,8 @@ class ScanFacts(BaseModel):
     """Which way the car drives, x and y of length 1 in the LiDAR frame."""
     ahead_in_ego: tuple[float, float] | None = None
     """The same in the ego frame."""
+    climb: float | None = None
+    """Share of the car's way that leads along z of the LiDAR frame, 0..1."""
 
 
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:
@@ -94,6 +96,20 @@ def beam_count(points: NDArray[np.floating[Any]]) -> int | None:
     new[first] = True
     counts = np.add.reduceat(new.astype(np.int64), first)[size >= _FEWEST]
     return int(np.percentile(counts, 90))
+
+
+def climb(poses: Sequence[Matrix]) -> float | None:
+    """How much of the way of a thing that has ``poses`` (world from its own frame, in time) leads along its own z:
+    0..1. None where it does not move."""
+    shares = []
+    last = poses[0] if poses else None
+    for pose in poses:
+        assert last is not None
+        way = (inverse(last) @ pose)[:3, 3]
+        if np.linalg.norm(way) > _DRIVEN:
+            shares.append(abs(way[2]) / np.linalg.norm(way))
+            last = pose
+    return float(np.mean(shares)) if shares else None
 
 
 def driving_direction(poses: Sequence[Matrix]) -> tuple[float, float] | None:

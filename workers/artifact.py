@@ -135,9 +135,8 @@ def readable(where: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise AlteredArtifact(f"{where} is not in the store any more") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # a torn shard or description fails in any codec, each with errors of its own
+    except Exception as error:  # a torn shard or description fails in any codec, each with errors of its own; one that
+        # claims to be huge is a MemoryError
         raise AlteredArtifact(f"{where} is damaged: it cannot be decoded") from error
 
 

@@ -16,11 +16,11 @@ from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
-from occlabel.schemas.scan_facts import ScanFacts, beam_count, driving_direction, ground_height
+from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_direction, ground_height
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 2
+_WAY = 3
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -80,6 +80,7 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
         beams=_middle([count for count in beams if count is not None]),
         ahead_in_lidar=driving_direction([lidar for _, lidar in poses]),
         ahead_in_ego=driving_direction([ego for ego, _ in poses]),
+        climb=climb([lidar for _, lidar in poses]),
     )
 
 

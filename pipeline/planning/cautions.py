@@ -13,6 +13,8 @@ from occlabel.stages.propagation.stage import LocalPropagation
 
 _UNEVEN = 0.1
 """Metres by which the ground below a car differs from that around it."""
+_STEEP = 0.5
+"""Share of the way along z that no street has."""
 _ASIDE = 45.0
 """Degrees between where a car drives to and where the middle of a grid lies."""
 
@@ -40,7 +42,7 @@ def cautions(recipe: Recipe) -> tuple[str, ...]:
 def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
-    found = [_ground(log, recipe.grid), _side(log, recipe.grid)]
+    found = [_ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
     found += [step.stage.doubts(recipe.space, log) for step in recipe.chain]
     return tuple(said for said in found if said is not None)
 
@@ -62,6 +64,16 @@ def _ground(log: LogFacts, grid: Grid) -> str | None:
     if ground > (bottom + top) / 2:
         return f"{lies} reaches from {bottom:g} to {top:g} m: most of it lies below the road; {remedy}"
     return None
+
+
+def _climb(log: LogFacts) -> str | None:
+    """Whether the car drives to where its LiDAR has the sky."""
+    if log.seen.climb is None or log.seen.climb < _STEEP:
+        return None
+    return (
+        f"log {log.id}: it drives along z of the LiDAR frame, which points up; its poses are in another frame, or the "
+        "calibration between LiDAR and camera (Tr) is not that of the log"
+    )
 
 
 def _side(log: LogFacts, grid: Grid) -> str | None:

@@ -70,10 +70,11 @@ class OwnModel:
     def _prediction(self, scan: Scan, told: _Told) -> Prediction:
         scores = self.scores(scan)
         if not (finite := np.isfinite(scores)).all():
-            nan, infinite, voxels = np.isnan(scores).mean(), np.isinf(scores).mean(), 1 - finite.all(axis=0).mean()
+            nan, infinite = int(np.isnan(scores).sum()), int(np.isinf(scores).sum())
+            voxels = int((~finite.all(axis=0)).sum())
             raise BadPredictions(
-                f"{_where(scan)}: {self.name} returns scores of which {nan:.2%} are NaN and {infinite:.2%} infinite, "
-                f"in {voxels:.2%} of the voxels"
+                f"{_where(scan)}: {self.name} returns {nan} scores that are NaN and {infinite} that are infinite, in "
+                f"{voxels} of {finite[0].size} voxels"
             )
         told.hear(scores, len(hit_cells(scan, self.space.grid)) > 0)
         best = scores.max(axis=0)

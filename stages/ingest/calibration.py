@@ -17,6 +17,8 @@ _TEXTS = ("calib_time",)
 """Names of what holds no numbers."""
 _LARGEST = 50.0
 """[m] between two sensors of a car."""
+_MOST_PIXELS = 1e5
+"""Of a focal length or a principal point."""
 
 
 class _Entry(NamedTuple):
@@ -89,7 +91,9 @@ def camera_of(projection: Matrix, lidar_from_camera0: Matrix | None, what: str) 
     Raises BadLog when the left 3x3 block is no pinhole K, or the cameras are further apart than a car is long.
     """
     intrinsics = projection[:, :3].copy()
-    if not np.isfinite(projection).all() or min(intrinsics[0, 0], intrinsics[1, 1], intrinsics[2, 2]) <= 0:
+    beside = np.abs(intrinsics[[1, 2, 2], [0, 0, 1]])
+    sound = np.isfinite(projection).all() and min(intrinsics[0, 0], intrinsics[1, 1], intrinsics[2, 2]) > 0
+    if not sound or beside.max() > 1e-3 or np.abs(intrinsics).max() > _MOST_PIXELS:
         raise BadLog(f"{what} is not a projection of a pinhole camera; check the file")
     if lidar_from_camera0 is None:
         return intrinsics, None

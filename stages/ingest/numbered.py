@@ -27,6 +27,9 @@ from occlabel.stages.ingest.spans import listed, spans
 Files = dict[int, "os.DirEntry[str]"]
 """Number of a frame -> the file of that frame in one folder."""
 
+_OTHERS = {".webp", ".tif", ".tiff", ".bmp", ".pcd", ".ply", ".npy", ".npz", ".las", ".laz"}
+"""Images and scans in formats that neither layout has."""
+
 _LARGEST = 1 << 62
 """Larger numbers are no numbers of frames; time stamps in nanoseconds are smaller."""
 
@@ -45,6 +48,10 @@ def numbered(folder: Path, suffixes: tuple[str, ...], warnings: list[str] | None
     except OSError as error:
         warnings.append(f"{folder} cannot be listed: {reason(error)}; the log goes on without it")
         return {}
+    others = sorted({dot + suffix for _, dot, suffix, _ in split if (dot + suffix).lower() in _OTHERS - {*suffixes}})
+    if others:
+        known = ", ".join(suffixes)
+        warnings.append(f"{folder.name} has files {', '.join(others)}, which are not read; they must be {known}")
     found = [
         (int(stem), entry)
         for stem, dot, suffix, entry in split

@@ -56,7 +56,13 @@ def read_poses(
     if placed.misfit is not None:
         warnings.append(placed.misfit)
         steps = np.linalg.norm(np.diff(matrices[:, :3, 3], axis=0), axis=1)
-        if (at := misplaced(steps, np.diff(np.array(numbers)))) is not None:
+        if numbers[0] > 0 and len(placed.texts) == len(numbers):
+            lost = list(range(len(numbers)))
+            warnings.append(
+                f"{rows.name} has as many rows as there are frames, and these are numbered from {numbers[0]}: whose "
+                "row is which cannot be told; number the scans from 0, or add a row for each number before"
+            )
+        elif (at := misplaced(steps, np.diff(np.array(numbers)))) is not None:
             lost = list(range(at + 1, len(numbers)))
             warnings.append(
                 f"the poses move on by {steps[at]:.3g} m from frame {names[numbers[at]]} to {names[numbers[at + 1]]}, "

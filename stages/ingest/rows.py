@@ -138,7 +138,11 @@ def _what(text: str, first: bool, usable: Callable[[str], bool]) -> str | None:
         return "a comment"
     if not any(_DATA.match(field) for field in fields_of(text)):
         return "a header" if first else "words"
-    return "a header" if first and not usable(text) and re.search(r"(?i)\b(?!e\b|nan\b|inf)[a-z]", text) else None
+    if not first or usable(text):
+        return None
+    if len(fields_of(text)) == 1:
+        return "a count"
+    return "a header" if re.search(r"(?i)\b(?!e\b|nan\b|inf)[a-z]", text) else None
 
 
 def _with_data(text: str, what: str) -> bool:

@@ -91,6 +91,11 @@ def test_a_grid_beside_the_way_is_said(ahead: tuple[float, float], side: str) ->
     assert said_of("nuscenes_lidar", ahead_in_ego=ahead) == (), "a grid around the car has no side"
 
 
+def test_a_car_that_drives_to_the_sky_is_said() -> None:
+    assert said_of("semantickitti_lidar", climb=0.05) == ()
+    assert "it drives along z of the LiDAR frame" in said_of("semantickitti_lidar", climb=0.97)[0]
+
+
 def test_other_beams_than_those_of_the_weights_are_said(tmp_path: Path) -> None:
     (said,) = said_of("nuscenes_lidar", beams=64)
     assert "its LiDAR has about 64 beams, the weights occ3d_lidar.safetensors were trained for 32" in said

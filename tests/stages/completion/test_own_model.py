@@ -135,7 +135,7 @@ def scores_of(space: LabelSpace, seed: int = 0, dtype: type = np.float32) -> np.
 
 @pytest.mark.parametrize(
     ("value", "said_of_it"),
-    [(np.nan, "0.01% are NaN and 0.00% infinite"), (np.inf, "0.01% infinite"), (-np.inf, "0.01% infinite")],
+    [(np.nan, "256 scores that are NaN and 0"), (np.inf, "0 .* and 256 "), (-np.inf, "0 .* and 256 ")],
 )
 def test_scores_that_are_not_finite_are_no_labels(
     space: LabelSpace, points: np.ndarray, value: float, said_of_it: str
@@ -146,11 +146,9 @@ def test_scores_that_are_not_finite_are_no_labels(
             scores[3, :8, :8, :4] = value  # of 20 classes x 64 x 64 x 32
         return scores
 
-    with pytest.raises(
-        BadPredictions, match=f"^frame 000001: my model returns scores of which .*{said_of_it}"
-    ) as error:
+    with pytest.raises(BadPredictions, match=f"^frame 000001: my model returns {said_of_it}") as error:
         said(returned, space, [points] * 3)
-    assert "in 0.20% of the voxels" in str(error.value)
+    assert "in 256 of 131072 voxels" in str(error.value)
 
 
 def test_scores_that_say_nothing_of_a_clip_are_no_labels(space: LabelSpace, points: np.ndarray) -> None:
@@ -213,7 +211,7 @@ def test_a_program_that_divides_by_zero_or_returns_labels(
         return TorchExport(path=tmp_path / "model.pt2")
 
     check_hits_marked(run(exported(Undecided()), space, points), space, points)
-    with pytest.raises(BadPredictions, match=r"frame a: .*model\.pt2 returns scores of which 100\.00% are NaN"):
+    with pytest.raises(BadPredictions, match=r"frame a: .*model\.pt2 returns \d+ scores that are NaN"):
         run(exported(Undecided()), space, points[:0])
     with pytest.raises(BadWeights, match=r"model\.pt2 returns int64"):
         run(exported(Labels()), space, points)

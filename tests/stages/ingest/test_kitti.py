@@ -101,6 +101,31 @@ def test_short_poses_and_backward_times_are_warnings(root: Path) -> None:
     assert any("time does not run forwards at frame 000003" in sentence for sentence in log.warnings)
 
 
+def test_frames_numbered_from_1_with_as_many_rows_have_no_poses(root: Path) -> None:
+    for scan in sorted((root / "sequences/00/velodyne").iterdir(), reverse=True):
+        scan.rename(scan.with_name(f"{int(scan.stem) + 1:06d}.bin"))
+    shutil.rmtree(root / "sequences/00/image_2")
+    log = only(root)
+    assert all(frame.world_from_ego is None for frame in log.frames)
+    assert any("numbered from 1: whose row is which cannot be told" in said for said in log.warnings)
+
+
+def test_a_projection_is_that_of_a_camera(root: Path) -> None:
+    def bend(lines: list[str]) -> list[str]:
+        return [line.replace(" 0.000000000000e+00", " 1e300", 1) if line.startswith("P2") else line for line in lines]
+
+    rewrite(root / "sequences/00/calib.txt", bend)
+    log = only(root)
+    assert log.frames[0].cameras[0].intrinsics is None
+    assert any("P2 is not a projection of a pinhole camera" in said for said in log.warnings)
+
+
+def test_files_in_formats_that_the_layout_does_not_have_are_said(root: Path) -> None:
+    for image in (root / "sequences/00/image_2").iterdir():
+        image.rename(image.with_suffix(".webp"))
+    assert "image_2 has files .webp, which are not read; they must be .png, .jpg, .jpeg" in only(root).warnings
+
+
 def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
     path.write_text("".join(f"{line}\n" for line in change(path.read_text().splitlines())))
 

@@ -25,6 +25,7 @@ WHOLE = [0.5, 1.5, 2.5, 3.5, 4.5]
         (ROWS, None),
         (["x y z", *ROWS], "a.txt, line 1: a header, skipped"),
         (["r11 r12 r13 3", *ROWS], "a.txt, line 1: a header, skipped"),
+        (["5", *ROWS], "a.txt, line 1: a count, skipped"),
         (["", *ROWS], "a.txt, line 1: blank, skipped"),
         (["# 0.5 1 2", *ROWS], "a.txt, line 1: a comment, skipped"),
         ([*ROWS[:2], "", "// half", "", *ROWS[2:]], "a.txt, lines 3, 5: blank, skipped"),
