@@ -25,6 +25,8 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: OrderedDict[tuple[str, str, Clip], Receipt] = OrderedDict()
+        self.void: list[str] = []
+        """What has a receipt that does not hold: stage, log and clip."""
 
     def committed(self, stage: str, fingerprint: str, log: str) -> frozenset[str]:
         """Names of the clips of ``log`` that have a receipt, and the arrays it vouches for."""
@@ -43,6 +45,7 @@ class Ledger:
     def _holds(self, stage: str, fingerprint: str, clip: Clip, tags: dict[str, str]) -> bool:
         receipt = _intact(self._store, stage, fingerprint, clip, tags)
         if receipt is None:
+            self.void.append(f"{stage} {clip.log} {clip.name}")
             return False
         self._kept[stage, fingerprint, clip] = receipt
         if len(self._kept) > _REMEMBERED:

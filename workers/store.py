@@ -80,8 +80,9 @@ class Store:
         """Raises StoreError when the store was written in another layout than this occlabel's. ``mark`` claims an
         empty one."""
         found = self.get("layout")
-        if found is None and any(self.names(folder) != ([], []) for folder in ("receipts", "versions")):
-            found = b"1"
+        if self._holds_labels() if found is None else not found.isdigit():
+            # The mark is lost. Receipts of this layout have a seal, those of the first had none.
+            found = None if self._is_sealed() else b"1"
         if found is None and mark:
             self.put("layout", LAYOUT)
         elif found is not None and found != LAYOUT:
@@ -89,6 +90,18 @@ class Store:
                 f"{self.location} is a store of layout {found.decode(errors='replace')}, and this occlabel reads and "
                 f"writes layout {LAYOUT.decode()}; label the logs again into another --store"
             )
+
+    def _holds_labels(self) -> bool:
+        return any(self.names(folder) != ([], []) for folder in ("receipts", "versions"))
+
+    def _is_sealed(self) -> bool:
+        """Whether the first receipt that is found is one of this layout."""
+        for stage, fingerprint, log in self.artifacts():
+            for clip in self.committed(stage, fingerprint, log):
+                content = self.get(f"receipts/{stage}/{fingerprint}/{log}/{clip}.json")
+                if content is not None:
+                    return unsealed(Receipt, content) is not None
+        return False
 
     @cached_property
     def zarr(self) -> PatientStore:

@@ -70,7 +70,7 @@ class Patience:
                 pause = self._pause(error, begun, pause, path)
             time.sleep(pause)
 
-    async def wait_for(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def wait_for(self, ask: Callable[[], Awaitable[T]], path: str = "") -> T:
         """The same of a coroutine."""
         begun, pause = time.monotonic(), _PAUSE
         while True:
@@ -80,7 +80,7 @@ class Patience:
                 self._place(error)
                 raise
             except (BaseError, OSError) as error:
-                pause = self._pause(error, begun, pause)
+                pause = self._pause(error, begun, pause, path)
             await asyncio.sleep(pause)
 
     def _place(self, error: Exception) -> None:

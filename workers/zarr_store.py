@@ -23,7 +23,7 @@ class PatientStore(ObjectStore[Any]):
         return PatientStore(self.store, self._patience, read_only=read_only)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        return await self._patience.wait_for(lambda: super(PatientStore, self).get(key, prototype, byte_range))
+        return await self._patience.wait_for(lambda: super(PatientStore, self).get(key, prototype, byte_range), key)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -32,13 +32,13 @@ class PatientStore(ObjectStore[Any]):
         return await self._patience.wait_for(lambda: super(PatientStore, self).get_partial_values(prototype, wanted))
 
     async def exists(self, key: str) -> bool:
-        return await self._patience.wait_for(lambda: super(PatientStore, self).exists(key))
+        return await self._patience.wait_for(lambda: super(PatientStore, self).exists(key), key)
 
     async def set(self, key: str, value: Buffer) -> None:
-        await self._patience.wait_for(lambda: super(PatientStore, self).set(key, value))
+        await self._patience.wait_for(lambda: super(PatientStore, self).set(key, value), key)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
-        await self._patience.wait_for(lambda: super(PatientStore, self).set_if_not_exists(key, value))
+        await self._patience.wait_for(lambda: super(PatientStore, self).set_if_not_exists(key, value), key)
 
     async def delete(self, key: str) -> None:
-        await self._patience.wait_for(lambda: super(PatientStore, self).delete(key))
+        await self._patience.wait_for(lambda: super(PatientStore, self).delete(key), key)

@@ -16,17 +16,28 @@ Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @
 
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
-    """List the versions of a store."""
+    """List the versions of a store. Exit code 1 when one of them is damaged."""
     from occlabel.pipeline.published.spec import existing_store
     from occlabel.pipeline.published.version import manifest_of, version_names
+    from occlabel.schemas.errors import StoreAway, StoreError
 
     store = existing_store(spec)
     store.check_layout()
-    manifests = [manifest_of(store, name) for name in version_names(store)]
-    infos = [manifest[0] for manifest in manifests if manifest is not None]
+    infos, damaged = [], []
+    for name in version_names(store):
+        try:
+            manifest = manifest_of(store, name)
+        except StoreAway:
+            raise
+        except StoreError as error:
+            damaged.append(str(error))
+            continue
+        infos += [manifest[0]] if manifest is not None else []
+    for sentence in damaged:
+        typer.echo(f"occlabel: {sentence}", err=True)
     if as_json:
         typer.echo(json.dumps([info.model_dump(exclude={"provenance"}) for info in infos], indent=1))
-        return
+        raise typer.Exit(1 if damaged else 0)
     from rich.console import Console
     from rich.table import Table
 
@@ -35,7 +46,8 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
         table.add_row(
             info.name, info.created, str(len(info.logs)), str(info.frames), str(len(info.missing)), info.content_digest
         )
-    Console().print(table if infos else "no version is published yet")
+    Console().print(table if infos or damaged else "no version is published yet")
+    raise typer.Exit(1 if damaged else 0)
 
 
 @app.command()

@@ -157,7 +157,12 @@ def make_plan(
             continue
         logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
     catalogue.remember()
-    return renewed(Plan(recipe, tuple(logs), refused, cautions=(*cautions(recipe), *doubtful)), store)
+    plan = renewed(Plan(recipe, tuple(logs), refused, cautions=(*cautions(recipe), *doubtful)), store)
+    assert plan.ledger is not None  # see renewed
+    if void := plan.ledger.void:
+        said = f"{len(void)} clips are not in the store as their receipts say ({', '.join(void[:3])}): made again"
+        plan = replace(plan, cautions=(*plan.cautions, f"{said} where they are needed"))
+    return plan
 
 
 def renewed(plan: Plan, store: Store) -> Plan:

@@ -19,6 +19,7 @@ from occlabel.schemas.version import ArrayPlace, VersionFrame, VersionInfo
 
 _INFO, _SEAL = b"occlabel", b"occlabel digest"
 _DIGEST = "digest of "
+_ANEW = "take it from a copy of the store, or publish again under another --version"
 
 
 def encode(info: VersionInfo, rows: list[VersionFrame]) -> bytes:
@@ -60,9 +61,9 @@ def decode(content: bytes, where: str) -> tuple[VersionInfo, list[VersionFrame]]
         metadata, rows = table.schema.metadata or {}, table.to_pylist()
         text, seal = metadata[_INFO], metadata.get(_SEAL)
     except Exception as error:  # what Arrow raises for a file that was cut or altered is of many types
-        raise AlteredArtifact(f"{where} is damaged or no manifest of a version: {str(error) or repr(error)}") from error
+        raise AlteredArtifact(f"{where} is damaged or no manifest of a version; {_ANEW}") from error
     if seal is not None and seal != _digest(text, rows):
-        raise AlteredArtifact(f"{where} was altered: it is not what was published; take it from a copy of the store")
+        raise AlteredArtifact(f"{where} was altered: it is not what was published; {_ANEW}")
     try:
         info = VersionInfo.model_validate_json(text)
     except ValidationError as error:
@@ -74,7 +75,9 @@ def decode(content: bytes, where: str) -> tuple[VersionInfo, list[VersionFrame]]
             ) from error
         raise StoreError(f"{where} is no manifest that this occlabel reads: {error}") from error
     if seal is None:
-        raise AlteredArtifact(f"{where} has no digest of its rows: it was altered, or written by an occlabel of before")
+        raise AlteredArtifact(
+            f"{where} has no digest of its rows: altered, or written by an occlabel of before; {_ANEW}"
+        )
     return info, [_frame(row, info) for row in rows]
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=np.generic)
 
+_ANEW = "run the command that labelled it again to make it anew, or see occlabel versions verify"
+
 
 @dataclass(frozen=True)
 class PublishedFrame:
@@ -57,12 +59,12 @@ class PublishedFrame:
         """The same by stored name: ``depth/CAM_FRONT``."""
         from occlabel.workers.artifact import frame_digests
 
-        values = self._lying(array).read()
+        try:
+            values = self._lying(array).read()
+        except AlteredArtifact as error:
+            raise AlteredArtifact(f"{error}; {_ANEW}") from error
         if frame_digests(values[None])[0] != self.row.arrays[array].digest:
-            raise AlteredArtifact(
-                f"{self._lying(array).where} is not what was published; run the command that labelled it again to make "
-                "it anew, or see occlabel versions verify"
-            )
+            raise AlteredArtifact(f"{self._lying(array).where} is not what was published; {_ANEW}")
         return values
 
     def _lying(self, array: str) -> FrameArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -212,6 +213,34 @@ def test_an_altered_manifest_is_never_believed(tmp_path: Path) -> None:
 def opened(root: Path) -> list[Any]:
     version = open_version(f"{root}/store@v1")
     return [version.info, *(frame.row for frame in version.frames())]
+
+
+def test_one_damaged_version_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
+    label(tmp_path)
+    label(tmp_path, "v2")
+    cut(tmp_path / "store/versions/v1.parquet")
+    listed = CliRunner().invoke(app, ["versions", "list", f"{tmp_path}/store", "--json"])
+    assert listed.exit_code == 1
+    assert [info["name"] for info in json.loads(listed.stdout)] == ["v2"]
+    assert "versions/v1.parquet is damaged" in listed.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff", b"\0"])
+def test_a_lost_mark_of_the_layout_is_written_again(tmp_path: Path, content: bytes | None) -> None:
+    label(tmp_path)
+    (tmp_path / "store/layout").unlink()
+    if content is not None:
+        (tmp_path / "store/layout").write_bytes(content)
+    assert open_version(f"{tmp_path}/store@v1").verify() == []
+    assert label(tmp_path).state == "complete"
+    assert (tmp_path / "store/layout").read_bytes() == b"2"
+
+
+def test_a_run_says_what_it_makes_again(tmp_path: Path) -> None:
+    label(tmp_path)
+    shards(tmp_path, "voting")[1].unlink()
+    (said,) = label(tmp_path, "v2").plan.cautions
+    assert said.startswith("1 clips are not in the store as their receipts say (voting a 000004-000008)")
 
 
 def test_a_description_of_an_array_that_was_cut_is_written_again(tmp_path: Path) -> None:

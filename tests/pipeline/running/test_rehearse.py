@@ -108,6 +108,6 @@ def test_a_clip_with_scores_that_are_nan_goes_to_quarantine_and_the_rest_is_labe
     assert report.state == "quarantine"
     (entry,) = report.entries
     assert entry.cause == "data"
-    assert "frame 000001: entry point mine returns scores of which" in entry.error and "are NaN" in entry.error
+    assert "frame 000001: entry point mine returns 43 scores that are NaN" in entry.error
     frames = {frame.name: frame for frame in open_version(f"{store.location}@v1").frames()}
     assert {name for name, frame in frames.items() if frame.holds(SEMANTICS)} == {"000002", "000003"}
