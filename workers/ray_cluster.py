@@ -274,7 +274,7 @@ def _sentence(what: str) -> Any:
     """Whatever Ray raises when it starts becomes a sentence."""
     try:
         yield
-    except (RuntimeError, ConnectionError, OSError, ValueError, TimeoutError) as error:
+    except Exception as error:  # Ray raises what it likes, plain Exceptions too
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise OcclabelError(f"{what}: {said[0]}; label in this process with --executor local, or repair it") from error
 

@@ -6,6 +6,7 @@ the path splits.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from occlabel.schemas.errors import StoreError
@@ -60,6 +61,8 @@ def store_to_fill(location: str) -> Store:
     ``STORE@VERSION``, which would become a folder of that name."""
     if not location.strip():
         raise StoreError("--store is empty; give a folder or an s3:// URL")
+    if re.match(r"[a-z][a-z0-9]*:/(?!/)", location) and not Path(location).exists():
+        raise StoreError(f"--store {location}: a URL has two slashes, {location.replace(':/', '://', 1)}")
     store = Store(location)
     before, name = _at_last(location)
     there = _is_folder(location) or ("://" in location and name is not None and store.names("") != ([], []))

@@ -64,6 +64,8 @@ def test_a_run_makes_no_store_of_a_text_that_was_meant_otherwise(store: str, tmp
     assert store_to_fill(str(tmp_path / "me@work/new")).location.endswith("me@work/new")
     with pytest.raises(StoreError, match="--store is empty"):
         store_to_fill("")
+    with pytest.raises(StoreError, match="a URL has two slashes, s3://labels/a"):
+        store_to_fill("s3:/labels/a")
     with pytest.raises(StoreError, match="--store new --version v1"):
         store_to_fill("new@v1")
     assert not Path("new@v1").exists()
