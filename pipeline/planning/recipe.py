@@ -39,7 +39,7 @@ class Limits(BaseModel):
     """A clip that takes longer is killed and counts as one that killed its worker."""
     stall_minutes: float = Field(default=60, gt=0)
     """A run in which nothing ends for so long aborts with a report."""
-    attempts: int = Field(default=3, ge=1)
+    attempts: int = Field(default=3, ge=1, le=1000, strict=True)
     """How often a clip is tried when the store or a worker failed it; one that kills two workers is given up."""
 
 
@@ -56,7 +56,7 @@ class Recipe(BaseModel):
     fields."""
     taxonomy: Taxonomy
     """What the classes are: the name of a preset, or all fields."""
-    clip_frames: int = Field(default=16, ge=1)
+    clip_frames: int = Field(default=16, ge=1, le=10_000, strict=True)
     """Frames in a clip, the unit of work and of commit."""
     priors: dict[str, SerializeAsAny[Stage]] = {}
     """Several, each under a name: ``priors: {depth: {kind: ...}, segments: {kind: ...}}``."""

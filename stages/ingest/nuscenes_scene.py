@@ -60,6 +60,10 @@ def _samples(tables: Tables, scene: Row) -> Iterator[Row]:
         token = sample["next"]
 
 
+_BETWEEN = 20.0
+"""[m] that a car may drive between the LiDAR turn and the image of a frame."""
+
+
 class _SceneReading:
     """What is gathered while the frames of a scene are read: its digest, and which files are not there."""
 
@@ -172,8 +176,13 @@ class _SceneReading:
             self._odd[f"{error}; it goes on without extrinsics"].append(index)
         if ego_from_camera is not None and world_from_ego is not None:
             world_from_ego_then = self._pose(row)
-            if np.isfinite(world_from_ego_then).all():
-                ego_from_camera = inverse(world_from_ego) @ world_from_ego_then @ ego_from_camera
+            moved = inverse(world_from_ego) @ world_from_ego_then
+            if np.linalg.norm(moved[:3, 3]) > _BETWEEN:
+                where = f"{self._tables.where('ego_pose')} has a pose of {channel} far from that of its frame"
+                self._odd[f"{where}; it goes on without extrinsics"].append(index)
+                ego_from_camera = None
+            elif np.isfinite(world_from_ego_then).all():
+                ego_from_camera = moved @ ego_from_camera
             else:
                 where = f"{self._tables.where('ego_pose')} has no pose of {channel}"
                 self._odd[f"{where}, which is taken for that of its frame"].append(index)
@@ -253,6 +262,15 @@ class _SceneReading:
         for words, indices in self._odd.items():
             yield f"{words} (frame {_some(indices)})"
         yield from sorted(self._no_truth)
+        try:
+            lost, stray = self._tables.lost_annotations, self._tables.stray_annotations
+        except BadLog:  # said above
+            lost = stray = 0
+        where = self._tables.where("sample_annotation")
+        if lost:
+            yield f"{where} has {lost} rows fewer than {self._tables.where('instance')} counts: boxes are lost"
+        if stray:
+            yield f"{stray} rows of {where} are of no sample: their boxes are left out"
         if self._no_boxes:
             yield f"{len(self._no_boxes)} boxes are left out, the first of them because {self._no_boxes[0]}"
 

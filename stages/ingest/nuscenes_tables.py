@@ -8,7 +8,7 @@ frames, nine of ten, are dropped while a table is read.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,7 @@ _VALUES = {
     "calibrated_sensor": ("translation", "rotation", "camera_intrinsic"),
     "ego_pose": ("translation", "rotation"),
     "sample_annotation": ("translation", "size", "rotation", "num_lidar_pts"),
+    "instance": ("nbr_annotations",),
     "lidarseg": ("sample_data_token",),
     "panoptic": ("sample_data_token",),
 }
@@ -132,6 +133,26 @@ class Tables:
     def annotations_of(self, sample: str) -> list[Row]:
         """The ``sample_annotation`` rows of a key frame; none where there is no such table."""
         return self._annotations.get(sample, [])
+
+    @cached_property
+    def lost_annotations(self) -> int:
+        """How many rows ``sample_annotation`` lacks of those that ``instance`` counts."""
+        if not (self.has("instance") and self.has("sample_annotation")):
+            return 0
+        found = Counter(
+            token
+            for row in self._table("sample_annotation").values()
+            if isinstance(token := row.get("instance_token"), str)
+        )
+        counts = {token: row.get("nbr_annotations") for token, row in self._table("instance").items()}
+        return sum(max(0, n - found[token]) for token, n in counts.items() if isinstance(n, int))
+
+    @cached_property
+    def stray_annotations(self) -> int:
+        """How many rows of ``sample_annotation`` are of no sample."""
+        samples = self._table("sample")
+        found = (row.get("sample_token") for row in self._table("sample_annotation").values())
+        return sum(not isinstance(token, str) or token not in samples for token in found)
 
     @cached_property
     def scenes_without_row(self) -> int:

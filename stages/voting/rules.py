@@ -15,7 +15,7 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    radius: int = Field(default=25, ge=0)
+    radius: int = Field(default=25, ge=0, le=10_000)
     """Frames that vote before and after the target."""
     stride: int = Field(default=1, ge=1)
     """Every how manyth frame votes; the window spans radius * stride frames each way."""

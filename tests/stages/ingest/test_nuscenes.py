@@ -239,6 +239,23 @@ def test_rows_that_are_lost_are_said(root: Path) -> None:
         NuScenesReader(root).log_ids()
 
 
+def test_boxes_that_are_lost_are_said(root: Path) -> None:
+    edit(root, "sample_annotation", lambda rows: rows.pop(3))
+    edit(root, "sample_annotation", lambda rows: rows[0].update(sample_token=7))
+    said = only(root).warnings
+    assert any("sample_annotation.json has 1 rows fewer than" in sentence for sentence in said)
+    assert any("1 rows of" in sentence and "are of no sample: their boxes" in sentence for sentence in said)
+
+
+def test_a_camera_that_took_off_has_no_extrinsics(root: Path) -> None:
+    data = json.loads((root / "v1.0-mini/sample_data.json").read_text())
+    token = next(row["ego_pose_token"] for row in data if "CAM_BACK" in row["filename"])
+    edit(root, "ego_pose", lambda rows: [r.update(translation=[1e12, 0, 0]) for r in rows if r["token"] == token])
+    log = only(root)
+    assert [c.ego_from_camera is None for c in log.frames[0].cameras if c.name == "CAM_BACK"] == [True]
+    assert any("pose of CAM_BACK far from that of its frame" in sentence for sentence in log.warnings)
+
+
 def test_two_rows_of_one_token_that_differ_are_refused(root: Path) -> None:
     edit(root, "ego_pose", lambda rows: rows.append(dict(rows[0])))
     assert only(root).warnings == ()
