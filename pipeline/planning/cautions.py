@@ -13,6 +13,8 @@ from occlabel.stages.propagation.stage import LocalPropagation
 
 _UNEVEN = 0.1
 """Metres by which the ground below a car differs from that around it."""
+_NEAR, _LIDAR = 20.0, 150.0
+"""[m]: how far a grid may lie from the car, and how far a LiDAR sees at all."""
 _STEEP = 0.5
 """Share of the way along z that no street has."""
 _ASIDE = 45.0
@@ -42,7 +44,7 @@ def cautions(recipe: Recipe) -> tuple[str, ...]:
 def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
-    found = [_ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
+    found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
     found += [step.stage.doubts(recipe.space, log) for step in recipe.chain]
     return tuple(said for said in found if said is not None)
 
@@ -64,6 +66,18 @@ def _ground(log: LogFacts, grid: Grid) -> str | None:
     if ground > (bottom + top) / 2:
         return f"{lies} reaches from {bottom:g} to {top:g} m: most of it lies below the road; {remedy}"
     return None
+
+
+def _reach(log: LogFacts, grid: Grid) -> str | None:
+    """Whether a grid lies so far away that hardly a ray comes there. Raises BadLog where none does."""
+    low, high = np.array(grid.origin), np.array(grid.upper)
+    away = float(np.linalg.norm(np.maximum(np.maximum(low, -high), 0)))
+    if away < _NEAR:
+        return None
+    said = f"log {log.id}: the recipe's grid begins {away:.0f} m from the {grid.frame} frame's origin"
+    if away > _LIDAR:
+        raise BadLog(f"{said}, where no sensor sees anything; set grid.origin")
+    return f"{said}: little will be known of it"
 
 
 def _climb(log: LogFacts) -> str | None:

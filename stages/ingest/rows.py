@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from occlabel.schemas.formats.lines import COMMENTS, fields_of, lines_of, numbers_of
 from occlabel.stages.ingest.spans import spans
 
+_DIGITS = 8
+"""A whole number of so many digits, alone above the rows, is no count of them but a time."""
 _DATA = re.compile(r"[+-]?(\.?\d|nan\b|inf\b|infinity\b)", re.ASCII | re.IGNORECASE)
 
 
@@ -140,7 +142,7 @@ def _what(text: str, first: bool, usable: Callable[[str], bool]) -> str | None:
         return "a header" if first else "words"
     if not first or usable(text):
         return None
-    if len(fields_of(text)) == 1:
+    if text.isascii() and text.isdigit() and len(text) < _DIGITS:
         return "a count"
     return "a header" if re.search(r"(?i)\b(?!e\b|nan\b|inf)[a-z]", text) else None
 

@@ -91,6 +91,13 @@ def test_a_grid_beside_the_way_is_said(ahead: tuple[float, float], side: str) ->
     assert said_of("nuscenes_lidar", ahead_in_ego=ahead) == (), "a grid around the car has no side"
 
 
+def test_a_grid_far_from_the_car_is_said_or_refused() -> None:
+    far = load_recipe("semantickitti_lidar", ["grid.origin=[60,-25.6,-2]"])
+    assert any("begins 60 m from the lidar frame's origin: little" in said for said in doubts(log_that(), far))
+    with pytest.raises(BadLog, match=r"begins 900 m from .* where no sensor sees anything; set grid.origin"):
+        doubts(log_that(), load_recipe("semantickitti_lidar", ["grid.origin=[900,0,-2]"]))
+
+
 def test_a_car_that_drives_to_the_sky_is_said() -> None:
     assert said_of("semantickitti_lidar", climb=0.05) == ()
     assert "it drives along z of the LiDAR frame" in said_of("semantickitti_lidar", climb=0.97)[0]

@@ -53,6 +53,12 @@ def test_a_first_line_that_is_needed_is_a_row() -> None:
         assert fits
 
 
+def test_a_time_is_no_count_of_rows() -> None:
+    rows = Rows("timestamps.txt", b"2011-09-26T13:02:25\n2011-09-26T13:02:26\n", lambda text: False)
+    assert len(rows.texts) == 2
+    assert len(Rows("timestamps.txt", b"1317042145\n1317042146\n", lambda text: False).texts) == 2
+
+
 def test_a_header_is_no_row_even_if_one_is_missing() -> None:
     values, _, fits = placed(["x y z", *ROWS[:4]])
     assert values == WHOLE[:4]
