@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
-from occlabel.schemas.errors import AlteredArtifact
+from occlabel.schemas.errors import AlteredArtifact, StoreAway
 from occlabel.schemas.receipt import Receipt
 from occlabel.schemas.seal import sealed
 from occlabel.schemas.stage import Clip
@@ -43,7 +44,8 @@ class Ledger:
         return kept if kept is not None else self._store.receipt(stage, fingerprint, clip)
 
     def _holds(self, stage: str, fingerprint: str, clip: Clip, tags: dict[str, str]) -> bool:
-        receipt = _intact(self._store, stage, fingerprint, clip, tags)
+        found = self._store.receipt(stage, fingerprint, clip)
+        receipt = None if found is None else _holding(self._store, found, tags)
         if receipt is None:
             self.void.append(f"{stage} {clip.log} {clip.name}")
             return False
@@ -55,9 +57,10 @@ class Ledger:
 
 def intact(store: Store, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
     """The receipt of one clip; None unless what it vouches for is there."""
-    if store.receipt(stage, fingerprint, clip) is None:  # as for nearly every clip that is about to be done
+    receipt = store.receipt(stage, fingerprint, clip)
+    if receipt is None:  # as for nearly every clip that is about to be done
         return None
-    return _intact(store, stage, fingerprint, clip, store.tags(artifact_path(stage, fingerprint, clip.log)))
+    return _holding(store, receipt, store.tags(artifact_path(stage, fingerprint, clip.log)))
 
 
 def demand(store: Store, stage: str, fingerprint: str, clips: Sequence[Clip]) -> None:
@@ -65,7 +68,8 @@ def demand(store: Store, stage: str, fingerprint: str, clips: Sequence[Clip]) ->
     written."""
     tags = store.tags(artifact_path(stage, fingerprint, clips[0].log))
     for clip in clips:
-        if _intact(store, stage, fingerprint, clip, tags) is None:
+        receipt = store.receipt(stage, fingerprint, clip)
+        if receipt is None or _holding(store, receipt, tags) is None:
             raise AlteredArtifact(
                 f"{stage} {clip.log} {clip.name} in {store.location} is not what its receipt says any more, or has "
                 "none: it has to be made again first"
@@ -89,11 +93,8 @@ def void_frame(store: Store, array: str, index: int) -> None:
             store.delete(store.receipt_path(stage, fingerprint, clip))
 
 
-def _intact(store: Store, stage: str, fingerprint: str, clip: Clip, tags: dict[str, str]) -> Receipt | None:
-    """``tags`` are those of the artifact."""
-    receipt = store.receipt(stage, fingerprint, clip)
-    if receipt is None:
-        return None
+def _holding(store: Store, receipt: Receipt, tags: dict[str, str]) -> Receipt | None:
+    """The receipt if what it vouches for is there; ``tags`` are those of its artifact."""
     now = {path: tags.get(path, "") for path in receipt.objects}
     return receipt if receipt.objects and now == receipt.objects else _compared(store, receipt)
 
@@ -111,7 +112,8 @@ def _compared(store: Store, receipt: Receipt) -> Receipt | None:
         return None
     if found != receipt.objects:
         receipt = receipt.model_copy(update={"objects": found})
-        store.put(store.receipt_path(receipt.stage, receipt.fingerprint, receipt.clip), sealed(receipt))
+        with suppress(StoreAway):  # of a store that can only be read every value is compared each time
+            store.put(store.receipt_path(receipt.stage, receipt.fingerprint, receipt.clip), sealed(receipt))
     return receipt
 
 

@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -158,6 +159,7 @@ class Cluster:
             with _sentence(f"the Ray cluster at {address} (from {said}) cannot be joined"):
                 self.ray.init(address=address, **_QUIET)
             self._kind = f"the Ray cluster at {address} (from {said})"
+        _signals_are_ours()
         self._here = self.ray.get_runtime_context().get_node_id()
         self._nodes: list[dict[str, Any]] = self.ray.nodes()
         self._heard = time.monotonic()
@@ -267,6 +269,15 @@ def _bring_a_token() -> None:
             return
     if not named:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _signals_are_ours() -> None:
+    """Ray has put a handler of its own before those of this process, which prints a trace for SIGTERM."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ from occlabel.schemas.errors import OcclabelError
 DEBUG = "OCCLABEL_DEBUG"
 _INTERRUPTED = 128 + signal.SIGINT
 _PACKAGE = Path(__file__).parents[2]
+_asked: list[int] = []
+"""The signals that asked for an end: Ray makes another exit of the one that a handler raises."""
 
 
 class Command(TyperCommand):
@@ -103,9 +105,10 @@ def carry_out(app: typer.Typer) -> NoReturn:
     try:
         app()
     except SystemExit as end:
-        if end.code == _INTERRUPTED:
+        code = 128 + _asked[0] if _asked else end.code
+        if code == _INTERRUPTED:
             _end(_INTERRUPTED, "interrupted; what was committed to a store stays, run the same command again to go on")
-        raise
+        raise SystemExit(code) from None
     except BaseException as error:
         if os.environ.get(DEBUG, "0") not in ("", "0"):
             traceback.print_exc()
@@ -118,6 +121,7 @@ def _leave(number: int, frame: Any) -> None:
     for asked in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(asked) == _leave:
             signal.signal(asked, _leave_at_once)
+    _asked.append(number)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     # Not print: the signal may have come in the middle of one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from occlabel.schemas.arrays import GEOMETRY
 from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import StoreAway
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.log_facts import LogFacts
@@ -174,11 +176,12 @@ class Catalogue:
         return facts
 
     def remember(self) -> None:
-        """Writes what was learned, for the next plan."""
-        for name in sorted(self._changed):
-            self._store.put(self._path(name), self._parts[name].model_dump_json().encode())
-        if self._root_changed:
-            self._store.put(self._path("root"), self._root.model_dump_json().encode())
+        """Writes what was learned, for the next plan; of a store that can only be read it is learned each time."""
+        with suppress(StoreAway):
+            for name in sorted(self._changed):
+                self._store.put(self._path(name), self._parts[name].model_dump_json().encode())
+            if self._root_changed:
+                self._store.put(self._path("root"), self._root.model_dump_json().encode())
         self._changed.clear()
         self._root_changed = False
         self._saved = time.monotonic()

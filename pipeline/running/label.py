@@ -10,6 +10,7 @@ from pathlib import Path
 from occlabel.pipeline.planning.plan import Key, Plan, make_plan, renewed
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
+from occlabel.pipeline.published.version import version_names
 from occlabel.pipeline.running.history import RunState, State, new_state
 from occlabel.pipeline.running.loop import Work
 from occlabel.pipeline.running.quarantine import QuarantineEntry
@@ -110,6 +111,9 @@ def label_logs(
     if device == workplace.likely_device:  # or it is another machine's
         rehearse(plan, device)
     report = Report("complete", plan, store, None)
+    if not plan.todo and version in version_names(store):  # nothing to write: the store may be one to read from
+        _publish(report, version, reader)
+        return report
     store.check_layout(mark=True)
     state = new_state(f"version {version}", [])
     with told(store, state):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from occlabel.stages.evaluation.confusion import Counts, confusion
 from occlabel.stages.evaluation.panoptic_rules import Rules
 from occlabel.stages.evaluation.segments import Labels
+from occlabel.stages.evaluation.tracking import association
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,8 @@ class _Log:
     shared: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def association(self) -> float:
-        """The sum over true tubes, of which S_assoc is the mean."""
-        return sum(
-            shared / self.true[true] * shared / (self.predicted[predicted] + self.true[true] - shared)
-            for (predicted, true), shared in self.shared.items()
-            if predicted in self.predicted
-        )
+        """The sum over true tubes, of which S_assoc is the mean: as for STQ."""
+        return association(self.predicted, self.true, self.shared)
 
 
 class LidarTrackingCounts:

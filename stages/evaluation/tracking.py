@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.stages.evaluation.confusion import Counts, confusion
 from occlabel.stages.evaluation.segments import Labels, Segments, overlaps
 
+P = TypeVar("P")
+T = TypeVar("T")
 Tube = tuple[int, int]
 """Class and id."""
 
@@ -44,6 +47,14 @@ class TrackingScores:
         return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
+def association(predicted: Mapping[P, int], true: Mapping[T, int], shared: Mapping[tuple[P, T], int]) -> float:
+    """The sum over true tubes, of which the mean is AQ: from the sizes of the tubes of both sides, and of what they
+    share."""
+    return sum(
+        both / true[t] * both / (predicted[p] + true[t] - both) for (p, t), both in shared.items() if p in predicted
+    )
+
+
 @dataclass
 class _Log:
     """Voxels of the tubes of one log, and which id each object was matched with last."""
@@ -54,11 +65,8 @@ class _Log:
     last: dict[Tube, int] = field(default_factory=dict)
 
     def association(self) -> float:
-        """The sum over true tubes, of which AQ is the mean."""
-        return sum(
-            shared / self.true[true] * shared / (self.predicted[predicted] + self.true[true] - shared)
-            for (predicted, true), shared in self.shared.items()
-        )
+        """See ``association``."""
+        return association(self.predicted, self.true, self.shared)
 
 
 class TrackingCounts:

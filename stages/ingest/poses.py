@@ -23,6 +23,8 @@ _SPINNING = 2 * np.pi
 """[rad/s] of a car."""
 _SLACK = 2.0, 0.35
 """[m] and [rad] by which two poses may be off beside that."""
+_HARDEST, _JITTER = 80.0, 0.3
+"""[m/s^2] of a car, and [m] by which the poses of one that stands may tremble."""
 _FURTHEST = 1e8
 """[m]: more than twice round the Earth."""
 
@@ -118,6 +120,13 @@ def usable_poses(
             f"{source}: the pose of frame {spans(bad)} is missing, NaN or not rigid; {_without(len(bad), len(names))}"
         )
     rows = np.flatnonzero(good)
+    shuttled = rows[_shuttled(poses[rows, :3, 3], times[rows])]
+    if len(shuttled):
+        sentences.append(
+            f"{source}: the poses go back and forth at frame {spans(names[n] for n in shuttled)}, as no car does (rows "
+            f"that were exchanged?); {_without(len(shuttled), len(names))}"
+        )
+        rows = np.setdiff1d(rows, shuttled)
     kept = rows[_drivable(poses[rows], times[rows])]
     if len(kept) < len(rows):
         off = np.setdiff1d(rows, kept)
@@ -140,6 +149,21 @@ def _first_leap(poses: NDArray[np.float64], times: NDArray[np.float64], names: S
         f"from frame {names[n]} to {names[n + 1]} the poses move by {metres:.0f} m and {np.degrees(degrees):.0f} "
         f"degrees in {times[n + 1] - times[n]:.3g} s"
     )
+
+
+def _shuttled(places: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of ``places`` [n, 3] a car would have to turn back at and again forth, harder than any can."""
+    result = np.zeros(len(places), np.bool_)
+    if len(places) < 4:
+        return result
+    steps, passed = np.diff(places, axis=0), np.diff(times)
+    speeds = steps / passed[:, None]
+    hard = np.linalg.norm(np.diff(speeds, axis=0), axis=1) > _HARDEST * (passed[1:] + passed[:-1]) / 2
+    back = hard & ((steps[1:] * steps[:-1]).sum(axis=1) < 0) & (np.linalg.norm(steps, axis=1)[1:] > _JITTER)
+    again = back[:-1] & back[1:]
+    result[1:-2] |= again
+    result[2:-1] |= again
+    return result
 
 
 def _drivable(poses: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -232,8 +232,22 @@ def test_a_lost_mark_of_the_layout_is_written_again(tmp_path: Path, content: byt
     if content is not None:
         (tmp_path / "store/layout").write_bytes(content)
     assert open_version(f"{tmp_path}/store@v1").verify() == []
-    assert label(tmp_path).state == "complete"
+    assert label(tmp_path, "v2").state == "complete"
     assert (tmp_path / "store/layout").read_bytes() == b"2"
+
+
+def test_a_copy_that_can_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    label(tmp_path)
+    shutil.copytree(tmp_path / "store", tmp_path / "copy/store", copy_function=shutil.copyfile)
+
+    def refuse(self: Store, path: str, content: bytes) -> None:
+        raise StoreAway(f"{self.location} is read-only")
+
+    monkeypatch.setattr(Store, "put", refuse)
+    said = CliRunner().invoke(app, ["status", f"{tmp_path}/copy/store"])
+    assert said.exit_code == 0 and "committed clips: completion 5, voting 5" in said.output
+    place, reader = Workplace("local"), MadeUpReader(tmp_path, LOGS)
+    assert label_logs(small_recipe(), reader, tmp_path / "copy/store", "v1", workplace=place, quiet=True).info
 
 
 def test_a_run_says_what_it_makes_again(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 import typer
 from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 
-from occlabel.pipeline.cli import app
+from occlabel.pipeline.cli import app, front
 from occlabel.pipeline.cli.front import DEBUG, App, carry_out, sentence
 from occlabel.pipeline.running.quarantine import ClipEntry, read_entry, write_entry
 from occlabel.schemas.errors import OcclabelError
@@ -273,3 +274,15 @@ def test_a_signal_ends_a_command_with_its_code_and_a_sentence(number: int, code:
         process.kill()
     assert process.returncode == code
     assert "what was committed to a store stays" in said and "Traceback" not in said
+
+
+def test_the_signal_decides_how_a_command_ended_and_not_what_a_library_made_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leave() -> None:
+        raise SystemExit(1)
+
+    monkeypatch.setattr(front, "_asked", [int(signal.SIGTERM)])
+    with pytest.raises(SystemExit) as end:
+        front.carry_out(cast("typer.Typer", leave))
+    assert end.value.code == 143

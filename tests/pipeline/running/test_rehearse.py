@@ -31,8 +31,10 @@ EXITS = "import os\ndef load(space, device):\n    return lambda points: os._exit
 
 
 def test_a_stage_without_anything_to_try_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delattr(rehearsal, "Hand")
+    started: list[int] = []
+    monkeypatch.setattr(rehearsal, "Hand", started.append)
     try_out("stage completion (stored)", Stored(path=tmp_path), SPACE, Hands(), 60)
+    assert started == []
 
 
 def test_how_a_model_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -87,3 +87,13 @@ def test_what_is_no_pose_is_named_once() -> None:
         "without a pose"
     )
     assert usable_poses(poses, NAMES, TIMES, "a.txt", {1, 2, 5})[1] == []
+
+
+@pytest.mark.parametrize("step", [1.0, 2.0])
+def test_two_rows_that_were_exchanged_cost_two_frames(step: float) -> None:
+    poses = drive(step)
+    poses[[2, 3]] = poses[[3, 2]]
+    which, said = used(poses)
+    assert len(said) == 1 and "go back and forth at frame" in said[0]
+    assert which != used(drive(step))[0]
+    assert used(drive(0.02))[1] == []
