@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.grid import Grid
-from occlabel.stages.completion.rays import crossings
+from occlabel.stages.sensing.rays import crossings
+from occlabel.stages.sensing.scan import OWN_CAR
 
 PILLAR_FEATURES = 10
 """Channels after hits and crossings: see ``_pillars``."""
-
-OWN_CAR = 2.5
-"""Points nearer to the sensor than this, seen from above [m], lie on the car itself."""
 
 _LOG2 = (np.log2(1 + np.arange(256)) / 8).astype(np.float32)
 """By count of crossings: of ground that rays graze a few do, of open air many."""

@@ -32,7 +32,8 @@ from occlabel.schemas.stage import Hands, Process, Resources
 from occlabel.stages.completion import onnx_files, package_code
 from occlabel.stages.completion.program_archive import refuse_pickled_objects
 from occlabel.stages.completion.scores import OwnModel, hit_cells, made_up_scan
-from occlabel.stages.completion.slot import Completion, Scan, clip_bytes
+from occlabel.stages.completion.slot import Completion, clip_bytes
+from occlabel.stages.sensing.scan import Scan
 
 GROUP = "occlabel.completion"
 

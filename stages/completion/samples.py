@@ -20,9 +20,9 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.augment import another_sensor, random_crop, random_placement
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import fold_of
-from occlabel.stages.completion.slot import Scan, scan_in_grid
 from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
 from occlabel.stages.learning.truth import learnable_truth
+from occlabel.stages.sensing.scan import Scan, scan_in_grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Inputs
-from occlabel.stages.completion.slot import Prediction, Scan, as_byte, from_scans
+from occlabel.stages.completion.slot import Prediction, as_byte, from_scans
+from occlabel.stages.sensing.scan import Scan
 
 Scores = NDArray[np.floating[Any]]
 

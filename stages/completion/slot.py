@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -11,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS, ArraySpec, Extent
-from occlabel.schemas.drive_log import Moment
-from occlabel.schemas.geometry import inverse, transform_points
-from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Inputs, Process, Sensor, Stage
+from occlabel.stages.sensing.scan import Scan, scan_in_grid
 
 
 class Completion(Stage):
@@ -27,28 +24,8 @@ class Completion(Stage):
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One sweep in the frame of the grid."""
-
-    points: NDArray[np.float32]
-    """[n, 4]: x, y, z [m] in ``grid.frame`` and intensity 0..1."""
-    sensor: NDArray[np.float64]
-    """[3] where the LiDAR is, in ``grid.frame`` [m]."""
-    frame: str = ""
-    """Its name, for sentences."""
-
-
 Prediction = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Semantics and confidence, [X, Y, Z] each."""
-
-
-def scan_in_grid(frame: Moment, points: NDArray[np.float32], grid: Grid) -> Scan:
-    """The frame's ``points`` [n, 4], given in the LiDAR frame, moved into the frame of the grid."""
-    ego_from_lidar = np.eye(4) if frame.ego_from_lidar is None else frame.ego_from_lidar
-    grid_from_lidar = inverse(frame.ego_from_grid(grid)) @ ego_from_lidar
-    moved = np.concatenate([transform_points(grid_from_lidar, points), points[:, 3:4]], axis=1)
-    return Scan(moved.astype(np.float32), grid_from_lidar[:3, 3], frame.name)
 
 
 def blank(frames: int, space: LabelSpace) -> Arrays:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from occlabel.stages.completion.slot import Scan
+from occlabel.stages.sensing.scan import Scan
 
 _OUTLIERS = 0.5
 """Percent of the points at either end of the field of view that do not count for its size."""

@@ -17,8 +17,9 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Process, Resources
-from occlabel.stages.completion.slot import Completion, Prediction, Scan, as_byte, clip_bytes, from_scans
+from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_scans
 from occlabel.stages.completion.thinning import thinned
+from occlabel.stages.sensing.scan import Scan
 
 if TYPE_CHECKING:
     from torch import Tensor

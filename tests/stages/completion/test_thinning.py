@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from occlabel.stages.completion.slot import Scan
 from occlabel.stages.completion.thinning import thinned
 from occlabel.stages.completion.trained import Trained
+from occlabel.stages.sensing.scan import Scan
 
 
 def spinning(beams: int, turns: int = 360) -> Scan:

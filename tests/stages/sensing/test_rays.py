@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from occlabel.schemas.grid import Grid
-from occlabel.stages.completion.rays import crossings
+from occlabel.stages.sensing.rays import crossings
 
 GRID = Grid(origin=(-2.0, 1.0, -1.0), voxel_size=0.5, shape=(12, 10, 6), frame="lidar", ranges={})
 
