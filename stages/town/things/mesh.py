@@ -33,6 +33,13 @@ class Material(IntEnum):
     RETROREFLECTOR = 9
     METAL = 10
     CLOTH = 11
+    GRAVEL = 12
+    SOIL = 13
+    CONCRETE = 14
+    WET_ASPHALT = 15
+    BARK = 16
+    HEDGE = 17
+    ROAD_MARK = 18
 
 
 MATERIALS = np.array(
@@ -49,6 +56,13 @@ MATERIALS = np.array(
         (0.95, 0.00, 0.000),
         (0.25, 0.06, 0.000),
         (0.30, 0.03, 0.010),
+        (0.25, 0.01, 0.008),
+        (0.28, 0.01, 0.010),
+        (0.32, 0.01, 0.000),
+        (0.05, 0.25, 0.000),
+        (0.37, 0.02, 0.008),
+        (0.48, 0.03, 0.015),
+        (0.60, 0.01, 0.000),
     ],
     np.float32,
 )
