@@ -10,7 +10,7 @@ from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
 
-SLOTS = ("priors", "geometry", "completion", "propagation", "voting", "instances", "tracking")
+SLOTS = ("priors", "geometry", "evidence", "completion", "propagation", "voting", "instances", "tracking")
 """The slots of the chain, in the order the data flows."""
 
 SEVERAL = frozenset({"priors"})
@@ -19,6 +19,7 @@ SEVERAL = frozenset({"priors"})
 KINDS: dict[str, dict[str, str]] = {
     "priors": {},
     "geometry": {},
+    "evidence": {"rays": "occlabel.stages.evidence.rays:Rays"},
     "completion": {
         "lmscnet": "occlabel.stages.completion.trained:Trained",
         "stored": "occlabel.stages.completion.stored:Stored",

@@ -62,6 +62,8 @@ class Recipe(BaseModel):
     """Several, each under a name: ``priors: {depth: {kind: ...}, segments: {kind: ...}}``."""
     geometry: OneStage = None
     """Estimates poses and calibration, for logs that have none."""
+    evidence: OneStage = None
+    """What each frame's own sweep hit and passed through."""
     completion: OneStage = None
     """The onboard model: predicts the labels of each frame from that frame."""
     propagation: OneStage = None

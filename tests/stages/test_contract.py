@@ -77,6 +77,7 @@ def predicted(folder: Path) -> dict[str, Any]:
 
 
 CASES: dict[str, list[Case]] = {
+    "evidence.rays": [Case("semantickitti", {}), Case("occ3d", {})],
     "completion.lmscnet": [
         Case("semantickitti", {}, lambda: coarser("semantickitti")),
         Case("occ3d", {"mirror": False}, lambda: coarser("occ3d")),
