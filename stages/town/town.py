@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.town.buildings.frontage import fill_back, fill_lots, trim
+from occlabel.stages.town.buildings.roadside import line_country_road, line_motorway
 from occlabel.stages.town.sensors.camera import render
 from occlabel.stages.town.sensors.lidar import TURN, scan
 from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame
 from occlabel.stages.town.sensors.scene import Scene
+from occlabel.stages.town.sensors.skin import draw_skin
 from occlabel.stages.town.sensors.truth import View, truth, view
 from occlabel.stages.town.site import Site
 from occlabel.stages.town.streets.ego import EgoPath, draw_motion
@@ -24,7 +26,7 @@ from occlabel.stages.town.streets.parking import keep_lanes_free, park_cars
 from occlabel.stages.town.streets.paving import lay_streets
 from occlabel.stages.town.streets.sidewalks import furnish, roadworks
 from occlabel.stages.town.streets.streets import draw_streets
-from occlabel.stages.town.streets.terrain import raise_banks, raise_terrain
+from occlabel.stages.town.streets.terrain import raise_banks, raise_terrain, roughen
 from occlabel.stages.town.streets.traffic import Agent, draw_traffic
 from occlabel.stages.town.style import draw_style
 from occlabel.stages.town.things.fleet import draw_fleet
@@ -68,14 +70,18 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     streets, junctions = draw_streets(rng, style, driven)
     ground = _land(streets[0].points, driven)
     raise_terrain(ground, rng, style.hills)
-    lay_streets(ground, streets, float(rng.uniform(3.0, 9.0)))
-    raise_banks(ground, rng)
-    site = Site(rng, ground, style, draw_fleet(rng))
+    lay_streets(ground, streets, float(rng.uniform(3.0, 9.0)), float(rng.uniform(0.0, 0.03)))
+    raise_banks(ground, rng, streets[0], style)
+    roughen(ground, rng)
+    site = Site(rng, ground, style, draw_fleet(rng, riders=not streets[0].fast))
     keep_lanes_free(site, streets)
     for street in streets:
         park_cars(site, street)
     for index, street in enumerate(streets):
-        furnish(site, street, junctions if index == 0 else [])
+        if style.road == "street":
+            furnish(site, street, junctions if index == 0 else [])
+        else:
+            (line_motorway if street.fast else line_country_road)(site, street)
     for street in streets:
         roadworks(site, street)
     for street in streets:
@@ -83,7 +89,7 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     fill_back(site, streets, 0.022)
     side = 1.0 if rng.random() < 0.15 else -1.0
     lane = int(rng.integers(streets[0].lanes))
-    path = EgoPath(streets[0], side * (lane + 0.5) * streets[0].lane_width, motion, ground, rig.ego_height)
+    path = EgoPath(streets[0], side * streets[0].middle(lane), motion, ground, rig.ego_height)
     agents = draw_traffic(site, streets, path, side)
     moving = np.zeros(1 << 16, np.bool_)
     moving[[a.object_id for a in agents if a.follows is not None or abs(a.speed) > 1e-6]] = True
@@ -107,7 +113,7 @@ def drive(seed: int, split: Split, rig: Rig, frames: int, *, images: bool, truth
     without."""
     times = np.arange(frames) / rig.rate
     town = build(seed, split, rig, frames / rig.rate)
-    scene = Scene(town.standing)
+    scene = Scene(town.standing, draw_skin(np.random.default_rng([SPLIT_NUMBER[split], seed, 4])))
     views = _views(town, scene, rig, times) if truth else []
     for index, time in enumerate(times):
         rng = np.random.default_rng([SPLIT_NUMBER[split], seed, 2, index])

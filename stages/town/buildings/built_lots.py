@@ -31,14 +31,16 @@ def house(lot: Lot) -> None:
         surface = str(rng.choice(["sidewalk", "parking", "parking", "other-ground", "road"]))
         lane_a = side * (lot.width / 2 - lane / 2 - 0.2)
         reach = front + float(rng.uniform(2, depth))
-        lot.pave(surface, 0.05, lane_a, reach / 2, lane, reach)
+        lot.pave(surface, float(rng.choice([0.0, 0.0, 0.02, 0.05])), lane_a, reach / 2, lane, reach)
+        if rng.random() < 0.75:
+            lot.drop_kerb(lane_a, lane + 0.8, float(rng.choice([0.0, 0.01, 0.03])))
         if rng.random() < 0.5:
             lot.build(buildings.garage(rng), lane_a, reach + 3.1, 3.2, 6.0)
-        if rng.random() < 0.25 + 0.35 * style.parked[1] and reach > 5.5:
+        if rng.random() < 0.15 + 0.3 * style.parked[1] and reach > 5.5:
             x, y = lot.world(lane_a, 0.5 + float(rng.uniform(2.3, reach - 2.3)))
             lot.site.try_thing(car(rng), x, y, lot.yaw + float(rng.choice([-1, 1])) * np.pi / 2 + rng.normal(0, 0.04))
     lot.frontage(gap=0.3)
-    lot.sides(front * 0.5)
+    lot.sides(front * 0.3)
     lot.plant((-lot.width / 2, lot.width / 2, 0.8, front), 1.5, 16.0)
     lot.plant((-lot.width / 2, -width / 2, front, front + depth), 1.0, 10.0)
     lot.plant((width / 2, lot.width / 2, front, front + depth), 1.0, 10.0)
@@ -50,7 +52,7 @@ def house(lot: Lot) -> None:
 def _yard(lot: Lot, front: float) -> None:
     """The surface before and around a house: lawn at some level, paving or gravel."""
     rng = lot.site.rng
-    choice, step = rng.random(), float(rng.choice([0.0, 0.05, 0.1, 0.15, 0.3]))
+    choice, step = rng.random(), float(rng.choice([0.0, 0.0, 0.0, 0.03, 0.1, 0.25]))
     if choice < 0.68:
         lot.pave("terrain", step, 0, lot.depth / 2, lot.width, lot.depth)
         if rng.random() < 0.6:
@@ -59,7 +61,7 @@ def _yard(lot: Lot, front: float) -> None:
             )
     else:
         lot.pave("terrain", step, 0, lot.depth / 2, lot.width, lot.depth)
-        lot.pave("sidewalk" if choice < 0.92 else "other-ground", step, 0, front / 2, lot.width, front)
+        lot.pave("sidewalk" if choice < 0.85 else "other-ground", step, 0, front / 2, lot.width, front)
 
 
 def terrace(lot: Lot) -> None:
@@ -68,7 +70,7 @@ def terrace(lot: Lot) -> None:
     depth = min(float(rng.uniform(8, 12)), lot.depth - front - 0.5)
     count = max(int(lot.width // rng.uniform(5.0, 9.0)), 1)
     each = lot.width / count
-    lot.pave("sidewalk" if front < 1 else "terrain", 0.1, 0, front / 2, lot.width, front + 0.6)
+    lot.pave("sidewalk" if front < 1 else "terrain", 0.0, 0, front / 2, lot.width, front + 0.6)
     for k in range(count):
         offset = float(rng.choice([0.0, 0.0, 0.0, 0.5]))
         row = buildings.terraced(rng, each - 0.05, depth)
@@ -82,7 +84,7 @@ def terrace(lot: Lot) -> None:
 def shop(lot: Lot) -> None:
     rng = lot.site.rng
     front = float(rng.uniform(0.1, 3.0))
-    lot.pave("sidewalk", 0.1, 0, lot.depth / 2, lot.width, lot.depth)
+    lot.pave("sidewalk", 0.0, 0, lot.depth / 2, lot.width, lot.depth)
     depth = min(float(rng.uniform(9, 16)), lot.depth - front - 0.5)
     shop = buildings.tower(rng, lot.width - 0.2, depth, int(rng.integers(1, 6)), shop=True)
     lot.build(shop, 0, front + depth / 2, lot.width - 0.4, depth)
@@ -93,7 +95,7 @@ def shop(lot: Lot) -> None:
 def tower(lot: Lot) -> None:
     rng = lot.site.rng
     front = float(rng.uniform(0.5, 8.0))
-    lot.pave("sidewalk" if rng.random() < 0.6 else "other-ground", 0.12, 0, lot.depth / 2, lot.width, lot.depth)
+    lot.pave("sidewalk" if rng.random() < 0.6 else "other-ground", 0.0, 0, lot.depth / 2, lot.width, lot.depth)
     depth = min(float(rng.uniform(12, 22)), lot.depth - front - 0.5)
     floors = int(rng.integers(4, 16))
     tower = buildings.tower(rng, lot.width - 1.0, depth, floors, bool(rng.random() < 0.4))

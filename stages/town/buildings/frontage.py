@@ -44,7 +44,9 @@ def _try_lot(kerbside: Kerbside, station: float, setback: float, width: float, d
         middle = (float(x - np.sin(yaw) * d / 2), float(y + np.cos(yaw) * d / 2))
         if ground.blocked(~ground.lot, *middle, yaw, w, d) < 0.07:
             ground.build_on(*middle, yaw, w, d)
-            kind.build(Lot(kerbside.site, x, y, yaw, w, d))
+            bands = kerbside.street.bands[kerbside.side]
+            level = bands[-1][2] if bands and kerbside.site.rng.random() < 0.6 else 0.0
+            kind.build(Lot(kerbside.site, x, y, yaw, w, d, max(level, 0.0), setback))
             return True
     return False
 

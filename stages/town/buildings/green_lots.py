@@ -6,7 +6,7 @@ from occlabel.stages.town.buildings import buildings
 from occlabel.stages.town.buildings.fences import Fence
 from occlabel.stages.town.buildings.lot import Lot
 from occlabel.stages.town.things.people import person
-from occlabel.stages.town.things.street_furniture import barrier, bench, billboard, cone, lamp_post
+from occlabel.stages.town.things.street_furniture import barrier, bench, billboard, bollard, cone, lamp_post
 from occlabel.stages.town.things.trucks import VEHICLES
 
 
@@ -21,8 +21,8 @@ def wood(lot: Lot) -> None:
         lot.thicket(
             rng.uniform(-0.3, 0.3) * lot.width, rng.uniform(edge + 2, deep), lot.width * 0.5, 2.5, rng.uniform(0.5, 2.5)
         )
-    lot.plant((-lot.width / 2, lot.width / 2, edge, deep), rng.uniform(2.0, 5.0), rng.uniform(1.0, 5.0))
-    if rng.random() < 0.2:
+    lot.plant((-lot.width / 2, lot.width / 2, edge, deep), rng.uniform(2.0, 5.0), rng.uniform(1.0, 6.0))
+    if rng.random() < (0.25 if lot.site.style.road == "street" else 0.1):
         lot.frontage(0.0)
 
 
@@ -33,7 +33,7 @@ def field(lot: Lot) -> None:
         lot.thicket(0, rng.uniform(0.5, 3.0), lot.width, rng.uniform(0.6, 2.5), rng.uniform(0.25, 1.3))
     if rng.random() < 0.5:
         lot.fence(
-            Fence(rng, str(rng.choice(["rails", "mesh", "guard", "slats"]))),
+            Fence(rng, str(rng.choice(["rails", "mesh", "guard", "slats", "overgrown"]))),
             (-lot.width / 2, 0.5),
             (lot.width / 2, 0.5),
         )
@@ -72,11 +72,51 @@ def lawn(lot: Lot) -> None:
         lot.frontage(0.2)
 
 
+def lawn_strip(lot: Lot) -> None:
+    """Mown grass with bushes, trees and perhaps a wire fence behind, as along motorways."""
+    rng = lot.site.rng
+    lot.pave("terrain", 0.0, 0, lot.depth / 2, lot.width, lot.depth)
+    if rng.random() < 0.5:
+        back = float(rng.uniform(2, 9))
+        lot.fence(
+            Fence(rng, str(rng.choice(["mesh", "rails", "overgrown"]))), (-lot.width / 2, back), (lot.width / 2, back)
+        )
+    lot.plant((-lot.width / 2, lot.width / 2, 2.0, lot.depth), 0.6, 3.0)
+
+
+def plaza(lot: Lot) -> None:
+    """An open paved place in one plane with the sidewalk: trees, benches, people, a patch of green."""
+    rng = lot.site.rng
+    lot.pave(str(rng.choice(["sidewalk", "sidewalk", "other-ground"])), 0.0, 0, lot.depth / 2, lot.width, lot.depth)
+    if rng.random() < 0.6:
+        lot.pave("terrain", 0.0, rng.uniform(-0.2, 0.2) * lot.width, lot.depth / 2, lot.width * 0.4, lot.depth * 0.4)
+    lot.plant((-lot.width / 2, lot.width / 2, 0.8, lot.depth), 1.2, 0.6)
+    for _ in range(int(rng.integers(1, 5))):
+        thing = bench(rng) if rng.random() < 0.6 else bollard(rng)
+        lot.stand(thing, rng.uniform(-0.45, 0.45) * lot.width, rng.uniform(1, lot.depth), 1.8, rng.uniform(0, 6))
+    for _ in range(int(rng.poisson(2 * lot.site.style.people))):
+        x, y = lot.world(rng.uniform(-0.5, 0.5) * lot.width, rng.uniform(1, lot.depth))
+        lot.site.try_thing(person(rng, walking=False), x, y, rng.uniform(0, 6))
+
+
+def yard(lot: Lot) -> None:
+    """Gravel or bare soil with weeds, sheds and a fence."""
+    rng = lot.site.rng
+    lot.pave("terrain", 0.0, 0, lot.depth / 2, lot.width, lot.depth)
+    inner = float(rng.uniform(0.0, 2.0))
+    lot.pave("other-ground", 0.0, 0, lot.depth / 2 + inner, lot.width * rng.uniform(0.4, 1.0), lot.depth - 2 * inner)
+    lot.frontage(0.3)
+    lot.sides(0.3)
+    if rng.random() < 0.5:
+        lot.build(buildings.garage(rng, 4.0, 6.0), rng.uniform(-0.2, 0.2) * lot.width, rng.uniform(7, 12), 4.0, 6.0)
+    lot.plant((-lot.width / 2, lot.width / 2, 0.5, lot.depth), 0.8, 4.0)
+
+
 def walled(lot: Lot) -> None:
     """A long wall or tall hedge with trees behind it."""
     rng = lot.site.rng
     lot.pave("terrain", 0.05, 0, lot.depth / 2, lot.width, lot.depth)
-    fence = Fence(rng, str(rng.choice(["wall", "wall", "hedge", "boards", "wall-hedge"])))
+    fence = Fence(rng, str(rng.choice(["wall", "hedge", "boards", "wall-hedge", "hedge-mesh", "mesh", "overgrown"])))
     lot.fence(fence, (-lot.width / 2, 0.3), (lot.width / 2, 0.3), 0.1)
     lot.plant((-lot.width / 2, lot.width / 2, 1.5, min(lot.depth, 20.0)), 2.0, 2.0)
 
@@ -86,7 +126,9 @@ def barrier_wall(lot: Lot) -> None:
     rng = lot.site.rng
     lot.pave("terrain", 0.0, 0, lot.depth / 2, lot.width, lot.depth)
     lot.fence(
-        Fence(rng, str(rng.choice(["guard", "guard", "wall", "boards"]))), (-lot.width / 2, 0.4), (lot.width / 2, 0.4)
+        Fence(rng, str(rng.choice(["noise-wall", "guard", "wall", "boards", "mesh", "overgrown"]))),
+        (-lot.width / 2, 0.4),
+        (lot.width / 2, 0.4),
     )
     lot.thicket(0, 3.0, lot.width, 2.5, rng.uniform(0.5, 2.5))
     lot.plant((-lot.width / 2, lot.width / 2, 3.0, min(lot.depth, 22.0)), 2.0, 1.5)
@@ -95,7 +137,7 @@ def barrier_wall(lot: Lot) -> None:
 def parking(lot: Lot) -> None:
     rng = lot.site.rng
     lot.pave(str(rng.choice(["parking", "parking", "other-ground"])), 0.03, 0, lot.depth / 2, lot.width, lot.depth)
-    share = float(rng.uniform(0.05, 0.75))
+    share = float(rng.uniform(0.0, 0.5))
     row = 3.2
     while row < lot.depth - 3:
         lot.park_row(row, 2.6, share)

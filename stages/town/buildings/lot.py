@@ -24,6 +24,10 @@ class Lot:
     yaw: float
     width: float
     depth: float
+    level: float = 0.0
+    """Height of the land above the terrain [m]: that of the sidewalk before it, or 0."""
+    setback: float = 0.0
+    """Width of the bands between carriageway and lot [m]."""
 
     def world(self, a: float, b: float) -> tuple[float, float]:
         c, s = np.cos(self.yaw), np.sin(self.yaw)
@@ -32,7 +36,12 @@ class Lot:
     def pave(self, kind: str, step: float, a: float, b: float, width: float, depth: float) -> None:
         """Surface of the rectangle centred on (a, b)."""
         x, y = self.world(a, b)
-        self.site.ground.pave(kind, step, x, y, self.yaw, width, depth)
+        self.site.ground.pave(kind, step + self.level, x, y, self.yaw, width, depth)
+
+    def drop_kerb(self, a: float, width: float, step: float) -> None:
+        """Lowers the sidewalk and verge before the lot to ``step``, as where a drive crosses them."""
+        x, y = self.world(a, -self.setback / 2)
+        self.site.ground.lower(step, x, y, self.yaw, width, self.setback + 0.6)
 
     def build(self, mesh: Mesh, a: float, b: float, width: float, depth: float) -> bool:
         """Stands a building of ``width`` by ``depth`` (eaves, steps and awnings may reach farther) centred on (a, b),
@@ -81,14 +90,14 @@ class Lot:
     def frontage(self, gap: float = 0.2) -> None:
         """Fence, wall, hedge or nothing along the street."""
         rng = self.site.rng
-        if rng.random() < 0.9:
+        if rng.random() < 0.95:
             self.fence(Fence(rng, draw_fence(rng)), (-self.width / 2, 0.25), (self.width / 2, 0.25), gap)
 
     def sides(self, start: float) -> None:
         """A fence along one side and the back."""
         rng = self.site.rng
         fence = Fence(rng, draw_fence(rng))
-        if rng.random() < 0.7:
+        if rng.random() < 0.85:
             self.fence(fence, (self.width / 2, start), (self.width / 2, self.depth))
         if rng.random() < 0.6:
             self.fence(fence, (-self.width / 2, self.depth), (self.width / 2, self.depth))

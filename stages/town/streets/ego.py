@@ -35,7 +35,12 @@ class Motion:
 
 def draw_motion(rng: np.random.Generator, speed: tuple[float, float]) -> Motion:
     mean = float(rng.uniform(*speed))
-    return Motion(mean, mean * float(rng.uniform(0, 0.6)), float(rng.uniform(8, 20)), float(rng.uniform(0, 2 * np.pi)))
+    return Motion(
+        mean,
+        mean * float(rng.uniform(0, 0.6 if mean < 15 else 0.15)),
+        float(rng.uniform(8, 20)),
+        float(rng.uniform(0, 2 * np.pi)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,10 @@ class Ground:
         """The same, streets included."""
         self._pave(np.zeros_like(self.taken), kind, step, (x, y, yaw, length, width))
 
+    def lower(self, step: float, x: float, y: float, yaw: float, length: float, width: float) -> None:
+        """Cuts what lies higher in the rectangle, carriageways excepted, down to ``step`` metres above the terrain."""
+        _cut(self.step, self.kind, round(step * 100), KIND_ID["road"], self.origin, x, y, yaw, length, width)
+
     def _pave(self, spared: NDArray[np.bool_], kind: str, step: float, rectangle: tuple[float, ...]) -> None:
         _fill_surface(self.kind, self.step, spared, KIND_ID[kind], round(step * 100), self.origin, *rectangle)
 
@@ -167,3 +171,17 @@ def _fill_surface(
             if not keep[i, j] and abs(c * dx + s * dy) <= length / 2 and abs(c * dy - s * dx) <= width / 2:
                 kind[i, j] = new_kind
                 step[i, j] = new_step
+
+
+@njit(cache=True)
+def _cut(
+    step: NDArray[np.int16], kind: NDArray[np.uint8], new_step: int, spared: int, origin: NDArray[np.float64],
+    x: float, y: float, yaw: float, length: float, width: float,
+) -> None:  # fmt: skip
+    c, s = np.cos(yaw), np.sin(yaw)
+    i0, i1, j0, j1 = _window(kind.shape, origin, x, y, 0.5 * np.hypot(length, width) + CELL)
+    for i in range(i0, i1):
+        for j in range(j0, j1):
+            dx, dy = origin[0] + (i + 0.5) * CELL - x, origin[1] + (j + 0.5) * CELL - y
+            if kind[i, j] != spared and abs(c * dx + s * dy) <= length / 2 and abs(c * dy - s * dx) <= width / 2:
+                step[i, j] = min(step[i, j], new_step)

@@ -10,14 +10,18 @@ from occlabel.stages.town.streets.ground import BLOCK, CELL, Ground
 from occlabel.stages.town.things.kinds import KIND_ID
 from occlabel.stages.town.things.mesh import Material, Mesh
 
-# Colour and material of the surfaces a ground may have.
-_SURFACES: dict[str, tuple[tuple[float, float, float], Material]] = {
-    "road": ((0.30, 0.30, 0.32), Material.ASPHALT),
-    "parking": ((0.38, 0.37, 0.36), Material.ASPHALT),
-    "sidewalk": ((0.55, 0.53, 0.50), Material.PAVING),
-    "other-ground": ((0.50, 0.45, 0.38), Material.PAVING),
-    "terrain": ((0.32, 0.42, 0.18), Material.GRASS),
-}
+_GREY, _LIGHT, _BROWN, _GREEN = (0.34, 0.34, 0.35), (0.55, 0.53, 0.50), (0.45, 0.38, 0.29), (0.32, 0.42, 0.18)
+# What the surfaces of a town may be made of, with the weight of each: colour and material. A town draws one.
+_SURFACES: dict[str, tuple[tuple[float, tuple[float, float, float], Material], ...]] = {
+    "road": ((0.8, (0.30, 0.30, 0.32), Material.ASPHALT), (0.12, _LIGHT, Material.CONCRETE),
+             (0.08, (0.40, 0.38, 0.37), Material.PAVING)),
+    "parking": ((0.5, (0.38, 0.37, 0.36), Material.ASPHALT), (0.35, _LIGHT, Material.PAVING),
+                (0.15, _BROWN, Material.GRAVEL)),
+    "sidewalk": ((0.65, _LIGHT, Material.PAVING), (0.25, _GREY, Material.ASPHALT), (0.1, _LIGHT, Material.CONCRETE)),
+    "other-ground": ((0.45, (0.50, 0.47, 0.42), Material.GRAVEL), (0.25, _BROWN, Material.SOIL),
+                     (0.15, _LIGHT, Material.PAVING), (0.15, _LIGHT, Material.CONCRETE)),
+    "terrain": ((1.0, _GREEN, Material.GRASS),),
+}  # fmt: skip
 
 
 def ground_mesh(ground: Ground, rng: np.random.Generator) -> Mesh:
@@ -44,16 +48,29 @@ def ground_mesh(ground: Ground, rng: np.random.Generator) -> Mesh:
 def _paint(corners: NDArray[np.float64], kinds: NDArray[np.uint8], rng: np.random.Generator) -> Mesh:
     colours = np.zeros((256, 3), np.float32)
     materials = np.zeros(256, np.uint8)
-    for name, (colour, material) in _SURFACES.items():
+    for name, choices in _SURFACES.items():
+        weights = np.array([weight for weight, _, _ in choices])
+        _, colour, material = choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
         colours[KIND_ID[name]] = np.clip(np.array(colour) * rng.uniform(0.8, 1.2) + rng.uniform(-0.04, 0.04, 3), 0, 1)
         materials[KIND_ID[name]] = material
     first = np.arange(len(corners), dtype=np.int32)[:, None] * 4
     faces = (first[:, :, None] + np.array([[0, 1, 2], [0, 2, 3]], np.int32)).reshape(-1, 3)
+    bare = np.repeat(_bare(corners[:, 0, :2], rng) & (kinds == KIND_ID["terrain"]), 2)
     kinds = np.repeat(kinds, 2)
+    of_faces, painted = materials[kinds], colours[kinds]
+    of_faces[bare], painted[bare] = Material.SOIL, _BROWN
     return Mesh(
-        corners.reshape(-1, 3), faces.astype(np.int32), kinds, colours[kinds], materials[kinds],
-        np.zeros(len(faces), np.uint16),
-    )  # fmt: skip
+        corners.reshape(-1, 3), faces.astype(np.int32), kinds, painted, of_faces, np.zeros(len(faces), np.uint16)
+    )
+
+
+def _bare(xy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Where nothing grows on the land: patches of some metres, few in one town and many in another."""
+    field = np.zeros(len(xy))
+    for length in (23.0, 11.0, 6.0):
+        direction, phase = rng.uniform(0, 2 * np.pi, 2)
+        field += np.sin((np.cos(direction) * xy[:, 0] + np.sin(direction) * xy[:, 1]) * 2 * np.pi / length + phase)
+    return np.asarray(field > rng.uniform(0.6, 3.0), np.bool_)
 
 
 @njit(cache=True)

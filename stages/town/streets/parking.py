@@ -22,7 +22,7 @@ def keep_lanes_free(site: Site, streets: list[Street]) -> None:
         for lane in range(street.lanes):
             for sign in (-1, 1):
                 for station in np.arange(1.0, street.length, 2.0):
-                    x, y, heading = street.at(station, sign * (lane + 0.5) * street.lane_width)
+                    x, y, heading = street.at(station, sign * street.middle(lane))
                     site.ground.take(x, y, heading, 2.4, 2.3)
 
 

@@ -6,14 +6,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from occlabel.stages.town.streets.ground import CELL, Ground
+from occlabel.stages.town.streets.ground import BLOCK, CELL, Ground
 from occlabel.stages.town.streets.lane_lines import LaneLines, on_line
+from occlabel.stages.town.streets.street_sides import MOST_BANDS, Band
 from occlabel.stages.town.streets.streets import Street
 from occlabel.stages.town.things.kinds import KIND_ID
 
 
-def lay_streets(ground: Ground, streets: list[Street], corner: float) -> None:
-    """Paints carriageways, the bands beside them and lane lines; ``corner`` [m] rounds the corners of junctions."""
+def lay_streets(ground: Ground, streets: list[Street], corner: float, crown: float = 0.0) -> None:
+    """Paints carriageways, the bands beside them and lane lines; ``corner`` [m] rounds the corners of junctions,
+    ``crown`` is the cross slope by which roads rise from their edges to their middle."""
     shape = ground.kind.shape
     nearest = np.full(shape, 1e3, np.float32)
     owner = np.full(shape, -1, np.int16)
@@ -22,9 +24,10 @@ def lay_streets(ground: Ground, streets: list[Street], corner: float) -> None:
         lateral, station = _offsets(street.points, ground.origin, shape[0], shape[1], street.half + 22.0)
         _merge(ground.edge, nearest, owner, lateral, street.half, index, corner)
         dashed = street.lanes == 1 and index % 2 == 0
-        _lines(ground.mark, lateral, station, street.half, street.lane_width, street.lanes, dashed, index == 0)
+        painted, half = _from_first_lane(lateral, street)
+        _lines(ground.mark, painted, station, half, street.lane_width, street.lanes, dashed, index == 0)
         if index == 0:
-            fields = [lateral, station]
+            fields = [painted, station, lateral]
     _surfaces(
         ground.kind, ground.step, ground.mark, ground.street, ground.edge, nearest, owner, *_band_table(streets),
         KIND_ID["road"],
@@ -32,16 +35,38 @@ def lay_streets(ground: Ground, streets: list[Street], corner: float) -> None:
     ground.lot &= ~ground.street
     main = streets[0]
     allowed = ((owner >> 1) == 0) & (ground.edge < 0) & (nearest - ground.edge <= 0.02)
-    ground.lines = LaneLines(
-        fields[0], fields[1], allowed, main.half, main.lane_width, main.lanes, dashed=main.lanes == 1
-    )
+    half = main.half
+    ground.base[:-1, :-1] += crown * np.clip(-ground.edge[::BLOCK, ::BLOCK], 0.0, None)
+    if main.median[1]:
+        half = _from_first_lane(fields[2][:1, :1], main)[1]
+        allowed &= fields[0] < 500.0
+        _lay_median(ground, np.abs(fields[2]), main.median)
+    ground.lines = LaneLines(fields[0], fields[1], allowed, half, main.lane_width, main.lanes, dashed=main.lanes == 1)
+
+
+def _from_first_lane(lateral: NDArray[np.float32], street: Street) -> tuple[NDArray[np.float32], float]:
+    """The distance from the inner edge of the first lane, by which lines are painted, and the width that has lines:
+    ``lateral`` and half the carriageway where there is no median."""
+    if not street.median[1]:
+        return lateral, street.half
+    across = np.abs(lateral) - np.float32(street.inner)
+    painted = np.where(across < -0.2, np.float32(1e3), np.copysign(np.abs(across), lateral))
+    return painted.astype(np.float32), street.lanes * street.lane_width + 0.25
+
+
+def _lay_median(ground: Ground, away: NDArray[np.float32], median: Band) -> None:
+    """The strip of cells less than half its width ``away`` from the centre line; it is edge of the carriageways."""
+    kind, width, step = median
+    strip = away < width / 2
+    ground.kind[strip], ground.step[strip], ground.mark[strip] = KIND_ID[kind], round(step * 100), 0
+    ground.edge[strip] = width / 2 - away[strip]
 
 
 def _band_table(streets: list[Street]) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.int16]]:
     """Widths, kinds and steps [cm] of the bands, each [2 * streets + side, band]; absent bands have no width."""
-    widths = np.zeros((2 * len(streets), 4))
-    kinds = np.zeros((2 * len(streets), 4), np.uint8)
-    steps = np.zeros((2 * len(streets), 4), np.int16)
+    widths = np.zeros((2 * len(streets), MOST_BANDS))
+    kinds = np.zeros((2 * len(streets), MOST_BANDS), np.uint8)
+    steps = np.zeros((2 * len(streets), MOST_BANDS), np.int16)
     for index, street in enumerate(streets):
         for side in (0, 1):
             for band, (kind, width, step) in enumerate(street.bands[side]):

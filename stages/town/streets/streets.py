@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.town.style import Band, Style, draw_bands
+from occlabel.stages.town.streets.street_sides import Band, draw_bands
+from occlabel.stages.town.style import Style
 
 MARGIN = 85.0
 """How far [m] the town reaches beyond the driven part of the main street."""
@@ -26,6 +27,19 @@ class Street:
     """Half the width of the carriageway [m]."""
     bands: tuple[tuple[Band, ...], tuple[Band, ...]]
     parking: tuple[str, str]
+    median: Band = ("terrain", 0.0, 0.0)
+    """The strip between the carriageways; 0 m wide where there is none."""
+    fast: bool = False
+    """A motorway: nobody walks, rides or stops there."""
+
+    @property
+    def inner(self) -> float:
+        """From the centre line to the first lane [m]."""
+        return self.median[1] / 2 + 0.6 if self.median[1] else 0.0
+
+    def middle(self, lane: int) -> float:
+        """From the centre line to the middle of a lane, 0 the innermost [m]."""
+        return self.inner + (lane + 0.5) * self.lane_width
 
     @property
     def length(self) -> float:
@@ -52,10 +66,25 @@ def _draw_street(rng: np.random.Generator, style: Style, points: NDArray[np.floa
     lanes = int(style.lanes[1] if rng.random() < 0.35 else style.lanes[0]) if main else 1
     lane_width = float(rng.uniform(*style.lane_width)) * (1.0 if main else 0.92)
     extra = float(rng.choice([0.0, 0.3, 0.8, 1.8], p=[0.5, 0.3, 0.15, 0.05]))
+    if style.road == "motorway":
+        return _draw_motorway(rng, style, points)
     (left, left_parking), (right, right_parking) = draw_bands(rng, style), draw_bands(rng, style)
     if rng.random() < 0.5:
         right, right_parking = left, left_parking
     return Street(points, lanes, lane_width, lanes * lane_width + extra, (left, right), (left_parking, right_parking))
+
+
+def _draw_motorway(rng: np.random.Generator, style: Style, points: NDArray[np.float64]) -> Street:
+    """Two carriageways with a median between and a hard shoulder, which is road, outside."""
+    lanes = int(rng.integers(style.lanes[0], style.lanes[1] + 1))
+    lane_width = float(rng.uniform(*style.lane_width))
+    width = float(rng.uniform(1.6, 3.0) if rng.random() < 0.5 else rng.uniform(3.0, 9.0))
+    green = width > 3.0 or rng.random() < 0.5
+    median = ("terrain" if green else "other-ground", width, float(rng.choice([-0.03, 0.0, 0.02, 0.1])))
+    shoulder = float(rng.choice([0.6, 2.5, 3.0]))
+    half = width / 2 + 0.6 + lanes * lane_width + shoulder
+    (left, _), (right, _) = draw_bands(rng, style), draw_bands(rng, style)
+    return Street(points, lanes, lane_width, half, (left, right), ("none", "none"), median, fast=True)
 
 
 def _curve(start: NDArray[np.float64], heading: float, curvature: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,13 +94,15 @@ def _curve(start: NDArray[np.float64], heading: float, curvature: NDArray[np.flo
     return np.vstack([start, start + np.cumsum(steps, axis=0)])
 
 
-def _main_curvature(rng: np.random.Generator, length: int) -> NDArray[np.float64]:
+def _main_curvature(rng: np.random.Generator, length: int, road: str) -> NDArray[np.float64]:
     curvature = np.zeros(length)
     strength = float(rng.choice([0.0, 0.004, 0.012], p=[0.35, 0.4, 0.25]))
     for _ in range(min(1 + length // 120, 5)):
         wave = np.sin(np.arange(length) * 2 * np.pi / rng.uniform(80, 300) + rng.uniform(0, 2 * np.pi))
         curvature += strength * rng.uniform(0.3, 1.0) * wave
-    if rng.random() < 0.35:  # a corner, taken as cars take it
+    if road == "motorway":
+        return curvature * 0.15
+    if rng.random() < (0.35 if road == "street" else 0.1):  # a corner, taken as cars take it
         radius, angle = rng.uniform(11, 30), rng.uniform(0.7, 1.6) * rng.choice([-1, 1])
         arc = max(int(radius * abs(angle)), 4)
         middle = int(MARGIN + rng.uniform(0.1, 0.9) * (length - 2 * MARGIN))
@@ -86,8 +117,10 @@ def draw_streets(rng: np.random.Generator, style: Style, driven: float) -> tuple
     """
     length = int(driven + 2 * MARGIN)
     heading = float(rng.uniform(-np.pi, np.pi))
-    main = _draw_street(rng, style, _curve(np.zeros(2), heading, _main_curvature(rng, length)), main=True)
+    main = _draw_street(rng, style, _curve(np.zeros(2), heading, _main_curvature(rng, length, style.road)), main=True)
     streets, junctions = [main], []
+    if np.isinf(style.side_streets[0]):
+        return streets, junctions
     station = float(rng.uniform(15, style.side_streets[1]))
     while station < length - 10:
         x, y, along = main.at(station)

@@ -1,10 +1,15 @@
-"""The shape of the land: slopes and undulations, and banks beside the streets."""
+"""The shape of the land: slopes and undulations, banks, cuttings and ditches beside the streets."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
-from occlabel.stages.town.streets.ground import Ground
+from occlabel.stages.town.streets.ground import BLOCK, Ground
+from occlabel.stages.town.streets.streets import Street
+from occlabel.stages.town.style import Style
+from occlabel.stages.town.things.kinds import KIND_ID
 
 
 def raise_terrain(ground: Ground, rng: np.random.Generator, steepest: float) -> None:
@@ -14,24 +19,46 @@ def raise_terrain(ground: Ground, rng: np.random.Generator, steepest: float) -> 
     steepest *= 0.15 if rng.random() < 0.25 else float(rng.uniform(0.3, 1.0))
     height = np.zeros(ground.base.shape)
     for wavelength, share in ((500, 0.5), (300, 0.4), (160, 0.35), (90, 0.25), (45, 0.12), (25, 0.06)):
-        direction, phase = rng.uniform(0, 2 * np.pi, 2)
-        length = wavelength * rng.uniform(0.8, 1.25)
-        wave = np.cos(direction) * corners[..., 0] + np.sin(direction) * corners[..., 1]
-        height += steepest * share * length / (2 * np.pi) * np.sin(wave * 2 * np.pi / length + phase)
+        height += steepest * share * _wave(corners, rng, wavelength * rng.uniform(0.8, 1.25))
     ground.base[:] = height
 
 
-def raise_banks(ground: Ground, rng: np.random.Generator) -> None:
-    """Lets the land rise or fall with distance from the streets, by up to 2.5 m, more here and less there."""
-    strength = float(rng.choice([0.0, 0.5, 1.2, 2.5], p=[0.4, 0.25, 0.2, 0.15]))
+def _wave(corners: NDArray[np.float64], rng: np.random.Generator, length: float) -> NDArray[np.float64]:
+    """A wave of that length and a slope of 1, of drawn direction."""
+    direction, phase = rng.uniform(0, 2 * np.pi, 2)
+    along = np.cos(direction) * corners[..., 0] + np.sin(direction) * corners[..., 1]
+    return np.asarray(length / (2 * np.pi) * np.sin(along * 2 * np.pi / length + phase))
+
+
+def raise_banks(ground: Ground, rng: np.random.Generator, main: Street, style: Style) -> None:
+    """Lets the land rise or fall with distance from the streets, more here and less there: by up to 2.5 m in towns,
+    6 m beside motorways. Country roads and motorways have ditches in places."""
     corners = ground.block_corners()
     edge = np.full(ground.base.shape, 50.0)
-    edge[:-1, :-1] = ground.edge[::8, ::8]
-    away = np.clip((edge - 4.0) / 9.0, 0, 1)
-    place = np.zeros(ground.base.shape)
+    edge[:-1, :-1] = ground.edge[::BLOCK, ::BLOCK]
+    bands = max(main.setback(0), main.setback(1)) - main.half
+    if style.road == "street":
+        strength = float(rng.choice([0.0, 0.5, 1.2, 2.5], p=[0.3, 0.3, 0.25, 0.15]))
+        start, reach = float(rng.uniform(min(bands, 4.0), 5.0)), 9.0
+    else:
+        strength = float(rng.choice([0.3, 1.5, 3.0, 5.0], p=[0.3, 0.3, 0.25, 0.15]))
+        start, reach = float(rng.uniform(0.8, bands)), float(rng.uniform(7.0, 14.0))
+    away = np.clip((edge - start) / reach, 0, 1)
+    place = np.full(ground.base.shape, float(rng.uniform(-0.5, 0.7)))
     for length in (140.0, 60.0):
-        direction, phase = rng.uniform(0, 2 * np.pi, 2)
-        wave = np.cos(direction) * corners[..., 0] + np.sin(direction) * corners[..., 1]
-        place += 0.6 * np.sin(wave * 2 * np.pi / length + phase)
+        place += 0.6 * 2 * np.pi / length * _wave(corners, rng, length)
     ground.base += strength * place * away * away * (3 - 2 * away)
-    ground.base -= np.where(edge < -0.5, 0.05 * np.clip(-edge / 4, 0, 1) * -1, 0.0)  # roads are crowned
+    if style.road != "street" and rng.random() < 0.6:
+        middle, half = float(rng.uniform(2.2, 2.0 + bands / 2)), float(rng.uniform(1.6, 2.4))
+        across = np.clip(1 - np.abs(edge - middle) / half, 0, 1)
+        ground.base -= float(rng.uniform(0.3, 0.8)) * across * np.clip(0.5 + place, 0, 1)
+
+
+def roughen(ground: Ground, rng: np.random.Generator) -> None:
+    """Bumps of some centimetres where only grass, soil or gravel is around."""
+    soft = (ground.kind == KIND_ID["terrain"]) | (ground.kind == KIND_ID["other-ground"])
+    blocks = soft.reshape(soft.shape[0] // BLOCK, BLOCK, soft.shape[1] // BLOCK, BLOCK).all(axis=(1, 3))
+    around = np.zeros(ground.base.shape, np.bool_)
+    around[1:-1, 1:-1] = minimum_filter(blocks, 2)[1:, 1:]
+    height = float(rng.uniform(0.01, 0.04))
+    ground.base += np.where(around, height * np.clip(rng.standard_normal(ground.base.shape), -2, 2), 0.0)

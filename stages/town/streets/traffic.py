@@ -61,7 +61,7 @@ def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) 
     main = streets[0]
     for lane in range(main.lanes):
         for direction in (1, -1):
-            lateral = side * direction * (lane + 0.5) * main.lane_width
+            lateral = side * direction * main.middle(lane)
             if abs(lateral - path.lateral) < 0.1:
                 agents += _own_lane(site, path, lateral)
             else:
@@ -93,7 +93,7 @@ def _lane(
 ) -> list[Agent]:
     """One lane at one speed, so that nobody runs into another; now and then a standing queue."""
     rng = site.rng
-    speed = 0.0 if rng.random() < 0.1 else float(rng.uniform(*site.style.speed))
+    speed = 0.0 if rng.random() < (0.02 if street.fast else 0.1) else float(rng.uniform(*site.style.speed))
     agents, station = [], first + float(rng.exponential(40 / max(traffic, 0.1)))
     while station < street.length + 30:
         model = site.fleet.drives(rng)

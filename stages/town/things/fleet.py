@@ -55,8 +55,10 @@ class Fleet:
         return _draw(rng, self.parked)
 
 
-def draw_fleet(rng: Rng) -> Fleet:
-    return Fleet(_mix(rng, _DRIVING), _mix(rng, _PARKED))
+def draw_fleet(rng: Rng, riders: bool) -> Fleet:
+    """The mix of one town; without ``riders`` nobody cycles there."""
+    driving = _DRIVING if riders else _DRIVING | {"bicyclist": 0.0, "truck": 0.2, "motorcyclist": 0.04}
+    return Fleet(_mix(rng, driving), _mix(rng, _PARKED))
 
 
 def _mix(rng: Rng, means: dict[str, float]) -> dict[str, float]:

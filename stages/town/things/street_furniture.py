@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, of_kind, quads, tube
@@ -9,6 +11,8 @@ from occlabel.stages.town.things.model import Model
 from occlabel.stages.town.things.vegetation import bush
 
 Rng = np.random.Generator
+Maker = Callable[[Rng], Mesh]
+"""Makes one piece of furniture."""
 _STEEL = Paint("pole", (0.45, 0.46, 0.47), Material.METAL)
 
 
@@ -163,3 +167,49 @@ def barrier(rng: Rng) -> Model:
     parts = [box((length, 0.04, 0.22), (0, 0, z), paint) for z in (0.45, 0.85)]
     parts += [box((0.06, 0.5, 1.07), (s * length * 0.45, 0, 0), paint, 0.4) for s in (-1, 1)]
     return Model("barrier", of_kind(join(parts), "barrier"), (length, 0.5, 1.07))
+
+
+def delineator(rng: Rng) -> Mesh:
+    """A white post beside a road, with a reflector."""
+    white = Paint("pole", (0.88, 0.88, 0.86))
+    height = float(rng.uniform(0.85, 1.1))
+    strip = Paint("pole", (0.9, 0.6, 0.2), Material.RETROREFLECTOR)
+    return join(
+        [box((0.12, 0.08, height + 0.2), (0, 0, -0.2), white, 0.9), box((0.13, 0.05, 0.18), (0, 0, 0.7), strip)]
+    )
+
+
+def utility_pole(rng: Rng) -> Mesh:
+    """A wooden pole with a cross bar."""
+    wood, height = Paint("pole", (0.36, 0.29, 0.22), Material.BARK), float(rng.uniform(6, 10))
+    bar = tube((-0.9, 0, height - 0.5), (0.9, 0, height - 0.5), (0.06, 0.06), wood, 4)
+    return join([tube((0, 0, -0.4), (0, 0, height), (0.15, 0.10), wood, 8), bar])
+
+
+def median_lamp(rng: Rng) -> Mesh:
+    """A tall post with an arm over either carriageway (towards both y)."""
+    height, reach = float(rng.uniform(9, 13)), float(rng.uniform(1.5, 2.8))
+    parts = [tube((0, 0, -0.3), (0, 0, height), (0.14, 0.07), _STEEL, 8)]
+    for side in (-1, 1):
+        parts.append(tube((0, 0, height - 0.1), (0, side * reach, height + 0.4), (0.05, 0.04), _STEEL, 5))
+        parts.append(box((0.3, 0.8, 0.12), (0, side * (reach + 0.3), height + 0.35), _STEEL))
+    return join(parts)
+
+
+def gantry(rng: Rng, span: float) -> Mesh:
+    """A frame over a carriageway, from its outer post at the origin ``span`` metres towards -y, with boards."""
+    low = float(rng.uniform(5.3, 6.2))
+    parts = [box((0.35, 0.35, low + 1.3), (0, -y, -0.3), _STEEL) for y in (0.0, span)]
+    parts += [box((0.3, span, 0.25), (0, -span / 2, z), _STEEL) for z in (low + 0.3, low + 1.0)]
+    face = -1.0 if rng.random() < 0.5 else 1.0
+    colour = (0.1, 0.25, 0.6) if rng.random() < 0.6 else (0.1, 0.4, 0.2)
+    front, back = (
+        Paint("traffic-sign", c, m) for c, m in ((colour, Material.RETROREFLECTOR), ((0.5,) * 3, Material.METAL))
+    )
+    across = 2.2
+    while across + 2.0 < span:
+        width, tall = float(rng.uniform(2.0, 3.4)), float(rng.uniform(1.5, 2.8))
+        parts.append(box((0.04, width, tall), (face * 0.27, -across - width / 2 + 1.2, low - 0.05), front))
+        parts.append(box((0.04, width, tall), (face * 0.22, -across - width / 2 + 1.2, low - 0.05), back))
+        across += width + float(rng.uniform(0.3, 2.0))
+    return join(parts)

@@ -33,24 +33,38 @@ def _blob(rng: Rng, count: int, radii: tuple[float, float, float], hollow: float
 
 
 _CROWNS = ("round", "cone", "column", "clumps", "bare", "low")
-_CROWN_SHARES = (0.34, 0.12, 0.10, 0.28, 0.05, 0.11)
+_CROWN_SHARES = (0.31, 0.12, 0.10, 0.25, 0.05, 0.17)
 
 
 def tree(rng: Rng, height: float, spread: float) -> Mesh:
-    """A tree with a trunk, some boughs and a crown ``spread`` metres wide."""
+    """A tree with a trunk, or several, some boughs and a crown ``spread`` metres wide.
+
+    Trunks are 5 to 80 cm thick; some lean, some stand in a skirt of undergrowth."""
     colour = leaf_colour(rng)
-    bark = Paint("trunk", tuple(np.array((0.33, 0.26, 0.20)) * rng.uniform(0.7, 1.3)), Material.MATT)
+    bark = Paint("trunk", tuple(np.array((0.33, 0.26, 0.20)) * rng.uniform(0.7, 1.3)), Material.BARK)
     shape = str(rng.choice(_CROWNS, p=_CROWN_SHARES))
     share = {"cone": 0.1, "column": 0.1, "low": 0.06}.get(shape, float(rng.uniform(0.15, 0.36)))
     clear = min(share * height, float(rng.uniform(1.2, 3.2)))
-    radius = float(np.clip(0.011 * height * rng.uniform(0.7, 1.7), 0.05, 0.4))
-    lean = rng.normal(0, 0.025, 2) * height
-    boughs = _wood(rng, bark, radius, clear, height, spread, lean, bare=shape == "bare")
+    radius = float(np.clip(0.011 * height * rng.uniform(0.5, 1.7), 0.025, 0.4))
+    lean = rng.normal(0, 0.13 if rng.random() < 0.2 else 0.025, 2) * height
+    stems = int(rng.integers(2, 5)) if rng.random() < 0.14 else 1
+    boughs = []
+    for stem in range(stems):
+        foot = np.zeros(2) if stem == 0 else rng.normal(0, 0.3, 2)
+        own = lean if stem == 0 else lean + rng.normal(0, 0.1, 2) * height
+        boughs += [
+            part.shifted(foot[0], foot[1], 0.0)
+            for part in _wood(rng, bark, radius / np.sqrt(stems), clear, height, spread, own, bare=shape == "bare")
+        ]
     area = np.pi / 4 * spread * (height - clear)
-    count = int(np.clip(area * rng.uniform(18, 40), 80, 1800))
+    count = int(np.clip(area * rng.uniform(20, 44), 80, 1900))
     leaf = float(rng.uniform(0.24, 0.48))
     spots = _crown(rng, shape, count, clear, height, spread)
-    return join([*boughs, leaves(rng, spots + np.array([*lean, 0.0]), leaf, colour)])
+    parts = [*boughs, leaves(rng, spots + np.array([*lean, 0.0]), leaf, colour)]
+    if rng.random() < 0.22:
+        tall = float(rng.uniform(0.3, 1.4))
+        parts.append(leaves(rng, shrubbery(rng, 1.6, 1.6, tall), 0.22, leaf_colour(rng)))
+    return join(parts)
 
 
 def _wood(
@@ -103,7 +117,7 @@ def bush(rng: Rng, width: float, height: float) -> Mesh:
 
 def hedge(rng: Rng, length: float, thickness: float, height: float, colour: Colour) -> Mesh:
     """A clipped hedge along x, centred: an opaque core in a skin of leaves."""
-    core = Paint("vegetation", tuple(np.array(colour) * 0.6), Material.FOLIAGE)
+    core = Paint("vegetation", tuple(np.array(colour) * 0.6), Material.HEDGE)
     count = int(length * (2 * height + thickness) * 22) + 10
     face = rng.uniform(0, 2 * height + thickness, count)
     along = rng.uniform(-length / 2, length / 2, count)
