@@ -17,6 +17,7 @@ from occlabel.stages.town.sensors.lidar import TURN, scan
 from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame
 from occlabel.stages.town.sensors.scene import Scene
 from occlabel.stages.town.sensors.skin import draw_skin
+from occlabel.stages.town.sensors.skin import draw_skin
 from occlabel.stages.town.sensors.truth import View, truth, view
 from occlabel.stages.town.site import Site
 from occlabel.stages.town.streets.ego import EgoPath, draw_motion

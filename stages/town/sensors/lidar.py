@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.stages.town.sensors.recording import LidarModel, TownScan
+from occlabel.stages.town.sensors.reflectance import apparent
+from occlabel.stages.town.sensors.response import Response, stored
 from occlabel.stages.town.sensors.scene import Hits, Scene
-from occlabel.stages.town.streets.ground import CELL, Ground
-from occlabel.stages.town.things.kinds import KIND_ID
+from occlabel.stages.town.streets.ground import Ground
 from occlabel.stages.town.things.mesh import MATERIALS, Material
 
 TURN = 0.1
@@ -18,7 +19,7 @@ TURN = 0.1
 _NEAREST = 1.2
 """Returns nearer than this [m] are the car itself."""
 _SOFT_LIMIT = 0.015
-"""Echo, in units of reflectivity * cosine / (distance / max_range)^2, of which half is lost."""
+"""Echo, in units of apparent reflectance / (distance / max_range)^2, of which half is lost."""
 
 
 def directions(lidar: LidarModel) -> NDArray[np.float64]:
@@ -69,25 +70,23 @@ def _echoes(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Measured distance and intensity of every ray, and which rays return at all."""
     count = len(rays)
-    brightness = scene.mesh.colours.mean(axis=1)
+    reflectances, cosines = apparent(scene, ground, rays, hits)
     return _measure(
-        rays, hits.distance, hits.face, hits.normals, scene.mesh.materials, scene.mesh.kinds, brightness, MATERIALS,
-        ground.mark, ground.origin, rng.random(count, np.float32), rng.standard_normal(count, np.float32),
-        rng.standard_normal(count, np.float32), lidar.max_range, lidar.range_noise, lidar.dropout,
+        hits.distance, hits.face, reflectances, cosines, scene.mesh.materials, MATERIALS, lidar.response,
+        rng.random(count, np.float32), rng.standard_normal(count, np.float32), rng.standard_normal(count, np.float32),
+        len(lidar.azimuths), lidar.max_range, lidar.range_noise, lidar.dropout,
     )  # fmt: skip
 
 
-_ROAD = KIND_ID["road"]
 _PAINTWORK = int(Material.PAINTWORK)
 
 
 @njit(cache=True)
 def _measure(
-    rays: NDArray[np.float32], distance: NDArray[np.float32], face: NDArray[np.int64], normals: NDArray[np.float32],
-    materials: NDArray[np.uint8], kinds: NDArray[np.uint8], brightness: NDArray[np.float32],
-    properties: NDArray[np.float32], mark: NDArray[np.uint8], origin: NDArray[np.float64],
-    chance: NDArray[np.float32], noise: NDArray[np.float32], flicker: NDArray[np.float32], max_range: float,
-    range_noise: float, dropout: float,
+    distance: NDArray[np.float32], face: NDArray[np.int64], reflectances: NDArray[np.float32],
+    cosines: NDArray[np.float32], materials: NDArray[np.uint8], properties: NDArray[np.float32], response: Response,
+    chance: NDArray[np.float32], noise: NDArray[np.float32], flicker: NDArray[np.float32], columns: int,
+    max_range: float, range_noise: float, dropout: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
     count = len(distance)
     measured = np.zeros(count, np.float32)
@@ -97,22 +96,14 @@ def _measure(
         d = distance[n]
         if face[n] < 0 or d > max_range or d < _NEAREST:
             continue
-        f = face[n]
-        reflectivity, lost, scatter = properties[materials[f]]
-        cosine = abs(rays[n, 3] * normals[n, 0] + rays[n, 4] * normals[n, 1] + rays[n, 5] * normals[n, 2])
-        albedo = reflectivity * (0.35 + 1.3 * brightness[f])
-        if kinds[f] == _ROAD:
-            i = int((rays[n, 0] + rays[n, 3] * d - origin[0]) / CELL)
-            j = int((rays[n, 1] + rays[n, 4] * d - origin[1]) / CELL)
-            if 0 <= i < mark.shape[0] and 0 <= j < mark.shape[1] and mark[i, j]:
-                albedo = 0.6
-        echo = albedo * cosine * (max_range / d) ** 2
-        lost = 1 - (1 - lost) * (1 - dropout) * echo / (echo + _SOFT_LIMIT)
-        if materials[f] == _PAINTWORK and cosine < 0.2:
+        material = materials[face[n]]
+        echo = reflectances[n] * (max_range / d) ** 2
+        lost = 1 - (1 - properties[material, 2]) * (1 - dropout) * echo / (echo + _SOFT_LIMIT)
+        if material == _PAINTWORK and cosines[n] < 0.2:
             lost = max(lost, 0.6)  # paint mirrors a flat beam away
         if chance[n] < lost:
             continue
         kept[n] = True
-        measured[n] = d + noise[n] * np.sqrt(range_noise**2 + scatter**2)
-        intensity[n] = min(max(albedo * (0.35 + 0.65 * cosine) + 0.03 * flicker[n], 0.0), 1.0)
+        measured[n] = d + noise[n] * np.sqrt(range_noise**2 + properties[material, 3] ** 2)
+        intensity[n] = stored(response, reflectances[n], d, n // columns, flicker[n])
     return measured, intensity, kept

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
+from occlabel.stages.town.sensors.response import HDL64, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class LidarModel:
     max_range: float
     range_noise: float
     dropout: float
+    response: Response = HDL64
 
 
 @dataclass(frozen=True, slots=True)

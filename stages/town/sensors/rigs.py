@@ -7,6 +7,7 @@ import numpy as np
 from occlabel.schemas.geometry import Matrix, yaw_rotation
 from occlabel.schemas.grid import GRIDS
 from occlabel.stages.town.sensors.recording import CameraModel, LidarModel, Rig
+from occlabel.stages.town.sensors.response import HDL32, HDL64
 
 _KITTI_HEIGHT = 1.73
 """Of the LiDAR above the ground [m]."""
@@ -40,7 +41,7 @@ def kitti_rig(image_scale: float = 1.0, rate: float = 10.0) -> Rig:
     upper, lower = np.linspace(2.5, -7.76, 32), np.linspace(-8.4, -23.8, 32)
     columns = 2080
     azimuths = np.pi - (np.arange(columns) + 0.5) * (2 * np.pi / columns)
-    lidar = LidarModel(np.eye(4), np.radians(np.concatenate([upper, lower])), azimuths, 80.0, 0.012, 0.03)
+    lidar = LidarModel(np.eye(4), np.radians(np.concatenate([upper, lower])), azimuths, 80.0, 0.012, 0.03, HDL64)
     camera = _camera(
         "image_2", (1241, 376), (718.856, 607.1928, 185.2157), _pose(0.27, 0.06, -0.08, _looking(0.0)), image_scale
     )
@@ -52,7 +53,7 @@ def nuscenes_rig(image_scale: float = 1.0, rate: float = 2.0) -> Rig:
     columns = 1085
     azimuths = -np.pi / 2 - (np.arange(columns) + 0.5) * (2 * np.pi / columns)
     mount = _pose(0.985, 0.0, 1.84, yaw_rotation(-np.pi / 2))
-    lidar = LidarModel(mount, np.radians(np.linspace(10.67, -30.67, 32)), azimuths, 75.0, 0.02, 0.05)
+    lidar = LidarModel(mount, np.radians(np.linspace(10.67, -30.67, 32)), azimuths, 75.0, 0.02, 0.05, HDL32)
     size, wide, tele = (1600, 900), (809.0, 829.0, 481.0), (1266.0, 816.0, 491.0)
     cameras = tuple(
         _camera(name, size, k, _pose(x, y, z, _looking(np.radians(yaw))), image_scale)

@@ -9,6 +9,7 @@ import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
+from occlabel.stages.town.sensors.skin import Skin, middling_skin
 from occlabel.stages.town.things.mesh import Mesh, join
 
 
@@ -35,9 +36,11 @@ def _caster(mesh: Mesh) -> o3d.t.geometry.RaycastingScene:
 
 
 class Scene:
-    """The standing mesh is prepared once; ``pose`` gives the scene of another moment at the cost of what moves."""
+    """The standing mesh is prepared once; ``pose`` gives the scene of another moment at the cost of what moves.
+    ``skin`` says what surfaces reflect; None: every material as usual."""
 
-    def __init__(self, standing: Mesh) -> None:
+    def __init__(self, standing: Mesh, skin: Skin | None = None) -> None:
+        self.skin = middling_skin() if skin is None else skin
         self._standing = standing
         self._static = _caster(standing)
         self._moving: o3d.t.geometry.RaycastingScene | None = None

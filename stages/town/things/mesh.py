@@ -43,29 +43,34 @@ class Material(IntEnum):
 
 
 MATERIALS = np.array(
-    [  # laser reflectivity, share of rays without a return, range scatter [m] of the surface itself
-        (0.35, 0.01, 0.000),
-        (0.12, 0.55, 0.000),
-        (0.30, 0.10, 0.000),
-        (0.06, 0.12, 0.000),
-        (0.40, 0.04, 0.015),
-        (0.38, 0.02, 0.030),
-        (0.22, 0.01, 0.000),
-        (0.33, 0.01, 0.000),
-        (0.32, 0.01, 0.003),
-        (0.95, 0.00, 0.000),
-        (0.25, 0.06, 0.000),
-        (0.30, 0.03, 0.010),
-        (0.25, 0.01, 0.008),
-        (0.28, 0.01, 0.010),
-        (0.32, 0.01, 0.000),
-        (0.05, 0.25, 0.000),
-        (0.37, 0.02, 0.008),
-        (0.48, 0.03, 0.015),
-        (0.60, 0.01, 0.000),
+    [  # reflectance at 905 nm from .. to, lost, scatter [m], angle, gloss, tint, blotch, grain
+        (0.28, 0.55, 0.01, 0.00, 0.90, 0.02, 0.35, 0.06, 0.04),  # matt
+        (0.04, 0.12, 0.55, 0.00, 1.50, 2.50, 0.00, 0.00, 0.00),  # glass
+        (0.05, 0.30, 0.10, 0.00, 1.60, 1.00, 0.60, 0.00, 0.00),  # paintwork
+        (0.04, 0.08, 0.12, 0.00, 0.90, 0.00, 0.00, 0.00, 0.00),  # rubber
+        (0.38, 0.62, 0.04, 0.015, 0.30, 0.00, 0.15, 0.08, 0.25),  # foliage
+        (0.38, 0.62, 0.02, 0.03, 0.35, 0.00, 0.10, 0.10, 0.22),  # grass
+        (0.08, 0.25, 0.01, 0.00, 0.50, 0.00, 0.00, 0.06, 0.12),  # asphalt
+        (0.20, 0.36, 0.01, 0.00, 0.50, 0.01, 0.00, 0.06, 0.08),  # paving
+        (0.28, 0.46, 0.01, 0.003, 0.80, 0.00, 0.20, 0.05, 0.06),  # brick
+        (1.50, 8.00, 0.00, 0.00, 0.50, 0.00, 0.00, 0.00, 0.00),  # retroreflector
+        (0.15, 0.50, 0.06, 0.00, 1.20, 0.80, 0.30, 0.00, 0.00),  # metal
+        (0.20, 0.60, 0.03, 0.01, 0.70, 0.00, 0.40, 0.00, 0.00),  # cloth
+        (0.18, 0.32, 0.01, 0.008, 0.40, 0.00, 0.00, 0.08, 0.15),  # gravel
+        (0.18, 0.36, 0.01, 0.01, 0.40, 0.00, 0.00, 0.12, 0.12),  # soil
+        (0.24, 0.42, 0.01, 0.00, 0.50, 0.01, 0.00, 0.06, 0.06),  # concrete
+        (0.02, 0.08, 0.25, 0.00, 1.10, 1.50, 0.00, 0.15, 0.10),  # wet asphalt
+        (0.28, 0.46, 0.02, 0.008, 0.60, 0.00, 0.20, 0.05, 0.20),  # bark
+        (0.38, 0.60, 0.03, 0.015, 0.30, 0.00, 0.15, 0.06, 0.22),  # hedge
+        (0.45, 1.20, 0.01, 0.00, 0.40, 0.00, 0.00, 0.10, 0.15),  # road mark
     ],
     np.float32,
 )
+"""[materials, 9]. A town draws the reflectance of each surface between the first two (1 is a white wall, a
+retro-reflector sends back more); ``lost`` is the share of rays without a return, ``scatter`` the range noise of the
+surface itself, ``angle`` the exponent of the cosine of incidence (1 is matt; rough ground and leaves face any beam),
+``gloss`` the strength of the mirror lobe. The rest is how reflectance varies: with the brightness of the paint, from
+metre to metre, and from point to point."""
 
 
 @dataclass(frozen=True, slots=True)
