@@ -57,9 +57,10 @@ def evaluate(
     give the root of the logs, which has the poses. A version with instances is also scored by panoptic quality, STQ and
     id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any;
     with --at points by the panoptic quality of SemanticKITTI or nuScenes at the points in the grid, against the
-    instances of the point labels, or boxes where those have none, and for semantickitti by LSTQ. With --at boxes: how
-    many of the boxes with at least 20 LiDAR points have an object within 2 m, how far off its centre is, and whether it
-    keeps its id.
+    instances of the point labels, or boxes where those have none, and for semantickitti by LSTQ. With --at boxes, by
+    class: how many of the boxes with at least 20 LiDAR points have an object of their class within 2 m (recall) or any
+    (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
+    not count), how far off centres are, and whether objects keep their ids.
 
     Labels in other classes are scored through --map, those in another grid at the centres of the truth's voxels. What
     was counted of a version's logs is kept in its store: run it again to go on. A few frames are counted in this
@@ -165,24 +166,28 @@ def _show_boxes(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     facts = evaluation.facts()
-    table = Table("", "boxes", "found %")
+    table = Table("", "boxes", "recall", "found", "objects", "precision", "centre", "switches")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, quality in facts["per_class"].items():
-        table.add_row(name, f"{quality['boxes']}", _percent(quality["found"]))
+    for name, scores in {"all": facts, **facts["per_class"]}.items():
+        table.add_row(
+            name, f"{scores['boxes']}", _percent(scores["recall"]), _percent(scores["found"]), f"{scores['objects']}",
+            _percent(scores["precision"]), _two_digits(scores["centre_offset"]),
+            _two_digits(scores["id_switches_per_100_found_boxes"]), end_section=name == "all",
+        )  # fmt: skip
     console = Console()
     console.print(table)
-    offset, switches = (
-        "-" if facts[name] is None else f"{facts[name]:.2f}"
-        for name in ("centre_offset", "id_switches_per_100_found_boxes")
-    )
-    console.print(
-        f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['found'])} % have an object, "
-        f"{_percent(facts['named'])} % one of their class; its centre is {offset} m from the box's on average, "
-        f"{switches} id switches per 100 found boxes",
-        highlight=False,
-        soft_wrap=True,
-    )
+    sentences = [
+        f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['recall'])} % have an object of their "
+        f"class, {_percent(facts['found'])} % any, whose centre is {_two_digits(facts['centre_offset'])} m from the "
+        f"box's on average, with {_two_digits(facts['id_switches_per_100_found_boxes'])} id switches per 100; "
+        f"{_percent(facts['precision'])} % of {facts['objects']} objects have a box of their class, "
+        f"{_percent(facts['no_box_near'])} % none at all near them"
+    ]
+    for name, scores in facts["per_class"].items():
+        if others := [f"{other} {count}" for other, count in scores["taken_for"].items() if other != name]:
+            sentences.append(f"boxes of {name} that were taken for: {', '.join(others)}")
+    console.print(*sentences, sep="\n", highlight=False, soft_wrap=True, markup=False)
     told = f"{evaluation.labels}: {evaluation.frames} frames scored at boxes"
     console.print(told, highlight=False, soft_wrap=True, markup=False)
 
@@ -279,6 +284,10 @@ def _panoptic_sentences(found: PanopticEvaluation) -> Iterator[str]:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _two_digits(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _percent(value: float | None) -> str:

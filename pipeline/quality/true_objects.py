@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import DriveLog, Frame
+from occlabel.schemas.drive_log import Box, DriveLog, Frame
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.grid import Grid
@@ -55,18 +55,24 @@ class TrueObjects:
         return self._named(frame, which)
 
     def boxes(self, name: str) -> tuple[Placed, NDArray[np.int64], int]:
-        """The boxes of thing classes in the grid's frame, LiDAR points in each (-1: not counted), and how many boxes
-        there are of no such class."""
-        frame = self._frames[name]
-        classes = self._classes(frame, [entry.id for entry in self._taxonomy.classes if entry.thing])
-        kept = [(b, class_id) for b, class_id in zip(frame.truth.boxes, classes, strict=True) if class_id != UNKNOWN]
+        """The boxes in the grid's frame, LiDAR points in each (-1: not counted), and how many boxes of the frame are of
+        no thing class. Among the first are those of no class that the taxonomy knows (UNKNOWN), as objects at their
+        place may be right, and none of a class without objects."""
+        frame, others = self._frames[name], 0
+        kept: list[tuple[Box, int]] = []
+        for box in frame.truth.boxes:
+            class_id = _class(box.category, self._taxonomy)
+            thing = class_id != UNKNOWN and self._taxonomy.classes[class_id].thing
+            others += not thing
+            if thing or class_id == UNKNOWN:
+                kept.append((box, class_id))
         centres = np.array([box.world_from_box[:3, 3] for box, _ in kept]).reshape(-1, 3)
         placed = Placed(
             np.array([self._ids[box.instance] for box, _ in kept], np.int64),
             np.array([class_id for _, class_id in kept], np.int64),
             transform_points(self._grid_from_world(frame), centres),
         )
-        return placed, np.array([box.lidar_points for box, _ in kept], np.int64), len(classes) - len(kept)
+        return placed, np.array([box.lidar_points for box, _ in kept], np.int64), others
 
     def _classes(self, frame: Frame, things: Container[int]) -> list[int]:
         """Of each box of the frame: its class, UNKNOWN when that is not among ``things``."""

@@ -103,7 +103,7 @@ def test_objects_are_scored_at_boxes(logs: Path, store: Path) -> None:
     told = occlabel("evaluate", f"{store}@objects", *scores, "--json", logs.parent / "boxes.json").stdout
     found = json.loads((logs.parent / "boxes.json").read_text())
     assert found["frames"] == 9 and found["boxes"] > 20
-    assert 0.2 < found["named"] <= found["found"] < 1 and found["centre_offset"] < 1
+    assert 0.2 < found["recall"] <= found["found"] < 1 and found["centre_offset"] < 1
     assert f"{found['boxes']} boxes in 9 frames" in told
     assert "an instances block" in occlabel("evaluate", f"{store}@labels", *scores, code=1).stderr
     elsewhere = logs.parent / "elsewhere"

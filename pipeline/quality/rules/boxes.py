@@ -9,7 +9,7 @@ from occlabel.pipeline.quality.elements import Elements
 from occlabel.pipeline.quality.rules.rule import part, prefixed
 from occlabel.pipeline.quality.true_objects import TrueObjects
 from occlabel.schemas.objects import summarise
-from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.boxes import BoxCounts, BoxScores, Placed
 from occlabel.stages.evaluation.confusion import Counts
 
@@ -19,7 +19,7 @@ LEAST_POINTS = 20
 
 class BoxRule:
     """See ``Rule``. Frames count that have boxes, a pose and instances; boxes of thing classes whose centre lies in the
-    grid."""
+    grid and that hold points enough. Objects at boxes that do not count are excused."""
 
     name = "boxes"
 
@@ -44,14 +44,14 @@ class BoxRule:
             self._without_pose += 1
             return
         boxes, points, others = self._truth.boxes(frame.name)
+        thing = boxes.classes != UNKNOWN
         _, inside = frame.grid.cells(boxes.centres)
-        few = (points >= 0) & (points < LEAST_POINTS)
-        self._boxes += (len(few) + others, others, few.sum(), (~few & ~inside).sum())
-        inside &= ~few
-        kept = Placed(boxes.ids[inside], boxes.classes[inside], boxes.centres[inside])
+        few = thing & (points >= 0) & (points < LEAST_POINTS)
+        self._boxes += (thing.sum() + others, others, few.sum(), (thing & ~few & ~inside).sum())
         assert frame.instance is not None  # see has_instance
         found = summarise(frame.instance, frame.classes, frame.grid)
-        self._counts.add(Placed(found.ids.astype(np.int64), found.classes.astype(np.int64), found.centroids), kept)
+        objects = Placed(found.ids.astype(np.int64), found.classes.astype(np.int64), found.centroids)
+        self._counts.add(objects, boxes, thing & inside & ~few)
         self.frames += 1
 
     def end(self) -> None:

@@ -154,9 +154,9 @@ def test_boxes_are_of_a_class_by_its_name(tmp_path: Path) -> None:
         for looked_at in drive.frames():
             rule.add(looked_at)
         rule.end()
-    per_class = {own.names[i]: share for i, (_, share) in rule.scores().per_class.items()}
-    assert set(per_class) == {"car", "pedestrian", "truck"} and per_class["truck"] == 1.0
-    assert rule.scores().named > 0.6
+    per_class = {own.names[i]: scores for i, scores in rule.scores().per_class.items()}
+    assert set(per_class) == {"car", "pedestrian", "truck"} and per_class["truck"].found == 1.0
+    assert rule.scores().whole.recall > 0.6
 
 
 def test_truth_of_another_space_is_scored_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
