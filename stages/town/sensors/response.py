@@ -35,7 +35,7 @@ class Response(NamedTuple):
 
 
 _ALIKE = np.zeros(0, np.float32)
-HDL64 = Response(0.68, 0.30, 0.18, 1.3, 1.0, 0.12, 0.02, 100, _ALIKE)
+HDL64 = Response(0.68, 0.30, 0.18, 1.3, 1.0, 0.09, 0.02, 100, _ALIKE)
 """Of a sensor that flattens strong echoes and loses weak ones with the range."""
 HDL32 = Response(0.40, 1.0, 0.0, 0.1, 1.0, 0.15, 0.008, 255, _ALIKE)
 """Of a sensor calibrated to reflectance: 100 of 255 for white, above for retro-reflectors."""
@@ -45,7 +45,7 @@ _MISSING = 0.06
 
 def draw_response(rng: np.random.Generator, nominal: Response, beams: int, may_miss: bool) -> Response:
     """The response of one log's sensor, about ``nominal``; with ``may_miss`` some logs store 0 throughout."""
-    spread = rng.uniform(0.02, 0.18)
+    spread = rng.uniform(0.02, 0.13)
     rings = np.exp(rng.normal(0.0, spread, beams)) * np.where(rng.random(beams) < 0.02, 0.5, 1.0)
     drawn = Response(
         nominal.gain * float(np.exp(rng.normal(0.0, 0.2))),

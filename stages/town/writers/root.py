@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
-from occlabel.stages.town.town import Split, drive
+from occlabel.stages.town.sensors.variety import rig_of_log
+from occlabel.stages.town.town import SPLIT_NUMBER, Split, drive
 from occlabel.stages.town.writers.kitti import write_kitti
 from occlabel.stages.town.writers.nuscenes import write_scene
 from occlabel.stages.town.writers.nuscenes_tables import committed_logs, publish_tables, write_json
 
 Layout = Literal["kitti", "nuscenes"]
 
-GENERATOR = 2
+GENERATOR = 3
 """Raised when the same seed gives another town, so that logs of two kinds never share a root."""
 
 RECORD = "town.json"
@@ -79,7 +82,9 @@ class TownRoot:
 
     def record(self, log_id: str, wanted: TownDrive, frame_done: Callable[[], None]) -> None:
         """Drives through the town and writes the log; calls ``frame_done`` after each frame. May run in any process."""
-        rig = (kitti_rig if self.layout == "kitti" else nuscenes_rig)(wanted.image_scale or 1.0, wanted.rate)
+        plain = (kitti_rig if self.layout == "kitti" else nuscenes_rig)(wanted.image_scale or 1.0, wanted.rate)
+        rng = np.random.default_rng([SPLIT_NUMBER[wanted.split], wanted.seed, 3])
+        rig = rig_of_log(plain, rng, others=wanted.split == "train")
         images = wanted.image_scale is not None
 
         def frames() -> Iterable[Any]:
