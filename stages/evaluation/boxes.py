@@ -126,7 +126,8 @@ class BoxCounts:
     def _add_objects(self, objects: Placed, boxes: Placed, asked: NDArray[np.bool_]) -> None:
         which = pairs(objects, boxes.where(asked))
         right = np.zeros(len(objects.ids), np.bool_)
-        right[which[(which >= 0) & (objects.classes[which] == boxes.classes[asked])]] = True
+        finders = which[which >= 0]
+        right[finders] = objects.classes[finders] == boxes.classes[asked][which >= 0]
         near = distances(objects, boxes) <= NEAR
         excused = (near & ~asked[:, None] & _alike(objects, boxes)).any(axis=0) & ~right
         counted = zip(objects.classes[~excused], right[~excused], near.any(axis=0)[~excused], strict=True)

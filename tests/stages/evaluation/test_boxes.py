@@ -83,6 +83,14 @@ def test_ids_begin_anew_with_a_log() -> None:
     assert counts.scores().whole.switches == 0
 
 
+def test_a_frame_without_objects_misses_its_boxes() -> None:
+    counts = BoxCounts()
+    counts.add(placed(), placed((1, CAR, 0, 0)))
+    counts.add(placed((1, CAR, 0, 0)), placed())
+    whole = counts.scores().whole
+    assert (whole.boxes, whole.recall, whole.objects, whole.precision) == (1, 0.0, 1, 0.0)
+
+
 def test_nothing_gives_no_score() -> None:
     scores = BoxCounts().scores()
     assert scores.whole.boxes == 0 and math.isnan(scores.whole.found)
