@@ -17,10 +17,10 @@ from occlabel.stages.town.sensors.lidar import TURN, scan
 from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame
 from occlabel.stages.town.sensors.scene import Scene
 from occlabel.stages.town.sensors.skin import draw_skin
-from occlabel.stages.town.sensors.skin import draw_skin
 from occlabel.stages.town.sensors.truth import View, truth, view
 from occlabel.stages.town.site import Site
 from occlabel.stages.town.streets.ego import EgoPath, draw_motion
+from occlabel.stages.town.streets.grass import grass_mesh
 from occlabel.stages.town.streets.ground import Ground
 from occlabel.stages.town.streets.ground_mesh import ground_mesh
 from occlabel.stages.town.streets.parking import keep_lanes_free, park_cars
@@ -94,7 +94,7 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     agents = draw_traffic(site, streets, path, side)
     moving = np.zeros(1 << 16, np.bool_)
     moving[[a.object_id for a in agents if a.follows is not None or abs(a.speed) > 1e-6]] = True
-    standing = trim(site, join([ground_mesh(ground, rng), *site.meshes]))
+    standing = trim(site, join([ground_mesh(ground, rng), grass_mesh(ground, rng), *site.meshes]))
     return Town(site, standing, agents, path, moving)
 
 

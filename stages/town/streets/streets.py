@@ -118,7 +118,8 @@ def draw_streets(rng: np.random.Generator, style: Style, driven: float) -> tuple
     length = int(driven + 2 * MARGIN)
     heading = float(rng.uniform(-np.pi, np.pi))
     main = _draw_street(rng, style, _curve(np.zeros(2), heading, _main_curvature(rng, length, style.road)), main=True)
-    streets, junctions = [main], []
+    streets: list[Street] = [main]
+    junctions: list[float] = []
     if np.isinf(style.side_streets[0]):
         return streets, junctions
     station = float(rng.uniform(15, style.side_streets[1]))
