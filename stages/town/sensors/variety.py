@@ -28,12 +28,12 @@ def rig_of_log(rig: Rig, rng: np.random.Generator, others: bool) -> Rig:
 
 
 def _other_lidar(rig: Rig, rng: np.random.Generator) -> LidarModel:
-    # A grid in the LiDAR's frame rises and tilts with it, and must still hold the ground.
-    rise, tilt = (0.15, 0.7) if rig.grid.frame == "lidar" else (0.35, 1.5)
+    # A grid in the LiDAR's frame rises and tilts with it, and must still hold the ground, 0.27 m above its floor.
+    down, up, tilt = (0.15, 0.05, 0.4) if rig.grid.frame == "lidar" else (0.35, 0.35, 1.5)
     lidar = rig.lidar
     pose = lidar.ego_from_lidar.copy()
     pose[:3, :3] = pose[:3, :3] @ _tilted(np.radians(rng.uniform(-tilt, tilt)), np.radians(rng.uniform(-tilt, tilt)))
-    pose[2, 3] += rng.uniform(-rise, rise)
+    pose[2, 3] += rng.uniform(-down, up)
     beams = int(rng.choice(list(_BEAMS)))
     columns = _BEAMS[beams]
     turn = np.abs(lidar.azimuths[-1] - lidar.azimuths[0]) / (len(lidar.azimuths) - 1) * len(lidar.azimuths)
