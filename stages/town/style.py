@@ -59,7 +59,7 @@ STYLES = (
     Style("country", (11, 25), (1, 1), (2.5, 3.7), (150, 500), 0.0, (0.0, 0.1), 0.10, 2.0, 0.03, 0.35,
           {"field": 6, "wood": 5, "garden": 0.4, "house": 0.3, "lawn": 0.5, "yard": 0.3}, "country"),
     Style("motorway", (19, 34), (2, 4), (3.5, 3.75), _NEVER, 0.0, (0.0, 0.0), 0.05, 1.6, 0.0, 0.8,
-          {"field": 3, "wood": 6, "barrier-wall": 3, "lawn-strip": 2}, "motorway"),
+          {"field": 3, "wood": 6, "barrier-wall": 0.8, "lawn-strip": 3}, "motorway"),
 )  # fmt: skip
 
 _WEIGHTS = np.array([4.0, 3.2, 2.0, 1.8, 2.0, 1.2, 1.5, 1.0, 2.2, 2.2])

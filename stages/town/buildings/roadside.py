@@ -40,10 +40,10 @@ def line_motorway(site: Site, street: Street) -> None:
     gantry = rng.random() < 0.6
     for kerbside in sides(site, street):
         length, bands = street.length, street.setback(kerbside.side) - street.half
-        if rng.random() < 0.7:
+        if rng.random() < 0.5:
             start = 0.0 if rng.random() < 0.6 else float(rng.uniform(0, 0.7)) * length
             _run(kerbside, Fence(rng, "guard"), 0.6, start, start + float(rng.uniform(0.3, 1.2)) * length)
-        if rng.random() < 0.3:
+        if rng.random() < 0.15:
             start = 0.0 if rng.random() < 0.5 else float(rng.uniform(0, 0.7)) * length
             wall = Fence(rng, "noise-wall")
             _run(kerbside, wall, bands - 0.4, start, start + float(rng.uniform(0.3, 1.0)) * length)
@@ -95,7 +95,7 @@ def _bushes(kerbside: Kerbside, away: tuple[float, float], per_metre: float) -> 
 def _median(site: Site, street: Street) -> None:
     """A concrete barrier, or guard rails on both sides with grass, bushes or lamps between them."""
     rng, width = site.rng, street.median[1]
-    concrete = width < 3.0 and rng.random() < 0.6
+    concrete = width < 3.0 and rng.random() < 0.4
     fence = Fence(rng, "concrete" if concrete else "guard")
     laterals = (0.0,) if concrete or width < 1.9 else (0.35 - width / 2, width / 2 - 0.35)
     for lateral in laterals:

@@ -78,7 +78,7 @@ def _draw_motorway(rng: np.random.Generator, style: Style, points: NDArray[np.fl
     """Two carriageways with a median between and a hard shoulder, which is road, outside."""
     lanes = int(rng.integers(style.lanes[0], style.lanes[1] + 1))
     lane_width = float(rng.uniform(*style.lane_width))
-    width = float(rng.uniform(1.6, 3.0) if rng.random() < 0.5 else rng.uniform(3.0, 9.0))
+    width = float(rng.uniform(1.6, 3.0) if rng.random() < 0.35 else rng.uniform(3.0, 11.0))
     green = width > 3.0 or rng.random() < 0.5
     median = ("terrain" if green else "other-ground", width, float(rng.choice([-0.03, 0.0, 0.02, 0.1])))
     shoulder = float(rng.choice([0.6, 2.5, 3.0]))
