@@ -1,5 +1,5 @@
 """What a few scans of a log say of its sensor: how high it stands over the ground, how many beams it has, which way the
-car drives. They tell whether a recipe fits; no label depends on them."""
+car drives; and of its poses. They tell whether a recipe fits; labels depend on what is said of poses alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.pose_facts import PoseFacts
 
 _NEAR, _FAR = 3.0, 15.0
 """Distance [m] at which ground is looked at: beyond the car itself, and not yet far downhill."""
@@ -51,6 +52,7 @@ class ScanFacts(BaseModel):
     """The same in the ego frame."""
     climb: float | None = None
     """Share of the car's way that leads along z of the LiDAR frame, 0..1."""
+    poses: PoseFacts = PoseFacts()
 
 
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:

@@ -19,6 +19,7 @@ from occlabel.schemas.geometry import Matrix, rigid
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
+from occlabel.schemas.scan_facts import ScanFacts
 from occlabel.schemas.space import LabelSpace
 
 Sensor = Literal["points", "images"]
@@ -103,6 +104,8 @@ class Inputs:
     """Of the whole log; cameras of intrinsics and extrinsics are in its order."""
     past: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     """What the stage itself wrote for the ``recalls`` frames before the clip, or for as many as there are."""
+    seen: ScanFacts = ScanFacts()
+    """What a few scans of the whole log show. A stage whose output depends on it says so in ``fingerprint_extra``."""
 
     def __getitem__(self, spec: ArraySpec[T]) -> NDArray[T]:
         if spec.name not in self.arrays:

@@ -19,6 +19,7 @@ from occlabel.schemas.errors import AlteredArtifact, OcclabelError
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.receipt import Damage, Receipt, Timings
 from occlabel.schemas.rig import Rig
+from occlabel.schemas.scan_facts import ScanFacts
 from occlabel.schemas.seal import sealed
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
@@ -63,6 +64,7 @@ class Order:
     sources: tuple[Source, ...]
     hands: Hands = Hands()
     attempt: int = 1
+    seen: ScanFacts = ScanFacts()
 
     @property
     def resources(self) -> Resources:
@@ -132,6 +134,7 @@ def rehearse(order: Order) -> tuple[Arrays, tuple[Damage, ...], list[float]]:
         sensors=sensors,
         rig=order.rig,
         past=_past(order),
+        seen=order.seen,
     )
     clock.append(time.perf_counter())
     process = _loaded(order)

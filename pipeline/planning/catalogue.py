@@ -17,12 +17,13 @@ from occlabel.schemas.errors import StoreAway
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.pose_facts import PoseFacts, pose_facts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_direction, ground_height
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 3
+_WAY = 4
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -58,7 +59,7 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
     """What a few scans of the log show. One that cannot be read shows nothing; a worker will say why."""
     frames = [frame for frame in log.frames if frame.sweep is not None]
     if not frames:
-        return ScanFacts()
+        return ScanFacts(poses=_poses_of(log, reader))
     in_lidar, in_ego, beams = [], [], []
     for place in np.unique(np.linspace(0, len(frames) - 1, _SCANS).astype(int)):
         sweep = frames[place].sweep
@@ -83,6 +84,27 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
         ahead_in_lidar=driving_direction([lidar for _, lidar in poses]),
         ahead_in_ego=driving_direction([ego for ego, _ in poses]),
         climb=climb([lidar for _, lidar in poses]),
+        poses=_poses_of(log, reader),
+    )
+
+
+def _poses_of(log: DriveLog, reader: LogReader) -> PoseFacts:
+    frames = log.frames
+
+    def scan(index: int) -> NDArray[np.float64] | None:
+        sweep = frames[index].sweep
+        if sweep is None:
+            return None
+        try:
+            return transform_points(sweep.ego_from_lidar, reader.points(sweep)[:, :3])
+        except Exception:  # as above
+            return None
+
+    return pose_facts(
+        [frame.world_from_ego for frame in frames],
+        [frame.time for frame in frames],
+        [frame.name for frame in frames],
+        scan,
     )
 
 

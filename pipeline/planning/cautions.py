@@ -6,6 +6,7 @@ import numpy as np
 
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.arrays import POSES
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
@@ -45,6 +46,7 @@ def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
     found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
+    found.append(_poses(log, recipe))
     found += [step.stage.doubts(recipe.space, log) for step in recipe.chain]
     return tuple(said for said in found if said is not None)
 
@@ -87,6 +89,18 @@ def _climb(log: LogFacts) -> str | None:
     return (
         f"log {log.id}: it drives along z of the LiDAR frame, which points up; its poses are in another frame, or the "
         "calibration between LiDAR and camera (Tr) is not that of the log"
+    )
+
+
+def _poses(log: LogFacts, recipe: Recipe) -> str | None:
+    """Whether stages put frames together by poses that cannot be right, and no stage finds others."""
+    fault, chain = log.seen.poses.fault, recipe.chain
+    readers = [step.title for step in chain if any(spec.name == POSES.name for spec in step.stage.needed)]
+    if fault is None or not readers or any(spec.name == POSES.name for step in chain for spec in step.stage.written):
+        return None
+    return (
+        f"log {log.id}: its poses cannot be right: {fault}; {', '.join(readers)} will put together what does not fit: "
+        "add geometry: {kind: registration} to the recipe"
     )
 
 

@@ -18,7 +18,7 @@ SEVERAL = frozenset({"priors"})
 
 KINDS: dict[str, dict[str, str]] = {
     "priors": {},
-    "geometry": {},
+    "geometry": {"registration": "occlabel.stages.geometry.stage:PosesFromScans"},
     "evidence": {"rays": "occlabel.stages.evidence.rays:Rays"},
     "completion": {
         "lmscnet": "occlabel.stages.completion.trained:Trained",

@@ -65,11 +65,13 @@ def _known_by_then(rig: Rig, before: Chain) -> Rig:
 
 
 def _check_geometry(log: LogFacts, chain: Chain) -> None:
-    """Raises BadLog when stages read poses or calibration that neither the log nor an earlier stage knows."""
+    """Raises BadLog when stages read poses or calibration that neither the log nor an earlier stage knows. A stage that
+    writes what it reads does without."""
     lacking: dict[str, list[Step]] = {}
     for index, step in enumerate(chain):
+        own = {spec.name for spec in step.stage.written}
         for name, writer in sources(chain, index).items():
-            if writer is None and not log.knows(name):
+            if writer is None and name not in own and not log.knows(name):
                 lacking.setdefault(name, []).append(step)
     if not lacking:
         return

@@ -59,6 +59,7 @@ class OrderDesk:
             fingerprint=plan.fingerprints[index],
             sources=read_from(self._chain, index, plan),
             hands=Hands(self._device if needs.gpus else "cpu", needs.cpus),
+            seen=plan.facts.seen,
         )
 
     def _read_log(self, log_id: str) -> DriveLog:

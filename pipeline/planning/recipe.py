@@ -61,7 +61,7 @@ class Recipe(BaseModel):
     priors: dict[str, SerializeAsAny[Stage]] = {}
     """Several, each under a name: ``priors: {depth: {kind: ...}, segments: {kind: ...}}``."""
     geometry: OneStage = None
-    """Estimates poses and calibration, for logs that have none."""
+    """Finds poses and calibration, for logs that have none or wrong ones."""
     evidence: OneStage = None
     """What each frame's own sweep hit and passed through."""
     completion: OneStage = None
