@@ -87,6 +87,7 @@ def show(
     Points that sit on the edges of things in the picture mean that calibration and poses are understood.
     """
     from occlabel.pipeline.delivery.pictures.log_facts import log_facts
+    from occlabel.pipeline.planning.catalogue import poses_of
     from occlabel.stages.ingest.recognise import open_logs
 
     if out is None and frame is not None:
@@ -96,7 +97,7 @@ def show(
     drive, frame = _one(logs, log), frame or 0
     if frame >= len(drive.frames) and out is not None:
         raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")
-    facts = log_facts(drive)
+    facts = log_facts(drive) | {"fault_of_poses": poses_of(drive, logs).fault}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
     else:
@@ -143,3 +144,8 @@ def _print(facts: dict[str, Any]) -> None:
     console.print(table)
     for warning in facts["warnings"]:
         console.print(f"warning: {warning}", style="yellow", highlight=False)
+    if facts["fault_of_poses"] is not None:
+        said = (
+            f"its poses cannot be right: {facts['fault_of_poses']}; the recipe needs geometry: {{kind: registration}}"
+        )
+        console.print(f"warning: {said}", style="yellow", highlight=False)

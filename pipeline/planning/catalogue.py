@@ -59,7 +59,7 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
     """What a few scans of the log show. One that cannot be read shows nothing; a worker will say why."""
     frames = [frame for frame in log.frames if frame.sweep is not None]
     if not frames:
-        return ScanFacts(poses=_poses_of(log, reader))
+        return ScanFacts(poses=poses_of(log, reader))
     in_lidar, in_ego, beams = [], [], []
     for place in np.unique(np.linspace(0, len(frames) - 1, _SCANS).astype(int)):
         sweep = frames[place].sweep
@@ -84,11 +84,12 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
         ahead_in_lidar=driving_direction([lidar for _, lidar in poses]),
         ahead_in_ego=driving_direction([ego for ego, _ in poses]),
         climb=climb([lidar for _, lidar in poses]),
-        poses=_poses_of(log, reader),
+        poses=poses_of(log, reader),
     )
 
 
-def _poses_of(log: DriveLog, reader: LogReader) -> PoseFacts:
+def poses_of(log: DriveLog, reader: LogReader) -> PoseFacts:
+    """Whether the poses of the log can be right, by themselves and by a few of its scans."""
     frames = log.frames
 
     def scan(index: int) -> NDArray[np.float64] | None:
