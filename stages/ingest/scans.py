@@ -66,10 +66,12 @@ def read_scan(path: Path, format: ScanFormat) -> NDArray[np.float32]:
 def _wrong(points: NDArray[np.float32], format: ScanFormat) -> str | None:
     """What is wrong with ``points``."""
     places, intensities = points[:, :3], points[:, 3]
-    if (row := _first(~np.isfinite(points).all(axis=1))) is not None:
+    if not np.isfinite(points).all():  # as a whole first: row by row it takes ten times as long
+        row = _first(~np.isfinite(points).all(axis=1))
         return f"point {row} holds NaN or infinite values; it is overwritten, or of another format: {format.words}"
     with np.errstate(over="ignore"):
-        if (row := _first((np.abs(places) > FURTHEST).any(axis=1))) is not None:
+        if np.abs(places).max() > FURTHEST:
+            row = _first((np.abs(places) > FURTHEST).any(axis=1))
             return (
                 f"point {row} lies at ({', '.join(f'{value:.4g}' for value in places[row])}), further than "
                 f"{FURTHEST:.0f} m away; it is in other units or of another format: {format.words}"
@@ -101,9 +103,11 @@ def _wrong(points: NDArray[np.float32], format: ScanFormat) -> str | None:
 def _unwritten(points: NDArray[np.float32]) -> str | None:
     """Zeros at the end and nowhere else are what a disk has for what was never written. Sensors that write zeros for
     beams without a return do so everywhere."""
+    if points[-1].any():
+        return None
     zero = ~points.any(axis=1)
     written = int(np.flatnonzero(~zero)[-1]) + 1
-    if written == len(points) or zero[:written].any():
+    if zero[:written].any():
         return None
     return f"points {written} to {len(points) - 1}, the last ones, are zeros; it was not written in full: copy it again"
 
