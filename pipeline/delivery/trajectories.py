@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.schemas.arrays import INSTANCE, SEMANTICS
+from occlabel.schemas.arrays import INSTANCE, OBSERVED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.trajectories import to_parquet
 from occlabel.stages.tracking.logbook import Logbook
+
+_TRACKED = ("tracking", "audit")
+"""Slots whose ids hold over time."""
 
 
 def write_trajectories(
@@ -21,7 +24,7 @@ def write_trajectories(
     Times and poses are those that the version keeps. Raises BadPredictions when the version was not tracked.
     """
     instance = version.info.arrays.get(INSTANCE.name)
-    if instance is None or not instance.stage.startswith("tracking"):
+    if instance is None or not instance.stage.startswith(_TRACKED):
         raise BadPredictions(
             f"the objects of version {version.name} have no ids that hold over time; add the blocks instances and "
             "tracking to its recipe and run it again, the labels are not computed anew"
@@ -32,7 +35,9 @@ def write_trajectories(
         logbook = Logbook(grid)
         for frame in version.frames(log):
             note(f"log {log}, frame {frame.name}")
-            logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], frame.row.time, frame.world_from_grid)
+            observed = frame[OBSERVED] if frame.holds(OBSERVED) else None
+            place = frame.row.time, frame.world_from_grid
+            logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, observed)
         tables[log] = logbook.table()
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{log}.parquet").write_bytes(to_parquet(tables[log]))

@@ -6,14 +6,24 @@ there are enough others, such observations have no say.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 MEMORY = 1.0
 """[s]: a velocity is the slope of the line through the observations so near in time."""
 
+STEP = 0.4
+"""[s]: displacements are taken over no less; between scans at 10 Hz the labels' noise would be all there is."""
+DIRECTIONS: NDArray[np.float64] = np.stack([np.cos(np.arange(12) * np.pi / 12), np.sin(np.arange(12) * np.pi / 12)], 1)
+"""[12, 2]: seen from above, 15 degrees apart."""
+
 _LEAST = 3  # two observations may be of two objects
-_SIGMAS = 3.0
+_MEASURED = 3  # voxels; what has fewer is where the labels say, not where something was measured
+_OF_LENGTH = 0.375
+_STRAIGHT, _LEAP, _BOTH_ENDS = 0.9, 0.7, 0.6
 
 
 def smooth(
@@ -76,20 +86,69 @@ def heading(
     return velocity if np.linalg.norm(velocity) * np.ptp(t) >= least else np.zeros(3)
 
 
-def has_moved(times: NDArray[np.float64], places: NDArray[np.float64], cut: NDArray[np.bool_], reach: float) -> bool:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """n sightings of one object, in time. World frame, metres."""
+
+    times: NDArray[np.float64]
+    """[n] seconds, ascending."""
+    places: NDArray[np.float64]
+    """[n, 3]: centroids; NaN without a pose."""
+    cut: NDArray[np.bool_]
+    """[n]: which reach the border of the grid."""
+    low: NDArray[np.float64]
+    """[n, 12]: how far the object begins along each of ``DIRECTIONS``."""
+    high: NDArray[np.float64]
+    """[n, 12]: and ends."""
+    measured: NDArray[np.int64]
+    """[n]: its voxels in which the frame's own sweep measured a point; -1 where nobody counted them."""
+
+    def __getitem__(self, which: NDArray[Any] | slice) -> Seen:
+        return Seen(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+def has_moved(seen: Seen, least: float) -> bool:
     """Whether an object has been elsewhere, rather than been seen elsewhere.
 
-    The centroid of what is seen of a parked object wanders over the object as the car goes by, by half its length at
-    most, and shakes with the labels. So it has moved if, seen from above, its smoothed place was ever further from the
-    first than ``reach`` (from its centroid to its far end, metres) plus three times the root mean square of what the
-    smoothing took away. With fewer than three observations it has not; if it was seen whole three times, only those
-    count.
+    What is seen of a parked object shifts as the car goes by, labels of what was hardly measured drift, and two that
+    stand side by side can be taken for one. So an object has moved if in some stretch of its life, in steps of
+    ``STEP`` seconds, it went steadily: at least ``least`` metres more than 3/8 of its length, hardly further than as
+    the crow flies, in more than one leap, and with both its ends. Only sightings count in which the sweep measured
+    something of it; with three that are whole, only whole ones; with fewer than three it has not moved.
     """
-    if np.count_nonzero(~cut) >= _LEAST:
-        times, places, cut = times[~cut], places[~cut], cut[~cut]
-    if len(times) < _LEAST:
+    if np.count_nonzero(~seen.cut) >= _LEAST:
+        seen = seen[~seen.cut]
+    seen = seen[(seen.measured < 0) | (seen.measured >= _MEASURED)]
+    seen = seen[_steps(seen.times)]
+    if len(seen) < _LEAST:
         return False
-    smoothed, _ = smooth(times, places, cut)
-    noise = np.sqrt(((places - smoothed)[:, :2] ** 2).sum(axis=1).mean())
-    way = np.linalg.norm((smoothed - smoothed[0])[:, :2], axis=1).max()
-    return bool(way > reach + _SIGMAS * noise)
+    places = seen.places[:, :2]
+    reach = _OF_LENGTH * float(np.median((seen.high - seen.low).max(axis=1)))
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    path = np.concatenate([[0.0], np.cumsum(steps)])
+    for n in range(len(seen) - _LEAST + 1):
+        ways = places[n + _LEAST - 1 :] - places[n]
+        far = np.linalg.norm(ways, axis=1)
+        leap = np.maximum.accumulate(steps[n:])[_LEAST - 2 :]
+        steady = (
+            (far >= reach + least) & (far >= _STRAIGHT * (path[n + _LEAST - 1 :] - path[n])) & (leap <= _LEAP * far)
+        )
+        for end in np.flatnonzero(steady):
+            along = DIRECTIONS @ ways[end]
+            d = int(np.abs(along).argmax())
+            ends = np.array([(side[n + _LEAST - 1 + end] - side[n])[d] for side in (seen.low, seen.high)])
+            if (ends * np.sign(along[d])).min() >= _BOTH_ENDS * far[end]:
+                return True
+    return False
+
+
+def _steps(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The first sighting, and each that is STEP seconds or more after the last one that was taken."""
+    taken: list[int] = []
+    for n, time in enumerate(times.tolist()):
+        if not taken or time - times[taken[-1]] >= STEP - 1e-6:
+            taken.append(n)
+    return np.array(taken, np.int64)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from occlabel.stages.tracking.motion import has_moved, heading, smooth
+from occlabel.stages.tracking.motion import DIRECTIONS, Seen, has_moved, heading, smooth
 
 TIMES = np.arange(40) / 10
 NONE_CUT = np.zeros(40, bool)
@@ -14,6 +14,13 @@ def path(velocity: float, noise: float = 0.0, seed: int = 0) -> np.ndarray:
     places = np.random.default_rng(seed).normal(0, noise, (40, 3))
     places[:, 0] += velocity * TIMES
     return np.add(places, [5e5, 4e6, 100.0])
+
+
+def moved(times: np.ndarray, places: np.ndarray, cut: np.ndarray, length: float = 4.0, measured: int = -1) -> bool:
+    """Of a round thing of that length; the voxels are 0.4 m."""
+    along = places[:, :2] @ DIRECTIONS.T
+    counted = np.full(len(times), measured)
+    return has_moved(Seen(times, places, cut, along - length / 2, along + length / 2, counted), 0.4)
 
 
 def test_a_straight_line_is_found_exactly_and_noise_is_smoothed() -> None:
@@ -52,7 +59,7 @@ def test_cut_observations_have_no_say() -> None:
     # A parked car that the border cuts off bit by bit.
     parked, leaving = path(0.0), TIMES > 2.4
     parked[leaving, 0] += np.linspace(0, 3, leaving.sum())
-    assert not has_moved(TIMES, parked, leaving, 1.0) and has_moved(TIMES, parked, NONE_CUT, 1.0)
+    assert not moved(TIMES, parked, leaving, 2.0) and moved(TIMES, parked, NONE_CUT, 2.0)
     # Where all are cut, they are all there is.
     np.testing.assert_allclose(smooth(TIMES, path(7.0), ~NONE_CUT)[1][:, 0], 7.0, atol=1e-6)
     assert heading(TIMES.tolist(), list(path(7.0)), (~NONE_CUT).tolist(), 0.4)[0] == pytest.approx(7.0)
@@ -67,12 +74,35 @@ def test_the_heading_is_that_of_the_last_second_and_of_more_than_a_voxel() -> No
 
 
 def test_moving_is_further_than_an_object_can_be_misseen() -> None:
-    assert has_moved(TIMES, path(1.0), NONE_CUT, 2.4)
-    assert not has_moved(TIMES, path(0.5), NONE_CUT, 2.4)
-    assert has_moved(TIMES, path(0.5), NONE_CUT, 0.4)  # a person who ambles
-    assert not has_moved(TIMES, path(0.0, 0.8), NONE_CUT, 2.4)
-    assert not has_moved(TIMES[:2], path(90.0)[:2], NONE_CUT[:2], 2.4)
+    assert moved(TIMES, path(1.0), NONE_CUT)
+    assert not moved(TIMES, path(0.4), NONE_CUT)
+    assert moved(TIMES, path(0.5), NONE_CUT, 0.8)  # a person who ambles
+    assert not moved(TIMES, path(0.0, 0.8), NONE_CUT)
+    assert not moved(TIMES[:5], path(90.0)[:5], NONE_CUT[:5]), "two sightings may be of two objects"
     # There and back again.
-    assert has_moved(TIMES, np.concatenate([path(3.0)[:20], path(3.0)[:20][::-1]]), NONE_CUT, 2.4)
+    assert moved(TIMES, np.concatenate([path(3.0)[:20], path(3.0)[:20][::-1]]), NONE_CUT)
     # Up and down is the ground's fault.
-    assert not has_moved(TIMES, path(2.0)[:, [1, 2, 0]], NONE_CUT, 2.4)
+    assert not moved(TIMES, path(2.0)[:, [1, 2, 0]], NONE_CUT)
+
+
+def test_an_id_that_leaps_to_the_car_beside_has_not_moved() -> None:
+    places = path(0.0)
+    places[20:, 1] += 3.0
+    assert not moved(TIMES, places, NONE_CUT)
+    places[20:, 1] += 5.0
+    assert not moved(TIMES, places, NONE_CUT)
+
+
+def test_what_was_not_measured_has_not_moved() -> None:
+    assert moved(TIMES, path(3.0), NONE_CUT, measured=3)
+    assert not moved(TIMES, path(3.0), NONE_CUT, measured=2)
+
+
+def test_an_object_of_which_more_is_seen_has_not_moved() -> None:
+    """A long thing comes into sight: its middle moves on, its far end does, its near end stands."""
+    places = path(1.5)
+    along = places[:, :2] @ DIRECTIONS.T
+    near = np.tile(along[0] - 1, (40, 1))
+    measured = np.full(40, 9)
+    assert not has_moved(Seen(TIMES, places, NONE_CUT, near, 2 * along - near, measured), 0.4)
+    assert has_moved(Seen(TIMES, places, NONE_CUT, along - 1, along + 1, measured), 0.4)
