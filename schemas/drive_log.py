@@ -80,6 +80,8 @@ class Moment:
     """Seconds, on the log's clock."""
     ego_from_lidar: Matrix | None = None
     """[4, 4]; None for a frame without a scan."""
+    sweep: str = ""
+    """The scan's own name in the data set, where it has one (``Sweep.name``)."""
 
     def ego_from_grid(self, grid: Grid) -> Matrix:
         """[4, 4] from ``grid.frame`` to the ego frame; a LiDAR grid needs a sweep or lies in the ego frame."""
@@ -103,7 +105,9 @@ class Frame:
     @property
     def moment(self) -> Moment:
         """What a stage is told of the frame."""
-        return Moment(self.name, self.time, None if self.sweep is None else self.sweep.ego_from_lidar)
+        if self.sweep is None:
+            return Moment(self.name, self.time)
+        return Moment(self.name, self.time, self.sweep.ego_from_lidar, self.sweep.name)
 
     def ego_from_grid(self, grid: Grid) -> Matrix:
         """See ``Moment.ego_from_grid``."""

@@ -56,7 +56,7 @@ class Stored(Completion):
         """Digest of the content of the log's own prediction files, and of which frames have one."""
         digest = hashlib.blake2b(digest_size=16)
         for name, file in self._predictions(log.id, log.names).items():
-            digest.update(f"{name}\0{file.suffix}\0{_content(file)}\n".encode())
+            digest.update(f"{name}\0{file.suffix}\0{content_of(file)}\n".encode())
         return digest.hexdigest()
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
@@ -98,9 +98,9 @@ class Stored(Completion):
         """The predictions of those of the frames that have one, by name; in SemanticKITTI's layout by number where no
         file has the name, as ``5.label`` is of frame ``000005``. Raises BadPredictions."""
         found = {name: next((place for place in self._places(log, name) if place.is_file()), None) for name in names}
-        if any(file is None and _is_number(name) for name, file in found.items()):
-            numbered = _by_number(self._sequence(log))
-            found = {n: file or (numbered.get(int(n)) if _is_number(n) else None) for n, file in found.items()}
+        if any(file is None and is_number(name) for name, file in found.items()):
+            numbered = by_number(self._sequence(log))
+            found = {n: file or (numbered.get(int(n)) if is_number(n) else None) for n, file in found.items()}
         return {name: file for name, file in found.items() if file is not None}
 
     def _places(self, log: str, frame: str) -> tuple[Path, ...]:
@@ -117,20 +117,20 @@ class Stored(Completion):
         return self.path / "sequences" / log / "predictions"
 
 
-def _is_number(name: str) -> bool:
+def is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
-def _by_number(folder: Path) -> dict[int, Path]:
+def by_number(folder: Path) -> dict[int, Path]:
     """The ``.label`` files of ``folder`` that are named by a number. Raises BadPredictions for two of one number."""
     result: dict[int, Path] = {}
     for file in sorted(folder.glob("*.label")):
-        if _is_number(file.stem) and result.setdefault(int(file.stem), file) != file:
+        if is_number(file.stem) and result.setdefault(int(file.stem), file) != file:
             raise BadPredictions(f"{result[int(file.stem)]} and {file.name} are both of frame {int(file.stem)}")
     return result
 
 
-def _content(file: Path) -> str:
+def content_of(file: Path) -> str:
     """A digest, or that it cannot be read: a worker will say why."""
     try:
         stat = file.stat()

@@ -14,15 +14,21 @@ _MOST = 255
 """Crossings are counted up to here, so that a count fits a byte."""
 
 
-def crossings(points: NDArray[np.floating[Any]], sensor: NDArray[np.floating[Any]], grid: Grid) -> NDArray[np.uint8]:
+def crossings(
+    points: NDArray[np.floating[Any]],
+    sensor: NDArray[np.floating[Any]],
+    grid: Grid,
+    counts: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
     """Rays through each voxel [X, Y, Z], at most 255, the voxel of the hit itself not counted.
 
     ``points`` [n, 3] finite, in metres in ``grid.frame``, ``sensor`` [3] where the rays start, in the same frame.
+    They are added to ``counts`` where it is given, which is then what is returned.
     """
     origin = np.array(grid.origin)
     start = (np.asarray(sensor, np.float64) - origin) / grid.voxel_size
     ends = (points[:, :3].astype(np.float64) - origin) / grid.voxel_size
-    counts = np.zeros(grid.shape, np.uint8)
+    counts = np.zeros(grid.shape, np.uint8) if counts is None else counts
     _traverse(start, ends, counts)
     return counts
 
