@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix, yaw_rotation
 from occlabel.schemas.grid import Grid
+from occlabel.stages.sensing.scan import Scan
 
 
 def random_placement(grid: Grid, draw: Generator) -> Matrix:
@@ -44,31 +46,57 @@ def _tilt(roll: float, pitch: float) -> Matrix:
     return about_y @ result
 
 
-def another_sensor(
-    points: NDArray[np.floating[Any]], sensor: NDArray[np.floating[Any]], draw: Generator
-) -> NDArray[np.floating[Any]]:
-    """``points`` [n, 3] as a worse sensor at ``sensor`` [3] would have measured them.
+def random_slip(shift: float, angle: float, draw: Generator) -> Matrix:
+    """[4, 4] of a pose that is a little wrong: ``shift`` [m] and ``angle`` [rad] are standard deviations per axis."""
+    roll, pitch, yaw = draw.normal(0, angle, 3)
+    result = yaw_rotation(yaw) @ _tilt(roll, pitch)
+    result[:3, 3] = draw.normal(0, shift, 3)
+    return np.asarray(result, np.float64)
+
+
+def another_sensor(scan: Scan, draw: Generator) -> Scan:
+    """``scan`` as a worse sensor would have measured it.
 
     Some lose beams (bands of elevation), some points, some whole sectors to rain or dirt, some what lies in the shadow
-    of their own car; all get range noise.
+    of their own car; all get range noise. What kind of sensor it is is drawn before what happens to single points, so
+    that draws of one seed make one sensor of all sweeps of a log.
     """
-    rays = points - sensor
+    rays = scan.points[:, :3] - scan.sensor
     distance = np.linalg.norm(rays, axis=1)
-    keep = np.ones(len(points), bool)
+    keep = np.ones(len(rays), bool)
     if draw.random() < 0.4:
         band = np.floor(np.arcsin(np.clip(rays[:, 2] / np.maximum(distance, 1e-6), -1, 1)) / np.deg2rad(0.42))
         lost = draw.random(512) < draw.uniform(0.05, 0.5)
         keep &= ~lost[band.astype(np.int64) % 512]
-    if draw.random() < 0.5:
-        keep &= draw.random(len(points)) > draw.uniform(0, 0.4)
     if draw.random() < 0.1:
         azimuth = np.arctan2(rays[:, 1], rays[:, 0])
         keep &= np.abs((azimuth - draw.uniform(-np.pi, np.pi) + np.pi) % (2 * np.pi) - np.pi) > draw.uniform(0, 0.2)
     if draw.random() < 0.5:
         keep &= np.hypot(rays[:, 0], rays[:, 1]) > draw.uniform(2.5, 5)
+    thinned, noise = draw.uniform(0, 0.4) if draw.random() < 0.5 else 0.0, draw.uniform(0, 0.03)
+    keep &= draw.random(len(rays)) >= thinned
     rays, distance = rays[keep], distance[keep]
-    noise = draw.normal(0, draw.uniform(0, 0.03), len(rays)) / np.maximum(distance, 1e-6)
-    return sensor + rays * (1 + noise)[:, None]
+    error = draw.normal(0, noise, len(rays)) / np.maximum(distance, 1e-6)
+    points = np.concatenate([scan.sensor + rays * (1 + error)[:, None], scan.points[keep, 3:4]], axis=1)
+    return Scan(points.astype(np.float32), scan.sensor, scan.frame)
+
+
+_GAMMA = 0.35
+_MUTE = 0.1
+"""Share of the sensors that measure no intensity."""
+
+
+def random_response(draw: Generator) -> Callable[[Scan], Scan]:
+    """A sensor whose intensity has another curve and more noise, or that has none; gain and offset do not matter."""
+    mute, gamma, noise = draw.random() < _MUTE, np.exp(draw.normal(0, _GAMMA)), draw.uniform(0, 0.08)
+
+    def respond(scan: Scan) -> Scan:
+        points = scan.points.copy()
+        value = np.clip(points[:, 3], 0, 1) ** gamma
+        points[:, 3] = 0 if mute else value * (1 + draw.normal(0, noise, len(points)))
+        return Scan(points, scan.sensor, scan.frame)
+
+    return respond
 
 
 def random_crop(

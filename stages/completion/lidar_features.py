@@ -1,71 +1,139 @@
-"""LiDAR points to the input volume of the network: hits and crossings per voxel, and what stands out of each pillar.
+"""LiDAR sweeps to the input volume of the network: hits and crossings per voxel, and what stands out of each pillar.
 
-Nothing here depends on intensity or on the number of beams; heights are also given above the local ground, because a
-sensor that sits 15 cm higher than the one of the training data must not change the result.
+Twice: what the frame's own sweep saw, and what it saw together with sweeps of other frames, where there are any. What
+moves is where the first sees it; the second fills in what stands.
+
+Nothing here depends on the number of beams, and of intensity only how a point stands out from its own sweep counts
+(``intensity.py``); heights are also given above the local ground, because a sensor that sits 15 cm higher than the one
+of the training data must not change the result.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.grid import Grid
+from occlabel.stages.completion.ground import local_ground
+from occlabel.stages.completion.intensity import contrast
 from occlabel.stages.sensing.rays import crossings
-from occlabel.stages.sensing.scan import OWN_CAR
+from occlabel.stages.sensing.scan import OWN_CAR, Scan
 
-PILLAR_FEATURES = 10
-"""Channels after hits and crossings: see ``_pillars``."""
+PILLAR_FEATURES = 14
+"""Channels of a view after hits and crossings: see ``_pillars``."""
 
 _LOG2 = (np.log2(1 + np.arange(256)) / 8).astype(np.float32)
 """By count of crossings: of ground that rays graze a few do, of open air many."""
 
-_BLOCK = 3.2
-"""Edge of the cells in which the ground is looked for [m]."""
+_RAYS_OF_OTHERS = 4
+"""One ray in so many of the other sweeps is followed: together they still pass everywhere, and cost as much as one."""
+
+_FLAT = 0.4
+"""Up to so far above the local ground [m] a point may lie on it: its intensity is that of the ground."""
 
 
-def channels(grid: Grid) -> int:
-    """Channels of the volume: hits per height of the grid, crossings per height, then the pillar features."""
+def view_channels(grid: Grid) -> int:
+    """Channels of one view: hits per height of the grid, crossings per height, then the pillar features."""
     return 2 * grid.shape[2] + PILLAR_FEATURES
 
 
-def lidar_volume(
-    points: NDArray[np.floating[Any]], sensor: NDArray[np.floating[Any]], grid: Grid
-) -> NDArray[np.float32]:
-    """The input volume, float32 [channels, X, Y]: 1 where a voxel was hit, log2(1 + rays that crossed it) / 8, pillars.
+def channels(grid: Grid) -> int:
+    """Channels of the volume: the view of the own sweep, then that of all sweeps."""
+    return 2 * view_channels(grid)
 
-    ``points`` [n, 3 or more] in metres in ``grid.frame``, ``sensor`` [3] the place of the LiDAR in the same frame.
-    Points that are not finite, lie on the own car or outside the grid seen from above are left out.
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Points within the grid seen from above, any height."""
+
+    xyz: NDArray[np.float32]
+    """[n, 3] in ``grid.frame`` [m]."""
+    contrast: NDArray[np.float32]
+    """[n], NaN where the sweep has no intensity."""
+    cells: NDArray[np.int64]
+    """[n, 3]; heights may lie outside of the grid."""
+
+
+def lidar_volume(own: Scan, others: Sequence[Scan], grid: Grid) -> NDArray[np.float32]:
+    """The input volume, float32 [channels, X, Y], of a frame's ``own`` sweep and ``others``, all in ``grid.frame``.
+
+    Per view: 1 where a voxel was hit, log2(1 + rays that crossed it) / 8, pillars. Points that are not finite, lie on
+    the car that measured them or outside the grid seen from above are left out.
     """
-    xyz = np.asarray(points[:, :3], np.float32)
-    away = np.hypot(xyz[:, 0] - np.float32(sensor[0]), xyz[:, 1] - np.float32(sensor[1]))
-    xyz = xyz[(away > OWN_CAR) & np.isfinite(xyz).all(axis=1)]
-    crossed = _LOG2[crossings(xyz, sensor, grid)]
+    counts, points = _seen(own, grid, 1)
+    if not others:
+        ground = _ground(points, grid)
+        alone = _view(points, counts, ground, own.sensor, grid)
+        return np.concatenate([alone, alone])
+    all_counts, parts = counts.astype(np.uint16), [points]
+    for other in others:
+        more, seen = _seen(other, grid, _RAYS_OF_OTHERS)
+        all_counts += more
+        parts.append(seen)
+    together = _Points(
+        np.concatenate([part.xyz for part in parts]),
+        np.concatenate([part.contrast for part in parts]),
+        np.concatenate([part.cells for part in parts]),
+    )
+    ground = _ground(together, grid)
+    every = np.minimum(all_counts, 255).astype(np.uint8)
+    return np.concatenate(
+        [_view(points, counts, ground, own.sensor, grid), _view(together, every, ground, own.sensor, grid)]
+    )
+
+
+def _seen(scan: Scan, grid: Grid, rays: int) -> tuple[NDArray[np.uint8], _Points]:
+    """Crossings [X, Y, Z] of one ray in ``rays``, and the points of a sweep."""
+    points = np.asarray(scan.points, np.float32)
+    x, y, z = points[:, :3].T
+    kept = np.hypot(x - np.float32(scan.sensor[0]), y - np.float32(scan.sensor[1])) > OWN_CAR  # False for NaN
+    kept &= np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
+    xyz, stands_out = points[kept, :3], contrast(points[kept, 3])
+    counts = crossings(xyz[::rays], scan.sensor, grid)
     cells = np.floor((xyz - np.array(grid.origin, np.float32)) / np.float32(grid.voxel_size)).astype(np.int64)
-    inside = ((cells[:, :2] >= 0) & (cells[:, :2] < grid.shape[:2])).all(axis=1)
-    xyz, cells = xyz[inside], cells[inside]
-    heights = grid.shape[2]
-    volume = np.zeros((channels(grid), *grid.shape[:2]), np.float32)
+    row, column = cells[:, 0], cells[:, 1]
+    inside = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
+    return counts, _Points(xyz[inside], stands_out[inside], cells[inside])
+
+
+def _ground(points: _Points, grid: Grid) -> NDArray[np.float32]:
+    """Local ground [X, Y] under the points."""
+    lowest = np.full(grid.shape[:2], np.inf, np.float32)
+    z = np.clip(points.xyz[:, 2], grid.origin[2] - 1, grid.upper[2] + 2)
+    np.minimum.at(lowest, (points.cells[:, 0], points.cells[:, 1]), z)
+    return local_ground(lowest, grid)
+
+
+def _view(
+    points: _Points, counts: NDArray[np.uint8], ground: NDArray[np.float32], sensor: NDArray[np.float64], grid: Grid
+) -> NDArray[np.float32]:
+    """[view_channels, X, Y] of ``points`` and of rays that crossed voxels ``counts`` [X, Y, Z] times."""
+    heights, cells = grid.shape[2], points.cells
+    volume = np.zeros((view_channels(grid), *grid.shape[:2]), np.float32)
     high = (cells[:, 2] >= 0) & (cells[:, 2] < heights)
     volume[cells[high, 2], cells[high, 0], cells[high, 1]] = 1
-    volume[heights : 2 * heights] = crossed.transpose(2, 0, 1)
-    volume[2 * heights :] = _pillars(xyz, cells[:, 0] * grid.shape[1] + cells[:, 1], sensor, grid)
+    volume[heights : 2 * heights] = _LOG2[counts].transpose(2, 0, 1)
+    volume[2 * heights :] = _pillars(points, ground.ravel(), sensor, grid)
     return volume
 
 
 def _pillars(
-    xyz: NDArray[np.float32], pillar: NDArray[np.int64], sensor: NDArray[np.floating[Any]], grid: Grid
+    points: _Points, ground: NDArray[np.float32], sensor: NDArray[np.float64], grid: Grid
 ) -> NDArray[np.float32]:
-    """[PILLAR_FEATURES, X, Y], each about -1..1 and 0 in pillars without points, except the last three:
+    """[PILLAR_FEATURES, X, Y], each about -1..1 and 0 in pillars without points, except 8 and 9:
 
     0 any point; 1 log count; 2, 3, 4 lowest, mean and highest point above the local ground; 5 spread of the heights;
-    6 the lowest point above the ground, finely (kerbs); 7 points above the grid; 8 local ground; 9 distance.
+    6 the lowest point above the ground, finely (kerbs); 7 points above the grid; 8 local ground; 9 distance; 10, 11
+    mean contrast of points on the ground and its spread; 12 mean contrast of points above; 13 any contrast.
     """
     shape = grid.shape[:2]
     size = shape[0] * shape[1]
+    pillar = points.cells[:, 0] * shape[1] + points.cells[:, 1]
     bottom, top = grid.origin[2], grid.upper[2]
-    z = np.clip(xyz[:, 2], bottom - 1, top + 2)
+    z = np.clip(points.xyz[:, 2], bottom - 1, top + 2)
     count = np.bincount(pillar, minlength=size).astype(np.float32)
     filled = count > 0
     total = np.maximum(count, 1)
@@ -74,10 +142,9 @@ def _pillars(
     lowest, highest = np.full(size, np.inf, np.float32), np.full(size, -np.inf, np.float32)
     np.minimum.at(lowest, pillar, z)
     np.maximum.at(highest, pillar, z)
-    ground = local_ground(lowest.reshape(shape), grid).ravel()
     lowest, highest = np.where(filled, lowest, 0), np.where(filled, highest, 0)
-    above = np.bincount(pillar[xyz[:, 2] >= top], minlength=size)
-    result = np.stack(
+    above = np.bincount(pillar[points.xyz[:, 2] >= top], minlength=size)
+    shapes = np.stack(
         [
             np.ones(size, np.float32),
             np.log1p(count) / 4,
@@ -92,40 +159,24 @@ def _pillars(
     x, y = (grid.origin[axis] + (np.arange(shape[axis]) + 0.5) * grid.voxel_size - sensor[axis] for axis in (0, 1))
     distance = np.hypot(x[:, None], y[None, :]).ravel() / 50
     place = np.stack([np.clip((ground - bottom) / 2, -1, 3), distance])
-    return np.concatenate([result * filled, place]).astype(np.float32).reshape(PILLAR_FEATURES, *shape)
+    flat = z - ground[pillar] < _FLAT
+    shades = _shades(points.contrast, pillar, flat, size)
+    return np.concatenate([shapes * filled, place, shades]).astype(np.float32).reshape(PILLAR_FEATURES, *shape)
 
 
-def local_ground(lowest: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
-    """Height of the ground [X, Y] in metres, smooth, from the lowest point of each pillar [X, Y] (inf: no point).
-
-    Per block of 3.2 m the third lowest pillar, so that a reflection from below the street does not count; blocks of
-    which little is seen take the lowest of their neighbours, and what is never seen the median of the rest.
-    """
-    block = max(round(_BLOCK / grid.voxel_size), 1)
-    blocks = tuple(-(-n // block) for n in lowest.shape)
-    padded = np.full((blocks[0] * block, blocks[1] * block), np.inf, np.float32)
-    padded[: lowest.shape[0], : lowest.shape[1]] = lowest
-    tiles = padded.reshape(blocks[0], block, blocks[1], block).swapaxes(1, 2).reshape(*blocks, -1)
-    rank = min(2, tiles.shape[2] - 1)
-    low = np.partition(tiles, rank, axis=2)[:, :, rank]
-    known = low[np.isfinite(low)]
-    if not known.size:
-        return np.full(lowest.shape, grid.origin[2], np.float32)
-    low = _neighbours(low).min(axis=0)
-    low = np.where(np.isfinite(low), low, np.median(known))
-    low = _neighbours(low).mean(axis=0)
-    along_x, along_y = (_interpolation(n, m, block) for n, m in zip(lowest.shape, blocks, strict=True))
-    return (along_x @ low @ along_y.T).astype(np.float32)
-
-
-def _neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The 3 x 3 neighbourhood of each cell, [9, X, Y], the border repeated."""
-    padded = np.pad(values, 1, mode="edge")
-    rows, columns = values.shape
-    return np.stack([padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)])
-
-
-def _interpolation(cells: int, blocks: int, block: int) -> NDArray[np.float32]:
-    """Matrix [cells, blocks] that interpolates linearly from the centres of blocks to the centres of their cells."""
-    place = np.clip((np.arange(cells) + 0.5) / block - 0.5, 0, blocks - 1)
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(blocks)[None, :]), 0).astype(np.float32)
+def _shades(
+    value: NDArray[np.float32], pillar: NDArray[np.int64], flat: NDArray[np.bool_], size: int
+) -> NDArray[np.float32]:
+    """[4, pillars]: mean and spread of the contrast ``value`` of the points that lie ``flat``, the mean of the others,
+    and whether there is any; 0 where there is none."""
+    known = np.isfinite(value)
+    result = np.zeros((4, size), np.float32)
+    for chosen, row in ((known & flat, 0), (known & ~flat, 2)):
+        count = np.bincount(pillar[chosen], minlength=size)
+        mean = np.bincount(pillar[chosen], value[chosen], size) / np.maximum(count, 1)
+        result[row] = mean
+        result[3] = np.maximum(result[3], count > 0)
+        if row == 0:
+            square = np.bincount(pillar[chosen], value[chosen] ** 2, size) / np.maximum(count, 1)
+            result[1] = np.sqrt(np.maximum(square - mean**2, 0))
+    return result

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from occlabel.schemas.grid import Grid
-from occlabel.stages.completion.lidar_features import channels
+from occlabel.stages.completion.lidar_features import channels, view_channels
 
 _BODY_CELL = 0.4
 _WIDTHS = (48, 96, 160, 224)
 _COLUMN = 128
 _VOXEL = 16
 _HIDDEN = 32
+_WITNESSES = 4
+"""Hits and crossings of the own sweep, and of all."""
 _STRIDE = 8
 """The body halves its input three times."""
 
@@ -40,6 +42,7 @@ class LMSCNet(nn.Module):
         self.heights = grid.shape[2]
         self.classes = classes
         self.free_id = free_id
+        self._view = view_channels(grid)
         self.stem = _convolution(channels(grid), _WIDTHS[0], size=self.fold + 2, stride=self.fold)
         self.enter = _pair(_WIDTHS[0], _WIDTHS[0])
         self.down = nn.ModuleList(_pair(a, b) for a, b in pairwise(_WIDTHS))
@@ -47,7 +50,7 @@ class LMSCNet(nn.Module):
         self.up = nn.ModuleList(_pair(a + b, a) for a, b in pairwise(_WIDTHS))
         self.column = _convolution(2 * _WIDTHS[0], _COLUMN, size=1)
         self.unfold = nn.Linear(_COLUMN, self.fold**2 * self.heights * _VOXEL)
-        self.local = nn.Conv3d(2, _VOXEL, 3, padding=(0, 0, 1))
+        self.local = nn.Conv3d(_WITNESSES, _VOXEL, 3, padding=(0, 0, 1))
         self.mix = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(_VOXEL, _HIDDEN), nn.ReLU(inplace=True))
         self.classify = nn.Linear(_HIDDEN, classes)
 
@@ -72,11 +75,12 @@ class LMSCNet(nn.Module):
         return column[:, :, :x, :y]
 
     def voxels(self, volume: Tensor) -> Tensor:
-        """Hits and crossings [batch, X + 2, Y + 2, 2 Z] of volumes; outside of them nothing is hit or crossed."""
-        return functional.pad(volume[:, : 2 * self.heights].permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        """Hits and crossings [batch, X + 2, Y + 2, 4 Z] of both views; outside of them nothing is hit or crossed."""
+        own, every = (volume[:, first : first + 2 * self.heights] for first in (0, self._view))
+        return functional.pad(torch.cat([own, every], dim=1).permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
 
     def surroundings(self, voxels: Tensor, cells: Tensor) -> Tensor:
-        """What of ``voxels`` lies in and next to the columns of ``cells``, [n, fold + 2, fold + 2, 2 Z].
+        """What of ``voxels`` lies in and next to the columns of ``cells``, [n, fold + 2, fold + 2, 4 Z].
 
         ``cells`` int64 [n] count through [batch, X / fold, Y / fold].
         """
@@ -87,14 +91,14 @@ class LMSCNet(nn.Module):
         around = torch.arange(self.fold + 2, device=cells.device)
         around = (around[:, None] * columns + around).flatten()
         picked = voxels.flatten(0, 2).index_select(0, (corner[:, None] + around).flatten())
-        return picked.reshape(len(cells), self.fold + 2, self.fold + 2, 2 * self.heights)
+        return picked.reshape(len(cells), self.fold + 2, self.fold + 2, _WITNESSES * self.heights)
 
     def features(self, columns: Tensor, surroundings: Tensor) -> Tensor:
         """Features of voxels [n, fold * fold * Z, _VOXEL] of columns [n, features] and their ``surroundings`` [n, ...].
 
         The voxels of a column are in the order [x in fold, y in fold, z].
         """
-        near = self.local(surroundings.unflatten(-1, (2, self.heights)).permute(0, 3, 1, 2, 4))
+        near = self.local(surroundings.unflatten(-1, (_WITNESSES, self.heights)).permute(0, 3, 1, 2, 4))
         near = near.permute(0, 2, 3, 4, 1).flatten(1)
         return (self.unfold(columns) + near).unflatten(1, (-1, _VOXEL))  # type: ignore[no-any-return]
 
@@ -108,7 +112,7 @@ class LMSCNet(nn.Module):
         return scores
 
     def hits(self, surroundings: Tensor) -> Tensor:
-        """Which voxels of columns hold a point, bool [n, fold * fold * Z], of their ``surroundings`` [n, ...]."""
+        """Which voxels of columns [n, fold * fold * Z] hold a point of the own sweep, of their ``surroundings``."""
         return surroundings[:, 1:-1, 1:-1, : self.heights].flatten(1) > 0
 
     def forward(self, volume: Tensor) -> Tensor:

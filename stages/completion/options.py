@@ -17,6 +17,9 @@ class Options(TrainingOptions):
     """Crops in a step."""
     crop: float = Field(default=38.4, ge=3.2)
     """Edge of a crop in metres."""
+    sweeps: int = Field(default=8, ge=0)
+    """Most sweeps of other frames that a crop sees besides its own; two crops in five see their own alone. 0 trains an
+    onboard model."""
     rate: float = Field(default=3e-3, ge=1e-6)
     """Highest learning rate."""
     voxels: Annotated[int, FIXED] = 192 * 1024

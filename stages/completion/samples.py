@@ -11,66 +11,47 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
-from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.augment import another_sensor, random_crop, random_placement
+from occlabel.stages.completion.augment import (
+    another_sensor,
+    random_crop,
+    random_placement,
+    random_response,
+    random_slip,
+)
+from occlabel.stages.completion.labelled import Labelled
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import fold_of
 from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
-from occlabel.stages.learning.truth import learnable_truth
-from occlabel.stages.sensing.scan import Scan, scan_in_grid
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Frames that have a sweep and voxel truth, with the reader that opens them."""
-
-    reader: LogReader
-    frames: tuple[Frame, ...]
-    space: LabelSpace
-
-    @property
-    def grid(self) -> Grid:
-        return self.space.grid
-
-    def scan(self, index: int) -> Scan:
-        frame = self.frames[index]
-        assert frame.sweep is not None
-        return scan_in_grid(frame.moment, self.reader.points(frame.sweep), self.grid)
-
-    def truth(self, index: int) -> NDArray[np.uint8]:
-        """Class ids [X, Y, Z] of the space; UNKNOWN where nothing is to be learned, because it was never seen."""
-        return learnable_truth(self.reader, self.frames[index], self.space)
-
-
-def split_by_log(reader: LogReader, space: LabelSpace, every: int) -> tuple[Labelled, Labelled, list[DriveLog]]:
-    """Frames to learn from, frames held out, and the logs. Every ``every``-th log, in the order of ids, is held out.
-
-    Raises BadLog when fewer than two logs have frames with a sweep and voxel truth.
-    """
-    logs = [log for log in reader.logs() if _usable(log)]
-    if len(logs) < 2:
-        raise BadLog(
-            f"{reader.root} has {len(logs)} logs with LiDAR and voxel truth; training needs at least two, "
-            "one of them held out (occlabel simulate writes such logs)"
-        )
-    held_out = logs[every - 1 :: every] or logs[-1:]
-    learned = [log for log in logs if log not in held_out]
-    parts = (tuple(frame for log in part for frame in _usable(log)) for part in (learned, held_out))
-    first, second = (Labelled(reader, frames, space) for frames in parts)
-    return first, second, logs
-
-
-def _usable(log: DriveLog) -> list[Frame]:
-    return [frame for frame in log.frames if frame.sweep is not None and frame.truth.voxels is not None]
-
+from occlabel.stages.sensing.scan import Scan, moved
 
 _FOCUSED = 0.5
 """Share of the crops that lie around a voxel of a class drawn by rarity."""
+
+_ALONE = 0.4
+"""Share of the crops that see their own sweep alone, as an onboard model does."""
+
+_SLIPPED = 0.02, np.deg2rad(0.1)
+"""Spread of errors of the poses between sweeps: metres along each axis, radians of tilt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """How crops are drawn."""
+
+    crop: float
+    """Edge [m]."""
+    columns: int
+    """Cells of the body of which a crop has truth."""
+    sweeps: int
+    """Most sweeps of other frames that a crop sees."""
+    thinning: int
+    """Of so many free voxels one is learned from."""
+    rarity: Rarity
+    """By class id: how much it is looked for."""
+    seed: int
 
 
 class Crops(Dataset[dict[str, Tensor]]):
@@ -84,40 +65,45 @@ class Crops(Dataset[dict[str, Tensor]]):
     where of ``thinning`` free voxels all but one are UNKNOWN.
     """
 
-    def __init__(
-        self, labelled: Labelled, crop: float, columns: int, free_id: int, thinning: int, rarity: Rarity, seed: int
-    ) -> None:
+    def __init__(self, labelled: Labelled, draft: Draft) -> None:
         self.labelled = labelled
-        self.crop = crop
-        self.columns = columns
-        self.free_id = free_id
-        self.thinning = thinning
-        self.rarity = rarity
-        self.seed = seed
+        self.draft = draft
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
+        draft = self.draft
         round_, place = divmod(number, len(self.labelled.frames))
-        index = int(np.random.default_rng([self.seed, 0, round_]).permutation(len(self.labelled.frames))[place])
-        draw = np.random.default_rng([self.seed, 1, number])
-        grid = self.labelled.grid
-        scan, truth = self.labelled.scan(index), self.labelled.truth(index)
+        index = int(np.random.default_rng([draft.seed, 0, round_]).permutation(len(self.labelled.frames))[place])
+        draw = np.random.default_rng([draft.seed, 1, number])
+        grid, free_id = self.labelled.grid, self.labelled.space.taxonomy.free_id
+        truth = self.labelled.truth(index)
         placement = random_placement(grid, draw)
-        points = another_sensor(scan.points[:, :3], scan.sensor, draw)
-        sensor = transform_points(placement, scan.sensor[None])[0]
         fold = fold_of(grid)
         around = self._rare_place(truth, placement, draw) if draw.random() < _FOCUSED else None
-        window = random_crop(grid, self.crop, fold, draw, around)
-        volume = lidar_volume(transform_points(placement, points), sensor, window)
-        worth = self.rarity[truth].max(axis=2)
-        cells = _learnable_cells(worth, placement, grid, window, fold, self.columns, draw)
+        window = random_crop(grid, draft.crop, fold, draw, around)
+        own, *others = (moved(scan, placement) for scan in self._scans(index, draw, [draft.seed, 2, number]))
+        volume = lidar_volume(own, others, window)
+        worth = draft.rarity[truth].max(axis=2)
+        cells = _learnable_cells(worth, placement, grid, window, fold, draft.columns, draw)
         target = _truth_of_cells(truth, placement, grid, window, fold, cells)
-        target[(target == self.free_id) & (draw.integers(self.thinning, size=target.shape) > 0)] = UNKNOWN
+        target[(target == free_id) & (draw.integers(draft.thinning, size=target.shape) > 0)] = UNKNOWN
         tensors = {"volume": volume, "cells": cells, "target": target}
         return {name: torch.from_numpy(array) for name, array in tensors.items()}
 
+    def _scans(self, index: int, draw: Generator, sensor: list[int]) -> list[Scan]:
+        """The sweep of frame ``index`` and some of those around it, as the same worse sensor measured them, which is
+        drawn by the seed ``sensor``, with poses that are not quite right."""
+        scans = [self.labelled.scan(index)]
+        there = min(2 * self.draft.sweeps, len(self.labelled.around[index]))
+        if there and draw.random() >= _ALONE:
+            count = draw.integers(1, min(self.draft.sweeps, there) + 1)
+            others = self.labelled.others(index, np.sort(draw.choice(there, count, replace=False)).tolist())
+            scans += [moved(scan, random_slip(*_SLIPPED, draw)) for scan in others]
+        response = random_response(np.random.default_rng(sensor))
+        return [response(another_sensor(scan, np.random.default_rng(sensor))) for scan in scans]
+
     def _rare_place(self, truth: NDArray[np.uint8], placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
         """Where [3] a voxel ends up whose class was drawn by rarity from those of the frame; None if all is free."""
-        voxel = rare_voxel(truth, self.rarity, self.free_id, draw)
+        voxel = rare_voxel(truth, self.draft.rarity, self.labelled.space.taxonomy.free_id, draw)
         if voxel is None:
             return None
         grid = self.labelled.grid
@@ -173,10 +159,14 @@ def _truth_of_cells(
 
 
 class WholeFrames(Dataset[dict[str, Tensor]]):
-    """At most ``limit`` frames, evenly spread, unchanged: ``volume`` [channels, X, Y], ``truth`` uint8 [X, Y, Z]."""
+    """At most ``limit`` frames, evenly spread, unchanged: ``volume`` [channels, X, Y], ``truth`` uint8 [X, Y, Z].
 
-    def __init__(self, labelled: Labelled, limit: int) -> None:
+    Every second one is seen with the ``sweeps`` nearest sweeps of other frames, the others alone.
+    """
+
+    def __init__(self, labelled: Labelled, limit: int, sweeps: int) -> None:
         self.labelled = labelled
+        self.sweeps = sweeps
         count = min(limit, len(labelled.frames))
         self.chosen = np.linspace(0, len(labelled.frames) - 1, count).astype(int).tolist()
 
@@ -188,6 +178,6 @@ class WholeFrames(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         index = self.chosen[number]
-        scan = self.labelled.scan(index)
-        volume = lidar_volume(scan.points, scan.sensor, self.labelled.grid)
+        there = min(self.sweeps, len(self.labelled.around[index])) if number % 2 else 0
+        volume = lidar_volume(self.labelled.scan(index), self.labelled.others(index, range(there)), self.labelled.grid)
         return {"volume": torch.from_numpy(volume), "truth": torch.from_numpy(self.labelled.truth(index))}

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS, ArraySpec, Extent
+from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Inputs, Process, Sensor, Stage
 from occlabel.stages.sensing.scan import Scan, scan_in_grid
 
 
 class Completion(Stage):
-    """A kind of the slot: predicts semantics and confidence of each frame from that frame alone."""
+    """A kind of the slot: predicts semantics and confidence of each frame."""
 
     slot: ClassVar[str] = "completion"
     version: ClassVar[int] = 1
@@ -24,6 +25,7 @@ class Completion(Stage):
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
 
 
+T = TypeVar("T")
 Prediction = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Semantics and confidence, [X, Y, Z] each."""
 
@@ -40,16 +42,29 @@ def clip_bytes(space: LabelSpace, frames: int) -> int:
 
 def from_scans(predict: Callable[[Sequence[Scan]], Sequence[Prediction]], space: LabelSpace, batch: int = 1) -> Process:
     """The process of a model that predicts up to ``batch`` scans at once; frames without a scan stay blank."""
+    return from_frames(lambda inputs, row: seen(inputs, row, space.grid), predict, space, batch)
+
+
+def seen(inputs: Inputs, row: int, grid: Grid) -> Scan | None:
+    """The scan of a frame in the frame of the grid; None where it has none."""
+    points = inputs.points(row)
+    return None if points is None else scan_in_grid(inputs.frames[row], points, grid)
+
+
+def from_frames(
+    look: Callable[[Inputs, int], T | None],
+    predict: Callable[[Sequence[T]], Sequence[Prediction]],
+    space: LabelSpace,
+    batch: int = 1,
+) -> Process:
+    """The process of a model that predicts up to ``batch`` frames at once by what it gets of each when it is asked to
+    ``look`` at its row; frames of which it gets nothing stay blank."""
 
     def process(clip: Clip, inputs: Inputs) -> Arrays:
         result = blank(clip.frames, space)
-        scans = (
-            (n, scan_in_grid(inputs.frames[row], points, space.grid))
-            for n, row in enumerate(inputs.own(clip))
-            if (points := inputs.points(row)) is not None
-        )
-        while part := list(islice(scans, batch)):
-            found = predict([scan for _, scan in part])
+        frames = ((n, frame) for n, row in enumerate(inputs.own(clip)) if (frame := look(inputs, row)) is not None)
+        while part := list(islice(frames, batch)):
+            found = predict([frame for _, frame in part])
             for (n, _), (semantics, confidence) in zip(part, found, strict=True):
                 result[SEMANTICS.name][n] = semantics
                 result[CONFIDENCE.name][n] = confidence

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from occlabel.schemas.arrays import POSES, ArraySpec
 from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Hands, Process, Resources
-from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_scans
+from occlabel.schemas.stage import Hands, Inputs, Process, Resources
+from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_frames
+from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
 from occlabel.stages.completion.thinning import thinned
-from occlabel.stages.sensing.scan import Scan
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from occlabel.stages.completion.lmscnet import LMSCNet
 
-NETWORK = "lmscnet-3"
+NETWORK = "lmscnet-4"
 """Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
 _SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_BEAMS = {"occ3d_lidar.safetensors": 32, "semantickitti_lidar.safetensors": 64}
@@ -40,11 +42,17 @@ _BOTTOM_SLACK = 0.3
 class Trained(Completion):
     """A LiDAR network trained on the simulated town alone: it has never seen real data."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
     exact: ClassVar[bool] = False
     kind: Literal["lmscnet"] = "lmscnet"
     weights: Path | None = None
     """A safetensors file of ``occlabel train completion``; the one shipped for grid and taxonomy by default."""
+    sweeps: int = Field(default=0, ge=0, le=50)
+    """Sweeps before a frame, and as many after it, that are put together with its own: offboard may look both ways. 0
+    is an onboard model, which has nothing but its own sweep."""
+    stride: int = Field(default=1, ge=1, le=100)
+    """Frames from one of those sweeps to the next."""
     mirror: bool = True
     """Whether a scan is also looked at mirrored left to right and the scores averaged: the street is as likely either
     way, the network does not know it. Takes twice the time of the network."""
@@ -61,6 +69,14 @@ class Trained(Completion):
                 "expected [beams of the sensor, beams to look through], the second at least 1 and not more"
             )
         return value
+
+    @property
+    def needed(self) -> tuple[ArraySpec[Any], ...]:
+        return self.reads if self.sweeps else ()
+
+    @property
+    def halo(self) -> int:
+        return self.sweeps * self.stride
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays.
@@ -108,10 +124,14 @@ class Trained(Completion):
         network, temperature = load_network(path, space)
         network.to(torch.device(hands.device))
         predict = predictor(network, temperature, space, hands.device, self.mirror)
-        if self.beams is None:
-            return from_scans(predict, space, self.batch)
-        beams, kept = self.beams
-        return from_scans(lambda scans: predict([thinned(scan, beams, kept) for scan in scans]), space, self.batch)
+        return from_frames(partial(self._look, space.grid), predict, space, self.batch)
+
+    def _look(self, grid: Grid, inputs: Inputs, row: int) -> Sweeps | None:
+        found = sweeps_around(inputs, row, grid, self.sweeps, self.stride)
+        if found is None or self.beams is None:
+            return found
+        own, *others = (thinned(scan, *self.beams) for scan in (found.own, *found.others))
+        return Sweeps(own, tuple(others))
 
 
 def _beams(path: Path) -> int | None:
@@ -174,19 +194,19 @@ def shipped_weights(space: LabelSpace) -> Path | None:
     return None
 
 
-def weight_facts(space: LabelSpace) -> dict[str, str]:
+def weight_facts(space: LabelSpace, network: str = NETWORK) -> dict[str, str]:
     """What the header of a weight file must say to serve ``space``: network, grid and classes."""
-    return {"network": NETWORK, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
+    return {"network": network, "grid": grid_fact(space.grid), "classes": json.dumps(space.taxonomy.names)}
 
 
-def check(path: Path, space: LabelSpace) -> dict[str, str]:
-    """The facts of a weight file. Raises BadWeights when it is damaged or was made for something else."""
+def check(path: Path, space: LabelSpace, network: str = NETWORK) -> dict[str, str]:
+    """The facts of a weight file of ``network``. Raises BadWeights when it is damaged or made for something else."""
     from occlabel.stages.learning.purpose import temperature_of
     from occlabel.stages.learning.weight_header import check_content, read_facts
 
     facts = read_facts(path)
     check_content(path)
-    for name, value in weight_facts(space).items():
+    for name, value in weight_facts(space, network).items():
         found = facts.get(name, "")
         if not (_fits(found, value) if name == "grid" else found == value):
             raise BadWeights(f"{path} was made for the {name} {found or 'unknown'}, the recipe needs {value}")
@@ -208,24 +228,25 @@ def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
 
 def predictor(
     network: LMSCNet, temperature: float, space: LabelSpace, device: str, mirror: bool = False
-) -> Callable[[Sequence[Scan]], list[Prediction]]:
-    """Scans to predictions: the likeliest class and its probability, the softmax of scores / temperature.
+) -> Callable[[Sequence[Sweeps]], list[Prediction]]:
+    """Frames to predictions: the likeliest class and its probability, the softmax of scores / temperature.
 
-    With ``mirror`` the scores are the mean of those of the scan and of its mirror image.
+    With ``mirror`` the scores are the mean of those of the sweeps and of their mirror image.
     """
     import torch
 
     from occlabel.stages.completion.lidar_features import lidar_volume
 
-    def predict(scans: Sequence[Scan]) -> list[Prediction]:
-        volumes = np.stack([lidar_volume(scan.points, scan.sensor, space.grid) for scan in scans])
+    def predict(frames: Sequence[Sweeps]) -> list[Prediction]:
+        volumes = np.stack([lidar_volume(frame.own, frame.others, space.grid) for frame in frames])
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
             views = [_View(network, volume)] + [_View(network, volume.flip(3), mirrored=True)] * mirror
-            for scan, finite in zip(scans, views[0].finite, strict=True):
+            names = (frame.own.frame for frame in frames)
+            for name, finite in zip(names, views[0].finite, strict=True):
                 if not finite:
-                    raise BadPredictions(f"frame {scan.frame}: what the network makes of the scan is NaN or infinite")
-            return [_decide(views, frame, temperature) for frame in range(len(scans))]
+                    raise BadPredictions(f"frame {name}: what the network makes of the scan is NaN or infinite")
+            return [_decide(views, frame, temperature) for frame in range(len(frames))]
 
     return predict
 

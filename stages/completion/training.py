@@ -16,10 +16,12 @@ from occlabel.schemas.scan_facts import beam_count
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.fitting import calibrate
+from occlabel.stages.completion.labelled import Labelled, split_by_log
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import Options
-from occlabel.stages.completion.samples import Crops, Labelled, WholeFrames, split_by_log
-from occlabel.stages.completion.trained import load_network, weight_facts
+from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
+from occlabel.stages.completion.trained import weight_facts
+from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.rarity import rarity
@@ -90,19 +92,24 @@ def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: O
         with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
     else:
-        network.load_state_dict(load_network(options.start, space)[0].state_dict())
+        begin_with(network, options.start, space)
     task = CompletionTask(network, Objective(counts, space.taxonomy.free_id), options.rate, options.whole_steps)
-    columns = options.voxels // (network.fold**2 * network.heights)
-    free_id = space.taxonomy.free_id
-    looked_for = rarity(counts.numpy(), free_id)
-    samples = Crops(learned, options.crop, columns, free_id, THINNING, looked_for, options.seed)
-    frames = WholeFrames(held_out, options.held_out_frames)
-    fit(task, samples, frames, options, out.with_suffix(".training"))
+    draft = Draft(
+        crop=options.crop,
+        columns=options.voxels // (network.fold**2 * network.heights),
+        sweeps=options.sweeps,
+        thinning=THINNING,
+        rarity=rarity(counts.numpy(), space.taxonomy.free_id),
+        seed=options.seed,
+    )
+    frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)
+    fit(task, Crops(learned, draft), frames, options, out.with_suffix(".training"))
     network.cpu().eval()
-    temperature = calibrate(network, WholeFrames(held_out, options.calibration_frames))
+    temperature = calibrate(network, WholeFrames(held_out, options.calibration_frames, options.sweeps))
     facts = weight_facts(space) | {
         "temperature": f"{temperature:.4f}",
         "seed": str(options.seed),
+        "sweeps": str(options.sweeps),
         "command": command,
         **({"start": named_with_digest(options.start)} if options.start else {}),
         "logs": _provenance(log.text for log in logs),

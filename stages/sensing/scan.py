@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Moment
-from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.grid import Grid
 
 OWN_CAR = 2.5
@@ -33,3 +33,11 @@ def scan_in_grid(frame: Moment, points: NDArray[np.float32], grid: Grid) -> Scan
     grid_from_lidar = inverse(frame.ego_from_grid(grid)) @ ego_from_lidar
     moved = np.concatenate([transform_points(grid_from_lidar, points), points[:, 3:4]], axis=1)
     return Scan(moved.astype(np.float32), grid_from_lidar[:3, 3], frame.name)
+
+
+def moved(scan: Scan, target_from_source: Matrix) -> Scan:
+    """The sweep as it lies in another frame, or was seen from elsewhere."""
+    points = scan.points.copy()
+    rotation, shift = target_from_source[:3, :3].astype(np.float32), target_from_source[:3, 3].astype(np.float32)
+    points[:, :3] = scan.points[:, :3] @ rotation.T + shift
+    return Scan(points, transform_points(target_from_source, scan.sensor[None])[0], scan.frame)

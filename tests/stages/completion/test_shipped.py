@@ -10,6 +10,7 @@ from occlabel.schemas.geometry import transform_points
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.completion.sweeps import Sweeps
 from occlabel.stages.completion.trained import load_network, predictor, shipped_weights
 from occlabel.stages.completion.training import scores_of
 from occlabel.stages.learning.weight_header import read_facts
@@ -74,7 +75,7 @@ def test_shipped_network_beats_a_rule(name: str) -> None:
         points[:, :3] = transform_points(grid_from_lidar, points)
         scan = Scan(points, grid_from_lidar[:3, 3])
         truth = truth_of(frame, space)
-        totals["network"] += confusion(truth, predict([scan])[0][0], classes)
+        totals["network"] += confusion(truth, predict([Sweeps(scan)])[0][0], classes)
         totals["rule"] += confusion(truth, rule(scan, space), classes)
     iou, miou = scores_of(totals["network"], space.taxonomy.free_id)
     rule_iou, rule_miou = scores_of(totals["rule"], space.taxonomy.free_id)

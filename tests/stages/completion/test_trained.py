@@ -19,6 +19,7 @@ from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
 from occlabel.stages.learning.weights import save_weights
+from occlabel.stages.sensing.scan import Scan
 
 AROUND = Grid(origin=(-12.8, -12.8, -1.0), voxel_size=0.4, shape=(64, 64, 16), frame="ego")
 SPACE = LabelSpace(AROUND, TAXONOMIES["occ3d"])
@@ -65,7 +66,7 @@ def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
     from occlabel.stages.completion.lidar_features import lidar_volume
 
     with torch.inference_mode():
-        scores = network(torch.from_numpy(lidar_volume(cloud(3), np.zeros(3), AROUND))[None])[0]
+        scores = network(torch.from_numpy(lidar_volume(Scan(cloud(3), np.zeros(3)), [], AROUND))[None])[0]
     best, class_id = (scores / temperature).softmax(dim=-1).max(dim=-1)
     assert (result["semantics"][0] == class_id.numpy()).mean() > 0.9999
     assert np.abs(result["confidence"][0] - best.numpy() * 255).max() < 1.5

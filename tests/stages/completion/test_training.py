@@ -13,16 +13,21 @@ from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.completion.labelled import Labelled, split_by_log
 from occlabel.stages.completion.options import Options
-from occlabel.stages.completion.samples import Crops, WholeFrames, split_by_log
+from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.trained import load_network
 from occlabel.stages.completion.training import train_completion
 from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
-from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.rarity import Rarity, rarity
 from occlabel.stages.learning.weight_header import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
 EVEN = rarity(np.ones(20), 0)
+
+
+def crops_of(learned: Labelled, crop: float, columns: int, *, thinning: int, rarity: Rarity, seed: int) -> Crops:
+    return Crops(learned, Draft(crop, columns, 2, thinning, rarity, seed))
 
 
 def changed(**options: object) -> Options:
@@ -82,7 +87,7 @@ def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs
     train_completion(space, street_logs, out, options, "command")
     network, temperature = load_network(out, space)
     _, held_out, _ = split_by_log(street_logs, space, 10)
-    sample = WholeFrames(held_out, 1)[0]
+    sample = WholeFrames(held_out, 1, 0)[0]
     with torch.inference_mode():
         predicted = network(sample["volume"][None])[0].argmax(-1).numpy()
     truth = sample["truth"].numpy()
@@ -96,18 +101,18 @@ def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs
 def test_samples_depend_on_seed_and_number_alone(space: LabelSpace, street_logs: Any) -> None:
     learned, held_out, logs = split_by_log(street_logs, space, 10)
     assert (len(learned.frames), len(held_out.frames), len(logs)) == (6, 3, 3)
-    crops = Crops(learned, 6.4, 64, free_id=0, thinning=4, rarity=EVEN, seed=1)
+    crops = crops_of(learned, 6.4, 64, thinning=4, rarity=EVEN, seed=1)
     for number in (0, 5, 6, 17):
-        first, again = crops[number], Crops(learned, 6.4, 64, free_id=0, thinning=4, rarity=EVEN, seed=1)[number]
+        first, again = crops[number], crops_of(learned, 6.4, 64, thinning=4, rarity=EVEN, seed=1)[number]
         assert all(torch.equal(first[name], again[name]) for name in first)
-    other = Crops(learned, 6.4, 64, free_id=0, thinning=4, rarity=EVEN, seed=2)
+    other = crops_of(learned, 6.4, 64, thinning=4, rarity=EVEN, seed=2)
     assert not torch.equal(crops[0]["volume"], other[0]["volume"])
 
 
 def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> None:
     """Whatever the augmentation, most voxels with points are occupied in the truth of the same sample."""
     learned, _, _ = split_by_log(street_logs, space, 10)
-    crops = Crops(learned, 12.8, 1024, free_id=0, thinning=1, rarity=EVEN, seed=0)
+    crops = crops_of(learned, 12.8, 1024, thinning=1, rarity=EVEN, seed=0)
     agreements = []
     for number in range(12):
         sample = crops[number]
@@ -123,7 +128,7 @@ def test_truth_moves_with_the_points(space: LabelSpace, street_logs: Any) -> Non
 def test_thinning_takes_free_voxels_alone(space: LabelSpace, street_logs: Any) -> None:
     learned, _, _ = split_by_log(street_logs, space, 10)
     every, thinned = (
-        Crops(learned, 12.8, 1024, free_id=0, thinning=n, rarity=EVEN, seed=0)[0]["target"].numpy() for n in (1, 4)
+        crops_of(learned, 12.8, 1024, thinning=n, rarity=EVEN, seed=0)[0]["target"].numpy() for n in (1, 4)
     )
     np.testing.assert_array_equal(every[every > 0], thinned[every > 0])
     assert (thinned[every == 0] == 0).mean() == pytest.approx(0.25, abs=0.02)
@@ -136,7 +141,7 @@ def test_rare_classes_are_looked_for(space: LabelSpace, street_logs: Any) -> Non
     counts[9] = 256
     shares = []
     for looked_for in (EVEN, rarity(counts, 0)):
-        crops = Crops(learned, 6.4, 48, free_id=0, thinning=1, rarity=looked_for, seed=0)
+        crops = crops_of(learned, 6.4, 48, thinning=1, rarity=looked_for, seed=0)
         found = np.concatenate([crops[number]["target"].numpy().ravel() for number in range(12)])
         shares.append((found == 13).sum() / np.isin(found, (9, 13)).sum())
     assert shares[1] > 1.3 * shares[0]
