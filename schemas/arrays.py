@@ -164,6 +164,10 @@ INSTANCE: ArraySpec[np.uint16] = ArraySpec(
 TRACKS: ArraySpec[np.uint32] = ArraySpec(
     "tracks", _U32, 0, "objects that the log has had up to this frame", ("frame",), chunk=None, published=False
 )
+FLOW: ArraySpec[np.float16] = ArraySpec(
+    "flow", _F16, _NAN, "velocity in the world, along the axes of the grid [m/s]; 0 stands; NaN unknown",
+    ("frame", "x", "y", "z", "column"), (0, 3),
+)  # fmt: skip
 DEPTH: ArraySpec[np.float16] = ArraySpec(
     "depth", _F16, _NAN, "depth along the optical axis [m]; NaN unknown", _IMAGE, stride=4
 )

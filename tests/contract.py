@@ -17,9 +17,11 @@ from occlabel.schemas.arrays import (
     DEPTH,
     GEOMETRY,
     INSTANCE,
+    OBSERVED,
     SEGMENTS,
     SEMANTICS,
     SUPPORT,
+    TRACKS,
     ArraySpec,
     Extent,
     family,
@@ -185,6 +187,10 @@ def made_up(spec: ArraySpec[Any], space: LabelSpace, log: DriveLog) -> NDArray[A
             things = made_up(SEMANTICS, space, log) == space.taxonomy.names.index("car")
             blocks = np.repeat(np.arange(1, 1 + space.grid.voxels // 64) % 300, 64).reshape(space.grid.shape)
             return np.where(things, blocks, 0).astype(np.uint16)
+        case TRACKS.name:
+            return np.full(shape, 300, np.uint32)
+        case OBSERVED.name:
+            return draw.integers(0, 3, shape).astype(np.uint8)
         case DEPTH.name:
             return draw.uniform(2, 40, shape).astype(np.float16)
         case SEGMENTS.name:

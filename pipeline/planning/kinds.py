@@ -10,7 +10,7 @@ from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
 
-SLOTS = ("priors", "geometry", "evidence", "completion", "propagation", "voting", "instances", "tracking")
+SLOTS = ("priors", "geometry", "evidence", "completion", "propagation", "voting", "instances", "tracking", "audit")
 """The slots of the chain, in the order the data flows."""
 
 SEVERAL = frozenset({"priors"})
@@ -22,6 +22,7 @@ KINDS: dict[str, dict[str, str]] = {
     "evidence": {"rays": "occlabel.stages.evidence.rays:Rays"},
     "completion": {
         "lmscnet": "occlabel.stages.completion.trained:Trained",
+        "accumulated": "occlabel.stages.completion.accumulated:Accumulated",
         "stored": "occlabel.stages.completion.stored:Stored",
         "torch_export": "occlabel.stages.completion.own_model:TorchExport",
         "onnx": "occlabel.stages.completion.own_model:Onnx",
@@ -34,6 +35,7 @@ KINDS: dict[str, dict[str, str]] = {
         "offsetocc": "occlabel.stages.instances.learned:ObjectQueries",
     },
     "tracking": {"association": "occlabel.stages.tracking.stage:Association"},
+    "audit": {"tracks": "occlabel.stages.tracking.audit:Tracks"},
 }
 """Slot -> kind -> ``module:class``, imported when a recipe names it."""
 

@@ -74,6 +74,8 @@ class Recipe(BaseModel):
     """Finds the objects of each frame."""
     tracking: OneStage = None
     """Gives objects ids that hold through the log."""
+    audit: OneStage = None
+    """Judges each object by all frames around: its class, whether there is evidence for it, how it moves."""
     gates: Gates = Gates()
     """What a version must hold before it is published."""
     limits: Limits = Limits()

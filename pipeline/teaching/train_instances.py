@@ -45,7 +45,7 @@ def train(
             "writes such logs"
         )
     check_truth(reader, (frame for log in reader.logs(ids) for frame in _frames(log)), recipe.space)
-    refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking")))
+    refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking", "audit")))
     store = Store(str(out.with_suffix(".training") / "refined"))
     version = hashlib.blake2b(refined.model_dump_json().encode(), digest_size=6).hexdigest()
     label_logs(refined, reader, store, version, workplace=Workplace(executor))

@@ -54,7 +54,7 @@ def train(
         check_truth(source, (frame for log in source.logs() for frame in log.frames), recipe.space)
     if recipe.completion is None:
         raise BadRecipe("the recipe has no completion, whose labels local propagation learns to correct")
-    onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking")))
+    onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking", "audit")))
     store = Store(str(out.with_suffix(".training") / "onboard"))
     name = onboard_name(recipe.completion, onboard.space)
     version = name.rsplit(" ", 1)[-1]

@@ -86,6 +86,11 @@ CASES: dict[str, list[Case]] = {
     "completion.torch_export": [Case("semantickitti", {}, files=exported)],
     "completion.onnx": [Case("semantickitti", {}, files=onnx)],
     "completion.entry_point": [Case("semantickitti", {}, files=installed)],
+    "geometry.registration": [
+        Case("occ3d", {"where": "always"}),
+        Case("semantickitti", {"where": "always", "keep": "nothing"}),
+        Case("occ3d", {}),
+    ],
     "propagation.dualflow4d": [
         Case("semantickitti", {"distance": 1.0}, lambda: coarser("semantickitti")),
         Case("occ3d", {"distance": 1.0, "radius": 2, "local": 3}, lambda: coarser("occ3d")),
@@ -104,6 +109,10 @@ CASES: dict[str, list[Case]] = {
         Case("semantickitti", {"unclaimed": "empty"}, lambda: coarser("semantickitti")),
     ],
     "tracking.association": [Case("occ3d", {"remembered": 1})],
+    "audit.tracks": [
+        Case("occ3d", {"window": 2}),
+        Case("occ3d", {"window": 1, "evidence": 1, "present": 1, "relabel": False, "flow": False}),
+    ],
 }  # fmt: skip
 """By slot and kind. A kind without a case fails."""
 

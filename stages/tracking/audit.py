@@ -1,0 +1,156 @@
+"""The audit slot: what a track says of its object that no single frame can."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from occlabel.schemas.arrays import FLOW, INSTANCE, OBSERVED, POSES, SEMANTICS, TRACKS, ArraySpec, Extent
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.objects import Objects, summarise
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.tracking.flow import motion, rigid_flow
+from occlabel.stages.tracking.motion import has_moved
+from occlabel.stages.tracking.sightings import Sighting, seen, sightings
+
+_LEAST = 3  # sightings, for a velocity that anybody should believe
+
+
+class Tracks(Stage):
+    """Each object gets the class that most of its voxels had in the frames around; what was never measured, or seen
+    only once, is no object; and what has moved gets its flow.
+
+    Whether something is an object changes its id to 0 and leaves its voxels their class: something may be there.
+    """
+
+    slot: ClassVar[str] = "audit"
+    version: ClassVar[int] = 1
+    # Tracks are not looked at: who writes them has made the ids hold over time.
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, OBSERVED)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, FLOW)
+
+    kind: Literal["tracks"] = "tracks"
+    window: int = Field(default=20, ge=1)
+    """Frames before and after one that have a say in it."""
+    seen: int = Field(default=2, ge=1)
+    """What was an object in fewer frames is none."""
+    evidence: int = Field(default=0, ge=0)
+    """Voxels that LiDAR points must lie in, in that of the frames where most do: what never had so many is no object.
+    With any, an evidence block has to say where points lie."""
+    present: int = Field(default=0, ge=0)
+    """How many there must be in the frame itself."""
+    relabel: bool = True
+    """Whether the voxels of an object get its class."""
+    flow: bool = True
+    """Whether to write the flow: three numbers a voxel, nearly all of them 0."""
+
+    @property
+    def _asks_evidence(self) -> bool:
+        return self.evidence > 0 or self.present > 0
+
+    @property
+    def needed(self) -> tuple[ArraySpec[Any], ...]:
+        return self.reads if self._asks_evidence else self.reads[:-1]
+
+    @property
+    def written(self) -> tuple[ArraySpec[Any], ...]:
+        asked = {SEMANTICS.name: self.relabel, INSTANCE.name: True, FLOW.name: self.flow}
+        return tuple(spec for spec in self.writes if asked[spec.name])
+
+    @property
+    def halo(self) -> int:
+        return self.window
+
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; what is read of all frames; what is written of the clip, with the shards made of it."""
+        extent = Extent(1, space.grid)
+        read = sum(extent.nbytes(spec) for spec in self.needed if "x" in spec.dims)
+        written = sum(extent.nbytes(spec) for spec in self.written)
+        frame = 40 * space.grid.voxels
+        return Resources(
+            memory=(400 << 20) + frame + read * (clip_frames + 2 * self.window) + 2 * written * clip_frames
+        )
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        things = np.zeros(UNKNOWN + 1, np.bool_)
+        things[: len(space.taxonomy.classes)] = [entry.thing for entry in space.taxonomy.classes]
+
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            lives = self._lives(inputs, space.grid)
+            own, extent = inputs.target(clip), Extent(clip.frames, space.grid)
+            semantics, instance = inputs[SEMANTICS][own].copy(), inputs[INSTANCE][own].copy()
+            flow = FLOW.empty(extent) if self.flow else None
+            if flow is not None:
+                flow[semantics != UNKNOWN] = 0
+            for n, row in enumerate(inputs.own(clip)):
+                objects, pose = (
+                    summarise(instance[n], semantics[n], space.grid),
+                    inputs.world_from_grid(row, space.grid),
+                )
+                for which, track in enumerate(objects.ids.tolist()):
+                    life = [sighting for sighting in lives[track] if abs(sighting.frame - row) <= self.window]
+                    cells = tuple(objects.cells[objects.starts[which] : objects.starts[which + 1]].T)
+                    if not self._is_object(life, row):
+                        instance[n][cells] = 0
+                        continue
+                    if self.relabel:
+                        mine = things[semantics[n][cells]]
+                        semantics[n][cells] = np.where(mine, _class(life, things), semantics[n][cells])
+                    if flow is not None:
+                        flow[n][cells] = _flow(life, row, pose, objects, which, space.grid)
+            arrays: Arrays = {INSTANCE.name: instance}
+            if self.relabel:
+                arrays[SEMANTICS.name] = semantics
+            if flow is not None:
+                arrays[FLOW.name] = flow
+            return arrays
+
+        return process
+
+    def _lives(self, inputs: Inputs, grid: Grid) -> dict[int, list[Sighting]]:
+        """The sightings of each track, by row."""
+        lives: dict[int, list[Sighting]] = {}
+        for row, frame in enumerate(inputs.frames):
+            semantics = inputs[SEMANTICS][row]
+            objects = summarise(inputs[INSTANCE][row], semantics, grid)
+            observed = inputs[OBSERVED][row] if self._asks_evidence else None
+            pose = inputs.world_from_grid(row, grid)
+            for sighting in sightings(objects, semantics, grid, row, frame.time, pose, observed):
+                lives.setdefault(sighting.track, []).append(sighting)
+        return lives
+
+    def _is_object(self, life: list[Sighting], row: int) -> bool:
+        if len(life) < self.seen:
+            return False
+        if not self._asks_evidence:
+            return True
+        here = next(sighting.measured for sighting in life if sighting.frame == row)
+        return here >= self.present and max(sighting.measured for sighting in life) >= self.evidence
+
+
+def _class(life: list[Sighting], things: NDArray[np.bool_]) -> np.uint8:
+    """The class of things that most voxels of the track have."""
+    votes = np.sum([sighting.votes for sighting in life], axis=0)
+    return np.uint8(np.where(things, votes, -1).argmax())
+
+
+def _flow(
+    life: list[Sighting], row: int, pose: Matrix | None, objects: Objects, which: int, grid: Grid
+) -> NDArray[np.float64] | float:
+    """[n, 3] of the voxels of one object; 0 where it does not move, NaN where nobody knows."""
+    placed = [sighting for sighting in life if np.isfinite(sighting.place).all()]
+    if pose is None or len(placed) < 2:
+        return np.nan
+    known = seen(placed)
+    if len(placed) < _LEAST or not has_moved(known, grid.voxel_size):
+        return 0.0
+    at = next(n for n, sighting in enumerate(placed) if sighting.frame == row)
+    offsets = objects.offsets(grid)[objects.starts[which] : objects.starts[which + 1]]
+    return rigid_flow(offsets, *motion(known, at), inverse(pose))
