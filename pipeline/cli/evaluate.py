@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from occlabel.pipeline.quality.counting import At
     from occlabel.pipeline.quality.evaluation import Evaluation
     from occlabel.pipeline.quality.panoptic import PanopticEvaluation
+    from occlabel.stages.evaluation.flow import FlowScores
     from occlabel.stages.evaluation.reliability import ReliabilityByClass
     from occlabel.stages.evaluation.scores import Scores
 
@@ -60,7 +61,8 @@ def evaluate(
     instances of the point labels, or boxes where those have none, and for semantickitti by LSTQ. With --at boxes, by
     class: how many of the boxes with at least 20 LiDAR points have an object of their class within 2 m (recall) or any
     (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
-    not count), how far off centres are, and whether objects keep their ids.
+    not count), how far off centres are, and whether objects keep their ids. Flow is scored at voxels and at boxes, by
+    how the boxes go on.
 
     Labels in other classes are scored through --map, those in another grid at the centres of the truth's voxels. What
     was counted of a version's logs is kept in its store: run it again to go on. A few frames are counted in this
@@ -136,6 +138,8 @@ def _show(evaluation: Evaluation, baselines: bool) -> None:
             soft_wrap=True,
             markup=False,
         )
+    if evaluation.flow is not None:
+        console.print(_flow_sentence(evaluation.flow), highlight=False, soft_wrap=True)
     if evaluation.panoptic:
         console.print(panoptic_table(evaluation.panoptic))
         console.print(*_panoptic_sentences(evaluation.panoptic), sep="\n")
@@ -201,6 +205,18 @@ def _confidence_sentences(calibration: ReliabilityByClass, names: tuple[str, ...
     yield (
         f"confidence is off by {100 * calibration.whole().error():.1f} points on average over the scored voxels, free "
         "space included (expected calibration error, 15 bins)"
+    )
+
+
+def _flow_sentence(flow: FlowScores) -> str:
+    from occlabel.stages.evaluation.flow import MOVES
+
+    facts = flow.facts()
+    return (
+        f"flow: off by {_two_digits(facts['end_point_error'])} m/s on average at {flow.moving} voxels of objects that "
+        f"move ({_two_digits(facts['end_point_error_of_zero'])} if nothing did), {_percent(facts['within'])} % within "
+        f"{MOVES} m/s; {_percent(facts['standing_said_to_move'])} % of {flow.standing} voxels of objects that stand "
+        "are said to move"
     )
 
 

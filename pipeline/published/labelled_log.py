@@ -109,6 +109,11 @@ class LabelledFrame:
         """[x, y, z] in the labels' own grid."""
         return self.joined.labels.instance(self.log, self.name)
 
+    @cached_property
+    def flow(self) -> NDArray[np.float16] | None:
+        """[x, y, z, 3] in the labels' own grid."""
+        return self.joined.labels.flow(self.log, self.name)
+
     @property
     def has_instance(self) -> bool:
         return self.joined.labels.has_instance(self.log, self.name)

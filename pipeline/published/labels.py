@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
-from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS
+from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.geometry import Matrix
@@ -65,6 +65,9 @@ class LabelSource(Protocol):
         """Ids of objects [x, y, z], 0 for none; None where there are none."""
 
     def has_instance(self, log: str, name: str) -> bool: ...
+
+    def flow(self, log: str, name: str) -> NDArray[np.float16] | None:
+        """``FLOW`` [x, y, z, 3]; None where there is none."""
 
     def world_from_grid(self, log: str, name: str) -> Matrix | None:
         """[4, 4], by the pose that the labels were made with; None where nobody says."""
@@ -139,12 +142,15 @@ class VersionLabels:
     def has_instance(self, log: str, name: str) -> bool:
         return self._frames[log, name].holds(INSTANCE)
 
+    def flow(self, log: str, name: str) -> NDArray[np.float16] | None:
+        return self._frames[log, name][FLOW] if self._frames[log, name].holds(FLOW) else None
+
     def world_from_grid(self, log: str, name: str) -> Matrix | None:
         return self._frames[log, name].world_from_grid
 
     def stamp(self, log: str) -> str:
         """Also what lies in the store: a frame that was lost or altered since is found when it is read again."""
-        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, INSTANCE)}
+        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, INSTANCE, FLOW)}
         frames = (frame for (where, _), frame in self._frames.items() if where == log)
         paths = {place.path for frame in frames for name, place in frame.row.arrays.items() if name in arrays}
         tags = [sorted(self.version.store.tags(path).items()) for path in sorted(paths)]
@@ -217,6 +223,9 @@ class FolderLabels:
 
     def has_instance(self, log: str, name: str) -> bool:
         return False
+
+    def flow(self, log: str, name: str) -> None:
+        return None
 
     def world_from_grid(self, log: str, name: str) -> None:
         return None

@@ -16,6 +16,7 @@ from occlabel.pipeline.published.labels import Format, LabelSource
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.known_truth import known_truth
 from occlabel.pipeline.quality.rules.boxes import BoxRule
+from occlabel.pipeline.quality.rules.flow import FlowRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
 from occlabel.pipeline.quality.rules.rule import Rule, part, prefixed
@@ -52,11 +53,13 @@ class Question:
         benchmark = BENCHMARKS[self.format]
         match self.at:
             case "voxels":
-                return VoxelRule(benchmark, joined), VoxelObjectRule(benchmark, joined)
+                flow = FlowRule(joined.target.taxonomy, joined.scored_grid, "voxels")
+                return VoxelRule(benchmark, joined), VoxelObjectRule(benchmark, joined), flow
             case "points":
                 return PointRule(benchmark.taxonomy), PointObjectRule(benchmark)
             case "boxes":
-                return (BoxRule(benchmark.taxonomy),)
+                flow = FlowRule(benchmark.taxonomy, joined.labels.space.grid, "boxes")
+                return BoxRule(benchmark.taxonomy), flow
 
     def logs(self, joined: Join) -> list[str]:
         """Logs that may have such truth."""
@@ -200,6 +203,8 @@ def _read_labels(frame: LabelledFrame, at: At) -> None:
     frame.semantics, frame.instance  # noqa: B018
     if at == "voxels":
         frame.confidence  # noqa: B018
+    if at != "points":
+        frame.flow  # noqa: B018
 
 
 def _placed(frame: LabelledFrame, error: Exception) -> str:

@@ -17,6 +17,7 @@ from occlabel.pipeline.quality.counting import At, LogCounts, Question, count_lo
 from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.pipeline.quality.known_truth import known_truth
 from occlabel.pipeline.quality.rules.boxes import BoxRule
+from occlabel.pipeline.quality.rules.flow import FlowRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
 from occlabel.pipeline.quality.rules.rule import Rule
@@ -36,7 +37,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     labels: str
     """STORE@VERSION."""
@@ -194,6 +195,8 @@ def _fill(result: Evaluation, rule: Rule) -> None:
             result.elements = rule.elements
         case VoxelObjectRule() | PointObjectRule():
             result.panoptic = rule.evaluation()
+        case FlowRule():
+            result.flow = rule.scores()
         case BoxRule():
             result.elements = rule.elements
             if not rule.frames:

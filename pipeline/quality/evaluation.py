@@ -10,6 +10,7 @@ from occlabel.pipeline.quality.counting import At
 from occlabel.pipeline.quality.elements import Elements
 from occlabel.pipeline.quality.panoptic import PanopticEvaluation
 from occlabel.stages.evaluation.boxes import BoxScores
+from occlabel.stages.evaluation.flow import FlowScores
 from occlabel.stages.evaluation.reliability import ReliabilityByClass
 from occlabel.stages.evaluation.scores import Scores
 
@@ -61,6 +62,8 @@ class Evaluation:
     """Of the instances, where the labels have them and somebody says whose the elements are."""
     boxes: BoxScores | None = None
     """Of objects against boxes."""
+    flow: FlowScores | None = None
+    """Of flow at the voxels of objects, where the labels have it and the logs have boxes."""
     frames_left_out: dict[str, int] = field(default_factory=dict)
     """Frames with boxes that are not scored at boxes, by reason."""
     names: tuple[str, ...] = ()
@@ -84,6 +87,8 @@ class Evaluation:
             facts |= {"classes_left_out": list(self.left_out), "voxels_left_out": self.beyond}
         if self.elements is not None:
             facts |= {f"{self.elements.name}_asked": self.elements.facts()}
+        if self.flow is not None:
+            facts["flow"] = self.flow.facts()
         if self.boxes is not None:
             return facts | {"frames_left_out": self.frames_left_out} | self.boxes.facts(self.names)
         facts["scores"] = {name: scores.facts() for name, scores in self.scores.items()}

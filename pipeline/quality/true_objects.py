@@ -54,6 +54,39 @@ class TrueObjects:
         which = point_owners(semantics, points, self._grid_from_world(frame), frame.truth.boxes, classes)
         return self._named(frame, which)
 
+    def things(self, name: str, semantics: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Ids, unique in the log, of the objects in whose boxes the voxels [x, y, z] of any thing class lie; 0 for
+        none."""
+        frame = self._frames[name]
+        table = np.zeros(256, np.uint8)
+        table[: len(self._taxonomy.classes)] = [entry.thing for entry in self._taxonomy.classes]
+        kept = [UNKNOWN if c == UNKNOWN else 1 for c in self._classes(frame, np.flatnonzero(table).tolist())]
+        which = owners(table[semantics], self._grid, self._grid_from_world(frame), frame.truth.boxes, kept)
+        return self._named(frame, which)
+
+    def flow(self, name: str, instance: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Velocity [n, 3] in m/s along the axes of the grid of the voxels ``cells`` [n, 3] of an object: they go with
+        its box from the frame before to the frame after, or from or to this one at the end of its life; NaN when no
+        frame next to this one has it."""
+        here, order = self._frames[name], list(self._frames.values())
+        place = self._order[name]
+        around = [order[n] for n in (place - 1, place, place + 1) if 0 <= n < len(order)]
+        held = [(frame, box) for frame in around if (box := self._box(frame, instance)) is not None]
+        unknown = np.full(cells.shape, np.nan)
+        if len(held) < 2 or held[-1][0].time <= held[0][0].time:
+            return unknown
+        grid_from_world = self._grid_from_world(here)
+        own = self._box(here, instance)
+        assert own is not None  # its voxels are asked for
+        centres = np.array(self._grid.origin) + (cells + 0.5) * self._grid.voxel_size
+        inside = transform_points(inverse(own.world_from_box) @ inverse(grid_from_world), centres)
+        before, after = (transform_points(box.world_from_box, inside) for _, box in (held[0], held[-1]))
+        flow: NDArray[np.float64] = (after - before) / (held[-1][0].time - held[0][0].time) @ grid_from_world[:3, :3].T
+        return flow
+
+    def _box(self, frame: Frame, instance: int) -> Box | None:
+        return next((box for box in frame.truth.boxes if self._ids[box.instance] == instance), None)
+
     def boxes(self, name: str) -> tuple[Placed, NDArray[np.int64], int]:
         """The boxes in the grid's frame, LiDAR points in each (-1: not counted), and how many boxes of the frame are of
         no thing class. Among the first are those of no class that the taxonomy knows (UNKNOWN), as objects at their

@@ -11,7 +11,7 @@ from pydantic import Field
 from occlabel.schemas.arrays import FLOW, INSTANCE, OBSERVED, POSES, SEMANTICS, TRACKS, ArraySpec, Extent
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.objects import Objects, summarise
+from occlabel.schemas.objects import summarise
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
@@ -84,27 +84,27 @@ class Tracks(Stage):
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             lives = self._lives(inputs, space.grid)
-            own, extent = inputs.target(clip), Extent(clip.frames, space.grid)
-            semantics, instance = inputs[SEMANTICS][own].copy(), inputs[INSTANCE][own].copy()
-            flow = FLOW.empty(extent) if self.flow else None
+            target = inputs.target(clip)
+            semantics, instance = inputs[SEMANTICS][target].copy(), inputs[INSTANCE][target].copy()
+            flow = FLOW.empty(Extent(clip.frames, space.grid)) if self.flow else None
             if flow is not None:
                 flow[semantics != UNKNOWN] = 0
             for n, row in enumerate(inputs.own(clip)):
-                objects, pose = (
-                    summarise(instance[n], semantics[n], space.grid),
-                    inputs.world_from_grid(row, space.grid),
-                )
+                objects = summarise(instance[n], semantics[n], space.grid)
+                pose = inputs.world_from_grid(row, space.grid)
+                offsets = objects.offsets(space.grid)
                 for which, track in enumerate(objects.ids.tolist()):
                     life = [sighting for sighting in lives[track] if abs(sighting.frame - row) <= self.window]
-                    cells = tuple(objects.cells[objects.starts[which] : objects.starts[which + 1]].T)
+                    mine = slice(objects.starts[which], objects.starts[which + 1])
+                    cells = tuple(objects.cells[mine].T)
                     if not self._is_object(life, row):
                         instance[n][cells] = 0
                         continue
                     if self.relabel:
-                        mine = things[semantics[n][cells]]
-                        semantics[n][cells] = np.where(mine, _class(life, things), semantics[n][cells])
+                        own = semantics[n][cells]
+                        semantics[n][cells] = np.where(things[own], _class(life, things), own)
                     if flow is not None:
-                        flow[n][cells] = _flow(life, row, pose, objects, which, space.grid)
+                        flow[n][cells] = _flow(life, row, pose, offsets[mine], space.grid.voxel_size)
             arrays: Arrays = {INSTANCE.name: instance}
             if self.relabel:
                 arrays[SEMANTICS.name] = semantics
@@ -142,15 +142,15 @@ def _class(life: list[Sighting], things: NDArray[np.bool_]) -> np.uint8:
 
 
 def _flow(
-    life: list[Sighting], row: int, pose: Matrix | None, objects: Objects, which: int, grid: Grid
+    life: list[Sighting], row: int, pose: Matrix | None, offsets: NDArray[np.float64], voxel_size: float
 ) -> NDArray[np.float64] | float:
-    """[n, 3] of the voxels of one object; 0 where it does not move, NaN where nobody knows."""
+    """[n, 3] of the voxels of one object, ``offsets`` [n, 3] from its centroid; 0 where it does not move, NaN where
+    nobody knows."""
     placed = [sighting for sighting in life if np.isfinite(sighting.place).all()]
     if pose is None or len(placed) < 2:
         return np.nan
     known = seen(placed)
-    if len(placed) < _LEAST or not has_moved(known, grid.voxel_size):
+    if len(placed) < _LEAST or not has_moved(known, voxel_size):
         return 0.0
     at = next(n for n, sighting in enumerate(placed) if sighting.frame == row)
-    offsets = objects.offsets(grid)[objects.starts[which] : objects.starts[which + 1]]
     return rigid_flow(offsets, *motion(known, at), inverse(pose))

@@ -19,7 +19,7 @@ def motion(seen: Seen, at: int) -> tuple[NDArray[np.float64], float]:
     _, velocities = smooth(seen.times, seen.places, seen.cut)
     first, last = max(at - 1, 0), min(at + 1, len(seen) - 1)
     ways, passed = velocities[[first, last]], seen.times[last] - seen.times[first]
-    if np.linalg.norm(ways[:, :2], axis=1).min() < _TURNS:
+    if passed <= 0 or np.linalg.norm(ways[:, :2], axis=1).min() < _TURNS:
         return velocities[at], 0.0
     (ax, ay), (bx, by) = ways[:, :2]
     turn = float(np.arctan2(ax * by - ay * bx, ax * bx + ay * by) / passed)
