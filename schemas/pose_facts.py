@@ -29,6 +29,8 @@ _STEP = 0.15
 to map by 0.11."""
 _LEVEL, _LEVEL_WAY, _LEVEL_STEP = 0.01, 20.0, 0.06
 """Poses that do not rise by a centimetre over such a way know no height; then the ground tells sooner."""
+_LEAN = 1e-4
+"""Sine of the angle by which a car that leans at all leans somewhere."""
 _NUDGE, _FORCE = 0.5, 15.0
 """By how much a place may be off the motion before it: metres of noise, and m/s² as no tyre holds."""
 _TURN, _TWIST = np.deg2rad(10.0), np.deg2rad(90.0)
@@ -48,6 +50,8 @@ class PoseFacts(BaseModel):
     """Metres between these two."""
     level: float | None = None
     """z [m] of all poses, where they have no other."""
+    upright: bool = False
+    """Whether the car never leans, as on no street."""
     leap: float | None = None
     """Metres by which a frame is farthest off the motion before it, where that cannot be; 0 for one that only turns."""
     leaps_at: str | None = None
@@ -84,6 +88,7 @@ def pose_facts(
     places = np.array([pose[:3, 3] for pose in known])
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(places[:, :2], axis=0), axis=1))])
     level = float(places[0, 2]) if way[-1] > _LEVEL_WAY and np.ptp(places[:, 2]) < _LEVEL else None
+    upright = all(np.abs(pose[2, :2]).max() < _LEAN for pose in known)
     off, at = _leap(known, [times[index] for index in posed])
     worst: tuple[float, float] | tuple[None, None] = (None, None)
     for one, other in _pairs(way):
@@ -94,7 +99,12 @@ def pose_facts(
         if step is not None and (worst[0] is None or step > worst[0]):
             worst = step, float(way[other] - way[one])
     return PoseFacts(
-        step=worst[0], apart=worst[1], level=level, leap=off, leaps_at=None if at is None else names[posed[at]]
+        step=worst[0],
+        apart=worst[1],
+        level=level,
+        upright=upright,
+        leap=off,
+        leaps_at=None if at is None else names[posed[at]],
     )
 
 
@@ -141,12 +151,15 @@ def _pairs(way: NDArray[np.float64]) -> list[tuple[int, int]]:
 def _leap(poses: Sequence[Matrix], times: Sequence[float]) -> tuple[float | None, int | None]:
     """How far off [m] the motion before it the worst frame is that cannot be where it is, and which that is."""
     worst: tuple[float | None, int | None] = (None, None)
+    torn = False
     for index in range(2, len(poses)):
         before, last = times[index - 1] - times[index - 2], times[index] - times[index - 1]
-        if before <= 0 or last <= 0:
+        if torn or before <= 0 or last <= 0:  # what a frame after a leap is off is the leap again
+            torn = False
             continue
         off, turned = leap(poses[index - 2], poses[index - 1], poses[index], before, last)
-        if (off or turned) and (worst[0] is None or off > worst[0]):
+        torn = off > 0 or turned
+        if torn and (worst[0] is None or off > worst[0]):
             worst = off, index
     return worst
 

@@ -41,9 +41,9 @@ class PosesFromScans(Stage):
     where: Literal["needed", "always"] = "needed"
     """``needed``: logs without poses, and logs whose poses cannot be right: the ground that frames see does not meet,
     or the car leaps. Other logs keep theirs to the bit. ``always``: every log."""
-    keep: Literal["planar", "none"] = "planar"
-    """What of the log's poses stays true over a long way: x, y and yaw, or nothing. What is registered drifts by
-    decimetres in a hundred metres."""
+    keep: Literal["course", "nothing"] = "course"
+    """What of the log's poses stays true over a long way: where the car is on the map and how it stands (x, y and
+    rotation), or nothing. What is registered alone drifts by decimetres in a hundred metres."""
 
     @property
     def halo(self) -> int:
@@ -62,7 +62,8 @@ class PosesFromScans(Stage):
         return Resources(memory=(400 << 20) + self.halo * _SCAN + 4 * 128 * clip_frames)
 
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
-        return f"{self._works(log.seen)}, {'from poses' if log.seen.poses.known else 'from nothing'}"
+        poses = log.seen.poses
+        return f"{self._works(log.seen)}, {poses.known}, {poses.upright}"
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         if not log.seen.poses.known:
@@ -84,7 +85,7 @@ class PosesFromScans(Stage):
             known = np.full_like(logged, np.nan)
             if inputs.past:
                 known[: own.start] = inputs.past[POSES.name]
-            trail = Trail(inputs, logged, known, keep=self.keep == "planar", block=_BLOCK)
+            trail = Trail(inputs, logged, known, keep=self.keep == "course", block=_BLOCK)
             for row in own:
                 trail.find(row)
             found = known[inputs.target(clip)]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from occlabel.schemas.drive_log import Moment
-from occlabel.schemas.geometry import Matrix, inverse, yaw_rotation
+from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.pose_facts import leap
 from occlabel.schemas.stage import Inputs
 from occlabel.stages.geometry.scan_to_map import LocalMap, Scan, continued, straight
 from occlabel.stages.sensing.scan import OWN_CAR
 
-_PULL = 0.3
-"""Share of what a pose is off that of the log in x, y and yaw that is taken back at each frame."""
+_PULL = 0.6
+"""Share of what a pose is off that of the log in x, y and rotation that is taken back at each frame."""
 _TRUSTED, _TRUSTED_TURN = 1.0, np.deg2rad(5.0)
-"""Metres and yaw beyond which a pose of the log is not believed."""
+"""Metres and angle beyond which a pose of the log is not believed."""
 _FASTEST = 40.0
 """m/s of a car of which nothing is known yet."""
 _ASTRAY, _ASTRAY_TURN = 2.0, np.deg2rad(15.0)
@@ -29,8 +30,8 @@ class Trail:
 
     A map is begun anew every ``block`` frames of the log, from as many before: so a pose depends on what the last ``2 *
     block - 1`` frames hold, and not on where clips begin. ``logged`` [row, 4, 4] are the poses of the log, ``known``
-    those that were found, which is written to; NaN where there is none. ``keep``: x, y and yaw of the log hold in the
-    long run.
+    those that were found, which is written to; NaN where there is none. ``keep``: x, y and rotation of the log hold in
+    the long run.
     """
 
     def __init__(
@@ -120,18 +121,20 @@ class Trail:
         return any(leap(self._known[first], self._known[second], self._known[second] @ motion, *times))
 
     def _pulled(self, found: Matrix, row: int) -> Matrix:
-        """A little closer to the log in x, y and yaw: registration drifts by decimetres in a hundred metres, and what
-        navigation says of these does not."""
+        """A little closer to the log in x, y and how the car stands: registration drifts in these by decimetres in a
+        hundred metres, and by as much in height for a tenth of a degree, and navigation does not. Of a log in which the
+        car never leans only the heading counts."""
         if np.isnan(self._logged[row]).any():
             return found
-        logged = self._logged[row]
+        logged = straight(self._logged[row])
         off = logged[:2, 3] - found[:2, 3]
-        turn = np.arctan2(logged[1, 0], logged[0, 0]) - np.arctan2(found[1, 0], found[0, 0])
-        turn = (turn + np.pi) % (2 * np.pi) - np.pi
-        if np.linalg.norm(off) > _TRUSTED or abs(turn) > _TRUSTED_TURN:
+        turn = Rotation.from_matrix(logged[:3, :3] @ found[:3, :3].T).as_rotvec()
+        if self._inputs.seen.poses.upright:
+            turn[:2] = 0.0
+        if np.linalg.norm(off) > _TRUSTED or np.linalg.norm(turn) > _TRUSTED_TURN:
             return found
         result = found.copy()
-        result[:3, :3] = yaw_rotation(_PULL * turn)[:3, :3] @ found[:3, :3]
+        result[:3, :3] = Rotation.from_rotvec(_PULL * turn).as_matrix() @ found[:3, :3]
         result[:2, 3] += _PULL * off
         return result
 
