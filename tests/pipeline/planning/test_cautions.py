@@ -103,6 +103,40 @@ def test_a_car_that_drives_to_the_sky_is_said() -> None:
     assert "it drives along z of the LiDAR frame" in said_of("semantickitti_lidar", climb=0.97)[0]
 
 
+LEVEL = {"poses": {"step": 0.42, "apart": 15.2, "level": 0.0}}
+FAULT = "z is 0.00 m in every frame, and the ground that two frames 15 m apart see does not meet: it is 0.42 m off"
+
+
+def test_poses_that_cannot_be_right_are_said_with_what_happens_to_them() -> None:
+    assert said_of("nuscenes_lidar", **LEVEL) == (
+        f"log a: its poses cannot be right: {FAULT}; the geometry stage takes them from its scans",
+    )
+    recipe = load_recipe("nuscenes_lidar", skip=["geometry"])
+    (said,) = doubts(log_that(**LEVEL), recipe)
+    assert said.startswith(f"log a: its poses cannot be right: {FAULT}; stage propagation (dualflow4d), ")
+    assert said.endswith("will put together what does not fit: add geometry: {kind: registration} to the recipe")
+    alone = load_recipe("nuscenes_lidar", skip=["geometry", "propagation", "voting", "tracking"])
+    assert doubts(log_that(**LEVEL), alone) == (), "nothing is put together"
+
+
+@pytest.mark.parametrize(
+    ("poses", "said"),
+    [
+        ({"step": 0.13, "apart": 15.0}, None),
+        ({"step": 0.13, "apart": 15.0, "level": 3.0}, "z is 3.00 m in every frame, and the ground that two frames"),
+        ({"step": 0.04, "apart": 15.0, "level": 0.0}, None),
+        ({"step": 0.3, "apart": 15.0}, "the ground that two frames 15 m apart see does not meet: it is 0.30 m off"),
+        ({"leap": 7.25, "leaps_at": "000017"}, "they leap by 7.2 m at frame 000017"),
+        ({"leap": 0.0, "leaps_at": "000017"}, "they turn faster than a car can at frame 000017"),
+        ({"known": False}, "log a has no poses: they are made from its scans"),
+    ],
+)
+def test_what_shows_that_poses_cannot_be_right(poses: dict[str, object], said: str | None) -> None:
+    found = said_of("semantickitti_lidar", poses=poses)
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
+
+
 def test_other_beams_than_those_of_the_weights_are_said(tmp_path: Path) -> None:
     (said,) = said_of("nuscenes_lidar", beams=64)
     assert "its LiDAR has about 64 beams, the weights occ3d_lidar.safetensors were trained for 32" in said
@@ -127,10 +161,12 @@ def test_real_logs_fit_their_own_recipe_and_no_other(shared: Path) -> None:
         reader = open_logs(root)
         for log in reader.logs():
             facts = facts_of(log, "content", seen_of(log, reader))
-            assert doubts(facts, load_recipe(own)) == (), (folder, log.id, facts.seen)
+            said = doubts(facts, load_recipe(own))
+            assert ("z is 0.00 m in every frame" in "".join(said)) == (folder != "kitti"), (log.id, facts.seen)
+            assert len(said) == (folder != "kitti"), said
             if other == "nuscenes_lidar":
                 with pytest.raises(BadLog, match="the recipe's grid begins"):
                     doubts(facts, load_recipe(other))
             else:
-                side, beams = doubts(facts, load_recipe(other))
+                side, beams = doubts(facts, load_recipe(other, skip=["geometry", "propagation", "voting", "tracking"]))
                 assert "to the right of the car" in side and "beams" in beams

@@ -9,6 +9,7 @@ from occlabel.pipeline.planning.plan import make_plan
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.stage import Clip
 from occlabel.stages.completion.trained import Trained
+from occlabel.stages.geometry.stage import PosesFromScans
 from occlabel.workers.store import Store
 
 
@@ -65,8 +66,15 @@ def test_what_cannot_work_is_refused_with_a_sentence_and_the_rest_goes_on(tmp_pa
     plan = make_plan(small_recipe(), reader, Store(tmp_path / "s"))
     assert [log.id for log in plan.logs] == ["a"]
     assert "no LiDAR scans" in plan.refused["b"]
-    assert "no poses" in plan.refused["c"]
+    assert "no poses" in plan.refused["c"] and "kinds: registration" in plan.refused["c"]
     assert "cannot be a name" in plan.refused["d/../e"]
+
+
+def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 4, "c": 4}, poseless=("c",))
+    plan = make_plan(small_recipe().model_copy(update={"geometry": PosesFromScans()}), reader, Store(tmp_path / "s"))
+    assert [log.id for log in plan.logs] == ["a", "c"]
+    assert "log c has no poses: they are made from its scans" in plan.cautions
 
 
 def test_too_little_memory_is_found_before_any_compute(tmp_path: Path) -> None:
