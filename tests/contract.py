@@ -131,7 +131,7 @@ def street() -> tuple[DriveLog, ScriptedSensors]:
                 width, height = camera.size
                 shade = 40 + 20 * index + np.arange(height, dtype=np.uint8)[:, None, None]
                 images[str(camera.path)] = np.broadcast_to(shade, (height, width, 3)).astype(np.uint8)
-        sweep = Sweep(Path(name), lidar, index / 10)
+        sweep = Sweep(Path(name), lidar, index / 10, f"sweep{index}")
         frames.append(Frame(name, index / 10, None if index == LOST else pose, cameras, sweep))
     return log_of(frames), ScriptedSensors(scans, images)
 

@@ -76,11 +76,25 @@ def predicted(folder: Path) -> dict[str, Any]:
     return {"path": folder}
 
 
+def points_named(folder: Path) -> dict[str, Any]:
+    """Of the sweeps of every frame but one, 4000 points each."""
+    place = folder / "lidarseg/test"
+    place.mkdir(parents=True)
+    for index in range(FRAMES - 1):
+        classes = np.random.default_rng(index).integers(0, 17, 4000).astype(np.uint8)
+        classes.tofile(place / f"sweep{index}_lidarseg.bin")
+    return {"labels": folder}
+
+
 CASES: dict[str, list[Case]] = {
     "evidence.rays": [Case("semantickitti", {}), Case("occ3d", {})],
     "completion.lmscnet": [
         Case("semantickitti", {}, lambda: coarser("semantickitti")),
         Case("occ3d", {"mirror": False}, lambda: coarser("occ3d")),
+    ],
+    "completion.accumulated": [
+        Case("semantickitti", {"radius": 2}, lambda: coarser("semantickitti")),
+        Case("occ3d", {"radius": 1, "stride": 2}, files=points_named),
     ],
     "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=predicted)],
     "completion.torch_export": [Case("semantickitti", {}, files=exported)],

@@ -1,0 +1,152 @@
+"""What the points of a sweep are: by the network on that sweep alone, or by files of labels, one id a point."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.schemas.drive_log import Moment
+from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Hands
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
+from occlabel.stages.completion.stored import by_number, content_of, is_number
+from occlabel.stages.completion.sweeps import Sweeps
+from occlabel.stages.completion.trained import Trained, load_network, predictor
+from occlabel.stages.sensing.scan import Scan
+
+Labeller = Callable[[str, Moment, Scan], NDArray[np.uint8] | None]
+"""Log, frame and its sweep to class ids [n] of its points: UNKNOWN where nobody says, never free. None: nobody labelled
+the sweep."""
+
+_LIDARSEG = "_lidarseg.bin"
+
+
+def by_network(stage: Trained, space: LabelSpace, hands: Hands) -> Labeller:
+    """Each point is what the network says of its voxel. Raises BadWeights."""
+    import torch
+
+    torch.set_num_threads(hands.threads)
+    (path,) = stage.files(space)
+    network, temperature = load_network(path, space)
+    network.to(torch.device(hands.device))
+    predict = predictor(network, temperature, space, hands.device, stage.mirror)
+
+    def label(log: str, frame: Moment, scan: Scan) -> NDArray[np.uint8]:
+        ((semantics, _),) = predict([Sweeps(scan)])
+        cells, inside = space.grid.cells(np.where(np.isfinite(scan.points), scan.points, 1e9))
+        classes = np.full(len(scan.points), UNKNOWN, np.uint8)
+        classes[inside] = semantics[tuple(cells[inside].T)]
+        classes[classes == space.taxonomy.free_id] = UNKNOWN
+        return classes
+
+    return label
+
+
+@dataclass(frozen=True)
+class PointFiles:
+    """Labels of points under ``path``, by people or by a network, as the data sets and their benchmarks write them:
+    ``sequences/<log>/predictions/<frame>.label`` or ``labels/<frame>.label`` in ids of SemanticKITTI;
+    ``lidarseg/v1.0-<..>/<sweep>_lidarseg.bin`` in categories of nuScenes; ``lidarseg/<set>/`` of any other name, or
+    ``<sweep>_lidarseg.bin`` alone, in classes of its challenge."""
+
+    path: Path
+
+    def found(self) -> Iterator[Path]:
+        for pattern in ("sequences/*/*/*.label", f"lidarseg/*/*{_LIDARSEG}", f"*{_LIDARSEG}"):
+            yield from self.path.glob(pattern)
+
+    def digest(self, log: str, names: Sequence[str]) -> str:
+        """Of the files of the log's frames; of all lidarseg files, whose names only a sweep knows."""
+        digest = hashlib.blake2b(digest_size=16)
+        files = [file for name in names if (file := self.of_frame(log, name)) is not None]
+        for file in [*files, *sorted(f for f in self.found() if f.name.endswith(_LIDARSEG))]:
+            digest.update(f"{file.name}\0{content_of(file)}\n".encode())
+        return digest.hexdigest()
+
+    def of_frame(self, log: str, name: str) -> Path | None:
+        """The ``.label`` of a frame, by name, else by number. Raises BadPredictions."""
+        _refuse_name(log, name)
+        for folder in (self.path / "sequences" / log / kind for kind in ("predictions", "labels")):
+            if (file := folder / f"{name}.label").is_file():
+                return file
+            if is_number(name) and (numbered := by_number(folder).get(int(name))) is not None:
+                return numbered
+        return None
+
+    def of_sweep(self, sweep: str) -> Path | None:
+        """The lidarseg file of a sweep."""
+        if not sweep:
+            return None
+        _refuse_name(sweep)
+        name = f"{sweep}{_LIDARSEG}"
+        alone = self.path / name
+        return alone if alone.is_file() else next(iter(sorted(self.path.glob(f"lidarseg/*/{name}"))), None)
+
+    def labeller(self, space: LabelSpace) -> Labeller:
+        """Raises BadPredictions for labels of another number of points, or ids that are none; DamagedFile."""
+
+        def label(log: str, frame: Moment, scan: Scan) -> NDArray[np.uint8] | None:
+            points = len(scan.points)
+            if (file := self.of_frame(log, frame.name)) is not None:
+                raw = semantickitti.read_point_labels(file, points)[0]
+                classes = space.taxonomy.from_raw[raw]
+                return np.where(classes == space.taxonomy.free_id, UNKNOWN, classes).astype(np.uint8)
+            if (file := self.of_sweep(frame.sweep)) is not None:
+                return _lidarseg(file, points, space.taxonomy)
+            return None
+
+        return label
+
+
+def _refuse_name(*parts: str) -> None:
+    """Names come from logs, so they must not lead out of the folder."""
+    if any(part in {"", ".", ".."} or "/" in part or "\\" in part for part in parts):
+        raise BadPredictions(f"{' / '.join(map(repr, parts))} cannot be the name of a file of point labels")
+
+
+def _lidarseg(file: Path, points: int, taxonomy: Taxonomy) -> NDArray[np.uint8]:
+    try:
+        index = np.fromfile(file, np.uint8)
+    except OSError as error:
+        raise DamagedFile(f"{file} cannot be read: {error.strerror}") from error
+    if len(index) != points:
+        raise BadPredictions(f"{file} labels {len(index)} points, its scan has {points}")
+    version = file.parent.name
+    if not version.startswith("v1.0-"):
+        return _by_name(taxonomy)[np.where((index >= 1) & (index <= 16), index, UNKNOWN)]
+    return _by_name(taxonomy)[_class_of_category(file.parents[2] / version / "category.json")[index]]
+
+
+def _by_name(taxonomy: Taxonomy) -> NDArray[np.uint8]:
+    """Class id of ``taxonomy`` by that of Occ3D, [256]; UNKNOWN where it has none of the name."""
+    table = np.full(256, UNKNOWN, np.uint8)
+    for id_, name in enumerate(taxonomy_preset("occ3d").names):
+        if name in taxonomy.names and taxonomy.names.index(name) != taxonomy.free_id:
+            table[id_] = taxonomy.names.index(name)
+    return table
+
+
+@lru_cache(maxsize=4)
+def _class_of_category(table: Path) -> NDArray[np.uint8]:
+    """Occ3D class by index of the category, [256], in the usual order where there is no table of categories."""
+    names = dict(enumerate(CATEGORIES))
+    if table.is_file():
+        try:
+            names = {int(row["index"]): str(row["name"]) for row in json.loads(table.read_bytes())}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DamagedFile(f"{table} does not say 'index' and 'name' of each category") from error
+    result = np.full(256, UNKNOWN, np.uint8)
+    for index, name in names.items():
+        if 0 <= index < 256:
+            result[index] = OCC3D_CLASS.get(name, UNKNOWN)
+    return result
