@@ -78,6 +78,18 @@ def test_a_camera_whose_image_is_damaged_is_still_drawn(root: Path, tmp_path: Pa
     assert (tmp_path / "a.png").is_file()
 
 
+def test_show_says_that_poses_cannot_be_right(root: Path) -> None:
+    poses = root / "sequences/00/poses.txt"
+    assert json.loads(run("show", root, "--log", "00", "--json"))["fault_of_poses"] is None
+    rows = np.loadtxt(poses)
+    rows[2, [3, 7, 11]] += 12.0
+    np.savetxt(poses, rows)
+    fault = json.loads(run("show", root, "--log", "00", "--json"))["fault_of_poses"]
+    assert fault.startswith("they leap by 2") and fault.endswith(" m at frame 000002")
+    text = " ".join(run("show", root, "--log", "00").split())
+    assert f"warning: its poses cannot be right: {fault}; the recipe needs geometry: {{kind: registration}}" in text
+
+
 def test_the_nearest_point_is_on_top_and_points_behind_are_not_drawn() -> None:
     canvas = np.zeros((10, 10, 3), np.uint8)
     uv = np.array([[4.0, 4.0], [4.0, 4.0], [8.0, 1.0], [1e9, 0.0]])

@@ -5,11 +5,16 @@ import pytest
 from chain import MadeUpReader, Number, Smooth, Voxelise, small_recipe
 
 from occlabel.pipeline.planning.fingerprint import onboard_name, stage_digest
+from occlabel.pipeline.planning.needs import check_log
 from occlabel.pipeline.planning.plan import make_plan
+from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.pose_facts import PoseFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.scan_facts import ScanFacts
 from occlabel.schemas.stage import Clip
 from occlabel.stages.completion.trained import Trained
-from occlabel.stages.geometry.stage import PosesFromScans
 from occlabel.workers.store import Store
 
 
@@ -70,11 +75,14 @@ def test_what_cannot_work_is_refused_with_a_sentence_and_the_rest_goes_on(tmp_pa
     assert "cannot be a name" in plan.refused["d/../e"]
 
 
-def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them(tmp_path: Path) -> None:
-    reader = MadeUpReader(tmp_path, {"a": 4, "c": 4}, poseless=("c",))
-    plan = make_plan(small_recipe().model_copy(update={"geometry": PosesFromScans()}), reader, Store(tmp_path / "s"))
-    assert [log.id for log in plan.logs] == ["a", "c"]
-    assert "log c has no poses: they are made from its scans" in plan.cautions
+def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
+    lost = LogFacts(
+        id="c", digest="d", geometry="g", names=("0",), rig=Rig(lidar=True), scans=1, images={}, poses=0,
+        seen=ScanFacts(poses=PoseFacts(known=False)),
+    )  # fmt: skip
+    check_log(lost, load_recipe("nuscenes_lidar"))
+    with pytest.raises(BadLog, match=r"log c has no poses, .* \(kinds: registration\), or label without those stages"):
+        check_log(lost, load_recipe("nuscenes_lidar", skip=["geometry"]))
 
 
 def test_too_little_memory_is_found_before_any_compute(tmp_path: Path) -> None:
