@@ -27,12 +27,12 @@ _STRAIGHT, _LEAP, _BOTH_ENDS = 0.9, 0.7, 0.6
 
 
 def smooth(
-    times: NDArray[np.float64], places: NDArray[np.float64], cut: NDArray[np.bool_]
+    times: NDArray[np.float64], places: NDArray[np.float64], cut: NDArray[np.bool_], memory: float = MEMORY
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Places [n, 3] and velocities [n, 3] on the least-squares line around each observation.
 
     times: [n] seconds, ascending; places: [n, 3] metres; cut: [n]. A line goes through all that was seen whole at most
-    ``MEMORY`` seconds before or after, and through the observations next to it whenever they were; a cut observation
+    ``memory`` seconds before or after, and through the observations next to it whenever they were; a cut observation
     takes the line of the nearest whole one. An object that was not seen whole twice has lines through all there is; a
     single observation has the velocity NaN.
     """
@@ -43,8 +43,8 @@ def smooth(
         return places.copy(), np.full(places.shape, np.nan)
     t, p = times[whole] - times[0], places[whole] - places[whole[0]]
     here = np.arange(len(t))
-    low = np.maximum(np.minimum(np.searchsorted(t, t - MEMORY), here - 1), 0)
-    high = np.minimum(np.maximum(np.searchsorted(t, t + MEMORY, side="right"), here + 2), len(t))
+    low = np.maximum(np.minimum(np.searchsorted(t, t - memory), here - 1), 0)
+    high = np.minimum(np.maximum(np.searchsorted(t, t + memory, side="right"), here + 2), len(t))
 
     def means(values: NDArray[np.float64]) -> NDArray[np.float64]:
         total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
