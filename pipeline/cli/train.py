@@ -33,19 +33,30 @@ def train() -> None:
 @app.command()
 @offering(CompletionOptions)
 def completion(
-    recipe: RecipeName, logs: LogsRoot, out: _Out, options: CompletionOptions, reader: ReaderName = None
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: _Out,
+    options: CompletionOptions,
+    executor: _Executor = "ray",
+    reader: ReaderName = None,
 ) -> None:
-    """Train the LiDAR completion network of a recipe's grid and taxonomy.
+    """Train the LiDAR completion network of a recipe's grid and taxonomy, or adapt one to your logs.
 
-    Every tenth log is held out and scored after each epoch. Checkpoints and curves (CSV) lie in the folder beside OUT
-    whose name ends with .training.
+    Every tenth log is held out and scored after each epoch; with --truth points or none and fewer than five logs, the
+    last fifth of the frames of each. Checkpoints, curves (CSV) and labels lie in the folder beside OUT whose name ends
+    with .training.
+
+    --start shipped --truth points: learns from human labels of some frames' points. --start shipped --truth none: makes
+    normalisation statistics those of the logs, labels them with the recipe and learns what it is sure of.
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
-    from occlabel.stages.completion.training import train_completion
+    from occlabel.pipeline.teaching.train_completion import train
     from occlabel.stages.ingest.recognise import open_logs
 
     writable("--out", out, _WEIGHTS)
-    facts = train_completion(load_recipe(recipe).space, open_logs(logs, reader), out, options, _command())
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command())
+    if "held_out" in facts:
+        typer.echo(f"held out: {facts['held_out']}; that says less of other streets than a log of its own")
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "temperature")))
 
 

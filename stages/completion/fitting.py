@@ -25,6 +25,15 @@ def calibrate(network: LMSCNet, frames: WholeFrames) -> float:
     return best_temperature(replace(sample, scores=sample.scores + biases))
 
 
+def temperature_at_hits(network: LMSCNet, frames: WholeFrames) -> float:
+    """The temperature by occupied voxels of held-out frames alone: free space that rays passed is easily right. 1 where
+    none is known."""
+    sample = _sampled(network, frames)
+    hits = sample.targets != network.free_id
+    some = replace(sample, scores=sample.scores[hits], targets=sample.targets[hits])
+    return best_temperature(some) if bool(hits.any()) else 1.0
+
+
 @torch.no_grad()
 def _sampled(network: LMSCNet, frames: WholeFrames) -> Sample:
     counts = sum(np.bincount(frames.truth(n).ravel(), minlength=256) for n in range(len(frames)))

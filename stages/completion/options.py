@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from occlabel.stages.learning.options import FIXED, Steps, TrainingOptions
+from occlabel.stages.learning.options import FIXED, TrainingOptions
+
+SHIPPED = Path("shipped")
+"""As a start: the weights that come with occlabel for the recipe's grid and taxonomy."""
+
+_BY_TRUTH: dict[str, dict[str, Any]] = {
+    "voxels": {"steps": 6000, "epoch": 500, "rate": 3e-3},
+    "points": {"steps": 300, "epoch": 50, "rate": 5e-4},
+    "none": {"steps": 300, "epoch": 50, "rate": 5e-4},
+}
+"""From nothing it takes thousands of steps; what weights know already is forgotten at a high rate."""
 
 
 class Options(TrainingOptions):
     """See ``training.py``."""
 
-    steps: Steps = 6000
+    truth: Literal["voxels", "points", "none"] = Field(default="voxels", validate_default=True)
+    """What says what is there: the voxel truth of the logs, human labels of points, or nothing but what the recipe's
+    chain is sure of."""
+    start: Path | None = None
+    """A weight file to go on from, or shipped: the one that comes with occlabel for the recipe's grid and taxonomy.
+    [default: from nothing]"""
+    steps: int = Field(default=None, ge=0, validate_default=True)
+    """Optimizer steps in all; 0 with --truth none: normalisation statistics alone are made those of the logs. [default:
+    6000; 300 with --truth points or none]"""
+    epoch: int = Field(default=None, ge=1, validate_default=True)
+    """Steps between two validations and checkpoints. [default: 500; 50 with --truth points or none]"""
     batch: int = Field(default=3, ge=1)
     """Crops in a step."""
     crop: float = Field(default=38.4, ge=3.2)
@@ -20,11 +41,32 @@ class Options(TrainingOptions):
     sweeps: int = Field(default=8, ge=0)
     """Most sweeps of other frames that a crop sees besides its own; two crops in five see their own alone. 0 trains an
     onboard model."""
-    rate: float = Field(default=3e-3, ge=1e-6)
-    """Highest learning rate."""
+    rate: float = Field(default=None, ge=1e-6, validate_default=True)
+    """Highest learning rate. [default: 0.003; 0.0005 with --truth points or none]"""
+    sure: float = Field(default=0.5, ge=0, le=1)
+    """With --truth none: least confidence of a label that is learned from."""
     voxels: Annotated[int, FIXED] = 192 * 1024
     """Voxels of each crop that enter the loss, in whole columns."""
     held_out_frames: Annotated[int, FIXED] = 16
     """Scored after each epoch."""
     calibration_frames: Annotated[int, FIXED] = 66
     """Held-out frames to which the biases and the temperature are fitted at the end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_truth(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        defaults = _BY_TRUTH.get(given.get("truth", "voxels"), {})
+        return given | {name: value for name, value in defaults.items() if given.get(name) is None}
+
+    @field_validator("truth")
+    @classmethod
+    def _something_to_learn(cls, value: str, info: Any) -> str:
+        if value != "none" and info.data.get("steps") == 0:
+            raise ValueError(f"0 steps learn nothing from {value}; they are for --truth none, or give more --steps")
+        if value == "none" and info.data.get("start") is None:
+            raise ValueError(
+                "none: without truth there is nothing to learn from nothing; give --start shipped, or a file"
+            )
+        return value

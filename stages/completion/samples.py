@@ -24,6 +24,7 @@ from occlabel.stages.completion.augment import (
 from occlabel.stages.completion.labelled import Labelled
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import fold_of
+from occlabel.stages.completion.teacher import FULL, Lesson
 from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
 from occlabel.stages.sensing.scan import Scan, moved
 
@@ -62,7 +63,9 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
     (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order,
-    where of ``thinning`` free voxels all but one are UNKNOWN.
+    where of ``thinning`` free voxels all but one are UNKNOWN; where lessons say how much voxels count, also ``trust``
+    float32 [columns, fold * fold * heights], 0..1. Rare is what is trusted: a column is as worth as its trust says, and
+    crops lie around voxels that are trusted more than half.
     """
 
     def __init__(self, labelled: Labelled, draft: Draft) -> None:
@@ -71,29 +74,35 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         draft = self.draft
-        round_, place = divmod(number, len(self.labelled.frames))
-        index = int(np.random.default_rng([draft.seed, 0, round_]).permutation(len(self.labelled.frames))[place])
+        round_, place = divmod(number, len(self.labelled))
+        index = int(np.random.default_rng([draft.seed, 0, round_]).permutation(len(self.labelled))[place])
         draw = np.random.default_rng([draft.seed, 1, number])
         grid, free_id = self.labelled.grid, self.labelled.space.taxonomy.free_id
-        truth = self.labelled.truth(index)
+        lesson = self.labelled.lesson(index)
         placement = random_placement(grid, draw)
         fold = fold_of(grid)
-        around = self._rare_place(truth, placement, draw) if draw.random() < _FOCUSED else None
+        around = self._rare_place(lesson, placement, draw) if draw.random() < _FOCUSED else None
         window = random_crop(grid, draft.crop, fold, draw, around)
         own, *others = (moved(scan, placement) for scan in self._scans(index, draw, [draft.seed, 2, number]))
         volume = lidar_volume(own, others, window)
-        worth = draft.rarity[truth].max(axis=2)
-        cells = _learnable_cells(worth, placement, grid, window, fold, draft.columns, draw)
-        target = _truth_of_cells(truth, placement, grid, window, fold, cells)
+        worth = draft.rarity[lesson.semantics]
+        if lesson.trust is not None:
+            worth = worth * (lesson.trust / np.float32(FULL))
+        cells = _learnable_cells(worth.max(axis=2), placement, grid, window, fold, draft.columns, draw)
+        source = _sources_of_cells(placement, grid, window, fold, cells)
+        target = np.where(source < 0, np.uint8(UNKNOWN), lesson.semantics.ravel()[source])
         target[(target == free_id) & (draw.integers(draft.thinning, size=target.shape) > 0)] = UNKNOWN
         tensors = {"volume": volume, "cells": cells, "target": target}
+        if self.labelled.weighed:
+            trust = np.float32(FULL) if lesson.trust is None else lesson.trust.ravel()[source]
+            tensors["trust"] = np.broadcast_to(trust / np.float32(FULL), target.shape).copy()
         return {name: torch.from_numpy(array) for name, array in tensors.items()}
 
     def _scans(self, index: int, draw: Generator, sensor: list[int]) -> list[Scan]:
         """The sweep of frame ``index`` and some of those around it, as the same worse sensor measured them, which is
         drawn by the seed ``sensor``, with poses that are not quite right."""
         scans = [self.labelled.scan(index)]
-        there = min(2 * self.draft.sweeps, len(self.labelled.around[index]))
+        there = min(2 * self.draft.sweeps, self.labelled.there(index))
         if there and draw.random() >= _ALONE:
             count = draw.integers(1, min(self.draft.sweeps, there) + 1)
             others = self.labelled.others(index, np.sort(draw.choice(there, count, replace=False)).tolist())
@@ -101,8 +110,11 @@ class Crops(Dataset[dict[str, Tensor]]):
         response = random_response(np.random.default_rng(sensor))
         return [response(another_sensor(scan, np.random.default_rng(sensor))) for scan in scans]
 
-    def _rare_place(self, truth: NDArray[np.uint8], placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
+    def _rare_place(self, lesson: Lesson, placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
         """Where [3] a voxel ends up whose class was drawn by rarity from those of the frame; None if all is free."""
+        truth = lesson.semantics
+        if lesson.trust is not None:
+            truth = np.where(lesson.trust > FULL // 2, truth, np.uint8(UNKNOWN))
         voxel = rare_voxel(truth, self.draft.rarity, self.labelled.space.taxonomy.free_id, draw)
         if voxel is None:
             return None
@@ -138,10 +150,11 @@ def _learnable_cells(
     return drawn_by_worth(weight, wanted, draw)
 
 
-def _truth_of_cells(
-    truth: NDArray[np.uint8], placement: Matrix, grid: Grid, window: Grid, fold: int, cells: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """Truth [cells, fold * fold * heights] after the placement, by the nearest voxel; UNKNOWN from outside the grid."""
+def _sources_of_cells(
+    placement: Matrix, grid: Grid, window: Grid, fold: int, cells: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Index of the voxel of ``grid``, -1 outside of it, that is nearest to each voxel of the cells after the placement:
+    [cells, fold * fold * heights]."""
     corners = np.pad(_cell_corners(cells, window, fold), ((0, 0), (0, 1))) * grid.voxel_size + np.array(window.origin)
     within = np.stack(np.meshgrid(np.arange(fold), np.arange(fold), np.arange(grid.shape[2]), indexing="ij"), axis=-1)
     centres = (within.reshape(-1, 3) + 0.5) * grid.voxel_size
@@ -155,7 +168,7 @@ def _truth_of_cells(
         source = np.floor(starts[:, axis, None] + steps[None, :, axis]).astype(np.int32)
         inside = inside & (source >= 0) & (source < size)
         index = index * size + np.clip(source, 0, size - 1)
-    return np.where(inside, truth.ravel()[index], np.uint8(UNKNOWN))
+    return np.where(inside, index, -1)
 
 
 class WholeFrames(Dataset[dict[str, Tensor]]):
@@ -167,8 +180,8 @@ class WholeFrames(Dataset[dict[str, Tensor]]):
     def __init__(self, labelled: Labelled, limit: int, sweeps: int) -> None:
         self.labelled = labelled
         self.sweeps = sweeps
-        count = min(limit, len(labelled.frames))
-        self.chosen = np.linspace(0, len(labelled.frames) - 1, count).astype(int).tolist()
+        count = min(limit, len(labelled))
+        self.chosen = np.linspace(0, len(labelled) - 1, count).astype(int).tolist()
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -178,6 +191,6 @@ class WholeFrames(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         index = self.chosen[number]
-        there = min(self.sweeps, len(self.labelled.around[index])) if number % 2 else 0
+        there = min(self.sweeps, self.labelled.there(index)) if number % 2 else 0
         volume = lidar_volume(self.labelled.scan(index), self.labelled.others(index, range(there)), self.labelled.grid)
         return {"volume": torch.from_numpy(volume), "truth": torch.from_numpy(self.labelled.truth(index))}

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.schemas.scan_facts import beam_count
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.fitting import calibrate
-from occlabel.stages.completion.labelled import Labelled, split_by_log
+from occlabel.stages.completion.fitting import calibrate, temperature_at_hits
+from occlabel.stages.completion.labelled import Labelled, Split, split_by_log, split_few
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.options import Options
+from occlabel.stages.completion.options import SHIPPED, Options
+from occlabel.stages.completion.point_teacher import PointTeacher
+from occlabel.stages.completion.remembered import Remembered
 from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
-from occlabel.stages.completion.trained import weight_facts
+from occlabel.stages.completion.teacher import FULL, Lesson
+from occlabel.stages.completion.trained import predictor, shipped_weights, weight_facts
 from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
+from occlabel.stages.learning.purpose import temperature_of
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.trainer import fit
-from occlabel.stages.learning.weight_header import named_with_digest
+from occlabel.stages.learning.weight_header import named_with_digest, read_facts
 from occlabel.stages.learning.weights import save_weights
 
 
@@ -50,11 +57,15 @@ class CompletionTask(lightning.LightningModule):
         features = self.network.features(columns.flatten(0, 2).index_select(0, cells), near)
         target = batch["target"].flatten()
         decided = (target == self.network.free_id) & self.network.hits(near).flatten()  # and not by the network
-        scored = torch.nonzero((target != UNKNOWN) & ~decided)[:, 0]
+        known = (target != UNKNOWN) & ~decided
+        if "trust" in batch:
+            known &= batch["trust"].flatten() > 0
+        scored = torch.nonzero(known)[:, 0]
         features = features.flatten(0, 1).index_select(0, scored)
         scores = self.network.classify(self.network.mix(features)).float()
         target = target[scored]
-        losses: dict[str, Tensor] = self.objective(scores, target)
+        trust = batch["trust"].flatten()[scored] if "trust" in batch else None
+        losses: dict[str, Tensor] = self.objective(scores, target, trust)
         self.log_dict({name: loss.detach() for name, loss in losses.items()}, prog_bar=True)
         return torch.stack(list(losses.values())).sum()
 
@@ -78,21 +89,36 @@ class CompletionTask(lightning.LightningModule):
 
 
 def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: Options, command: str) -> dict[str, str]:
-    """Trains a network for ``space`` on the reader's logs and writes it to ``out``; returns the facts in the file.
+    """Trains a network for ``space`` on the truth of the reader's logs and writes it to ``out``; returns the facts in
+    the file.
 
     Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``. Raises BadLog when the logs hold
-    too little truth.
+    too little truth, BadRecipe when nobody says what its classes are in ``space``.
     """
-    learned, held_out, logs = split_by_log(reader, space, options.held_out_every)
+    if options.truth == "voxels":
+        learned, held_out, logs = split_by_log(reader, space, options.held_out_every)
+        return teach(Split(learned, held_out, tuple(logs)), out, options, {"command": command})
+    split = split_few(reader, space, options.held_out_every, PointTeacher(reader, space))
+    refuse_nothing(split.learned, "label points nearer to the car, or see whether the labels are those of the scans")
+    if options.start is not None:
+        split = replace(split, learned=_recalling(split.learned, options))
+    return teach(split, out, options, {"command": command})
+
+
+def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> dict[str, str]:
+    """Trains a network on what was ``split`` and writes it to ``out``; returns the facts in the file; what was ``told``
+    of them counts."""
+    learned, held_out, space = split.learned, split.held_out, split.learned.space
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
     counts = _counts(learned, network.classes)
-    if options.start is None:
+    start = start_of(options, space)
+    if start is None:
         with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
     else:
-        begin_with(network, options.start, space)
+        begin_with(network, start, space)
     task = CompletionTask(network, Objective(counts, space.taxonomy.free_id), options.rate, options.whole_steps)
     draft = Draft(
         crop=options.crop,
@@ -105,35 +131,108 @@ def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: O
     frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)
     fit(task, Crops(learned, draft), frames, options, out.with_suffix(".training"))
     network.cpu().eval()
-    temperature = calibrate(network, WholeFrames(held_out, options.calibration_frames, options.sweeps))
-    facts = weight_facts(space) | {
-        "temperature": f"{temperature:.4f}",
+    temperature = _how_sure(network, WholeFrames(held_out, options.calibration_frames, options.sweeps), options, start)
+    return write_weights(network, temperature, out, space, facts_of(split, options, start) | told)
+
+
+def start_of(options: Options, space: LabelSpace) -> Path | None:
+    """The weight file that a training goes on from; None: it begins from nothing. Raises BadWeights for ``shipped``
+    where nothing is shipped for ``space``."""
+    if options.start != SHIPPED:
+        return options.start
+    path = shipped_weights(space)
+    if path is None:
+        raise BadWeights(
+            "--start shipped: no completion weights are shipped for the grid and taxonomy of the recipe; name a weight "
+            "file, or train from nothing on logs with voxel truth"
+        )
+    return path
+
+
+def temperature_before(start: Path | None) -> float:
+    return 1.0 if start is None else temperature_of(start, read_facts(start))
+
+
+def _how_sure(network: LMSCNet, frames: WholeFrames, options: Options, start: Path | None) -> float:
+    """The temperature, by what is held out. Only voxel truth also moves the biases, and makes surer than before: the
+    other kinds are silent of what nothing was seen of."""
+    if options.truth == "voxels":
+        return calibrate(network, frames)
+    before = temperature_before(start)
+    return before if options.truth == "none" else max(before, temperature_at_hits(network, frames))
+
+
+def facts_of(split: Split, options: Options, start: Path | None) -> dict[str, str]:
+    """What the header says of where weights come from."""
+    return {
+        "truth": options.truth,
         "seed": str(options.seed),
         "sweeps": str(options.sweeps),
-        "command": command,
-        **({"start": named_with_digest(options.start)} if options.start else {}),
-        "logs": _provenance(log.text for log in logs),
-        **_beams(learned),
+        **({"held_out": split.remark} if split.remark else {}),
+        **({"start": named_with_digest(start)} if start else {}),
+        "logs": provenance(log.text for log in split.logs),
+        **_beams(split.learned),
     }
+
+
+def write_weights(
+    network: LMSCNet, temperature: float, out: Path, space: LabelSpace, told: dict[str, str]
+) -> dict[str, str]:
+    """Writes a weight file that serves ``space``; returns its facts."""
+    facts = weight_facts(space) | {"temperature": f"{temperature:.4f}"} | told
     tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
     save_weights(out, tensors, facts)
     return facts
 
 
+def refuse_nothing(learned: Labelled, otherwise: str) -> None:
+    """Raises BadLog when what is to be ``learned`` names nothing, before the work; ``otherwise`` ends the sentence with
+    what else to do."""
+    free_id = learned.space.taxonomy.free_id
+    lessons = (learned.truth(number) for number in range(len(learned)))
+    if not any(((truth != UNKNOWN) & (truth != free_id)).any() for truth in lessons):
+        raise BadLog(
+            f"{learned.pupils[0].reader.root}: nothing is to be learned of {len(learned)} frames: no voxel of the "
+            f"recipe's grid is known to hold one of its classes; {otherwise}"
+        )
+
+
+def _recalling(learned: Labelled, options: Options) -> Labelled:
+    """What is learned, and where it is silent what the network said at first: else it would be forgotten."""
+    start = start_of(options, learned.space)
+    assert start is not None  # see train_completion
+    network, temperature = starting(start, learned.space)
+    remembered = Remembered(predictor(network, temperature, learned.space, "cpu"), learned, options.sweeps)
+    return learned.taught(remembered.ask)
+
+
+def starting(start: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
+    """The network as it begins from a weight file, in evaluation mode, and its temperature."""
+    network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
+    begin_with(network, start, space)
+    return network.eval(), temperature_before(start)
+
+
 def _counts(labelled: Labelled, classes: int) -> Tensor:
-    """Voxels of each class over at most 100 frames, evenly spread."""
-    chosen = np.linspace(0, len(labelled.frames) - 1, min(100, len(labelled.frames))).astype(int)
-    counts = sum(np.bincount(labelled.truth(int(i)).ravel(), minlength=256)[:classes] for i in chosen)
-    return torch.from_numpy(np.asarray(counts) * (len(labelled.frames) / len(chosen)))
+    """Voxels of each class over at most 100 frames, evenly spread; of those that count little, little."""
+    chosen = np.linspace(0, len(labelled) - 1, min(100, len(labelled))).astype(int)
+    counts = sum(_counted(labelled.lesson(int(i)))[:classes] for i in chosen)
+    return torch.from_numpy(np.asarray(counts) * (len(labelled) / len(chosen)))
+
+
+def _counted(lesson: Lesson) -> NDArray[np.float64]:
+    """Voxels by class id [256]."""
+    weights = None if lesson.trust is None else lesson.trust.ravel() / FULL
+    return np.bincount(lesson.semantics.ravel(), weights, minlength=256).astype(np.float64)
 
 
 def _beams(labelled: Labelled) -> dict[str, str]:
     """How many beams the LiDAR has, by the first scan that shows it; nothing where none does."""
-    scans = (labelled.reader.points(frame.sweep) for frame in labelled.frames[:10] if frame.sweep is not None)
+    scans = (p.reader.points(p.frame.sweep) for p in labelled.pupils[:10] if p.frame.sweep is not None)
     count = next((found for points in scans if (found := beam_count(points)) is not None), None)
     return {} if count is None else {"beams": str(count)}
 
 
-def _provenance(digests: Iterable[str]) -> str:
+def provenance(digests: Iterable[str]) -> str:
     digests = list(digests)
     return f"{len(digests)} logs, digest {hashlib.blake2b(chr(10).join(digests).encode(), digest_size=12).hexdigest()}"

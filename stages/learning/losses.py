@@ -24,22 +24,38 @@ def class_weights(counts: Tensor) -> Tensor:
     return (weights * present / weights.sum().clamp(min=1e-12)).float()
 
 
-def weighted_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Cross entropy of ``logits`` [n, classes] against ``target`` [n], averaged by weight; 0 if none is scored."""
+def weighted_cross_entropy(
+    logits: Tensor, target: Tensor, weights: Tensor | None = None, trust: Tensor | None = None
+) -> Tensor:
+    """Cross entropy of ``logits`` [n, classes] against ``target`` [n], averaged by weight; 0 if none is scored.
+
+    ``weights`` [classes] weigh by class, ``trust`` [n] by voxel.
+    """
     if not bool((target != UNKNOWN).any()):
         return logits.sum() * 0
-    return functional.cross_entropy(logits, target.long(), weight=weights, ignore_index=UNKNOWN)
+    if trust is None:
+        return functional.cross_entropy(logits, target.long(), weight=weights, ignore_index=UNKNOWN)
+    mass = torch.where(target == UNKNOWN, 0, trust)
+    if weights is not None:
+        mass = mass * weights[torch.where(target == UNKNOWN, 0, target).long()]
+    losses = functional.cross_entropy(logits, target.long(), ignore_index=UNKNOWN, reduction="none")
+    return (losses * mass).sum() / mass.sum().clamp(min=1e-12)
 
 
-def lovasz_softmax(probabilities: Tensor, target: Tensor, stands_for: Tensor | None = None) -> Tensor:
+def lovasz_softmax(
+    probabilities: Tensor, target: Tensor, stands_for: Tensor | None = None, trust: Tensor | None = None
+) -> Tensor:
     """The Lovász extension of the Jaccard loss, mean over the classes in ``target`` (Berman et al. 2018, eq. 9).
 
     ``probabilities`` [n, classes], ``target`` [n]. 0 when nothing is scored. Where the voxels are a sample that was
-    thinned by class, ``stands_for`` [classes] says how many voxels of each class one of the sample stands for.
+    thinned by class, ``stands_for`` [classes] says how many voxels of each class one of the sample stands for, and
+    ``trust`` [n] how much of it counts, more than 0.
     """
     scored = target != UNKNOWN
     probabilities, target = probabilities[scored], target[scored]
     mass = None if stands_for is None else stands_for[target.long()]
+    if trust is not None:
+        mass = trust[scored] if mass is None else mass * trust[scored]
     losses = []
     for class_id in torch.unique(target).tolist():
         truth = target == class_id

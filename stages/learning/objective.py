@@ -29,11 +29,14 @@ class Objective(nn.Module):
         self.register_buffer("weights", weights * stands_for, persistent=False)
         self.register_buffer("stands_for", stands_for, persistent=False)
 
-    def forward(self, scores: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Both losses by name, of ``scores`` [n, classes] against ``target`` [n]."""
+    def forward(self, scores: Tensor, target: Tensor, trust: Tensor | None = None) -> dict[str, Tensor]:
+        """Both losses by name, of ``scores`` [n, classes] against ``target`` [n]; of which each counts as much as its
+        ``trust`` [n], more than 0, says."""
         weights, stands_for = self.get_buffer("weights"), self.get_buffer("stands_for")
         some = slice(None, None, _LOVASZ_STRIDE)
         return {
-            "entropy": weighted_cross_entropy(scores, target, weights),
-            "lovasz": lovasz_softmax(scores[some].softmax(dim=1), target[some], stands_for),
+            "entropy": weighted_cross_entropy(scores, target, weights, trust),
+            "lovasz": lovasz_softmax(
+                scores[some].softmax(dim=1), target[some], stands_for, None if trust is None else trust[some]
+            ),
         }

@@ -100,7 +100,7 @@ def test_training_learns_a_street(tmp_path: Path, space: LabelSpace, street_logs
 
 def test_samples_depend_on_seed_and_number_alone(space: LabelSpace, street_logs: Any) -> None:
     learned, held_out, logs = split_by_log(street_logs, space, 10)
-    assert (len(learned.frames), len(held_out.frames), len(logs)) == (6, 3, 3)
+    assert (len(learned), len(held_out), len(logs)) == (6, 3, 3)
     crops = crops_of(learned, 6.4, 64, thinning=4, rarity=EVEN, seed=1)
     for number in (0, 5, 6, 17):
         first, again = crops[number], crops_of(learned, 6.4, 64, thinning=4, rarity=EVEN, seed=1)[number]

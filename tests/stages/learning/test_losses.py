@@ -78,3 +78,27 @@ def test_a_thinned_class_counts_for_what_it_stands_for() -> None:
     every = lovasz_softmax(scores.repeat_interleave(repeats, 0).softmax(1), target.repeat_interleave(repeats))
     thinned = lovasz_softmax(scores.softmax(1), target, torch.tensor([1.0, 1.0, 3.0, 1.0]))
     assert thinned.item() == pytest.approx(every.item(), rel=1e-12)
+
+
+def test_trust_weighs_a_voxel_as_often_as_it_would_be_there() -> None:
+    draw = torch.Generator().manual_seed(0)
+    scores = torch.randn(60, 4, generator=draw)
+    target, times = torch.randint(0, 4, (60,), generator=draw), torch.randint(1, 4, (60,), generator=draw)
+    weights, more, often = torch.tensor([0.5, 1.0, 2.0, 1.0]), scores.repeat_interleave(times, 0), times.float() / 4
+    again = target.repeat_interleave(times)
+    torch.testing.assert_close(
+        weighted_cross_entropy(scores, target, weights, often), weighted_cross_entropy(more, again, weights)
+    )
+    torch.testing.assert_close(
+        lovasz_softmax(scores.softmax(1), target, None, often), lovasz_softmax(more.softmax(1), again)
+    )
+    torch.testing.assert_close(
+        weighted_cross_entropy(scores, target, weights, torch.ones(60)), weighted_cross_entropy(scores, target, weights)
+    )
+    nothing = torch.full((60,), 255)
+    assert float(weighted_cross_entropy(scores, nothing, weights, often)) == 0
+    some = torch.where(torch.arange(60) < 30, target, 255)
+    torch.testing.assert_close(
+        weighted_cross_entropy(scores, some, weights, often),
+        weighted_cross_entropy(scores[:30], target[:30], weights, often[:30]),
+    )

@@ -1,0 +1,115 @@
+"""Training of the completion network: on the truth of logs, or without any on what a recipe's chain is sure of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from occlabel.pipeline.planning.fingerprint import digest_of
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.spec import spec_of
+from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.label_teacher import LabelTeacher
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.workers.store import Store
+
+if TYPE_CHECKING:
+    from occlabel.stages.completion.options import Options
+
+_LOOKED_AT = 32
+"""Frames by which statistics are estimated."""
+
+
+def train(
+    recipe: Recipe, reader: LogReader, out: Path, options: Options, executor: str, command: str
+) -> dict[str, str]:
+    """Trains on the logs and writes ``out``; returns the file's facts.
+
+    With ``options.truth`` ``none`` the normalisation statistics of the start are made those of the logs; then, unless
+    there are no steps, the logs are labelled with them and the recipe's stages up to voting, and what those are sure of
+    is learned. The labels lie in a store in the folder ``out`` with the suffix ``.training``; what is there is not
+    computed again. Raises BadLog for logs from which nothing can be learned.
+    """
+    from occlabel.stages.completion.training import train_completion
+
+    if options.truth != "none":
+        return train_completion(recipe.space, reader, out, options, command)
+    return _without_truth(recipe, reader, out, options, executor, command)
+
+
+def _without_truth(
+    recipe: Recipe, reader: LogReader, out: Path, options: Options, executor: str, command: str
+) -> dict[str, str]:
+    from occlabel.stages.completion.labelled import Labelled, split_few
+    from occlabel.stages.completion.samples import WholeFrames
+    from occlabel.stages.completion.statistics import re_estimate
+    from occlabel.stages.completion.teacher import SilentTeacher
+    from occlabel.stages.completion.training import (
+        provenance,
+        refuse_nothing,
+        start_of,
+        starting,
+        teach,
+        write_weights,
+    )
+    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.learning.weight_header import named_with_digest
+
+    space = recipe.space
+    if recipe.completion is None:
+        raise BadRecipe("the recipe has no completion: there is nothing to adapt")
+    check_device(options.device)
+    start = start_of(options, space)
+    assert start is not None  # see Options
+    logs = list(reader.logs())
+    seen = Labelled.of_logs(reader, logs, space, SilentTeacher(space))
+    if not len(seen):
+        raise BadLog(f"{reader.root} has no frame with a LiDAR sweep: the built-in network can learn nothing from it")
+    network, temperature = starting(start, space)
+    frames = WholeFrames(seen, _LOOKED_AT, options.sweeps)
+    count = re_estimate(network, (frames[number]["volume"] for number in range(len(frames))))
+    told = {
+        "start": named_with_digest(start),
+        "statistics": f"of {count} frames",
+        "sweeps": str(options.sweeps),
+        "truth": "none",
+        "logs": provenance(log.text for log in logs),
+        "command": command,
+    }
+    if options.steps == 0:
+        return write_weights(network, temperature, out, space, told)
+    weights = out.with_suffix(".training") / "statistics.safetensors"
+    write_weights(network, temperature, weights, space, told)
+    teacher = _labels(_chain(recipe, weights), reader, out, options, executor)
+    split = split_few(reader, space, options.held_out_every, teacher)
+    refuse_nothing(split.learned, f"label it with another start, or lower --sure {options.sure:g}")
+    told["labels"] = ", ".join(step.name for step in _chain(recipe, weights).chain)
+    return teach(split, out, options.model_copy(update={"start": weights}), told)
+
+
+def _chain(recipe: Recipe, weights: Path) -> Recipe:
+    """What labels the logs: the stages up to voting, with ``weights`` where it is the built-in network that looks."""
+    assert recipe.completion is not None  # see _without_truth
+    looks = recipe.completion
+    if looks.kind == "lmscnet":
+        looks = looks.model_copy(update={"weights": weights.absolute()})
+    return recipe.model_copy(update={"completion": looks, "instances": None, "tracking": None})
+
+
+def _labels(chain: Recipe, reader: LogReader, out: Path, options: Options, executor: str) -> LabelTeacher:
+    """The logs of ``reader``, labelled with ``chain``."""
+    return labelled_by(chain, reader, Store(str(out.with_suffix(".training") / "labels")), options.sure, executor)
+
+
+def labelled_by(chain: Recipe, reader: LogReader, store: Store, sure: float, executor: str) -> LabelTeacher:
+    """Labels the logs of ``reader`` with ``chain``, or finds them labelled in ``store``."""
+    from occlabel.stages.learning.weight_header import named_with_digest
+
+    assert chain.completion is not None
+    files = [named_with_digest(path) for path in chain.completion.files(chain.space)]
+    version = digest_of([chain.model_dump(mode="json", exclude={"completion": {"weights"}}), files])
+    label_logs(chain, reader, store, version, workplace=Workplace(executor))
+    return LabelTeacher(open_version(spec_of(store, version)), chain.space, sure)
