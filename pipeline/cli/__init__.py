@@ -15,6 +15,7 @@ from occlabel.pipeline.cli.evaluate import evaluate
 from occlabel.pipeline.cli.export import export
 from occlabel.pipeline.cli.front import DEBUG, App, carry_out, end_at_once
 from occlabel.pipeline.cli.logs import app as logs_app
+from occlabel.pipeline.cli.loop import loop
 from occlabel.pipeline.cli.map import map_
 from occlabel.pipeline.cli.plan import plan
 from occlabel.pipeline.cli.replay import replay
@@ -61,6 +62,7 @@ app.command()(export)
 app.command()(tracks)
 app.command("map")(map_)
 app.add_typer(train_app, name="train")
+app.command()(loop)
 app.add_typer(bench_app, name="bench")
 app.command()(view)
 app.command()(replay)

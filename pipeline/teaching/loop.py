@@ -1,0 +1,176 @@
+"""Closing the data loop: what pseudo-labels of unlabelled logs are worth to an onboard model, row by row.
+
+OccFiner (table V) adds labels of logs without truth to the training of an onboard model, and asks on other logs what
+that bought. All rows train the same network from nothing for the same number of steps; what they differ in is what
+they are told of the unlabelled logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from occlabel.pipeline.planning.fingerprint import digest_of
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.loop_rows import ALONE, OFFBOARD, TRUTH, Rows, rows_of
+from occlabel.pipeline.teaching.loop_scores import Scores, score
+from occlabel.pipeline.teaching.loop_table import LoopTable
+from occlabel.pipeline.teaching.train_completion import labelled_by
+from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.workers.store import Store
+
+if TYPE_CHECKING:
+    from occlabel.stages.completion.labelled import Labelled, Split
+    from occlabel.stages.completion.options import Options
+    from occlabel.stages.completion.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is asked."""
+
+    recipe: Recipe
+    labelled: LogReader
+    """Logs with truth, learned from in every row."""
+    unlabelled: LogReader
+    """Logs that the rows have labelled."""
+    held_out: LogReader
+    """Logs with truth, learned from in none."""
+    options: Options
+    """Of each training; ``truth`` is that of the labelled and held-out logs. Seed, sweeps and start are the rows'."""
+    seeds: int
+    executor: str
+
+
+def close_loop(loop: Loop, out: Path, note: Callable[[str], None] = lambda _: None) -> LoopTable:
+    """Trains and scores every row with every seed; returns the table, which also lies in ``out/loop.json``.
+
+    What lies in ``out`` is not done again: a loop that was killed goes on, and one with more seeds adds theirs. Each
+    training has a folder of its own there. ``note`` is told what goes on, in sentences. Raises OcclabelError when
+    ``out`` holds a loop that asked something else, BadLog when logs lack truth or two roots hold the same log, and as
+    the trainings do.
+    """
+    from occlabel.stages.learning.trainer import check_device
+
+    check_device(loop.options.device)
+    work = _Work(loop, out, note)
+    table = LoopTable.read(out / "loop.json", work.asked, work.rows)
+    for sentence in work.rows.left_out:
+        note(f"left out: {sentence}")
+    for seed in range(loop.seeds):
+        for row in work.rows.names:
+            if not table.has(row, seed):
+                table.add(row, seed, work.done(row, seed))
+                table.write(out / "loop.json")
+    return table
+
+
+class _Work:
+    """The trainings of a loop, each done once."""
+
+    def __init__(self, loop: Loop, out: Path, note: Callable[[str], None]) -> None:
+        from occlabel.stages.completion.labelled import Labelled, split_few
+
+        self._loop, self._out, self._note = loop, out, note
+        space = loop.recipe.space
+        self._logs = {name: list(getattr(loop, name).logs()) for name in ("labelled", "unlabelled", "held_out")}
+        _refuse_shared(self._logs)
+        options = loop.options
+        self._split = split_few(loop.labelled, space, options.held_out_every, self._teacher(loop.labelled))
+        self._judged = Labelled.of_logs(loop.held_out, self._logs["held_out"], space, self._teacher(loop.held_out))
+        if not len(self._judged):
+            what = self._teacher(loop.held_out).what
+            raise BadLog(f"{loop.held_out.root} has no frame with LiDAR and {what}: there is nothing to judge by")
+        known = Labelled.of_logs(loop.unlabelled, self._logs["unlabelled"], space, self._teacher(loop.unlabelled))
+        frames = sum(frame.sweep is not None for log in self._logs["unlabelled"] for frame in log.frames)
+        self.rows: Rows = rows_of(loop.recipe, len(known) / max(frames, 1))
+        learned = len(self._split.learned)
+        note(
+            f"learned from: {learned} frames with {self._teacher(loop.labelled).what} and {frames} without "
+            f"(1 : {frames / max(learned, 1):.1f}); judged on {len(self._judged)}"
+        )
+
+    @property
+    def asked(self) -> str:
+        """A digest of everything but the number of seeds."""
+        loop = self._loop
+        options = loop.options.model_dump(mode="json", exclude={"seed", "resume", "device"})
+        texts = {name: [log.text for log in logs] for name, logs in self._logs.items()}
+        return digest_of([loop.recipe.model_dump(mode="json"), options, texts])
+
+    def done(self, row: str, seed: int) -> Scores:
+        """The scores of a row."""
+        weights = self._weights(row, seed)
+        self._note(f"seed {seed}, {row}: scoring {len(self._judged)} frames")
+        return score(weights, self._judged, self._loop.options.device)
+
+    def _weights(self, row: str, seed: int) -> Path:
+        """The weights that the row trains, trained if they are not there."""
+        weights = self._place(row, seed)
+        if not weights.is_file():
+            split = self._split if row == ALONE else self._with(self._told(row, seed))
+            self._train(weights, split, seed, sweeps=0, title=row)
+        return weights
+
+    def _told(self, row: str, seed: int) -> Labelled:
+        """The unlabelled logs, as the row has them labelled."""
+        from occlabel.stages.completion.labelled import Labelled
+
+        loop, logs = self._loop, self._logs["unlabelled"]
+        if row == TRUTH:
+            teacher = self._teacher(loop.unlabelled)
+        else:
+            looks = self._offboard(seed) if row == OFFBOARD else self._weights(ALONE, seed)
+            chain = self.rows.chain(row, looks)
+            self._note(f"seed {seed}, {row}: labelling {len(logs)} logs with {', '.join(s.name for s in chain.chain)}")
+            store = Store(str(self._place(row, seed).parent / "labels"))
+            teacher = labelled_by(chain, loop.unlabelled, store, loop.options.sure, loop.executor)
+        return Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, teacher)
+
+    def _with(self, told: Labelled) -> Split:
+        from dataclasses import replace
+
+        logs = (*self._split.logs, *self._logs["unlabelled"])
+        return replace(self._split, learned=self._split.learned + told, logs=logs)
+
+    def _offboard(self, seed: int) -> Path:
+        """Weights that look at sweeps before and after a frame, of the labelled logs alone."""
+        weights = self._place("offboard model", seed)
+        if not weights.is_file():
+            self._train(weights, self._split, seed, sweeps=2 * self.rows.reach, title="offboard model")
+        return weights
+
+    def _train(self, weights: Path, split: Split, seed: int, sweeps: int, title: str) -> None:
+        from occlabel.stages.completion.training import teach
+
+        self._note(f"seed {seed}, {title}: {self._loop.options.steps} steps on {len(split.learned)} frames")
+        told = {"seed": seed, "sweeps": sweeps, "resume": True, "start": None}
+        teach(split, weights, self._loop.options.model_copy(update=told), {"loop": title})
+
+    def _place(self, row: str, seed: int) -> Path:
+        return self._out / f"seed-{seed}" / f"{row.replace('+ ', '').replace(' ', '-')}.safetensors"
+
+    def _teacher(self, reader: LogReader) -> Teacher:
+        from occlabel.stages.completion.point_teacher import PointTeacher
+        from occlabel.stages.completion.teacher import VoxelTeacher
+
+        return (PointTeacher if self._loop.options.truth == "points" else VoxelTeacher)(reader, self._loop.recipe.space)
+
+
+def _refuse_shared(logs: dict[str, list[DriveLog]]) -> None:
+    """Raises OcclabelError when a log is under two of the roots: it would be learned from and judged by."""
+    owners: dict[str, tuple[str, str]] = {}
+    for name, found in logs.items():
+        title = f"--{name.replace('_', '-')}"
+        if not found:
+            raise BadLog(f"{title} has no logs; name the root of some")
+        for log in found:
+            other, id_ = owners.setdefault(log.text, (title, log.id))
+            if other != title:
+                raise OcclabelError(
+                    f"log {log.id} of {title} is log {id_} of {other}: what is judged by must not be learned from, and "
+                    "what has no labels must not have them; name roots that share no log"
+                )

@@ -1,0 +1,113 @@
+"""The data loop on tiny streets: which rows there are, what each learns from, and that a killed loop goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_streets import GRID, SPACE, TinyStreets
+
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.loop import Loop, close_loop
+from occlabel.pipeline.teaching.loop_rows import ALONE, BOTH, OFFBOARD, RAW, TRUTH, VOTED, rows_of
+from occlabel.pipeline.teaching.loop_scores import Scores
+from occlabel.pipeline.teaching.loop_table import LoopTable
+from occlabel.schemas.drive_log import Truth
+from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
+from occlabel.stages.completion.options import Options
+
+OPTIONS = Options(
+    steps=1, epoch=1, batch=1, crop=12.8, voxels=8 * 1024, held_out_frames=1, sure=0.0, calibration_frames=1
+)
+VOTING = {"kind": "registration", "sensor": "lidar", "radius": 1}
+UNLABELLED = TinyStreets(2, 2, first=10, truth=Truth())
+
+
+def recipe(**blocks: Any) -> Recipe:
+    fields = {"grid": GRID, "taxonomy": SPACE.taxonomy, "completion": {"kind": "lmscnet"}, "voting": VOTING}
+    return Recipe.model_validate(fields | blocks)
+
+
+def loop(unlabelled: TinyStreets = UNLABELLED, seeds: int = 1, **blocks: Any) -> Loop:
+    held_out = TinyStreets(1, 2, first=20)
+    return Loop(recipe(**blocks), TinyStreets(1, 3), unlabelled, held_out, OPTIONS, seeds, "local")
+
+
+def test_rows_that_there_cannot_be_are_named() -> None:
+    assert rows_of(recipe(), 0).names == (ALONE, RAW, VOTED, OFFBOARD)
+    assert len(rows_of(recipe(), 0).left_out) == 2
+    whole = rows_of(recipe(propagation={"kind": "dualflow4d"}), 1)
+    assert whole.names == (ALONE, RAW, VOTED, BOTH, OFFBOARD, TRUTH) and not whole.left_out
+    assert "40%" in rows_of(recipe(), 0.6).left_out[-1]
+    with pytest.raises(BadRecipe, match="the recipe has stored"):
+        rows_of(recipe(completion={"kind": "stored", "path": "here"}), 0)
+
+
+def test_each_row_labels_with_what_its_name_says() -> None:
+    rows = rows_of(recipe(propagation={"kind": "dualflow4d"}, tracking=None), 1)
+    chains = {row: rows.chain(row, Path("w")) for row in (RAW, VOTED, BOTH, OFFBOARD)}
+    slots = {row: [step.name for step in chain.chain] for row, chain in chains.items()}
+    assert slots[RAW] == ["completion"]
+    assert slots[VOTED] == ["completion", "voting"]
+    assert slots[BOTH] == slots[OFFBOARD] == ["completion", "propagation", "voting"]
+    assert [getattr(chain.completion, "sweeps", None) for chain in chains.values()] == [0, 0, 0, 4]
+
+
+@pytest.mark.slow
+def test_a_killed_loop_goes_on_and_ends_with_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from occlabel.stages.completion import training
+
+    taught: list[tuple[str, int, bool]] = []
+    original: Callable[..., dict[str, str]] = training.teach
+
+    def teach(split: Any, out: Path, options: Options, told: dict[str, str]) -> dict[str, str]:
+        taught.append((told["loop"], len(split.learned), split.learned.weighed))
+        if len(taught) == 3:
+            raise KeyboardInterrupt
+        return original(split, out, options, told)
+
+    monkeypatch.setattr(training, "teach", teach)
+    with pytest.raises(KeyboardInterrupt):
+        close_loop(loop(), tmp_path)
+    table = close_loop(loop(), tmp_path)
+    names = [ALONE, RAW, VOTED, VOTED, "offboard model", OFFBOARD]
+    frames = [(2, False), (6, True), (6, True), (6, True), (2, False), (6, True)]
+    assert taught == [(name, *rest) for name, rest in zip(names, frames, strict=True)]
+    assert [line.split("  ")[0] for line in table.lines()][1:] == [ALONE, RAW, VOTED, OFFBOARD]
+    assert len(json.loads((tmp_path / "loop.json").read_text())["left_out"]) == 2
+    close_loop(loop(), tmp_path)
+    assert len(taught) == 6, "nothing is trained again"
+    with pytest.raises(OcclabelError, match="holds a loop with another recipe"):
+        close_loop(loop(voting=None), tmp_path)
+
+
+def test_logs_that_are_judged_by_are_not_learned_from(tmp_path: Path) -> None:
+    with pytest.raises(OcclabelError, match="log 20 of --held-out is log 20 of --unlabelled"):
+        close_loop(loop(TinyStreets(1, 2, first=20, truth=Truth())), tmp_path)
+    bare = Loop(
+        recipe(), TinyStreets(1, 3), UNLABELLED, TinyStreets(1, 2, first=20, truth=Truth()), OPTIONS, 1, "local"
+    )
+    with pytest.raises(BadLog, match="nothing to judge by"):
+        close_loop(bare, tmp_path)
+
+
+def test_the_table_says_mean_spread_and_gain_by_seed() -> None:
+    found = {ALONE: (0.2, 0.3), RAW: (0.21, 0.33)}
+    scores = {
+        row: {n: Scores(iou=0.5, miou=v, classes={}) for n, v in enumerate(values)} for row, values in found.items()
+    }
+    table = LoopTable("x", rows_of(recipe(), 0), scores)
+    np.testing.assert_allclose(table.gains(RAW), [0.05, 0.1])
+    alone, raw = list(table.lines())[1:]
+    assert alone.split() == ["labelled", "alone", "2", "50.0", "±", "0.0", "25.0", "±", "7.1"]
+    assert raw.split()[-4:] == ["8.5", "+7.5", "±", "3.5%"]
+
+
+def test_a_damaged_table_is_said(tmp_path: Path) -> None:
+    (tmp_path / "loop.json").write_text("{")
+    with pytest.raises(OcclabelError, match="cannot be read as a loop's scores"):
+        LoopTable.read(tmp_path / "loop.json", "x", rows_of(recipe(), 0))
