@@ -1,0 +1,134 @@
+"""What labels of a few frames are worth on streets of another log: cross-validated on the sequences of a KITTI root.
+
+Each sequence is left out once: the shipped weights are adapted to 10, 20 and 30 labelled frames of the others, evenly
+spread, and judged at the labelled points of the one left out; also adapted to that one without its labels. What OUT
+holds is not trained again.
+
+    python scripts/adapt.py KITTI --out OUT [--frames 10 20 30] [--steps 300]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.quality.evaluate import evaluate
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.train_completion import train
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, PointTruth, Sweep, Truth, VoxelTruth
+from occlabel.stages.completion.options import SHIPPED, Options
+from occlabel.stages.evaluation.points import PointScores
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.store import Store
+
+
+@dataclass(frozen=True)
+class FewLabels:
+    """Some logs of a reader, and the labels of ``count`` of their frames."""
+
+    reader: LogReader
+    ids: tuple[str, ...]
+    count: int
+
+    @property
+    def root(self) -> Path:
+        return self.reader.root
+
+    def log_ids(self) -> list[str]:
+        return list(self.ids)
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        logs = list(self.reader.logs(list(self.ids)))
+        labelled = [(log.id, frame.name) for log in logs for frame in log.frames if frame.truth.points is not None]
+        spread = np.linspace(0, len(labelled) - 1, min(self.count, len(labelled))).round().astype(int)
+        kept = {labelled[index] for index in spread}
+        for log in logs:
+            frames = [f if (log.id, f.name) in kept else replace(f, truth=Truth()) for f in log.frames]
+            if ids is None or log.id in ids:
+                yield replace(log, frames=tuple(frames))
+
+    def stamp(self) -> str | None:
+        return None
+
+    def points(self, sweep: Sweep) -> NDArray[np.float32]:
+        return self.reader.points(sweep)
+
+    def image(self, camera: Camera) -> NDArray[np.uint8]:
+        return self.reader.image(camera)
+
+    def check_image(self, camera: Camera) -> None:
+        self.reader.check_image(camera)
+
+    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
+        return None
+
+    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
+        return self.reader.point_truth(frame, points)
+
+
+def judged(recipe: Recipe, weights: Path | None, root: Path, log: str, store: Store, version: str) -> PointScores:
+    """Of the single frame of ``weights`` on ``log``."""
+    assert recipe.completion is not None
+    looks = recipe.completion.model_copy(update={"weights": weights, "sweeps": 0})
+    slots = dict.fromkeys(("propagation", "voting", "instances", "tracking"))
+    single = recipe.model_copy(update={"completion": looks, **slots})
+    label_logs(single, open_logs(root), store, version, log_ids=[log], workplace=Workplace("local"), quiet=True)
+    found = evaluate(f"{store.location}@{version}", root, "semantickitti", "points", logs=[log]).scores["full"]
+    assert isinstance(found, PointScores)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--recipe", default="semantickitti_lidar")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--frames", type=int, nargs="*", default=[10, 20, 30])
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--only", nargs="*", help="Sequences to leave out; all by default.")
+    asked = parser.parse_args()
+    recipe, reader = load_recipe(asked.recipe), open_logs(asked.root)
+    logs = [log.id for log in reader.logs() if any(frame.truth.points is not None for frame in log.frames)]
+    common = {"start": SHIPPED, "epoch": max(min(asked.steps, 50), 1), "resume": True}
+    rows: dict[str, Options] = {"statistics": Options(truth="none", steps=0, **common)}
+    rows["no labels"] = Options(truth="none", steps=asked.steps, **common)
+    rows |= {f"{count} frames": Options(truth="points", steps=asked.steps, **common) for count in asked.frames}
+    print(f"{'left out':10}{'shipped':>16}" + "".join(f"{row:>16}" for row in rows))
+    every: list[list[PointScores]] = []
+    for left in asked.only or logs:
+        folder = asked.out / left
+        store = Store(str(folder / "store"))
+        scores = [judged(recipe, None, asked.root, left, store, "shipped")]
+        for row, options in rows.items():
+            name = row.replace(" ", "-")
+            weights = folder / f"{name}.safetensors"
+            count = int(row.split()[0]) if options.truth == "points" else 0
+            others = tuple(log for log in logs if log != left)
+            learned = FewLabels(reader, others if count else (left,), count)
+            if not weights.is_file():
+                train(recipe, learned, weights, options, "local", f"scripts/adapt.py: {row}, {left} left out")
+            scores.append(judged(recipe, weights, asked.root, left, store, name))
+        every.append(scores)
+        _print(left, scores)
+    print(f"{'mean':10}" + "".join(f"{_mean(column):>16}" for column in zip(*every, strict=True)))
+
+
+def _mean(scores: Sequence[PointScores]) -> str:
+    miou, accuracy = (100 * float(np.mean([getattr(s, what) for s in scores])) for what in ("miou", "accuracy"))
+    return f"{miou:.1f} / {accuracy:.1f}"
+
+
+def _print(left: str, scores: list[PointScores]) -> None:
+    print(f"{left:10}" + "".join(f"{_mean([s]):>16}" for s in scores), flush=True)
+
+
+if __name__ == "__main__":
+    main()
