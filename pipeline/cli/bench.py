@@ -170,3 +170,32 @@ def propagation(
     for name, row in facts["versions"].items():
         table.add_row(name, f"{row['ms_per_frame']:.0f}", f"{row['vs_plain']:.2f}", f"{row['peak_mb']:.0f}")
     Console().print(table)
+
+
+@app.command(cls=_JsonMayHaveAFile)
+def accumulated(
+    logs: Annotated[Path, typer.Option(help="A root of logs with labels of points and boxes; the first one is used.")],
+    grid: Annotated[Literal["semantickitti", "occ3d"], typer.Option(help="Which grid.")],
+    frames: Annotated[int, typer.Option(min=1, help="Frames of the clip that is measured.")] = 8,
+    depth: Annotated[int, typer.Option(min=4, max=12, help="Depth of the baseline's Poisson surface.")] = 10,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="[FILE]", help="Write JSON to FILE; without FILE, print it and no table."),
+    ] = None,
+) -> None:
+    """Measure accumulated LiDAR: CPU seconds a frame, beside the usual procedure with a Poisson surface."""
+    writable("--json", as_json)
+    from rich.console import Console
+    from rich.table import Table
+
+    from occlabel.pipeline.quality.bench.accumulated import bench_accumulated
+
+    with Console(stderr=True).status("") as status:
+        facts = bench_accumulated(logs, grid, status.update, frames, depth)
+    if _written(facts, as_json):
+        return
+    table = Table("", "CPU s/frame", "x surface", "IoU", "precision", "recall")
+    for name, row in facts["versions"].items():
+        scores = (_percent(row[score]) for score in ("iou", "precision", "recall"))
+        table.add_row(name, f"{row['cpu_seconds']:.3g}", f"{row['vs_surface']:.1f}", *scores)
+    Console().print(table)
