@@ -84,5 +84,5 @@ def test_the_command_states_the_ratio(root: Path) -> None:
 def test_without_labels_there_is_nothing_to_measure_by(root: Path) -> None:
     (root / "sequences/00/boxes.txt").unlink()
     arguments = ["bench", "accumulated", "--logs", str(root), "--grid", "semantickitti"]
-    with pytest.raises(BadLog, match="nothing to measure by: .* holds no boxes"):
+    with pytest.raises(BadLog, match=r"nothing to measure by: .* holds no boxes"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
