@@ -78,8 +78,8 @@ def judged(recipe: Recipe, weights: Path | None, root: Path, log: str, store: St
     """Of the single frame of ``weights`` on ``log``."""
     assert recipe.completion is not None
     looks = recipe.completion.model_copy(update={"weights": weights, "sweeps": 0})
-    slots = dict.fromkeys(("propagation", "voting", "instances", "tracking"))
-    single = recipe.model_copy(update={"completion": looks, **slots})
+    rest = ["propagation", "voting", "instances", "tracking"]
+    single = recipe.model_copy(update={"completion": looks}).without(rest)
     label_logs(single, open_logs(root), store, version, log_ids=[log], workplace=Workplace("local"), quiet=True)
     found = evaluate(f"{store.location}@{version}", root, "semantickitti", "points", logs=[log]).scores["full"]
     assert isinstance(found, PointScores)

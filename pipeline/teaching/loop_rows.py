@@ -42,7 +42,7 @@ class Rows:
             dropped = ["instances", "tracking"]
         else:
             dropped = [s for s in ("propagation", "voting", "instances", "tracking") if s not in _SLOTS[row]]
-        return self.recipe.model_copy(update={"completion": looks, **dict.fromkeys(dropped)})
+        return self.recipe.model_copy(update={"completion": looks}).without(dropped)
 
 
 def rows_of(recipe: Recipe, known: float) -> Rows:

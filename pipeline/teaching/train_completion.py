@@ -96,7 +96,7 @@ def _chain(recipe: Recipe, weights: Path) -> Recipe:
     looks = recipe.completion
     if looks.kind == "lmscnet":
         looks = looks.model_copy(update={"weights": weights.absolute()})
-    return recipe.model_copy(update={"completion": looks, "instances": None, "tracking": None})
+    return recipe.model_copy(update={"completion": looks}).without(["instances", "tracking"])
 
 
 def _labels(chain: Recipe, reader: LogReader, out: Path, options: Options, executor: str) -> LabelTeacher:

@@ -66,7 +66,5 @@ class Options(TrainingOptions):
         if value != "none" and info.data.get("steps") == 0:
             raise ValueError(f"0 steps learn nothing from {value}; they are for --truth none, or give more --steps")
         if value == "none" and info.data.get("start") is None:
-            raise ValueError(
-                "none: without truth there is nothing to learn from nothing; give --start shipped, or a file"
-            )
+            raise ValueError("without truth nothing can be learned from nothing; give --start shipped, or a file")
         return value
