@@ -152,12 +152,18 @@ PROBABILITY = "how likely the class is right, 0..255 for 0..1"
 
 SEMANTICS: ArraySpec[np.uint8] = ArraySpec("semantics", _U8, UNKNOWN, "class id; 255 unknown")
 CONFIDENCE: ArraySpec[np.uint8] = ArraySpec("confidence", _U8, 0, PROBABILITY)
-SUPPORT: ArraySpec[np.uint16] = ArraySpec("support", _U16, 0, "how many frames voted; 0 unknown")
+
+VOTED = "how many frames voted; 0 unknown"
+SAW = "how many frames saw it, by a point or a ray; 0 nobody did"
+"""What support means as voting leaves it without and with evidence."""
+
+SUPPORT: ArraySpec[np.uint16] = ArraySpec("support", _U16, 0, SAW)
 PASSED, HIT = 1, 2
 """Values of ``OBSERVED`` besides 0."""
 OBSERVED: ArraySpec[np.uint8] = ArraySpec(
     "observed", _U8, 0, "0 nobody saw it, 1 a ray passed through, 2 a point was measured in it"
 )
+MEASURED: ArraySpec[np.uint8] = ArraySpec("measured", _U8, 0, "1 the frame's own sweep measured a point in it")
 INSTANCE: ArraySpec[np.uint16] = ArraySpec(
     "instance", _U16, 0, "object; tracked ones keep theirs through a log; 0 none"
 )

@@ -17,6 +17,7 @@ from occlabel.schemas.arrays import (
     DEPTH,
     GEOMETRY,
     INSTANCE,
+    MEASURED,
     OBSERVED,
     SEGMENTS,
     SEMANTICS,
@@ -183,6 +184,8 @@ def made_up(spec: ArraySpec[Any], space: LabelSpace, log: DriveLog) -> NDArray[A
             return sure
         case SUPPORT.name:
             return draw.integers(0, 9, shape).astype(np.uint16)
+        case OBSERVED.name:
+            return draw.choice(np.array([0, 1, 2], np.uint8), shape, p=[0.6, 0.3, 0.1])
         case INSTANCE.name:
             things = made_up(SEMANTICS, space, log) == space.taxonomy.names.index("car")
             blocks = np.repeat(np.arange(1, 1 + space.grid.voxels // 64) % 300, 64).reshape(space.grid.shape)
@@ -191,6 +194,8 @@ def made_up(spec: ArraySpec[Any], space: LabelSpace, log: DriveLog) -> NDArray[A
             return np.full(shape, 300, np.uint32)
         case OBSERVED.name:
             return draw.integers(0, 3, shape).astype(np.uint8)
+        case MEASURED.name:
+            return draw.integers(0, 2, shape).astype(np.uint8)
         case DEPTH.name:
             return draw.uniform(2, 40, shape).astype(np.float16)
         case SEGMENTS.name:
@@ -253,7 +258,7 @@ def _check_declarations(stage: Stage, space: LabelSpace, log: DriveLog) -> None:
 
 def _check_undeclared_is_refused(stage: Stage, inputs: Inputs) -> None:
     needed = {spec.name for spec in stage.needed}
-    every: tuple[ArraySpec[Any], ...] = (SEMANTICS, CONFIDENCE, SUPPORT, INSTANCE, DEPTH, SEGMENTS, *GEOMETRY)
+    every: tuple[ArraySpec[Any], ...] = (SEMANTICS, CONFIDENCE, SUPPORT, OBSERVED, INSTANCE, DEPTH, SEGMENTS, *GEOMETRY)
     for spec in resolved([spec for spec in every if spec.name not in needed], inputs.rig):
         with pytest.raises(OcclabelError, match="does not say so in `reads`"):
             inputs[spec]

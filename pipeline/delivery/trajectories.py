@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.schemas.arrays import INSTANCE, OBSERVED, SEMANTICS
+from occlabel.schemas.arrays import INSTANCE, MEASURED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.trajectories import to_parquet
@@ -35,9 +35,9 @@ def write_trajectories(
         logbook = Logbook(grid)
         for frame in version.frames(log):
             note(f"log {log}, frame {frame.name}")
-            observed = frame[OBSERVED] if frame.holds(OBSERVED) else None
+            measured = frame[MEASURED] if frame.holds(MEASURED) else None
             place = frame.row.time, frame.world_from_grid
-            logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, observed)
+            logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
         tables[log] = logbook.table()
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{log}.parquet").write_bytes(to_parquet(tables[log]))

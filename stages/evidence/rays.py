@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.arrays import HIT, OBSERVED, PASSED, ArraySpec, Extent
+from occlabel.schemas.arrays import HIT, MEASURED, OBSERVED, PASSED, ArraySpec, Extent
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
@@ -20,19 +20,20 @@ class Rays(Stage):
     """Rays of the frame's own sweep through the grid, and where they end.
 
     Points on the own car count as nothing. A voxel that any point lies in is hit, however many rays graze it. A frame
-    without a scan has observed nothing.
+    without a scan has observed nothing. Later stages may make ``OBSERVED`` what other frames saw as well; what is
+    measured stays the frame's own.
     """
 
     slot: ClassVar[str] = "evidence"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
-    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (OBSERVED,)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (OBSERVED, MEASURED)
 
     kind: Literal["rays"] = "rays"
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        """The libraries, and the array of a clip with the shards that are made of it."""
-        return Resources(memory=(500 << 20) + 2 * clip_frames * space.grid.voxels)
+        """The libraries, and the arrays of a clip with the shards that are made of them."""
+        return Resources(memory=(500 << 20) + 4 * clip_frames * space.grid.voxels)
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         def process(clip: Clip, inputs: Inputs) -> Arrays:
@@ -40,7 +41,7 @@ class Rays(Stage):
             for n, row in enumerate(inputs.own(clip)):
                 if (points := inputs.points(row)) is not None:
                     result[n] = observed(scan_in_grid(inputs.frames[row], points, space.grid), space.grid)
-            return {OBSERVED.name: result}
+            return {OBSERVED.name: result, MEASURED.name: (result == HIT).astype(np.uint8)}
 
         return process
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from occlabel.schemas.arrays import FLOW, INSTANCE, OBSERVED, POSES, SEMANTICS, TRACKS, ArraySpec, Extent
+from occlabel.schemas.arrays import FLOW, INSTANCE, MEASURED, POSES, SEMANTICS, TRACKS, ArraySpec, Extent
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.objects import summarise
@@ -31,9 +31,9 @@ class Tracks(Stage):
     """
 
     slot: ClassVar[str] = "audit"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     # Tracks are not looked at: who writes them has made the ids hold over time.
-    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, OBSERVED)
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, MEASURED)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, FLOW)
 
     kind: Literal["tracks"] = "tracks"
@@ -63,6 +63,11 @@ class Tracks(Stage):
     def written(self) -> tuple[ArraySpec[Any], ...]:
         asked = {SEMANTICS.name: self.relabel, INSTANCE.name: True, FLOW.name: self.flow}
         return tuple(spec for spec in self.writes if asked[spec.name])
+
+    def without(self, array: str) -> Tracks | None:
+        """Nobody is asked for evidence where nobody has any."""
+        asks = array == MEASURED.name and self._asks_evidence
+        return self.model_copy(update={"evidence": 0, "present": 0}) if asks else None
 
     @property
     def halo(self) -> int:
@@ -120,9 +125,9 @@ class Tracks(Stage):
         for row, frame in enumerate(inputs.frames):
             semantics = inputs[SEMANTICS][row]
             objects = summarise(inputs[INSTANCE][row], semantics, grid)
-            observed = inputs[OBSERVED][row] if self._asks_evidence else None
+            measured = inputs[MEASURED][row] if self._asks_evidence else None
             pose = inputs.world_from_grid(row, grid)
-            for sighting in sightings(objects, semantics, grid, row, frame.time, pose, observed):
+            for sighting in sightings(objects, semantics, grid, row, frame.time, pose, measured):
                 lives.setdefault(sighting.track, []).append(sighting)
         return lives
 

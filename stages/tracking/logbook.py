@@ -41,12 +41,12 @@ class Logbook:
         semantics: NDArray[np.uint8],
         time: float,
         world_from_grid: Matrix | None,
-        observed: NDArray[np.uint8] | None = None,
+        measured: NDArray[np.uint8] | None = None,
     ) -> None:
         """Frame number ``frame`` of the log: ids and class ids [X, Y, Z], seconds, and the pose [4, 4], if any, and
-        what was observed [X, Y, Z], if anybody says."""
+        what its own sweep measured [X, Y, Z], if anybody says."""
         objects = summarise(instance, semantics, self._grid)
-        for sighting in sightings(objects, semantics, self._grid, frame, time, world_from_grid, observed):
+        for sighting in sightings(objects, semantics, self._grid, frame, time, world_from_grid, measured):
             self._lives.setdefault(sighting.track, []).append(sighting)
 
     def table(self) -> Trajectories:

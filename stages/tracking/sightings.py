@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.arrays import HIT
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.objects import Objects
@@ -42,9 +41,9 @@ def sightings(
     frame: int,
     time: float,
     world_from_grid: Matrix | None,
-    observed: NDArray[np.uint8] | None = None,
+    measured: NDArray[np.uint8] | None = None,
 ) -> Iterator[Sighting]:
-    """Of each of the ``objects`` of one frame; class ids and ``OBSERVED``, if any, are [X, Y, Z]."""
+    """Of each of the ``objects`` of one frame; class ids and ``MEASURED``, if any, are [X, Y, Z]."""
     if not len(objects):
         return
     pose = np.full((4, 4), np.nan) if world_from_grid is None else world_from_grid
@@ -54,7 +53,7 @@ def sightings(
     middle, half = places[:, :2] @ DIRECTIONS.T, grid.voxel_size / 2
     low, high = (middle + side for side in (np.minimum.reduceat(turned, owners), np.maximum.reduceat(turned, owners)))
     cells = tuple(objects.cells.T)
-    hits = None if observed is None else np.add.reduceat((observed[cells] == HIT).astype(np.int64), owners)
+    hits = None if measured is None else np.add.reduceat(measured[cells].astype(np.int64), owners)
     classes = np.split(semantics[cells], owners[1:])
     for n, track in enumerate(objects.ids.tolist()):
         yield Sighting(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from driving_boxes import CAR, GRID, TRUCK, Driver, pose, straight, view
 
-from occlabel.schemas.arrays import FLOW, HIT, INSTANCE, OBSERVED, POSES, SEMANTICS, TRACKS
+from occlabel.schemas.arrays import FLOW, INSTANCE, MEASURED, POSES, SEMANTICS, TRACKS
 from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
@@ -26,10 +26,10 @@ def drive(drivers: list[Driver], hit: float = 1.0, turning: float = 0.0) -> Inpu
     instance = np.array([sum((n + 1) * (i > 0) for n, (i, _) in enumerate(frame)) for frame in volumes], np.uint16)
     semantics = np.array([np.min([s for _, s in frame], axis=0) for frame in volumes], np.uint8)
     observed = np.where(
-        (instance > 0) & (np.random.default_rng(0).random(instance.shape) < hit), np.uint8(HIT), np.uint8(0)
+        (instance > 0) & (np.random.default_rng(0).random(instance.shape) < hit), np.uint8(1), np.uint8(0)
     )
     arrays = {
-        SEMANTICS.name: semantics, INSTANCE.name: instance, OBSERVED.name: observed, POSES.name: np.array(poses),
+        SEMANTICS.name: semantics, INSTANCE.name: instance, MEASURED.name: observed, POSES.name: np.array(poses),
         TRACKS.name: np.full(len(TIMES), len(drivers), np.uint32),
     }  # fmt: skip
     return Inputs(0, tuple(Moment(str(n), time) for n, time in enumerate(TIMES)), arrays)
@@ -58,14 +58,14 @@ def test_what_nobody_measured_and_what_was_seen_once_is_no_object() -> None:
     np.testing.assert_array_equal(kept["semantics"], inputs[SEMANTICS], "something may be there")
     assert set(np.unique(audited(Tracks(seen=1), inputs)["instance"])) == {0, 1, 2}
     assert not audited(Tracks(evidence=1), drive([Driver(straight(2, 4))], hit=0.0))["instance"].any()
-    assert OBSERVED not in Tracks().needed and OBSERVED in Tracks(present=1).needed
+    assert MEASURED not in Tracks().needed and MEASURED in Tracks(present=1).needed
 
 
 def test_evidence_of_another_frame_is_evidence_unless_it_is_asked_for_in_each() -> None:
     inputs = drive([Driver(straight(2, 4))])
-    observed = inputs[OBSERVED].copy()
+    observed = inputs[MEASURED].copy()
     observed[2:] = 0
-    seen_early = Inputs(0, inputs.frames, {**inputs.arrays, OBSERVED.name: observed})
+    seen_early = Inputs(0, inputs.frames, {**inputs.arrays, MEASURED.name: observed})
     there = audited(Tracks(evidence=3), seen_early)["instance"].any(axis=(1, 2, 3))
     here = audited(Tracks(evidence=3, present=1), seen_early)["instance"].any(axis=(1, 2, 3))
     assert there.all() and here.tolist() == [True] * 2 + [False] * 5
