@@ -187,6 +187,10 @@ class Stage(BaseModel, ABC):
         """The arrays that the stage reads with these options."""
         return self.reads
 
+    def without(self, array: str) -> Stage | None:
+        """The stage with other options, by which it works without reading ``array``; None where it cannot."""
+        return None
+
     @property
     def written(self) -> tuple[ArraySpec[Any], ...]:
         """The arrays that the stage writes with these options; those over images for all cameras."""

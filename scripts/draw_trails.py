@@ -51,7 +51,8 @@ def worst(
     best: tuple[int, tuple[slice, slice], dict[str, NDArray[np.uint8]]] = (0, (slice(0), slice(0)), {})
     for log in reader.logs(list(version.logs)):
         frames = {frame.name: frame for frame in version.frames(log.id)}
-        arrays = {n: np.stack([frames[f.name].load(n) for f in log.frames]) for n in ("semantics", "confidence")}
+        names = ("semantics", "confidence", "observed")
+        arrays = {n: np.stack([frames[f.name].load(n) for f in log.frames]) for n in names}
         truths = [truth for frame in log.frames if (truth := reader.voxel_truth(frame)) is not None]
         targets = range(every // 2, len(log.frames), every)
         left = trails(log, truths, targets, version.space, HANDS).left

@@ -38,12 +38,29 @@ def sources(chain: Chain, index: int) -> dict[str, int | None]:
     for spec in step.stage.needed:
         writers = [i for i in range(index) if any(spec.name == written.name for written in chain[i].stage.written)]
         if not writers and spec.name not in LOG_WRITES:
-            could = "; it is written by " + " and ".join(writers_of(spec.name)) if writers_of(spec.name) else ""
-            raise BadRecipe(f"{step.title} reads {spec.name!r}, which nothing before it writes{could}")
+            said = f"{step.title} reads {spec.name!r}, which nothing before it writes"
+            raise BadRecipe(said + _way_out(step, spec.name))
         result[spec.name] = writers[-1] if writers else None
         if writers:
             _refuse_other_array(chain[writers[-1]], step, spec.name)
     return result
+
+
+def _way_out(step: Step, array: str) -> str:
+    """Who could write ``array`` for the step, and by which options it does without; as the end of a sentence."""
+    writers, spared = writers_of(array, step.name.partition(".")[0]), step.stage.without(array)
+    said = f"; it is written by {' and '.join(writers)}" if writers else ""
+    return said if spared is None else f"{said}: add that, or set {' '.join(changes(step, spared))}"
+
+
+def changes(step: Step, stage: Stage) -> list[str]:
+    """What makes the stage of ``step`` the other one, as ``slot.option=value``."""
+    before, after = step.stage.model_dump(mode="json"), stage.model_dump(mode="json")
+    return [
+        f"{step.name}.{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in after.items()
+        if before[name] != value
+    ]
 
 
 def unresolved(chain: Chain, index: int) -> str | None:

@@ -74,10 +74,10 @@ def stage_class(slot: str, kind: str) -> type[Stage]:
     return loaded
 
 
-def writers_of(array: str) -> list[str]:
-    """Which kinds write an array, as ``slot (kind, kind)``, in the order of the chain."""
+def writers_of(array: str, reader: str) -> list[str]:
+    """Which kinds write an array before the slot ``reader``, as ``slot (kind, kind)``, in the order of the chain."""
     result = []
-    for slot in SLOTS:
+    for slot in SLOTS[: SLOTS.index(reader)]:
         kinds = [kind for kind in kinds_of(slot) if any(spec.name == array for spec in stage_class(slot, kind).writes)]
         if kinds:
             result.append(f"{slot} ({', '.join(kinds)})")

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from occlabel.pipeline.planning.blocks import stages_of
-from occlabel.pipeline.planning.chain import Chain, Step, sources, unresolved
+from occlabel.pipeline.planning.chain import Chain, Step, changes, sources, unresolved
 from occlabel.pipeline.planning.kinds import SEVERAL, SLOTS
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.grid import Grid, grid_preset
@@ -136,6 +136,8 @@ class Recipe(BaseModel):
     def without(self, slots: list[str], note: Callable[[str], None] = lambda _: None) -> Recipe:
         """The recipe without these slots and without what cannot work then, which ``note`` is told in sentences.
 
+        A stage that can do without what they wrote stays, with the options by which it can.
+
         Raises BadRecipe for a slot that does not exist, or when nothing would be left.
         """
         dropped: dict[str, Any] = {}
@@ -148,8 +150,12 @@ class Recipe(BaseModel):
         left = self.model_copy(update=dropped)
         while lacking := [(step, array) for i, step in enumerate(left.chain) if (array := unresolved(left.chain, i))]:
             step, array = lacking[0]
-            note(f"--skip {' --skip '.join(slots)} leaves out {step.title} too: nothing else writes {array!r} for it")
-            left = left.model_copy(update=_dropping(left, step.name))
+            skip, spared = " --skip ".join(slots), step.stage.without(array)
+            if spared is None:
+                note(f"--skip {skip} leaves out {step.title} too: nothing else writes {array!r} for it")
+            else:
+                note(f"--skip {skip} sets {' '.join(changes(step, spared))}: nothing else writes {array!r} for it")
+            left = left.model_copy(update=_instead(left, step.name, spared))
         if not left.chain:
             raise BadRecipe(f"--skip {' --skip '.join(slots)} leaves no stage at all: there is nothing to do without")
         return left
@@ -159,7 +165,10 @@ class Recipe(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def _dropping(recipe: Recipe, name: str) -> dict[str, Any]:
-    """The change that takes the step ``name`` out."""
+def _instead(recipe: Recipe, name: str, stage: Stage | None) -> dict[str, Any]:
+    """The change that puts ``stage`` where the step ``name`` is, or takes that out."""
     slot, _, inner = name.partition(".")
-    return {slot: {k: v for k, v in getattr(recipe, slot).items() if k != inner}} if slot in SEVERAL else {slot: None}
+    if slot not in SEVERAL:
+        return {slot: stage}
+    held = {**getattr(recipe, slot), inner: stage}
+    return {slot: {name: one for name, one in held.items() if one is not None}}

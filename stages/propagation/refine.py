@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from occlabel.schemas.arrays import HIT
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.stage import Arrays
@@ -154,3 +155,13 @@ def refine_rows(
             row = window.local[number] - rows.start
             semantics[row], sure[row] = (volume[:x, :y] for volume in found)
     return {"semantics": semantics, "confidence": sure}
+
+
+def keep_hits(found: Arrays, before: Arrays, observed: Bytes, free: int) -> None:
+    """Puts back, in place, the labels from ``before`` where the network made ``free`` of what a frame's own sweep hit.
+
+    Semantics and confidence [row, X, Y, Z] in both, ``observed`` [row, X, Y, Z].
+    """
+    lost = (observed == HIT) & (found["semantics"] == free)
+    for name, array in found.items():
+        array[lost] = before[name][lost]

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.crossing import column_feet, column_foot, run_end
 from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads
 
@@ -110,13 +111,15 @@ def _add_frame(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _decide(votes, totals, covered, free, named, winner, margin, support):  # type: ignore[no-untyped-def]
+def _decide(votes, totals, covered, free, named, solid, winner, margin, support):  # type: ignore[no-untyped-def]
     """Writes the outcome of one column and clears the tally."""
     frames = np.uint16(0)
     for k in range(len(totals)):
         frames += covered[k]
         support[k] = frames
-        winner[k] = free if totals[k] > 0 else 0
+        if solid[k]:
+            totals[k] = 0
+        winner[k] = free if totals[k] > 0 else (UNKNOWN if solid[k] else 0)
         margin[k] = 255 if totals[k] > 0 else 0
         left = named[k]
         if left:
@@ -134,7 +137,7 @@ def _decide(votes, totals, covered, free, named, winner, margin, support):  # ty
                         best, first, second = c, count, first
                     else:
                         second = max(second, count)
-            winner[k] = best
+            winner[k] = best if first > 0 or not solid[k] else UNKNOWN
             margin[k] = np.int64(first - second) * 255 // total if total > 0 else 0
             named[k] = 0
     totals[:] = 0
@@ -143,8 +146,9 @@ def _decide(votes, totals, covered, free, named, winner, margin, support):  # ty
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def gather_columns(  # type: ignore[no-untyped-def]
-    starts, entries, weights, volumes, shape, multipliers, free, frames, matrices, threads, winner, margin, support
-):
+    starts, entries, weights, volumes, shape, multipliers, free, frames, matrices, solid, threads,
+    winner, margin, support,
+):  # fmt: skip
     """The whole target; thread ``t`` owns the rows t, t + threads, t + 2 threads, ...
 
     weights: of all volumes, flat; ``volumes`` [frames] are those of the frames, and ``shape`` the frames' grid.
@@ -170,7 +174,10 @@ def gather_columns(  # type: ignore[no-untyped-def]
                     )  # fmt: skip
                 for c in range(columns):
                     y = y0 + c
-                    _decide(votes[c], totals[c], covered[c], free, named[c], winner[x, y], margin[x, y], support[x, y])
+                    _decide(
+                        votes[c], totals[c], covered[c], free, named[c], solid[x, y],
+                        winner[x, y], margin[x, y], support[x, y],
+                    )  # fmt: skip
 
 
 class Gather:
@@ -216,7 +223,7 @@ class Gather:
         gather_columns(
             self._starts, self._entries, self._weights.reshape(-1), ballots.volumes, self._weights.shape[1:],
             multipliers, ballots.free_id, voters.frames, voxel_from_cell(voters.cell_from_voxel),
-            use_threads(self._threads), outcome.winner, outcome.margin, outcome.support,
+            voters.solid_in(shape), use_threads(self._threads), outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.gather import voxel_from_cell
 from occlabel.stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow
 
@@ -36,19 +37,28 @@ class GatherTorch:
         multipliers = np.zeros((len(voters.frames), 256), np.int32)  # ids that are no class have no say
         multipliers[:, : self._ballots.classes] = voters.multipliers
         says = torch.from_numpy(multipliers).to(self._device)
+        solid = torch.tensor(voters.solid_in(shape), device=self._device).flatten(1)
         slab = max(_SLAB // (shape[1] * shape[2]), 1)
-        parts = [self._decide(voters, maps, says, x, min(x + slab, shape[0]), shape) for x in range(0, shape[0], slab)]
+        parts = [
+            self._decide(voters, maps, says, solid[x : x + slab].flatten(), x, shape) for x in range(0, shape[0], slab)
+        ]
         winner, margin, support = (
             torch.cat([part[n] for part in parts]).reshape(shape).cpu().numpy() for n in range(3)
         )
         return Outcome(winner, margin, support.astype(np.uint16))
 
     def _decide(
-        self, voters: Voters, maps: NDArray[np.float64], says: Tensor, x0: int, x1: int, shape: tuple[int, int, int]
+        self,
+        voters: Voters,
+        maps: NDArray[np.float64],
+        says: Tensor,
+        solid: Tensor,
+        x0: int,
+        shape: tuple[int, int, int],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Winner, margin and support of the cells [x0, x1) x Y x Z, flat."""
-        classes = self._ballots.classes
-        cells = (x1 - x0) * shape[1] * shape[2]
+        """Winner, margin and support of the cells from x0 on that ``solid`` [n] tells of, flat."""
+        classes, cells = self._ballots.classes, len(solid)
+        x1 = x0 + cells // (shape[1] * shape[2])
         votes = torch.zeros(cells * classes, dtype=torch.int32, device=self._device)
         support = torch.zeros(cells, dtype=torch.int32, device=self._device)
         place = torch.arange(cells, device=self._device) * classes
@@ -60,7 +70,11 @@ class GatherTorch:
             weight = self._weights[int(self._ballots.volumes[frame])].index_select(0, source)
             votes.index_add_(0, place + label.clamp(max=classes - 1), torch.where(voting, weight * say, 0))
             support += voting
-        return *_winners(votes.reshape(cells, classes)), support
+        votes = votes.reshape(cells, classes)
+        votes[:, self._ballots.free_id].masked_fill_(solid, 0)
+        unheard = solid & (votes.amax(dim=1) == 0)
+        winner, margin = _winners(votes)
+        return winner.masked_fill_(unheard, UNKNOWN), margin, support
 
     def _sources(
         self, matrix: NDArray[np.float64], x0: int, x1: int, shape: tuple[int, int, int]

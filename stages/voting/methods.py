@@ -51,6 +51,13 @@ class Voters:
     """[n, classes]: by how much a frame's votes for a class count more; of 0 the frame has no say."""
     target: int = -1
     """Which frame's own grid the target is, if it is one's."""
+    solid: NDArray[np.bool_] | None = None
+    """[X, Y, Z]: cells of the target that are known not to be free: there votes for free do not count. None: no
+    such cells are known."""
+
+    def solid_in(self, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+        """``solid``, or a volume of ``shape`` without memory of its own that says nowhere."""
+        return np.broadcast_to(np.False_, shape) if self.solid is None else self.solid
 
 
 class Method(Protocol):
@@ -69,7 +76,8 @@ class Outcome:
     """The result of a vote over the target grid [X, Y, Z]."""
 
     winner: NDArray[np.uint8]
-    """Class with the most votes; ties and cells without a vote go to the lowest id."""
+    """Class with the most votes; ties and cells without a vote go to the lowest id. UNKNOWN in solid cells without a
+    vote that counts."""
     margin: NDArray[np.uint8]
     """(first - second) / all votes, scaled to 0..255 and rounded down; 0 without a vote."""
     support: NDArray[np.uint16]

@@ -80,7 +80,7 @@ class Rolling:
         self._roll_to(frames, base)
         extra = np.zeros_like(base)
         extra[:-1] = voters.multipliers[own] - base[:-1]
-        return self._read(voters.target, extra, shape)
+        return self._read(voters.target, extra, voters.solid_in(shape))
 
     def _roll_to(self, frames: list[int], multipliers: NDArray[np.int32]) -> None:
         """Makes the grid hold the votes of ``frames``."""
@@ -109,11 +109,12 @@ class Rolling:
         if not self._present[frame]:
             del self._present[frame]
 
-    def _read(self, target: int, extra: NDArray[np.int32], shape: tuple[int, int, int]) -> Outcome:
+    def _read(self, target: int, extra: NDArray[np.int32], solid: NDArray[np.bool_]) -> Outcome:
+        shape = solid.shape
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         starts, entries = self._gather.columns(target)
         read_off(
-            self._world[target], self._corner, starts, entries, extra, self._ballots.free_id, self._threads,
+            self._world[target], self._corner, starts, entries, extra, self._ballots.free_id, solid, self._threads,
             self._totals, self._covered, self._slots, self._votes, self._summaries,
             outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip

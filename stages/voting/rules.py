@@ -46,5 +46,10 @@ class Rules(BaseModel):
     hidden_divisor: int = Field(default=4, ge=1, le=1000)
     """By how much less a voxel counts that lies behind what its own frame says is in the way, seen from the LiDAR;
     things that can move are spared."""
+    evidence: bool = True
+    """Whether sweeps bear witness (slot ``evidence``): what a frame's own sweep hit is never free in its label, and
+    support counts the frames that saw a voxel, not those that have a label for it."""
+    observed_only: bool = False
+    """Whether voxels that no frame of the window observed are unknown, not completed."""
     calibration: Annotated[str | None, NAME_OR_FILE] = None
     """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads
 
 _TILE = 16  # 16 x 16 columns of 32 voxels and 20 classes take 0.7 MB: they stay in the second-level cache
@@ -71,12 +72,14 @@ def cast(labels, weights, multipliers, matrix, inverse, x0, y0, stamp, classes, 
 
 
 @numba.njit(cache=True, nogil=True)
-def _decide(votes, classes, winner, margin, support):  # type: ignore[no-untyped-def]
+def _decide(votes, classes, free, solid, winner, margin, support):  # type: ignore[no-untyped-def]
     """Writes the outcome of a tile's votes into its part of the target."""
     for x in range(votes.shape[0]):
         for y in range(votes.shape[1]):
             for z in range(votes.shape[2]):
                 cell = votes[x, y, z]
+                if solid[x, y, z]:
+                    cell[free] = 0
                 best, first, second, total = 0, cell[0], np.int32(0), np.int64(cell[0])
                 for label in range(1, classes):
                     count = cell[label]
@@ -85,15 +88,16 @@ def _decide(votes, classes, winner, margin, support):  # type: ignore[no-untyped
                         best, first, second = label, count, first
                     elif count > second:
                         second = count
-                winner[x, y, z] = best
+                winner[x, y, z] = best if first > 0 or not solid[x, y, z] else UNKNOWN
                 margin[x, y, z] = np.int64(first - second) * 255 // total if total > 0 else 0
                 support[x, y, z] = cell[classes + 1]
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def vote_tiles(  # type: ignore[no-untyped-def]
-    labels, weights, volumes, multipliers, frames, matrices, inverses, classes, threads, winner, margin, support
-):
+    labels, weights, volumes, multipliers, frames, matrices, inverses, classes, free, solid, threads,
+    winner, margin, support,
+):  # fmt: skip
     """The whole target; thread ``t`` owns the tiles t, t + threads, t + 2 threads, ..."""
     tiles_x = (winner.shape[0] + _TILE - 1) // _TILE
     tiles_y = (winner.shape[1] + _TILE - 1) // _TILE
@@ -109,7 +113,10 @@ def vote_tiles(  # type: ignore[no-untyped-def]
                     labels[frames[n]], weights[volumes[frames[n]]], multipliers[n], matrices[n], inverses[n],
                     x0, y0, n + 1, classes, votes,
                 )  # fmt: skip
-            _decide(votes, classes, winner[x0:x1, y0:y1], margin[x0:x1, y0:y1], support[x0:x1, y0:y1])
+            _decide(
+                votes, classes, free, solid[x0:x1, y0:y1],
+                winner[x0:x1, y0:y1], margin[x0:x1, y0:y1], support[x0:x1, y0:y1],
+            )  # fmt: skip
 
 
 class Splat:
@@ -126,7 +133,8 @@ class Splat:
         vote_tiles(
             self._labels, self._weights, self._ballots.volumes, np.ascontiguousarray(voters.multipliers, np.int32),
             voters.frames, voters.cell_from_voxel, inverses(voters.cell_from_voxel), self._ballots.classes,
-            use_threads(self._threads), outcome.winner, outcome.margin, outcome.support,
+            self._ballots.free_id, voters.solid_in(shape), use_threads(self._threads),
+            outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
 

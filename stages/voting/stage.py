@@ -13,10 +13,13 @@ from occlabel.schemas.arrays import (
     EXTRINSICS,
     INTRINSICS,
     MARGIN,
+    OBSERVED,
     POSES,
     PROBABILITY,
+    SAW,
     SEMANTICS,
     SUPPORT,
+    VOTED,
     ArraySpec,
 )
 from occlabel.schemas.errors import BadRecipe
@@ -26,30 +29,44 @@ from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resourc
 from occlabel.stages.voting.calibration import find, load
 from occlabel.stages.voting.rules import Rules
 
+_UNHEARD = {"evidence": False, "observed_only": False}
+"""Options by which no sweep is heard."""
+
 
 class Registration(Rules, Stage):
     """The sensor-weighted registration of OccFiner (section III-C), empty votes included.
 
     A frame whose scan was damaged (all UNKNOWN) is filled by its neighbours; a frame without a pose keeps its own
     labels. Semantics is UNKNOWN where no frame voted; confidence is the vote margin, or how often labels that won by
-    such a margin are right where there is a calibration; support counts the frames.
+    such a margin are right where there is a calibration.
+
+    With ``evidence`` the frames' sweeps are heard as well: what the frame's own hit is never free, ``OBSERVED`` becomes
+    what any frame of the window saw, and support counts the frames that did. What others measured on something that can
+    move is a hit only where the label is such a thing too. Without evidence, support counts the frames that voted.
     """
 
     slot: ClassVar[str] = "voting"
-    version: ClassVar[int] = 4
-    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES, INTRINSICS, EXTRINSICS)
-    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, SUPPORT)
+    version: ClassVar[int] = 5
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, OBSERVED, POSES, INTRINSICS, EXTRINSICS)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, SUPPORT, OBSERVED)
 
     kind: Literal["registration"] = "registration"
 
     @property
     def needed(self) -> tuple[ArraySpec[Any], ...]:
-        return self.reads if self.sensor == "camera" else (SEMANTICS, CONFIDENCE, POSES)
+        unread = set() if self.sensor == "camera" else {INTRINSICS.name, EXTRINSICS.name}
+        unread |= set() if self.evidence else {OBSERVED.name}
+        return tuple(spec for spec in self.reads if spec.name not in unread)
+
+    def without(self, array: str) -> Registration | None:
+        return self.model_copy(update=_UNHEARD) if array == OBSERVED.name and self.evidence else None
 
     @property
     def written(self) -> tuple[ArraySpec[Any], ...]:
         confidence = replace(CONFIDENCE, meaning=MARGIN if self.calibration is None else PROBABILITY)
-        return (SEMANTICS, confidence, SUPPORT)
+        if not self.evidence:
+            return (SEMANTICS, confidence, replace(SUPPORT, meaning=VOTED))
+        return (SEMANTICS, confidence, replace(SUPPORT, meaning=SAW), OBSERVED)
 
     @property
     def halo(self) -> int:
@@ -58,10 +75,13 @@ class Registration(Rules, Stage):
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """The libraries; two input bytes, two of weight and a list of what is not free over the window and a clip; four
         output bytes a voxel of a clip, and as many of its frames before they are one array. By rolling, also a world
-        about eight grids large."""
+        about eight grids large. With evidence, an input byte and three bits of whole words more, and an output byte."""
         frames = 2 * self.halo + clip_frames
         world = 8 * 30 if self.method == "rolling" else 0
-        return Resources(memory=(500 << 20) + (5 * frames + 2 * 4 * clip_frames + world) * space.grid.voxels)
+        voxels = (5 * frames + 2 * 4 * clip_frames + world) * space.grid.voxels
+        x, y, z = space.grid.shape
+        heard = (frames + 2 * clip_frames) * space.grid.voxels + 24 * -(-z // 64) * frames * x * y
+        return Resources(memory=(500 << 20) + voxels + (heard if self.evidence else 0))
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return () if self.calibration is None else (find(self.calibration),)
@@ -69,6 +89,8 @@ class Registration(Rules, Stage):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return self._lacking(rig)
+        if self.observed_only and not self.evidence:
+            return "what no frame observed is not known without evidence; set voting.observed_only to false"
         try:
             if self.calibration is not None:
                 load(self.calibration, space)
@@ -99,6 +121,6 @@ class Registration(Rules, Stage):
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             poll = place.open(inputs)
             rows = [poll.on(row) for row in inputs.own(clip)]
-            return {spec.name: np.stack([row[spec.name] for row in rows]) for spec in self.writes}
+            return {spec.name: np.stack([row[spec.name] for row in rows]) for spec in self.written}
 
         return process

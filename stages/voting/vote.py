@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS, SUPPORT
+from occlabel.schemas.arrays import CONFIDENCE, OBSERVED, SEMANTICS, SUPPORT
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
@@ -19,6 +20,7 @@ from occlabel.stages.voting.calibration import load
 from occlabel.stages.voting.methods import Ballots, Method, Outcome, Voters, cell_from_voxel
 from occlabel.stages.voting.rules import Rules
 from occlabel.stages.voting.window import sources
+from occlabel.stages.voting.witnesses import Witnesses, around, fused
 
 _ONE = 16
 """The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
@@ -34,6 +36,7 @@ class PollingPlace:
         self.method = _method(rules.method, hands)
         self.calibration = None if rules.calibration is None else load(rules.calibration, space)
         self.movable = movable_ids(space)
+        self.threads = hands.threads
 
     def open(self, inputs: Inputs) -> Poll:
         """The poll on the frames of ``inputs``, of which all may vote."""
@@ -49,18 +52,34 @@ class Poll:
         self._inputs = inputs
         self._poses = [inputs.world_from_grid(row, grid) for row in range(len(inputs.frames))]
         self._count = place.method(place.box.ballots(inputs, _places(self._poses, grid)))
+        self._witnesses: Witnesses | None = None
+        if place.rules.evidence:
+            self._witnesses = Witnesses(inputs[OBSERVED], inputs[SEMANTICS], place.movable, place.threads)
 
     def on(self, target: int) -> Arrays:
-        """Semantics, confidence and support [X, Y, Z] of the frame in row ``target`` of the inputs."""
-        outcome = self._count.vote(self._voters(target), self._place.space.grid.shape)
-        self._clear(outcome, target)
+        """What the stage writes, [X, Y, Z] each, of the frame in row ``target`` of the inputs."""
+        shape, voters = self._place.space.grid.shape, self._voters(target)
+        if self._witnesses is None:
+            outcome = self._count.vote(voters, shape)
+            self._clear(outcome, target)
+            return {**self._labels(outcome, outcome.support > 0), SUPPORT.name: outcome.support}
+        told = self._witnesses.hear(voters, shape)
+        outcome = self._count.vote(replace(voters, solid=told.solid), shape)
+        self._clear(outcome, target, told.solid)
+        self._fill(outcome, target, told.solid)
+        known = (outcome.support > 0) & (outcome.winner != UNKNOWN)
+        if self._place.rules.observed_only:
+            known &= told.seen > 0
+        seen = fused(told, outcome.winner, self._place.movable)
+        return {**self._labels(outcome, known), SUPPORT.name: told.seen, OBSERVED.name: seen}
+
+    def _labels(self, outcome: Outcome, known: NDArray[np.bool_]) -> Arrays:
+        """Semantics and confidence, where ``known``."""
         sure = self._place.calibration
         confidence = outcome.margin if sure is None else sure.confidence(outcome.winner, outcome.margin)
-        known = outcome.support > 0
         return {
             SEMANTICS.name: np.where(known, outcome.winner, np.uint8(UNKNOWN)),
             CONFIDENCE.name: np.where(known, confidence, np.uint8(0)),
-            SUPPORT.name: outcome.support,
         }
 
     def _voters(self, target: int) -> Voters:
@@ -77,16 +96,31 @@ class Poll:
         multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= rules.movable_boost
         return Voters(frames, np.stack(matrices), multipliers, target)
 
-    def _clear(self, outcome: Outcome, target: int) -> None:
-        """Takes movable labels, in place, from voxels in which the frame itself is sure of something else."""
+    def _clear(self, outcome: Outcome, target: int, solid: NDArray[np.bool_] | None = None) -> None:
+        """Takes movable labels, in place, from voxels in which the frame itself is sure of something else, but of what
+        is ``solid`` nobody can be sure that it is free."""
         least, movable = self._place.rules.cleared_confidence, self._place.movable
         if least is None:
             return
         own, sure = self._inputs[SEMANTICS][target], self._inputs[CONFIDENCE][target]
         other = ~movable[own] & (own < len(self._place.space.taxonomy.classes))
         left = movable[outcome.winner] & other & (sure >= least * 255)
+        if solid is not None:
+            left &= ~solid | (own != self._place.space.taxonomy.free_id)
         outcome.winner[left] = own[left]
         outcome.margin[left] = sure[left]
+
+    def _fill(self, outcome: Outcome, target: int, solid: NDArray[np.bool_]) -> None:
+        """Names, in place, what is ``solid`` and got no vote that says what it is: as the frame itself does, else as
+        most of what lies around it, since a surface is more often misplaced by a voxel than missed. The margin stays
+        0."""
+        unnamed = np.argwhere(solid & (outcome.winner == UNKNOWN))
+        if not len(unnamed):
+            return
+        taxonomy, cells = self._place.space.taxonomy, tuple(unnamed.T)
+        own = self._inputs[SEMANTICS][target][cells]
+        known = (own < len(taxonomy.classes)) & (own != taxonomy.free_id)
+        outcome.winner[cells] = np.where(known, own, around(outcome.winner, unnamed, taxonomy.free_id))
 
 
 def _method(name: str, hands: Hands) -> Callable[[Ballots], Method]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.crossing import column_foot, run_end
 
 _FIRST, _SECOND, _BEST, _SUM = range(4)
@@ -103,7 +104,7 @@ def _own_votes(entries, extra, own):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def read_off(  # type: ignore[no-untyped-def]
-    matrix, corner, starts, entries, extra, free, threads,
+    matrix, corner, starts, entries, extra, free, solid, threads,
     totals, covered, slots, votes, summaries, winner, margin, support,
 ):  # fmt: skip
     """The outcome of a target. ``matrix`` [3, 4]: world cell coordinates of its voxels' centres; ``corner`` as there.
@@ -132,10 +133,10 @@ def read_off(  # type: ignore[no-untyped-def]
                         up = int(np.floor(wz + dz * k)) - corner[2]
                         owner = x % np.uint64(threads)
                     z = np.uint64(k + up)
-                    empty, slot = totals[x, y, z], slots[x, y, z]
+                    empty, slot = np.int32(0) if solid[i, j, k] else totals[x, y, z], slots[x, y, z]
                     support[i, j, k] = covered[x, y, z]
                     if slot < 0 and own[k, 1] == 0:
-                        winner[i, j, k] = free if empty > 0 else 0
+                        winner[i, j, k] = free if empty > 0 else (UNKNOWN if solid[i, j, k] else 0)
                         margin[i, j, k] = 255 if empty > 0 else 0
                         continue
                     said = summaries[owner, np.uint64(slot)] if slot >= 0 else nothing
@@ -152,5 +153,5 @@ def read_off(  # type: ignore[no-untyped-def]
                         first, second, best = empty, first, free
                     else:
                         second = max(second, empty)
-                    winner[i, j, k] = best
+                    winner[i, j, k] = best if first > 0 or not solid[i, j, k] else UNKNOWN
                     margin[i, j, k] = np.int64(first - second) * 255 // total if total > 0 else 0

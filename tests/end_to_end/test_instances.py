@@ -18,6 +18,7 @@ RECIPE = """
 grid: occ3d
 taxonomy: occ3d
 clip_frames: 4
+evidence: {kind: rays}
 completion: {kind: lmscnet}
 voting: {kind: registration}
 instances: {kind: components}
@@ -39,7 +40,7 @@ def store(logs: Path) -> Path:
     arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "objects").stdout)
     slots = [stage["stage"] for stage in report["run"]["stages"]]
-    assert slots == ["completion", "voting", "instances", "tracking"]
+    assert slots == ["evidence", "completion", "voting", "instances", "tracking"]
     without = occlabel("run", recipe, *arguments, "--version", "labels", "--skip", "instances", "--skip", "tracking")
     assert json.loads(without.stdout)["run"] is None, "labels alone are there already"
     return store

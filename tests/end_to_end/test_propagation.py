@@ -32,7 +32,7 @@ def weights(logs: Path) -> Path:
 def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: Path, weights: Path) -> None:
     recipe = logs.parent / "recipe.yaml"
     recipe.write_text(
-        "grid: semantickitti\ntaxonomy: semantickitti\ncompletion: {kind: lmscnet}\n"
+        "grid: semantickitti\ntaxonomy: semantickitti\nevidence: {kind: rays}\ncompletion: {kind: lmscnet}\n"
         f"propagation: {{kind: dualflow4d, weights: {weights}, references: 0}}\nvoting: {{kind: registration}}\n"
     )
     store = logs.parent / "store"
@@ -40,9 +40,9 @@ def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: 
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1").stdout)
     assert report["frames"] == 12
     assert report["cautions"] == []
-    assert [stage["stage"] for stage in report["run"]["stages"]] == ["completion", "propagation", "voting"]
+    assert [stage["stage"] for stage in report["run"]["stages"]] == ["evidence", "completion", "propagation", "voting"]
     without = json.loads(occlabel("run", recipe, *arguments, "--version", "without", "--skip", "propagation").stdout)
-    assert [stage["total"] for stage in without["run"]["stages"]] == [0, 2], "completion is not computed again"
+    assert [stage["total"] for stage in without["run"]["stages"]] == [0, 0, 2], "completion is not computed again"
 
 
 @pytest.mark.slow
@@ -54,7 +54,7 @@ def test_weights_for_another_onboard_model_are_named(logs: Path, weights: Path) 
     recipe.write_text(
         "grid: semantickitti\ntaxonomy: semantickitti\n"
         f"completion: {{kind: stored, path: {submitted}}}\n"
-        f"propagation: {{kind: dualflow4d, weights: {weights}}}\n"
+        f"propagation: {{kind: dualflow4d, weights: {weights}, evidence: false}}\n"
     )
     planned = occlabel("plan", recipe, "--logs", logs, "--store", logs.parent / "other", "--json")
     other_model, other_windows, *without = json.loads(planned.stdout)["cautions"]

@@ -111,6 +111,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "voting.registration": [
         Case("occ3d", {"radius": 2}),
+        Case("occ3d", {"radius": 2, "evidence": False}),
         Case("occ3d", {"radius": 2, "sensor": "camera", "method": "splat"}),
         Case("semantickitti", {"radius": 2, "sensor": "uniform", "method": "rolling"}),
         Case(
@@ -173,7 +174,7 @@ def test_poses_may_come_from_a_stage_where_the_log_has_none() -> None:
     np.testing.assert_allclose(np.diff(poses[POSES.name][:BLIND, 0, 3]), 1.0, atol=0.1)
     assert BrightnessOdometer().refuse(space, Rig()) is not None
 
-    vote, labels = Registration(radius=2, sensor="uniform"), labels_of(lost, space)
+    vote, labels = Registration(radius=2, sensor="uniform", evidence=False), labels_of(lost, space)
     alone, together = (run(vote, space, lost, {**labels, **more})[SUPPORT.name] for more in ({}, poses))
     assert alone.max() == 1
     assert together.max() == 4 and together[BLIND].max() == 1
@@ -191,7 +192,7 @@ def test_what_a_stage_does_not_declare_it_does_not_get() -> None:
 
 @pytest.mark.parametrize("stage", [Registration(radius=1), Registration(radius=1, sensor="camera")])
 def test_needs_follow_the_options(stage: Stage) -> None:
-    geometry = {spec.name for spec in stage.needed} - {"semantics", "confidence"}
+    geometry = {spec.name for spec in stage.needed} - {"semantics", "confidence", "observed"}
     cameras = {"intrinsics", "extrinsics"} if stage.model_dump()["sensor"] == "camera" else set()
     assert geometry == {"poses"} | cameras
 
@@ -217,5 +218,5 @@ def test_a_version_tells_a_margin_from_a_probability() -> None:
 
 def test_a_frame_whose_pose_nobody_knows_votes_alone() -> None:
     space, (log, _) = SPACES["occ3d"], street()
-    stage = Registration(radius=2, sensor="uniform")
+    stage = Registration(radius=2, sensor="uniform", evidence=False)
     assert run(stage, space, log_of(log.frames), labels_of(log, space))[SUPPORT.name][LOST].max() == 1

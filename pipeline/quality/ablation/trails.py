@@ -37,6 +37,7 @@ def inputs_of(log: DriveLog, arrays: Mapping[str, NDArray[np.generic]]) -> Input
 
 PAPER = {"method": "splat", "sensor": "uniform", "weigh_confidence": False, "movable_boost": 1} | {
     "cleared_confidence": None, "hidden_divisor": 1, "empty_weight": 1.0, "calibration": None,
+    "evidence": False,
 }  # fmt: skip
 """Options of the vote as OccFiner describes it (section III-C)."""
 

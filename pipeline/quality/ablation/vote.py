@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.ablation.trails import PAPER, inputs_of, movable_classes, trails
-from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
+from occlabel.schemas.arrays import CONFIDENCE, OBSERVED, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, VoxelTruth
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
@@ -35,6 +35,7 @@ def rows(default: Registration, cameras: bool) -> dict[str, Registration]:
         ("what a frame could not see", ("hidden_divisor",)),
         ("a frame is right about what moves", ("movable_boost", "movable_confidence")),
         ("and about what does not", ("cleared_confidence",)),
+        ("what its sweep hit is not free", ("evidence",)),
     ]
     options, result = dict(PAPER), {}
     for name, changes in steps:
@@ -87,7 +88,7 @@ def score_log(
     space = version.space
     frames = {frame.name: frame for frame in version.frames(log.id)}
     arrays: dict[str, NDArray[np.generic]] = {
-        spec.name: np.stack([frames[f.name][spec] for f in log.frames]) for spec in (SEMANTICS, CONFIDENCE)
+        spec.name: np.stack([frames[f.name][spec] for f in log.frames]) for spec in (SEMANTICS, CONFIDENCE, OBSERVED)
     }
     free = trails(log, truths, targets, space, hands)
     movable = movable_classes(space.taxonomy)

@@ -147,3 +147,27 @@ def test_a_package_cannot_bring_a_kind_under_the_name_of_ours(monkeypatch: pytes
         stage_class("completion", "lmscnet")
     assert kinds_of("completion").count("lmscnet") == 1
     stage_class.cache_clear()
+
+
+def test_without_evidence_what_hears_it_goes_on_without() -> None:
+    said: list[str] = []
+    left = load_recipe("nuscenes_lidar", skip=["evidence"], note=said.append)
+    assert "evidence" not in [step.name for step in left.chain] and len(left.chain) == 5
+    assert said == [
+        f"--skip evidence sets {slot}.evidence=false: nothing else writes 'observed' for it"
+        for slot in ("propagation", "voting")
+    ]
+    assert (
+        left.chain
+        == load_recipe("nuscenes_lidar", ["propagation.evidence=false", "voting.evidence=false"], ["evidence"]).chain
+    )
+
+
+def test_who_hears_no_evidence_is_told_both_ways_out(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "{grid: occ3d, taxonomy: occ3d, completion: {kind: lmscnet}, voting: {kind: registration}}"
+    )
+    said = r"voting \(registration\) reads 'observed', which nothing before it writes; it is written by "
+    with pytest.raises(BadRecipe, match=said + r"evidence \(rays\): add that, or set voting.evidence=false"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+    assert load_recipe(str(tmp_path / "mine.yaml"), ["voting.evidence=false"]).chain

@@ -42,7 +42,8 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         (place / f"{frame.name}.label").write_bytes(TAXONOMIES["semantickitti"].to_raw[labels].astype("<u2").tobytes())
     recipe = root / "recipe.yaml"
     recipe.write_text(
-        f"{{grid: semantickitti, taxonomy: semantickitti, voting: {{kind: registration, movable_boost: 1}}, "
+        "{grid: semantickitti, taxonomy: semantickitti, "
+        "voting: {kind: registration, movable_boost: 1, evidence: false}, "
         f"completion: {{kind: stored, path: {root / 'labels'}}}}}"
     )
     return root / "logs", recipe

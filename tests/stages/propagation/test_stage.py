@@ -9,6 +9,7 @@ import pytest
 import torch
 from contract import log_of
 
+from occlabel.schemas.arrays import HIT
 from occlabel.schemas.drive_log import Frame, Sweep
 from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.schemas.grid import GRIDS
@@ -38,6 +39,7 @@ def noise(space: LabelSpace, count: int) -> Arrays:
     return {
         "semantics": labels.astype(np.uint8),
         "confidence": draw.integers(60, 255, labels.shape).astype(np.uint8),
+        "observed": np.zeros(labels.shape, np.uint8),
     }
 
 
@@ -105,6 +107,23 @@ def test_the_gate_keeps_what_the_onboard_model_was_surer_of(weights: Path, space
     np.testing.assert_array_equal(gated["semantics"][differs], arrays["semantics"][differs])
     assert (free["confidence"][differs] <= arrays["confidence"][differs].astype(int) + 1).all()
     assert (gated["confidence"][~differs] == free["confidence"][~differs]).all()
+
+
+def test_what_the_own_sweep_hit_keeps_its_label_where_the_network_calls_it_free(
+    weights: Path, space: LabelSpace
+) -> None:
+    frames, arrays = frames_every(0.6, 4), noise(space, 4)
+    stage, clip = LocalPropagation(weights=weights, gate=0.0), Clip("a", 0, 4)
+    free = space.taxonomy.free_id
+    deaf = run(stage.model_copy(update={"evidence": False}), space, clip, frames, arrays)
+    freed = (deaf["semantics"] == free) & (arrays["semantics"] != free)
+    assert freed.any(), "otherwise this would prove nothing"
+    arrays["observed"][:2] = HIT
+    heard = run(stage, space, clip, frames, arrays)
+    kept = freed & (arrays["observed"] == HIT)
+    for name, array in heard.items():
+        np.testing.assert_array_equal(array, np.where(kept, arrays[name], deaf[name]))
+    assert stage.without("observed") == stage.model_copy(update={"evidence": False})
 
 
 def test_weights_for_something_else_are_refused(weights: Path, space: LabelSpace) -> None:

@@ -19,9 +19,9 @@ from occlabel.stages.voting.stage import Registration
 GRID = Grid(origin=(0.0, -3.2, -1.0), voxel_size=0.4, shape=(20, 16, 5), frame="lidar")
 SPACE = LabelSpace(GRID, TAXONOMIES["semantickitti"])
 FRAMES = 32
-OPEN = {"kind": "registration", "radius": 10, "hidden_divisor": 1}
+OPEN = {"kind": "registration", "radius": 10, "hidden_divisor": 1, "evidence": False}
 """Nothing counts less for being behind something: in these scenes all sides of things are seen."""
-PLAIN = {"kind": "registration", "sensor": "uniform", "movable_boost": 1, "hidden_divisor": 1}
+PLAIN = {"kind": "registration", "sensor": "uniform", "movable_boost": 1, "hidden_divisor": 1, "evidence": False}
 
 
 def log(step: float = 0.55) -> tuple[tuple[Frame, ...], Arrays]:
