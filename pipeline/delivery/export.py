@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from occlabel.pipeline.delivery.exporters import ExportOptions, refuse_full
 from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, drive_log, join, labelled_log
 from occlabel.pipeline.published.labels import Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.schemas.arrays import OBSERVED
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats.semantickitti import write_volume
@@ -50,7 +52,7 @@ def _zipped(out: Path, frames: list[LabelledFrame]) -> str:
 
 
 def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
-    """See ``Exporter``: ``SCENE/TOKEN/labels.npz``."""
+    """See ``Exporter``: ``SCENE/TOKEN/labels.npz``. What cameras may see is known where the logs are given."""
     if options.zipped:
         raise BadPredictions("--zip writes a submission to the SemanticKITTI server; occ3d has none")
     if options.own_classes:
@@ -59,7 +61,12 @@ def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> st
     frames = _frames(version, "occ3d", options)
     for frame in frames:
         occ3d.refuse_name(frame.log, frame.name)
-    return _written(frames, out, "occ3d")
+    written = _written(frames, out, "occ3d")
+    if frames[0].observed is None:
+        return f"{written}; both masks are 0 everywhere: the version does not say what was observed"
+    if options.logs is None:
+        return f"{written}; mask_camera is 0 everywhere: with --logs, the labelled logs tell where their cameras look"
+    return written
 
 
 def _frames(version: PublishedVersion, format: Format, options: ExportOptions) -> list[LabelledFrame]:
@@ -86,24 +93,37 @@ def _labelled(joined: Join, names: dict[str, list[str]]) -> Iterator[LabelledFra
 
 
 def _lying(joined: Join, log: str, frames: list[str]) -> DriveLog | None:
-    """The drive log, where it is needed to say how one grid lies to the other. Raises BadLog when it lacks a frame."""
-    if joined.labels.space.grid.frame == joined.target.grid.frame:
-        return None
+    """The drive log, where there is one. Raises BadLog when it lacks a frame and is needed to say how one grid lies to
+    the other."""
     drive = drive_log(joined.reader, log)
+    if joined.labels.space.grid.frame == joined.target.grid.frame:
+        return drive
     if lacking := set(frames) - {frame.name for frame in (drive.frames if drive else ())}:
         raise BadLog(f"the logs have no frame {min(lacking)} of log {log}; with --logs give those that were labelled")
     return drive
 
 
 def _written(frames: list[LabelledFrame], out: Path, format: Format) -> str:
-    writer = semantickitti if format == "semantickitti" else occ3d
     for frame in frames:
         # Looked at anew, so that no volume is kept for longer than it takes to write it.
         fresh = LabelledFrame(frame.joined, frame.log, frame.name, frame.frame)
-        writer.write_frame(out, frame.log, frame.name, fresh.in_target(fresh.mapped, np.uint8(UNKNOWN)))
+        labels = fresh.in_target(fresh.mapped, np.uint8(UNKNOWN))
+        if format == "semantickitti":
+            semantickitti.write_frame(out, frame.log, frame.name, labels)
+        else:
+            occ3d.write_frame(out, frame.log, frame.name, labels, *_masks(fresh))
     left_out = frames[0].joined.classes.left_out
     said = f"; unknown where the labels say {', '.join(left_out)}" if left_out else ""
     return f"wrote {len(frames)} frames to {out}{said}"
+
+
+def _masks(frame: LabelledFrame) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+    """What was observed, and what cameras may see [x, y, z] in the grid of Occ3D; None where nobody knows."""
+    observed = frame.observed
+    by_lidar = None if observed is None else frame.in_target(observed, np.uint8(OBSERVED.fill)) > 0
+    if frame.frame is None:
+        return by_lidar, None
+    return by_lidar, occ3d.in_images(frame.frame.cameras, frame.joined.target.grid)
 
 
 def _own_classes(version: PublishedVersion, frames: list[LabelledFrame], out: Path) -> str:

@@ -114,6 +114,11 @@ class LabelledFrame:
         """[x, y, z, 3] in the labels' own grid."""
         return self.joined.labels.flow(self.log, self.name)
 
+    @cached_property
+    def observed(self) -> NDArray[np.uint8] | None:
+        """[x, y, z] in the labels' own grid."""
+        return self.joined.labels.observed(self.log, self.name)
+
     @property
     def has_instance(self) -> bool:
         return self.joined.labels.has_instance(self.log, self.name)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
-from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, SEMANTICS
+from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, OBSERVED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.geometry import Matrix
@@ -68,6 +68,9 @@ class LabelSource(Protocol):
 
     def flow(self, log: str, name: str) -> NDArray[np.float16] | None:
         """``FLOW`` [x, y, z, 3]; None where there is none."""
+
+    def observed(self, log: str, name: str) -> NDArray[np.uint8] | None:
+        """What was seen of each voxel [x, y, z], as ``OBSERVED``; None where nobody says."""
 
     def world_from_grid(self, log: str, name: str) -> Matrix | None:
         """[4, 4], by the pose that the labels were made with; None where nobody says."""
@@ -144,6 +147,10 @@ class VersionLabels:
 
     def flow(self, log: str, name: str) -> NDArray[np.float16] | None:
         return self._frames[log, name][FLOW] if self._frames[log, name].holds(FLOW) else None
+
+    def observed(self, log: str, name: str) -> NDArray[np.uint8] | None:
+        frame = self._frames[log, name]
+        return frame[OBSERVED] if frame.holds(OBSERVED) else None
 
     def world_from_grid(self, log: str, name: str) -> Matrix | None:
         return self._frames[log, name].world_from_grid
@@ -225,6 +232,9 @@ class FolderLabels:
         return False
 
     def flow(self, log: str, name: str) -> None:
+        return None
+
+    def observed(self, log: str, name: str) -> None:
         return None
 
     def world_from_grid(self, log: str, name: str) -> None:

@@ -1,20 +1,25 @@
 """Labels as Occ3D-nuScenes has them: ``<scene>/<sample token>/labels.npz`` with ``semantics`` and two masks.
 
-Occ3D labels voxels that nobody saw and tells them by its masks only. Ours are UNKNOWN where no frame voted: such a
-voxel is written as free, and both masks, ``mask_lidar`` and ``mask_camera``, are 1 exactly where a voxel is known.
-Trainers that weigh by either mask thus learn from what is known and from nothing else.
+Occ3D labels voxels that nobody saw and tells them by its masks only, and so do we: ``mask_lidar`` is 1 where a voxel
+was observed, by a point or a ray, and ``mask_camera`` where such a voxel lies in the image of a camera of the frame.
+What is not known is written as free and is in no mask. Masks hold nothing that was not measured: without evidence, or
+without cameras, they are 0.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats.occ3d import SHAPE, write_labels
+from occlabel.schemas.geometry import inverse, project, transform_points
+from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.export.files import appearing
 
@@ -26,8 +31,31 @@ def refuse_name(log: str, name: str) -> None:
             raise BadPredictions(f"log {log}, frame {name} cannot be exported: {part!r} cannot be the name of a folder")
 
 
-def write_frame(root: Path, log: str, name: str, semantics: NDArray[np.uint8]) -> Path:
-    """Writes class ids [200, 200, 16] of one frame and returns the file. Raises BadPredictions."""
+def in_images(cameras: Sequence[Camera], grid: Grid) -> NDArray[np.bool_]:
+    """Which voxels [X, Y, Z] of a ``grid`` in the ego frame have their centre in an image, as far as cameras are
+    calibrated; what is in the way is not asked."""
+    centres = grid.centres().reshape(-1, 3)
+    inside = np.zeros(len(centres), np.bool_)
+    for camera in cameras:
+        if camera.intrinsics is None or camera.ego_from_camera is None or camera.size is None:
+            continue
+        pixels, depth = project(transform_points(inverse(camera.ego_from_camera), centres), camera.intrinsics)
+        inside |= (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < np.array(camera.size)).all(axis=1)
+    return inside.reshape(grid.shape)
+
+
+def write_frame(
+    root: Path,
+    log: str,
+    name: str,
+    semantics: NDArray[np.uint8],
+    by_lidar: NDArray[np.bool_] | None = None,
+    by_cameras: NDArray[np.bool_] | None = None,
+) -> Path:
+    """Writes class ids [200, 200, 16] of one frame and returns the file. Raises BadPredictions.
+
+    ``by_lidar``: what was observed; ``by_cameras``: what of it the cameras may see. None: nobody knows of any.
+    """
     refuse_name(log, name)
     taxonomy = taxonomy_preset("occ3d")
     if semantics.shape != SHAPE:
@@ -39,5 +67,6 @@ def write_frame(root: Path, log: str, name: str, semantics: NDArray[np.uint8]) -
     path = root / log / name / "labels.npz"
     with appearing(path) as partial:
         filled = np.where(known, semantics, np.uint8(taxonomy.free_id))
-        write_labels(partial, filled, mask_lidar=known, mask_camera=known)
+        seen = np.zeros(SHAPE, np.bool_) if by_lidar is None else known & by_lidar
+        write_labels(partial, filled, mask_lidar=seen, mask_camera=seen & (False if by_cameras is None else by_cameras))
     return path

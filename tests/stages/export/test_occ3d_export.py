@@ -5,15 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.export.occ3d import write_frame
+from occlabel.stages.export.occ3d import in_images, write_frame
 
 
 def test_arrays_and_masks(tmp_path: Path) -> None:
     semantics = np.random.default_rng(0).integers(0, 18, (200, 200, 16)).astype(np.uint8)
     semantics[0] = UNKNOWN
-    path = write_frame(tmp_path, "scene-0523", "abc123", semantics)
+    seen = np.random.default_rng(1).random(semantics.shape) < 0.5
+    ahead = np.zeros(semantics.shape, bool)
+    ahead[100:] = True
+    path = write_frame(tmp_path, "scene-0523", "abc123", semantics, seen, ahead)
     assert path == tmp_path / "scene-0523/abc123/labels.npz"
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
@@ -22,10 +27,31 @@ def test_arrays_and_masks(tmp_path: Path) -> None:
     }
     np.testing.assert_array_equal(arrays["semantics"][1:], semantics[1:])
     assert (arrays["semantics"][0] == 17).all()
-    for mask in ("mask_lidar", "mask_camera"):
-        np.testing.assert_array_equal(arrays[mask], semantics != UNKNOWN)
-    again = write_frame(tmp_path / "again", "scene-0523", "abc123", semantics)
+    np.testing.assert_array_equal(arrays["mask_lidar"], seen & (semantics != UNKNOWN))
+    np.testing.assert_array_equal(arrays["mask_camera"], seen & ahead & (semantics != UNKNOWN))
+    again = write_frame(tmp_path / "again", "scene-0523", "abc123", semantics, seen, ahead)
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_masks_hold_nothing_that_nobody_measured(tmp_path: Path) -> None:
+    semantics = np.ones((200, 200, 16), np.uint8)
+    with np.load(write_frame(tmp_path, "scene-1", "blind", semantics), allow_pickle=False) as file:
+        assert not file["mask_lidar"].any() and not file["mask_camera"].any()
+    seen = np.ones(semantics.shape, bool)
+    with np.load(write_frame(tmp_path, "scene-1", "unpictured", semantics, seen), allow_pickle=False) as file:
+        assert file["mask_lidar"].all() and not file["mask_camera"].any()
+
+
+def test_a_camera_ahead_sees_a_wedge_ahead() -> None:
+    intrinsics = np.array([[100.0, 0, 100], [0, 100, 50], [0, 0, 1]])  # 90 degrees wide
+    ego_from_camera = np.eye(4)
+    ego_from_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    grid = GRIDS["occ3d"]
+    camera = Camera("front", Path(), intrinsics, ego_from_camera, 0.0, (200, 100))
+    found = in_images([camera], grid)
+    x, y, z = np.moveaxis(grid.centres(), -1, 0)
+    np.testing.assert_array_equal(found, (x > 0) & (np.abs(y) < x) & (np.abs(z) < x / 2))
+    assert not in_images([Camera("front", Path(), None, ego_from_camera, 0.0, (200, 100))], grid).any()
 
 
 @pytest.mark.parametrize(
