@@ -4,7 +4,7 @@ Each sequence is left out once: the shipped weights are adapted to 10, 20 and 30
 spread, and judged at the labelled points of the one left out; also adapted to that one without its labels. What OUT
 holds is not trained again.
 
-    python scripts/adapt.py KITTI --out OUT [--frames 10 20 30] [--steps 300]
+    python scripts/adapt.py KITTI --out OUT [--rows statistics none 10 20 30] [--steps 300]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.quality.evaluate import evaluate
@@ -78,8 +79,7 @@ def judged(recipe: Recipe, weights: Path | None, root: Path, log: str, store: St
     """Of the single frame of ``weights`` on ``log``."""
     assert recipe.completion is not None
     looks = recipe.completion.model_copy(update={"weights": weights, "sweeps": 0})
-    rest = ["propagation", "voting", "instances", "tracking"]
-    single = recipe.model_copy(update={"completion": looks}).without(rest)
+    single = recipe.model_copy(update={"completion": looks}).without([slot for slot in SLOTS if slot != looks.slot])
     label_logs(single, open_logs(root), store, version, log_ids=[log], workplace=Workplace("local"), quiet=True)
     found = evaluate(f"{store.location}@{version}", root, "semantickitti", "points", logs=[log]).scores["full"]
     assert isinstance(found, PointScores)
@@ -91,16 +91,17 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--recipe", default="semantickitti_lidar")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--frames", type=int, nargs="*", default=[10, 20, 30])
+    parser.add_argument("--rows", nargs="*", default=["statistics", "none", "10", "20", "30"])
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--only", nargs="*", help="Sequences to leave out; all by default.")
     asked = parser.parse_args()
     recipe, reader = load_recipe(asked.recipe), open_logs(asked.root)
     logs = [log.id for log in reader.logs() if any(frame.truth.points is not None for frame in log.frames)]
     common = {"start": SHIPPED, "epoch": max(min(asked.steps, 50), 1), "resume": True}
-    rows: dict[str, Options] = {"statistics": Options(truth="none", steps=0, **common)}
-    rows["no labels"] = Options(truth="none", steps=asked.steps, **common)
-    rows |= {f"{count} frames": Options(truth="points", steps=asked.steps, **common) for count in asked.frames}
+    rows: dict[str, Options] = {}
+    for row in asked.rows:
+        steps = 0 if row == "statistics" else asked.steps
+        rows[row] = Options(truth="points" if row.isdigit() else "none", steps=steps, **common)
     print(f"{'left out':10}{'shipped':>16}" + "".join(f"{row:>16}" for row in rows))
     every: list[list[PointScores]] = []
     for left in asked.only or logs:
@@ -108,14 +109,13 @@ def main() -> None:
         store = Store(str(folder / "store"))
         scores = [judged(recipe, None, asked.root, left, store, "shipped")]
         for row, options in rows.items():
-            name = row.replace(" ", "-")
-            weights = folder / f"{name}.safetensors"
-            count = int(row.split()[0]) if options.truth == "points" else 0
+            weights = folder / f"{row}.safetensors"
+            count = int(row) if row.isdigit() else 0
             others = tuple(log for log in logs if log != left)
             learned = FewLabels(reader, others if count else (left,), count)
             if not weights.is_file():
                 train(recipe, learned, weights, options, "local", f"scripts/adapt.py: {row}, {left} left out")
-            scores.append(judged(recipe, weights, asked.root, left, store, name))
+            scores.append(judged(recipe, weights, asked.root, left, store, row))
         every.append(scores)
         _print(left, scores)
     print(f"{'mean':10}" + "".join(f"{_mean(column):>16}" for column in zip(*every, strict=True)))

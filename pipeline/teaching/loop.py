@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occlabel.pipeline.planning.fingerprint import digest_of
+from occlabel.pipeline.planning.fingerprint import digest_of, stage_digest
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.loop_rows import ALONE, OFFBOARD, TRUTH, Rows, rows_of
 from occlabel.pipeline.teaching.loop_scores import Scores, score
@@ -96,10 +96,12 @@ class _Work:
     @property
     def asked(self) -> str:
         """A digest of everything but the number of seeds."""
-        loop = self._loop
-        options = loop.options.model_dump(mode="json", exclude={"seed", "resume", "device"})
+        recipe = self._loop.recipe
+        options = self._loop.options.model_dump(mode="json", exclude={"seed", "resume", "device"})
         texts = {name: [log.text for log in logs] for name, logs in self._logs.items()}
-        return digest_of([loop.recipe.model_dump(mode="json"), options, texts])
+        rest = [step.stage for step in recipe.chain if step.name != "completion"]  # whose weights the rows replace
+        digests = [stage_digest(stage, recipe.space, recipe.clip_frames, "cpu") for stage in rest]
+        return digest_of([recipe.model_dump(mode="json"), digests, options, texts])
 
     def done(self, row: str, seed: int) -> Scores:
         """The scores of a row."""

@@ -98,6 +98,7 @@ def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: O
     if options.truth == "voxels":
         learned, held_out, logs = split_by_log(reader, space, options.held_out_every)
         return teach(Split(learned, held_out, tuple(logs)), out, options, {"command": command})
+    assert options.truth == "points"  # without truth there is a recipe, which stages do not know
     split = split_few(reader, space, options.held_out_every, PointTeacher(reader, space))
     refuse_nothing(split.learned, "label points nearer to the car, or see whether the labels are those of the scans")
     if options.start is not None:
