@@ -122,9 +122,12 @@ def _lidarseg(file: Path, points: int, taxonomy: Taxonomy) -> NDArray[np.uint8]:
     if len(index) != points:
         raise BadPredictions(f"{file} labels {len(index)} points, its scan has {points}")
     version = file.parent.name
-    if not version.startswith("v1.0-"):
-        return _by_name(taxonomy)[np.where((index >= 1) & (index <= 16), index, UNKNOWN)]
-    return _by_name(taxonomy)[_class_of_category(file.parents[2] / version / "category.json")[index]]
+    if version.startswith("v1.0-"):
+        classes = _class_of_category(file.parents[2] / version / "category.json")[index]
+    else:
+        classes = np.where((index >= 1) & (index <= 16), index, UNKNOWN).astype(np.uint8)
+    result: NDArray[np.uint8] = _by_name(taxonomy)[classes]
+    return result
 
 
 def _by_name(taxonomy: Taxonomy) -> NDArray[np.uint8]:
