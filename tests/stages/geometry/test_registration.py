@@ -15,7 +15,7 @@ from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.schemas.arrays import POSES
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog
-from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.pose_facts import ground_step
 from occlabel.schemas.scan_facts import ScanFacts
@@ -144,7 +144,9 @@ def test_poses_of_a_log_that_are_rigid_to_a_thousandth_do_not_end_the_process(
     street: tuple[DriveLog, ScriptedSensors],
 ) -> None:
     log, sensors = street
-    short = [np.round(np.array(frame.world_from_ego), 4) for frame in log.frames[:3]]
+    short: list[Matrix | None] = [
+        np.asarray(np.round(np.array(frame.world_from_ego), 4), np.float64) for frame in log.frames[:3]
+    ]
     poses = run(
         PosesFromScans(where="always"), SPACE, posed(replace(log, frames=log.frames[:3]), short), None, None, sensors
     )

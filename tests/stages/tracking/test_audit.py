@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from driving_boxes import CAR, GRID, TRUCK, Driver, pose, straight, view
+from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import FLOW, INSTANCE, MEASURED, POSES, SEMANTICS, TRACKS
 from occlabel.schemas.drive_log import Moment
@@ -28,7 +31,7 @@ def drive(drivers: list[Driver], hit: float = 1.0, turning: float = 0.0) -> Inpu
     observed = np.where(
         (instance > 0) & (np.random.default_rng(0).random(instance.shape) < hit), np.uint8(1), np.uint8(0)
     )
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         SEMANTICS.name: semantics, INSTANCE.name: instance, MEASURED.name: observed, POSES.name: np.array(poses),
         TRACKS.name: np.full(len(TIMES), len(drivers), np.uint32),
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import contract
 import numpy as np
 import pytest
@@ -117,7 +119,7 @@ def test_what_most_of_those_hit_who_saw_it_stands() -> None:
     assert (found["observed"][5:7, 5, 1] == HIT).all()
 
 
-METHODS = {
+METHODS: dict[str, Callable[[Ballots], Method]] = {
     "splat": Splat,
     "rolling": Rolling,
     "torch": lambda ballots: GatherTorch(ballots, "cuda" if torch.cuda.is_available() else "cpu"),

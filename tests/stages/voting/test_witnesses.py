@@ -39,7 +39,7 @@ def looked_up(volumes: np.ndarray, voters: Voters) -> np.ndarray:
     for frame in voters.frames:
         ballots = Ballots(volumes, np.ones((1, *volumes.shape[1:]), np.uint16), np.zeros(FRAMES, np.int64), 5, 0)
         alone = Voters(np.array([frame]), voters.cell_from_voxel[[frame]], np.ones((1, 5), np.int32))
-        result.append(Gather(ballots).vote(alone, volumes.shape[1:]).winner)
+        result.append(Gather(ballots).vote(alone, (volumes.shape[1], volumes.shape[2], volumes.shape[3])).winner)
     return np.stack(result)
 
 
