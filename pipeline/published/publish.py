@@ -176,9 +176,9 @@ def _receipts(store: Store, plan: Plan, log: LogPlan, clip: Clip) -> list[Receip
 
 def _rows(final: dict[str, Receipt], receipts: list[Receipt]) -> Iterator[VersionFrame]:
     """The frames of one clip; ``final`` has the receipt of each array's last writer, by its name in the contract."""
-    damaged: dict[int, list[str]] = {}
+    damaged: dict[int, dict[str, None]] = {}  # in order, each once: several stages may look at one file
     for damage in (damage for receipt in receipts for damage in receipt.damaged):
-        damaged.setdefault(damage.frame, []).append(f"{damage.sensor}: {damage.error}")
+        damaged.setdefault(damage.frame, {})[f"{damage.sensor}: {damage.error}"] = None
     first = next(iter(final.values()))
     for i, name in enumerate(first.names):
         places = {}

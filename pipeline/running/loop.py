@@ -16,6 +16,7 @@ from occlabel.pipeline.running.history import RunState, StageProgress, write_sta
 from occlabel.pipeline.running.quarantine import QuarantineEntry, write_entry
 from occlabel.pipeline.running.schedule import Schedule
 from occlabel.schemas.errors import OcclabelError, StoreAway
+from occlabel.schemas.receipt import Receipt
 from occlabel.schemas.stage import Resources
 from occlabel.workers.executor import Executor
 from occlabel.workers.store import Store
@@ -94,6 +95,7 @@ class Loop(Generic[K]):
         self.entries: list[QuarantineEntry] = []
         self.failed: set[K] = set()
         self.lost: set[K] = set()
+        self._told: set[tuple[str, str]] = set()
         self._work = work
         self._executor = executor
         self._store = store
@@ -168,9 +170,12 @@ class Loop(Generic[K]):
         self._last_end, self._away = time.monotonic(), 0
         self._progress(key).add(outcome)
         self._schedule.done(key)
-        if outcome.damaged:
-            self.state.damaged += len({damage.frame for damage in outcome.damaged})
-            what = "; ".join(damage.error for damage in outcome.damaged)
+        # Several stages look at the files of a frame; each file is said once.
+        log = outcome.log if isinstance(outcome, Receipt) else ""
+        if found := [damage for damage in outcome.damaged if (log, damage.error) not in self._told]:
+            self._told.update((log, damage.error) for damage in found)
+            self.state.damaged += len({damage.frame for damage in found})
+            what = "; ".join(damage.error for damage in found)
             self._quarantine(key, Fault(Failure("damaged", what), outcome.attempt))
 
     def _retry(self, key: K, failure: Failure) -> None:
