@@ -49,11 +49,14 @@ def test_a_changed_voting_option_leaves_completion_alone(logs: Path, labelled: P
         "--set", "clip_frames=2", "--set", "voting.radius=1",
     )  # fmt: skip
     assert [(stage["stage"], stage["todo"]) for stage in json.loads(planned.stdout)["stages"]] == [
+        ("geometry", 0),
+        ("evidence", 0),
         ("completion", 0),
         ("propagation", 0),
         ("voting", 4),
         ("instances", 4),
         ("tracking", 4),
+        ("audit", 4),
     ]
 
 
@@ -143,9 +146,12 @@ def test_a_slot_that_the_recipe_does_not_have_can_be_skipped(logs: Path, tmp_pat
     store = tmp_path / "s"
     planned = occlabel("plan", "semantickitti_lidar", "--logs", logs, "--store", store, "--skip", "priors", "--json")
     assert [stage["stage"] for stage in json.loads(planned.stdout)["stages"]] == [
+        "geometry",
+        "evidence",
         "completion",
         "propagation",
         "voting",
         "instances",
         "tracking",
+        "audit",
     ]
