@@ -162,6 +162,6 @@ def keep_hits(found: Arrays, before: Arrays, observed: Bytes, free: int) -> None
 
     Semantics and confidence [row, X, Y, Z] in both, ``observed`` [row, X, Y, Z].
     """
-    lost = (observed == HIT) & (found["semantics"] == free)
+    lost = (observed == HIT) & (found["semantics"] == free) & (before["semantics"] != free)
     for name, array in found.items():
         array[lost] = before[name][lost]

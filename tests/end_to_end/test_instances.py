@@ -127,4 +127,4 @@ def test_tracking_falls_with_the_instances_and_that_is_said(logs: Path, store: P
     arguments = ("--logs", logs, "--store", store, "--skip", "instances", "--json")
     planned = occlabel("plan", logs.parent / "recipe.yaml", *arguments)
     assert "leaves out stage tracking (association) too: nothing else writes 'instance' for it" in planned.stderr
-    assert [stage["stage"] for stage in json.loads(planned.stdout)["stages"]] == ["completion", "voting"]
+    assert [stage["stage"] for stage in json.loads(planned.stdout)["stages"]] == ["evidence", "completion", "voting"]

@@ -138,7 +138,7 @@ def networks(root: Path) -> None:
 def read_networks(root: Path) -> Reading:
     recipe = {
         "completion": {"kind": "lmscnet", "weights": str(root / "completion.safetensors"), "mirror": False},
-        "propagation": {"weights": str(root / "propagation.safetensors")},
+        "propagation": {"weights": str(root / "propagation.safetensors"), "evidence": False},
         "instances": {"kind": "offsetocc", "weights": str(root / "instances.safetensors")},
     }
     return labels(_recipe(NETWORKS, **recipe), root)

@@ -12,7 +12,8 @@ from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
 from occlabel.pipeline.published.labels import open_labels
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
-from occlabel.schemas.drive_log import DriveLog, Frame, Sweep
+from occlabel.schemas.arrays import PASSED
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
 from occlabel.schemas.errors import BadLog, BadPredictions, BadRecipe, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_volume
 from occlabel.schemas.grid import GRIDS, Grid
@@ -37,9 +38,40 @@ def test_what_is_exported_evaluates_as_itself(tmp_path: Path) -> None:
     volumes = [semantics(n, (200, 200, 16), 18) for n in range(2)]
     volumes[0][:, :, 0] = UNKNOWN
     version = made([("scene-1", f"t{n}", volume) for n, volume in enumerate(volumes)])
-    assert export(version, "occ3d", tmp_path / "out").startswith("wrote 2 frames")
+    for frame in version.kept:
+        frame.arrays["observed"] = np.full((200, 200, 16), PASSED, np.uint8)
+    said = export(version, "occ3d", tmp_path / "out", logs=Seeing())
+    assert said.startswith("wrote 2 frames") and "mask" not in said
     scores = score(open_labels(str(tmp_path / "out"), "occ3d"), Question(tmp_path / "out", "occ3d")).scores["full"]
     assert (scores.iou, scores.miou) == (1.0, 1.0)
+
+
+class Seeing:
+    """A car that sees all that is ahead of it."""
+
+    def log_ids(self) -> list[str]:
+        return ["scene-1"]
+
+    def logs(self, ids: list[str] | None = None) -> list[DriveLog]:
+        ahead, wide = np.eye(4), np.array([[1e-3, 0, 50], [0, 1e-3, 50], [0, 0, 1]])
+        ahead[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+        camera = Camera("front", Path(), wide, ahead, 0.0, (100, 100))
+        return [DriveLog("scene-1", "stamp", "text", tuple(Frame(f"t{n}", n, None, (camera,)) for n in range(2)))]
+
+
+def test_masks_of_occ3d_are_what_was_observed(tmp_path: Path) -> None:
+    version = made([("scene-1", f"t{n}", semantics(n, (200, 200, 16), 18)) for n in range(2)])
+    assert "both masks are 0 everywhere" in export(version, "occ3d", tmp_path / "blind")
+    observed = np.random.default_rng(4).integers(0, 3, (200, 200, 16)).astype(np.uint8)
+    for frame in version.kept:
+        frame.arrays["observed"] = observed
+    assert "mask_camera is 0 everywhere" in export(version, "occ3d", tmp_path / "lidar")
+    export(version, "occ3d", tmp_path / "both", logs=Seeing())
+    for out, ahead in (("blind", None), ("lidar", None), ("both", 100)):
+        with np.load(tmp_path / out / "scene-1/t1/labels.npz") as file:
+            lidar, camera = file["mask_lidar"], file["mask_camera"]
+        np.testing.assert_array_equal(lidar, (observed > 0) & (out != "blind"))
+        np.testing.assert_array_equal(camera, lidar & (np.arange(200) >= (ahead or 200))[:, None, None])
 
 
 def test_semantickitti_with_zip(tmp_path: Path) -> None:

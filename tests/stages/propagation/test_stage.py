@@ -109,9 +109,7 @@ def test_the_gate_keeps_what_the_onboard_model_was_surer_of(weights: Path, space
     assert (gated["confidence"][~differs] == free["confidence"][~differs]).all()
 
 
-def test_what_the_own_sweep_hit_keeps_its_label_where_the_network_calls_it_free(
-    weights: Path, space: LabelSpace
-) -> None:
+def test_what_the_own_sweep_hit_is_not_freed_by_the_network(weights: Path, space: LabelSpace) -> None:
     frames, arrays = frames_every(0.6, 4), noise(space, 4)
     stage, clip = LocalPropagation(weights=weights, gate=0.0), Clip("a", 0, 4)
     free = space.taxonomy.free_id
