@@ -93,11 +93,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", nargs="*", default=["statistics", "none", "10", "20", "30"])
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--sweeps", type=int, default=8, help="as of occlabel train completion")
     parser.add_argument("--only", nargs="*", help="Sequences to leave out; all by default.")
     asked = parser.parse_args()
     recipe, reader = load_recipe(asked.recipe), open_logs(asked.root)
     logs = [log.id for log in reader.logs() if any(frame.truth.points is not None for frame in log.frames)]
-    common = {"start": SHIPPED, "epoch": max(min(asked.steps, 50), 1), "resume": True}
+    common = {"start": SHIPPED, "sweeps": asked.sweeps, "epoch": max(min(asked.steps, 50), 1), "resume": True}
     rows: dict[str, Options] = {}
     for row in asked.rows:
         steps = 0 if row == "statistics" else asked.steps
