@@ -80,7 +80,8 @@ def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     arguments: tuple[object, ...] = ("--logs", roads, "--store", store, "--executor", "local", "--json")
     arguments += ("--skip", "instances", "--skip", "tracking")
     local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)
-    assert local["cautions"] == []
+    (said,) = local["cautions"]  # the completion weights are newer
+    assert said.startswith("the propagation weights were trained on labels of lmscnet occ3d_lidar.safetensors")
     skipped = ("--skip", "propagation", "--skip", "voting")
     single = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "single", *skipped).stdout)
     assert single["run"] is None, "committed on the way"

@@ -269,7 +269,7 @@ def test_a_signal_ends_a_command_with_its_code_and_a_sentence(number: int, code:
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=240)[1]
     finally:
         process.kill()
     assert process.returncode == code
