@@ -17,7 +17,7 @@ from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resourc
 _BLOCK = 8
 """Frames of the log after which a map is begun anew, from as many before."""
 _SCAN = 8 << 20
-"""Bytes of a scan of 128 beams as it is read, and thinned."""
+"""Bytes of a scan of 128 beams as it is read, and thinned with its normals."""
 
 
 class PosesFromScans(Stage):
@@ -32,7 +32,7 @@ class PosesFromScans(Stage):
     """
 
     slot: ClassVar[str] = "geometry"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
