@@ -66,7 +66,7 @@ class Poll:
         told = self._witnesses.hear(voters, shape)
         outcome = self._count.vote(replace(voters, solid=told.solid), shape)
         self._clear(outcome, target, told.solid)
-        self._fill(outcome, target, told.solid)
+        self._name(outcome, target)
         known = (outcome.support > 0) & (outcome.winner != UNKNOWN)
         if self._place.rules.observed_only:
             known &= told.seen > 0
@@ -110,17 +110,16 @@ class Poll:
         outcome.winner[left] = own[left]
         outcome.margin[left] = sure[left]
 
-    def _fill(self, outcome: Outcome, target: int, solid: NDArray[np.bool_]) -> None:
-        """Names, in place, what is ``solid`` and got no vote that says what it is: as the frame itself does, else as
-        most of what lies around it, since a surface is more often misplaced by a voxel than missed. The margin stays
-        0."""
-        unnamed = np.argwhere(solid & (outcome.winner == UNKNOWN))
-        if not len(unnamed):
+    def _name(self, outcome: Outcome, target: int) -> None:
+        """Names, in place, what is solid and got no vote that says what it is: as the frame itself does, else as most
+        of what lies around it, since a surface is more often misplaced by a voxel than missed. The margin stays 0."""
+        nameless = np.flatnonzero(outcome.winner == UNKNOWN)
+        if not len(nameless):
             return
-        taxonomy, cells = self._place.space.taxonomy, tuple(unnamed.T)
+        taxonomy, cells = self._place.space.taxonomy, np.unravel_index(nameless, outcome.winner.shape)
         own = self._inputs[SEMANTICS][target][cells]
         known = (own < len(taxonomy.classes)) & (own != taxonomy.free_id)
-        outcome.winner[cells] = np.where(known, own, around(outcome.winner, unnamed, taxonomy.free_id))
+        outcome.winner[cells] = np.where(known, own, around(outcome.winner, np.stack(cells, axis=1), taxonomy.free_id))
 
 
 def _method(name: str, hands: Hands) -> Callable[[Ballots], Method]:
