@@ -32,7 +32,7 @@ class PosesFromScans(Stage):
     """
 
     slot: ClassVar[str] = "geometry"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
