@@ -4,7 +4,7 @@ Each sequence is left out once: the shipped weights are adapted to 10, 20 and 30
 spread, and judged at the labelled points of the one left out; also adapted to that one without its labels. What OUT
 holds is not trained again.
 
-    python scripts/adapt.py KITTI --out OUT [--rows statistics none 10 20 30] [--steps 300]
+    python scripts/adapt.py KITTI --out OUT [--rows statistics none 10 20 30] [--steps 50]
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="semantickitti_lidar")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", nargs="*", default=["statistics", "none", "10", "20", "30"])
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--sweeps", type=int, default=8, help="as of occlabel train completion")
     parser.add_argument("--only", nargs="*", help="Sequences to leave out; all by default.")
     asked = parser.parse_args()

@@ -14,8 +14,8 @@ SHIPPED = Path("shipped")
 
 _BY_TRUTH: dict[str, dict[str, Any]] = {
     "voxels": {"steps": 6000, "epoch": 500, "rate": 3e-3},
-    "points": {"steps": 300, "epoch": 50, "rate": 5e-4},
-    "none": {"steps": 300, "epoch": 50, "rate": 5e-4},
+    "points": {"steps": 50, "epoch": 50, "rate": 5e-4},
+    "none": {"steps": 50, "epoch": 50, "rate": 5e-4},
 }
 """From nothing it takes thousands of steps; what weights know already is forgotten at a high rate."""
 
@@ -31,7 +31,7 @@ class Options(TrainingOptions):
     [default: from nothing]"""
     steps: int = Field(default=None, ge=0, validate_default=True)
     """Optimizer steps in all; 0 with --truth none: normalisation statistics alone are made those of the logs. [default:
-    6000; 300 with --truth points or none]"""
+    6000; 50 with --truth points or none]"""
     epoch: int = Field(default=None, ge=1, validate_default=True)
     """Steps between two validations and checkpoints. [default: 500; 50 with --truth points or none]"""
     batch: int = Field(default=3, ge=1)

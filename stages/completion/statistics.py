@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from occlabel.stages.completion.lmscnet import LMSCNet
 
-_PRIOR = 16
-"""So many frames the statistics of before count as much as."""
+_PRIOR = 64
+"""So many frames the statistics of before count as much as: frames of one street are alike, and not like the next."""
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadWeights
@@ -40,13 +40,24 @@ from occlabel.stages.learning.weights import save_weights
 class CompletionTask(lightning.LightningModule):
     """Cross entropy with mild class weights plus Lovász-softmax, AdamW, a one-cycle cosine."""
 
-    def __init__(self, network: LMSCNet, objective: Objective, rate: float, steps: int) -> None:
+    def __init__(self, network: LMSCNet, objective: Objective, rate: float, steps: int, settled: bool = False) -> None:
+        """``settled``: normalisation statistics stay what they are."""
         super().__init__()
         self.network = network
+        self.settled = settled
         self.objective = objective
         self.rate = rate
         self.steps = steps
         self.confusion = torch.zeros(network.classes, network.classes, dtype=torch.int64)
+        self.train()
+
+    def train(self, mode: bool = True) -> CompletionTask:
+        super().train(mode)
+        if self.settled:
+            for layer in self.network.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eval()
+        return self
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         volume = batch["volume"].contiguous(memory_format=torch.channels_last)
@@ -120,7 +131,10 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
     else:
         begin_with(network, start, space)
-    task = CompletionTask(network, Objective(counts, space.taxonomy.free_id), options.rate, options.whole_steps)
+    adapts = start is not None and options.truth != "voxels"
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    objective = Objective(counts, space.taxonomy.free_id)
+    task = CompletionTask(network, objective, options.rate, options.whole_steps, settled=adapts)
     draft = Draft(
         crop=options.crop,
         columns=options.voxels // (network.fold**2 * network.heights),
@@ -132,8 +146,17 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)
     fit(task, Crops(learned, draft), frames, options, out.with_suffix(".training"))
     network.cpu().eval()
+    if adapts:
+        _meet_halfway(network, before)
     temperature = _how_sure(network, WholeFrames(held_out, options.calibration_frames, options.sweeps), options, start)
     return write_weights(network, temperature, out, space, facts_of(split, options, start) | told)
+
+
+def _meet_halfway(network: LMSCNet, before: dict[str, Tensor]) -> None:
+    """Weights in the middle between those ``before`` and those now: most of what was learned of these streets, and
+    little lost of what was known of others (Wortsman et al. 2022, Robust fine-tuning of zero-shot models)."""
+    now = network.state_dict()
+    network.load_state_dict({n: torch.lerp(before[n], v, 0.5) if v.is_floating_point() else v for n, v in now.items()})
 
 
 def start_of(options: Options, space: LabelSpace) -> Path | None:
