@@ -138,7 +138,7 @@ def test_statistics_become_those_of_the_logs_and_weights_stay() -> None:
 
 
 def test_points_move_a_network_and_the_file_says_so(tmp_path: Path) -> None:
-    """Walls that the start calls buildings are fences to who labelled: after a few steps they are so more than before."""
+    """Walls that the start calls buildings are fences to who labelled: after a few steps more so than before."""
     start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
     net = network()
     with torch.no_grad():
