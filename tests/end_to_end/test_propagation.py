@@ -91,6 +91,6 @@ def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
         occlabel("evaluate", f"{store}@{version}", "--truth", roads / "gts", "--format", "occ3d", "--json", out)
         scores[version] = json.loads(out.read_text())
     before, after = (scores[version]["scores"]["full"] for version in ("single", "local"))
-    # Learned on other labels, and believed where it is far surer alone, it must do no harm; its gain waits for training.
+    # Learned on other labels and believed only where it is far surer, it must do no harm; its gain waits for training.
     assert after["iou"] > before["iou"] - 0.02
     assert after["miou_present"] > before["miou_present"] - 0.02
