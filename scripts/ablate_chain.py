@@ -4,8 +4,8 @@
 
 LOGS is a root of logs with truth of voxels (towns), or with labelled points; may be given again: the logs of all roots
 are one draw. mIoU is over the classes that the truth holds, with IoU, of all logs together; at points with accuracy,
-the mean over logs, which hold other classes each. Gains are over the first row. In brackets where nine in ten draws of as
-many logs put it. What STORE holds is not made again.
+the mean over logs, which hold other classes each. Gains are over the first row. In brackets where nine in ten draws of
+as many logs put it. What STORE holds is not made again.
 """
 
 from __future__ import annotations
