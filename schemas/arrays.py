@@ -177,9 +177,17 @@ FLOW: ArraySpec[np.float16] = ArraySpec(
 DEPTH: ArraySpec[np.float16] = ArraySpec(
     "depth", _F16, _NAN, "depth along the optical axis [m]; NaN unknown", _IMAGE, stride=4
 )
-SEGMENTS: ArraySpec[np.uint8] = ArraySpec(
-    "segments", _U8, UNKNOWN, "class id of the pixel; 255 unknown", _IMAGE, stride=4
+SEGMENT_CLASS: ArraySpec[np.uint8] = ArraySpec(
+    "segment_class", _U8, UNKNOWN, "class id of the pixel; 255 no segment says", _IMAGE, stride=4
 )
+SEGMENT_INSTANCE: ArraySpec[np.uint16] = ArraySpec(
+    "segment_instance", _U16, 0, "object of the pixel, numbered within the image; 0 stuff or none", _IMAGE, stride=4
+)
+SEGMENT_SCORE: ArraySpec[np.uint8] = ArraySpec(
+    "segment_score", _U8, 0, "how sure the model is of the class, 0..255 for 0..1", _IMAGE, stride=4
+)
+SEGMENTS = (SEGMENT_CLASS, SEGMENT_INSTANCE, SEGMENT_SCORE)
+"""What is seen in an image: element [v, u] is of the pixel [stride * v, stride * u], as in ``DEPTH``."""
 POSES: ArraySpec[np.float64] = ArraySpec(
     "poses", _F64, _NAN, "world_from_ego; NaN where it is not known", ("frame", "row", "column"), (4, 4), chunk=None
 )

@@ -19,6 +19,9 @@ from occlabel.schemas.arrays import (
     INSTANCE,
     MEASURED,
     OBSERVED,
+    SEGMENT_CLASS,
+    SEGMENT_INSTANCE,
+    SEGMENT_SCORE,
     SEGMENTS,
     SEMANTICS,
     SUPPORT,
@@ -198,8 +201,17 @@ def made_up(spec: ArraySpec[Any], space: LabelSpace, log: DriveLog) -> NDArray[A
             return draw.integers(0, 2, shape).astype(np.uint8)
         case DEPTH.name:
             return draw.uniform(2, 40, shape).astype(np.float16)
-        case SEGMENTS.name:
-            return draw.integers(0, classes, shape).astype(np.uint8)
+        case SEGMENT_CLASS.name:
+            seen = draw.integers(0, classes, shape).astype(np.uint8)
+            seen[draw.random(shape) < 0.1] = UNKNOWN
+            return seen
+        case SEGMENT_INSTANCE.name:
+            things = made_up(SEGMENT_CLASS.on(spec.name.partition("/")[2]), space, log)
+            return np.where(things == space.taxonomy.names.index("car"), draw.integers(1, 9, shape), 0).astype(
+                np.uint16
+            )
+        case SEGMENT_SCORE.name:
+            return draw.integers(0, 256, shape).astype(np.uint8)
     raise NotImplementedError(f"nobody made up an array {spec.name!r} for the contract yet: do it here")
 
 
@@ -258,7 +270,16 @@ def _check_declarations(stage: Stage, space: LabelSpace, log: DriveLog) -> None:
 
 def _check_undeclared_is_refused(stage: Stage, inputs: Inputs) -> None:
     needed = {spec.name for spec in stage.needed}
-    every: tuple[ArraySpec[Any], ...] = (SEMANTICS, CONFIDENCE, SUPPORT, OBSERVED, INSTANCE, DEPTH, SEGMENTS, *GEOMETRY)
+    every: tuple[ArraySpec[Any], ...] = (
+        SEMANTICS,
+        CONFIDENCE,
+        SUPPORT,
+        OBSERVED,
+        INSTANCE,
+        DEPTH,
+        *SEGMENTS,
+        *GEOMETRY,
+    )
     for spec in resolved([spec for spec in every if spec.name not in needed], inputs.rig):
         with pytest.raises(OcclabelError, match="does not say so in `reads`"):
             inputs[spec]

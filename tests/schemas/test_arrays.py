@@ -10,6 +10,7 @@ from occlabel.schemas.arrays import (
     EXTRINSICS,
     INTRINSICS,
     POSES,
+    SEGMENTS,
     SEMANTICS,
     TRACKS,
     ArraySpec,
@@ -67,3 +68,12 @@ def test_a_version_can_write_a_spec_down_and_read_it_again(spec: ArraySpec) -> N
 def test_what_breaks_the_contract_is_named() -> None:
     with pytest.raises(OcclabelError, match=r"'semantics' is int64\[5, 200, 200, 16\], declared uint8"):
         SEMANTICS.check(np.zeros((5, 200, 200, 16), np.int64), EXTENT)
+
+
+def test_what_is_seen_in_an_image_lies_over_the_pixels_of_its_depth() -> None:
+    specs = resolved(SEGMENTS, RIG)
+    assert [spec.name for spec in specs[:3]] == ["segment_class/front", "segment_class/rear", "segment_instance/front"]
+    on_front = [spec for spec in specs if spec.camera == "front"]
+    assert {EXTENT.shape(spec) for spec in on_front} == {EXTENT.shape(DEPTH.on("front"))}
+    missing = {family(spec.name): spec.empty(EXTENT)[0, 0, 0] for spec in on_front}
+    assert missing == {"segment_class": 255, "segment_instance": 0, "segment_score": 0}
