@@ -28,6 +28,8 @@ T = TypeVar("T", bound=np.generic)
 
 NAME_OR_FILE = "the name of what comes with occlabel, or a file"
 """Marks an option that is text and may name a file: ``Annotated[str, NAME_OR_FILE]``. A ``Path`` needs no mark."""
+HUB_OR_FOLDER = "a name on the Hugging Face hub, or a folder"
+"""Marks an option that names weights: ``Annotated[str, HUB_OR_FOLDER]``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -27,8 +27,8 @@ def _digests(paths: tuple[Path, ...]) -> list[str]:
 
 
 def _options(stage: Stage, files: tuple[Path, ...]) -> dict[str, Any]:
-    """The options as plain values. Of ``files`` the content counts, not where they lie."""
-    places = {str(path) for path in files}
+    """The options as plain values. Of ``files`` and their folders the content counts, not where they lie."""
+    places = {str(path) for path in files} | {str(path.parent) for path in files}
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):

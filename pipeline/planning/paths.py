@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from occlabel.pipeline.planning.kinds import KINDS, SEVERAL, SLOTS, stage_class
 from occlabel.schemas.errors import BadRecipe
-from occlabel.schemas.stage import NAME_OR_FILE
+from occlabel.schemas.stage import HUB_OR_FOLDER, NAME_OR_FILE
 
 
 def anchored(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -56,6 +56,8 @@ def _path(field: FieldInfo, value: str, folder: Path) -> str | None:
         return None
     if Path in _types(field.annotation):
         return str(path)
+    if HUB_OR_FOLDER in field.metadata:  # a name on the hub has a slash too
+        return str(path) if value.startswith((".", "/", "~")) or path.is_dir() else None
     named = NAME_OR_FILE in field.metadata and ("/" in value or Path(value).suffix != "")
     return str(path) if named else None
 
