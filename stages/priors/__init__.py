@@ -1,0 +1,1 @@
+"""What models see in single images: depth and segments of each camera, before any step puts them into a grid."""
