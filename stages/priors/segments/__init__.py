@@ -1,0 +1,1 @@
+"""Segments of images: which class, which object, how sure."""
