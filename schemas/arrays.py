@@ -177,6 +177,12 @@ FLOW: ArraySpec[np.float16] = ArraySpec(
 DEPTH: ArraySpec[np.float16] = ArraySpec(
     "depth", _F16, _NAN, "depth along the optical axis [m]; NaN unknown", _IMAGE, stride=4
 )
+"""Element [v, u] is of the pixel [stride * v, stride * u]: metres along z of the camera, not along the ray."""
+RELATIVE_DEPTH: ArraySpec[np.float16] = ArraySpec(
+    "relative_depth", _F16, _NAN, "1 / depth up to a scale and a shift of each image: large is near; NaN unknown",
+    _IMAGE, stride=4, published=False,
+)  # fmt: skip
+"""What models say that know no metre. Lies as ``DEPTH`` does."""
 SEGMENT_CLASS: ArraySpec[np.uint8] = ArraySpec(
     "segment_class", _U8, UNKNOWN, "class id of the pixel; 255 no segment says", _IMAGE, stride=4
 )

@@ -19,6 +19,7 @@ from occlabel.schemas.arrays import (
     INSTANCE,
     MEASURED,
     OBSERVED,
+    RELATIVE_DEPTH,
     SEGMENT_CLASS,
     SEGMENT_INSTANCE,
     SEGMENT_SCORE,
@@ -199,7 +200,7 @@ def made_up(spec: ArraySpec[Any], space: LabelSpace, log: DriveLog) -> NDArray[A
             return draw.integers(0, 3, shape).astype(np.uint8)
         case MEASURED.name:
             return draw.integers(0, 2, shape).astype(np.uint8)
-        case DEPTH.name:
+        case DEPTH.name | RELATIVE_DEPTH.name:
             return draw.uniform(2, 40, shape).astype(np.float16)
         case SEGMENT_CLASS.name:
             seen = draw.integers(0, classes, shape).astype(np.uint8)
