@@ -15,11 +15,11 @@ import numpy as np
 
 from occlabel.schemas.drive_log import Box
 from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.formats.kitti_boxes import read_boxes
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
-from occlabel.stages.completion.stored import content_of
 
 _TABLES = ("sample_annotation", "instance", "category", "sample_data", "ego_pose")
 

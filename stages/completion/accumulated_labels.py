@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.errors import BadPredictions, DamagedFile
 from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
-from occlabel.stages.completion.stored import by_number, content_of, is_number
+from occlabel.stages.completion.stored import by_number, is_number
 from occlabel.stages.completion.sweeps import Sweeps
 from occlabel.stages.completion.trained import Trained, load_network, predictor
 from occlabel.stages.sensing.scan import Scan

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,6 +14,7 @@ from pydantic import Field
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats import occ3d, semantickitti
+from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
@@ -128,22 +128,6 @@ def by_number(folder: Path) -> dict[int, Path]:
         if is_number(file.stem) and result.setdefault(int(file.stem), file) != file:
             raise BadPredictions(f"{result[int(file.stem)]} and {file.name} are both of frame {int(file.stem)}")
     return result
-
-
-def content_of(file: Path) -> str:
-    """A digest, or that it cannot be read: a worker will say why."""
-    try:
-        stat = file.stat()
-        return _digest(file, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    except OSError:
-        return "unreadable"
-
-
-@lru_cache(maxsize=1 << 16)
-def _digest(file: Path, size: int, mtime_ns: int, ctime_ns: int) -> str:
-    """Of the content. A file whose size and times are those of before is not read again."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _read(file: Path, space: LabelSpace) -> NDArray[np.uint8]:
