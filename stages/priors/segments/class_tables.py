@@ -38,8 +38,8 @@ class ClassTable(BaseModel):
         if len(lacking) == len(id2label) or (lacking and self.unlisted == "refuse"):
             some = ", ".join(map(repr, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
             raise BadWeights(
-                f"the class table lacks {len(lacking)} of the {len(id2label)} labels of the model: {some}; give the table "
-                "of the data set that it was trained with, or list them (label: class, or label: null for none)"
+                f"the class table lacks {len(lacking)} of the {len(id2label)} labels of the model: {some}; give the "
+                "table of the data set that it was trained with, or list them (label: class, or label: null for none)"
             )
         return tuple(classes.get(_plain(id2label[index]), UNKNOWN) for index in range(len(id2label)))
 
@@ -145,8 +145,8 @@ Catch Basin; Manhole; Pothole
     terrain: Terrain; Mountain; Sand; Snow
     pole: Pole; Street Light; Utility Pole; Traffic Sign Frame
     traffic-sign: Traffic Sign (Back); Traffic Sign (Front)
-    -: Bird; Ground Animal; Bridge; Tunnel; Sky; Water; Banner; Bench; Bike Rack; Billboard; CCTV Camera; Fire Hydrant; \
-Junction Box; Mailbox; Phone Booth; Traffic Light; Trash Can; Car Mount; Ego Vehicle; Unlabeled
+    -: Bird; Ground Animal; Bridge; Tunnel; Sky; Water; Banner; Bench; Bike Rack; Billboard; CCTV Camera; \
+Fire Hydrant; Junction Box; Mailbox; Phone Booth; Traffic Light; Trash Can; Car Mount; Ego Vehicle; Unlabeled
     """
 )
 

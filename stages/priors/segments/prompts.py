@@ -78,8 +78,8 @@ def prompts_for(given: Prompts | None, taxonomy: Taxonomy) -> Prompts:
         return given
     if taxonomy.name not in PRESETS:
         raise BadRecipe(
-            f"there are no prompts for the taxonomy {taxonomy.name} (only for {', '.join(PRESETS)}); give some, such as "
-            "prompts: {phrases: {CLASS: [car, van]}}"
+            f"there are no prompts for the taxonomy {taxonomy.name} (only for {', '.join(PRESETS)}); give some, such "
+            "as prompts: {phrases: {CLASS: [car, van]}}"
         )
     return PRESETS[taxonomy.name]
 

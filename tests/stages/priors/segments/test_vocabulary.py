@@ -14,11 +14,11 @@ CITYSCAPES = (
     "bus train motorcycle bicycle"
 )
 VISTAS = (
-    "Bird;Ground Animal;Curb;Fence;Guard Rail;Barrier;Wall;Bike Lane;Crosswalk - Plain;Curb Cut;Parking;Pedestrian Area;"
-    "Rail Track;Road;Service Lane;Sidewalk;Bridge;Building;Tunnel;Person;Bicyclist;Motorcyclist;Other Rider;"
-    "Lane Marking - Crosswalk;Lane Marking - General;Mountain;Sand;Sky;Snow;Terrain;Vegetation;Water;Banner;Bench;"
-    "Bike Rack;Billboard;Catch Basin;CCTV Camera;Fire Hydrant;Junction Box;Mailbox;Manhole;Phone Booth;Pothole;"
-    "Street Light;Pole;Traffic Sign Frame;Utility Pole;Traffic Light;Traffic Sign (Back);Traffic Sign (Front);"
+    "Bird;Ground Animal;Curb;Fence;Guard Rail;Barrier;Wall;Bike Lane;Crosswalk - Plain;Curb Cut;Parking;"
+    "Pedestrian Area;Rail Track;Road;Service Lane;Sidewalk;Bridge;Building;Tunnel;Person;Bicyclist;Motorcyclist;"
+    "Other Rider;Lane Marking - Crosswalk;Lane Marking - General;Mountain;Sand;Sky;Snow;Terrain;Vegetation;Water;"
+    "Banner;Bench;Bike Rack;Billboard;Catch Basin;CCTV Camera;Fire Hydrant;Junction Box;Mailbox;Manhole;Phone Booth;"
+    "Pothole;Street Light;Pole;Traffic Sign Frame;Utility Pole;Traffic Light;Traffic Sign (Back);Traffic Sign (Front);"
     "Trash Can;Bicycle;Boat;Bus;Car;Caravan;Motorcycle;On Rails;Other Vehicle;Trailer;Truck;Wheeled Slow;Car Mount;"
     "Ego Vehicle"
 )
@@ -30,9 +30,9 @@ ADE20K_BY_ONE_NAME = (
 ADE20K_WITH_SYNONYMS = (
     "wall;building, edifice;sky;floor, flooring;tree;ceiling;road, route;bed;window ;grass;cabinet;sidewalk, pavement;"
     "person, individual, someone, somebody, mortal, soul;earth, ground;door;table;mountain, mount;"
-    "plant, flora, plant life;curtain;chair;car, auto, automobile, machine, motorcar;water;painting, picture;sofa;shelf;"
-    "house;sea;mirror;rug;field;fence;rail;signboard, sign;sand;skyscraper;path;hill;palm, palm tree;bus;truck;tower;"
-    "street lamp;dirt track;pole;land, ground, soil;bannister, banister, balustrade, balusters, handrail;van;"
+    "plant, flora, plant life;curtain;chair;car, auto, automobile, machine, motorcar;water;painting, picture;sofa;"
+    "shelf;house;sea;mirror;rug;field;fence;rail;signboard, sign;sand;skyscraper;path;hill;palm, palm tree;bus;truck;"
+    "tower;street lamp;dirt track;pole;land, ground, soil;bannister, banister, balustrade, balusters, handrail;van;"
     "minibike, motorbike;animal;bicycle, bike, wheel, cycle"
 )
 LABELS = {
@@ -91,7 +91,7 @@ def test_a_label_that_the_table_lacks_is_named() -> None:
 
 def test_tables_and_prompts_for_other_taxonomies_must_be_given() -> None:
     own = Taxonomy(name="own", free_id=0, classes=(LabelClass(id=0, name="free", colour=(0, 0, 0)),))
-    with pytest.raises(BadRecipe, match="cityscapes has no class table for the taxonomy own .*list the labels"):
+    with pytest.raises(BadRecipe, match=r"cityscapes has no class table for the taxonomy own .*list the labels"):
         class_table("cityscapes", own)
     with pytest.raises(BadRecipe, match=r"unknown class table 'cityscape' \(did you mean 'cityscapes'\?\)"):
         class_table("cityscape", TAXONOMIES["occ3d"])
