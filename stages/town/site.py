@@ -50,11 +50,13 @@ class Site:
         self.meshes.append(mesh.moved(placed(x, y, self.ground.at(x, y) if z is None else z, yaw)))
 
     def add_thing(self, model: Model, x: float, y: float, yaw: float) -> None:
-        """Stands ``model`` on the ground, along its slope, with an object id of its own."""
-        pose = self.on_slope(x, y, yaw, model.size[0], model.size[1])
-        thing = Thing(self.next_id(), model.kind, pose, model.size)
-        self.things.append(thing)
-        self.meshes.append(model.mesh.moved(pose).of_object(thing.object_id))
+        """Stands ``model`` on the ground, along its slope, with an object id of its own; what it draws likewise."""
+        for part, ahead in model.coupled():
+            place = (x + ahead * float(np.cos(yaw)), y + ahead * float(np.sin(yaw)))
+            pose = self.on_slope(*place, yaw, part.size[0], part.size[1])
+            thing = Thing(self.next_id(), part.kind, pose, part.size)
+            self.things.append(thing)
+            self.meshes.append(part.mesh.moved(pose).of_object(thing.object_id))
 
     def on_slope(self, x: float, y: float, yaw: float, length: float, width: float) -> Matrix:
         """[4, 4] pose of something of that size that stands on the ground at its four corners."""
@@ -62,10 +64,10 @@ class Site:
 
     def try_thing(self, model: Model, x: float, y: float, yaw: float, gap: float = 0.15) -> bool:
         """``add_thing`` where there is room for it, with ``gap`` metres around; whether there was."""
-        length, width = model.size[0] + gap, model.size[1] + gap
+        length, width = model.length + gap, model.size[1] + gap
         if not self.ground.inside(x, y, 4.0) or not self.ground.is_free(x, y, yaw, length, width):
             return False
-        self.ground.take(x, y, yaw, model.size[0], model.size[1])
+        self.ground.take(x, y, yaw, model.length, model.size[1])
         self.add_thing(model, x, y, yaw)
         return True
 

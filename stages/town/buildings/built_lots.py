@@ -9,6 +9,7 @@ from occlabel.stages.town.buildings.fences import Fence
 from occlabel.stages.town.buildings.green_lots import garden
 from occlabel.stages.town.buildings.lot import Lot
 from occlabel.stages.town.things.cars import car
+from occlabel.stages.town.things.semi_trailers import semi_trailer
 from occlabel.stages.town.things.street_furniture import bench, bin_or_box
 from occlabel.stages.town.things.trucks import VEHICLES
 
@@ -132,11 +133,14 @@ def hall(lot: Lot) -> None:
         width = lot.width * float(rng.uniform(0.6, 0.95))
         lot.build(buildings.hall(rng, width, depth), 0, front + depth / 2, width, depth)
     for _ in range(int(rng.integers(0, 4))):
-        kind = str(rng.choice(["truck", "trailer", "car", "construction-vehicle"], p=[0.4, 0.25, 0.25, 0.1]))
-        x, y = lot.world(rng.uniform(-0.4, 0.4) * lot.width, rng.uniform(2.5, max(front - 2, 3)))
-        lot.site.try_thing(
-            VEHICLES[kind](rng), x, y, lot.yaw + rng.choice([0, np.pi / 2, -np.pi / 2]) + rng.normal(0, 0.1)
+        kind = str(
+            rng.choice(
+                ["truck", "trailer", "semi-trailer", "car", "construction-vehicle"], p=[0.35, 0.1, 0.2, 0.25, 0.1]
+            )
         )
+        x, y = lot.world(rng.uniform(-0.4, 0.4) * lot.width, rng.uniform(2.5, max(front - 2, 3)))
+        model = semi_trailer(rng) if kind == "semi-trailer" else VEHICLES[kind](rng)
+        lot.site.try_thing(model, x, y, lot.yaw + rng.choice([0, np.pi / 2, -np.pi / 2]) + rng.normal(0, 0.1))
     if rng.random() < 0.6:
         lot.fence(
             Fence(rng, str(rng.choice(["mesh", "bars", "wall", "hedge"]))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from occlabel.stages.town.buildings import built_lots, green_lots
+from occlabel.stages.town.buildings import built_lots, freight, green_lots
 from occlabel.stages.town.buildings.lot import Lot
 
 
@@ -25,6 +25,7 @@ LOTS = {
     "tower": LotKind((14, 38), (18, 32), built_lots.tower),
     "block": LotKind((18, 48), (18, 30), built_lots.block),
     "hall": LotKind((25, 60), (25, 45), built_lots.hall),
+    "freight-yard": LotKind((24, 70), (20, 44), freight.freight_yard),
     "garages": LotKind((10, 30), (11, 18), built_lots.garages),
     "parking": LotKind((18, 50), (12, 36), green_lots.parking),
     "site": LotKind((18, 40), (18, 30), green_lots.site),

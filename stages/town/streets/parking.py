@@ -58,12 +58,12 @@ def _park(kerbside: Kerbside, mode: str, station: float, spot: tuple[float, floa
     model = car(rng) if mode == "angled" else kerbside.site.fleet.parks(rng)
     extra = 0.0
     x, y, yaw = spot
-    if model.size[0] > 7:
-        extra = (model.size[0] - 5) / 2
+    if model.length > 7:
+        extra = (model.length - 5) / 2
         x, y, yaw = kerbside.spot(station + extra, _BEYOND[mode] + 0.15)
     turn = np.pi / 2 if mode == "angled" else 0.0
     kerbside.site.try_thing(model, x, y, yaw + turn + flip + rng.normal(0, 0.03), 0.1)
-    return extra + max((model.size[0] - 5) / 2, 0)
+    return extra + max((model.length - 5) / 2, 0)
 
 
 def _planted_bed(site: Site, x: float, y: float, yaw: float, depth: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,8 +83,8 @@ def _own_lane(site: Site, path: EgoPath, lateral: float) -> list[Agent]:
     for sign in (1, -1):
         if site.rng.random() < 0.35 * min(site.style.traffic, 1.5):
             model = site.fleet.drives(site.rng)
-            gap = sign * float(site.rng.uniform(9, 45) + model.size[0] / 2)
-            agents.append(Agent(site.next_id(), model, path.street, lateral, gap, 1.0, path))
+            gap = sign * float(site.rng.uniform(9, 45) + model.length / 2)
+            agents += _coupled(site, model, Agent(0, model, path.street, lateral, gap, 1.0, path))
     return agents
 
 
@@ -98,12 +98,10 @@ def _lane(
     while station < street.length + 30:
         model = site.fleet.drives(rng)
         spot = _edge_of_lane(model, lateral, street)
-        agents.append(
-            Agent(site.next_id(), model, street, spot, station, direction * speed if speed else direction * 1e-9)
-        )
-        station += model.size[0] + (
-            float(rng.uniform(6, 9)) if speed == 0 else 8 + float(rng.exponential(40 / max(traffic, 0.1)))
-        )
+        signed, middle = direction * speed if speed else direction * 1e-9, station + model.length / 2
+        agents += _coupled(site, model, Agent(0, model, street, spot, middle, signed))
+        gap = float(rng.uniform(3, 6)) if speed == 0 else 6 + float(rng.exponential(40 / max(traffic, 0.1)))
+        station += model.length + gap
     return agents
 
 
@@ -111,7 +109,17 @@ def _waiting(site: Site, street: Street, side: float) -> list[Agent]:
     """A vehicle that waits to enter the main street."""
     model = site.fleet.drives(site.rng)
     lateral = _edge_of_lane(model, -side * street.lane_width / 2, street)
-    return [Agent(site.next_id(), model, street, lateral, float(site.rng.uniform(13, 18) + model.size[0] / 2), -1e-9)]
+    start = float(site.rng.uniform(13, 18) + model.length / 2)
+    return _coupled(site, model, Agent(0, model, street, lateral, start, -1e-9))
+
+
+def _coupled(site: Site, model: Model, middle: Agent) -> list[Agent]:
+    """One agent of ``model``, and one of what it draws, for ``middle`` as the agent of both together."""
+    way = 1.0 if middle.speed >= 0 else -1.0
+    return [
+        replace(middle, object_id=site.next_id(), model=part, start=middle.start + way * ahead)
+        for part, ahead in model.coupled()
+    ]
 
 
 def _walkers(site: Site, street: Street, which: int) -> list[Agent]:

@@ -10,6 +10,7 @@ import numpy as np
 from occlabel.stages.town.things.cars import car
 from occlabel.stages.town.things.model import Model
 from occlabel.stages.town.things.people import rider
+from occlabel.stages.town.things.semi_trailers import lorry, semi_trailer
 from occlabel.stages.town.things.trucks import bus, construction_vehicle, trailer, truck
 from occlabel.stages.town.things.two_wheelers import two_wheeler
 
@@ -20,6 +21,8 @@ _MODELS: dict[str, Callable[[Rng], Model]] = {
     "truck": truck,
     "bus": bus,
     "trailer": trailer,
+    "semi-trailer": semi_trailer,
+    "lorry": lorry,
     "construction-vehicle": construction_vehicle,
     "motorcycle": lambda rng: two_wheeler(rng, "motorcycle"),
     "motorcyclist": lambda rng: rider(rng, "motorcyclist"),
@@ -27,10 +30,12 @@ _MODELS: dict[str, Callable[[Rng], Model]] = {
 }
 
 _DRIVING = {
-    "car": 0.60, "truck": 0.10, "bus": 0.07, "construction-vehicle": 0.02, "motorcyclist": 0.10, "bicyclist": 0.11,
+    "car": 0.57, "truck": 0.09, "lorry": 0.04, "bus": 0.07, "construction-vehicle": 0.02,
+    "motorcyclist": 0.10, "bicyclist": 0.11,
 }  # fmt: skip
 _PARKED = {
-    "car": 0.86, "motorcycle": 0.05, "truck": 0.04, "trailer": 0.03, "bus": 0.01, "construction-vehicle": 0.01,
+    "car": 0.86, "motorcycle": 0.05, "truck": 0.035, "trailer": 0.02, "semi-trailer": 0.015, "bus": 0.01,
+    "construction-vehicle": 0.01,
 }  # fmt: skip
 """Mean shares. Rare vehicles are several times as frequent as on real streets: a network learns a class from examples,
 and a score of a class from a handful of them says nothing."""
@@ -57,7 +62,7 @@ class Fleet:
 
 def draw_fleet(rng: Rng, riders: bool) -> Fleet:
     """The mix of one town; without ``riders`` nobody cycles there."""
-    driving = _DRIVING if riders else _DRIVING | {"bicyclist": 0.0, "truck": 0.2, "motorcyclist": 0.04}
+    driving = _DRIVING if riders else _DRIVING | {"bicyclist": 0.0, "truck": 0.14, "lorry": 0.12, "motorcyclist": 0.04}
     return Fleet(_mix(rng, driving), _mix(rng, _PARKED))
 
 

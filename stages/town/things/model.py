@@ -14,6 +14,21 @@ class Model:
     kind: str
     mesh: Mesh
     size: tuple[float, float, float]
+    towed: Model | None = None
+    """What is coupled behind it, an object of its own."""
+    overlap: float = 0.0
+    """By how much the two boxes overlap along x [m]."""
+
+    @property
+    def length(self) -> float:
+        """Of all that is coupled [m]."""
+        return self.size[0] + (self.towed.size[0] - self.overlap if self.towed else 0.0)
+
+    def coupled(self) -> list[tuple[Model, float]]:
+        """The model and what it draws, each with how far its middle is ahead of the middle of both [m]."""
+        if self.towed is None:
+            return [(self, 0.0)]
+        return [(self, (self.length - self.size[0]) / 2), (self.towed, (self.towed.size[0] - self.length) / 2)]
 
 
 def fitted(kind: str, mesh: Mesh) -> Model:

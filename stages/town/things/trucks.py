@@ -13,7 +13,8 @@ from occlabel.stages.town.things.model import Model, fitted
 Rng = np.random.Generator
 
 
-def _cab(kind: str, x: float, length: float, width: float, height: float, colour: Colour) -> list[Mesh]:
+def cab(kind: str, x: float, length: float, width: float, height: float, colour: Colour) -> list[Mesh]:
+    """The cab of a vehicle of ``kind``, centred on ``x``, with a windscreen."""
     paint = Paint(kind, colour, Material.PAINTWORK)
     body = box((length, width, height - 0.5), (x, 0, 0.5), paint, 0.94)
     low, high = x + length / 2 * 0.985, x + length / 2 * 0.95
@@ -27,7 +28,7 @@ def truck(rng: Rng) -> Model:
     """A lorry or delivery truck: cab, box, tank or open bed."""
     length, width = float(rng.uniform(5.6, 10.5)), float(rng.uniform(2.1, 2.5))
     cab_length, cab_height = float(rng.uniform(1.6, 2.3)), float(rng.uniform(2.2, 3.1))
-    parts = _cab("truck", length / 2 - cab_length / 2, cab_length, width, cab_height, body_colour(rng))
+    parts = cab("truck", length / 2 - cab_length / 2, cab_length, width, cab_height, body_colour(rng))
     load = length - cab_length - 0.25
     x = -length / 2 + load / 2
     top = float(rng.uniform(2.6, 3.7))
