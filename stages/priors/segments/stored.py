@@ -1,0 +1,108 @@
+"""Segments that another program left on disk, or a simulator: classes of pixels as PNG, or with instances as npz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field, field_validator
+
+from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.formats.npz import array_names, read_integers
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Clip, Hands, Inputs, Process, Resources, Sensor
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.priors.image_files import ImageFiles, checked
+from occlabel.stages.priors.segments.overlaps import PixelSegments, as_byte
+from occlabel.stages.priors.segments.slot import STRIDE, Segments, clip_bytes, most_pixels, over_images
+
+Size = tuple[int, int]
+"""Width and height [pixels]."""
+
+
+class StoredSegments(Segments):
+    """Reads one file an image, of the image's size: a PNG of 8 bits with class ids of the recipe's taxonomy, 255 for
+    none; or an npz with integers ``class``, and where they are known ``instance`` (0: stuff or none) and ``score``
+    (0..255), [height, width] each. An image without a file stays unknown."""
+
+    senses: ClassVar[tuple[Sensor, ...]] = ()
+
+    kind: Literal["stored_segments"] = "stored_segments"
+    path: Path
+    """Where the files lie, such as ``segments/{log}/{camera}/{frame}.png``; .png or .npz."""
+    score: float = Field(default=1.0, ge=0, le=1)
+    """Score of all pixels that have a class, where the file says none."""
+
+    @field_validator("path")
+    @classmethod
+    def _template(cls, value: Path) -> Path:
+        return checked(value, (".png", ".npz"))
+
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        return Resources(memory=(300 << 20) + 32 * most_pixels(rig) + clip_bytes(space, rig, clip_frames))
+
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        return ImageFiles(self.path).digest(log)
+
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        return ImageFiles(self.path).lacking(log)
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        files, score = ImageFiles(self.path), as_byte(self.score)
+
+        def look(clip: Clip, inputs: Inputs, row: int, camera: str) -> tuple[Path, Size] | None:
+            place, size = files.place(clip.log, camera, inputs.frames[row].name), rig.camera(camera).size
+            return (place, size) if size is not None and place.is_file() else None
+
+        return over_images(
+            look, lambda found: [_read(file, size, score, space.taxonomy) for file, size in found], space, rig
+        )
+
+
+def _read(file: Path, size: Size, score: int, taxonomy: Taxonomy) -> PixelSegments:
+    """Every ``STRIDE``-th pixel of the file. Raises DamagedFile, or BadPredictions for an id that is no class."""
+    shape, every = size[::-1], slice(None, None, STRIDE)
+    if file.suffix == ".png":
+        classes = _png(file, size)[every, every]
+        instances, scores = np.zeros(classes.shape, np.uint16), np.full(classes.shape, score, np.uint8)
+    else:
+        names = array_names(file)
+        if "class" not in names:
+            raise DamagedFile(f"{file} holds no array 'class', only {', '.join(names) or 'nothing'}; write it again")
+        classes = read_integers(file, "class", shape, UNKNOWN).astype(np.uint8)[every, every]
+        instances, scores = np.zeros(classes.shape, np.uint16), np.full(classes.shape, score, np.uint8)
+        if "instance" in names:
+            instances = read_integers(file, "instance", shape, 65535).astype(np.uint16)[every, every]
+        if "score" in names:
+            scores = read_integers(file, "score", shape, 255).astype(np.uint8)[every, every]
+    wrong = (classes != UNKNOWN) & (classes >= len(taxonomy.classes))
+    if wrong.any():
+        v, u = np.argwhere(wrong)[0] * STRIDE
+        raise BadPredictions(
+            f"{file} holds the id {classes[wrong][0]} at row {v}, column {u}; {taxonomy.name} has the classes "
+            f"0..{len(taxonomy.classes) - 1}, and {UNKNOWN} is none"
+        )
+    seen = classes != UNKNOWN
+    return PixelSegments(
+        classes, np.where(seen, instances, 0).astype(np.uint16), np.where(seen, scores, 0).astype(np.uint8)
+    )
+
+
+def _png(file: Path, size: Size) -> NDArray[np.uint8]:
+    """Ids [h, w] of a grey image or one with a palette. Raises DamagedFile."""
+    try:
+        with Image.open(file, formats=("PNG",)) as image:
+            if image.size != size:
+                raise DamagedFile(f"{file} is {image.size[0]}x{image.size[1]}, the image is {size[0]}x{size[1]}")
+            if image.mode not in ("L", "P"):
+                raise DamagedFile(f"{file} has pixels of the mode {image.mode}; class ids are 8-bit grey or a palette")
+            return np.asarray(image)
+    except DamagedFile:
+        raise
+    except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error and more
+        raise DamagedFile(f"{file} is not a readable PNG: {error}") from error
