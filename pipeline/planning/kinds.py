@@ -17,7 +17,9 @@ SEVERAL = frozenset({"priors"})
 """Slots that hold several stages, each under a name of its own."""
 
 KINDS: dict[str, dict[str, str]] = {
-    "priors": {},
+    "priors": {
+        "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",
+    },
     "geometry": {"registration": "occlabel.stages.geometry.stage:PosesFromScans"},
     "evidence": {"rays": "occlabel.stages.evidence.rays:Rays"},
     "completion": {

@@ -86,7 +86,17 @@ def points_named(folder: Path) -> dict[str, Any]:
     return {"labels": folder}
 
 
+def pixels_named(folder: Path) -> dict[str, Any]:
+    """Of every image of one camera but one."""
+    for index in range(FRAMES - 1):
+        draw = np.random.default_rng(index)
+        arrays = {"class": draw.integers(0, 17, (46, 80)), "instance": draw.integers(0, 9, (46, 80))}
+        np.savez(folder / f"front_{index:06d}.npz", **arrays)
+    return {"path": folder / "{camera}_{frame}.npz"}
+
+
 CASES: dict[str, list[Case]] = {
+    "priors.stored_segments": [Case("occ3d", {}, files=pixels_named)],
     "evidence.rays": [Case("semantickitti", {}), Case("occ3d", {})],
     "completion.lmscnet": [
         Case("semantickitti", {}, lambda: coarser("semantickitti")),
