@@ -18,6 +18,8 @@ TURN = 0.1
 """Seconds of one turn; the frame's time is its middle."""
 _NEAREST = 1.2
 """Returns nearer than this [m] are the car itself."""
+_FLATTEST = 0.06
+"""Cosine of incidence below which relief hides itself."""
 _SOFT_LIMIT = 0.015
 """Echo, in units of apparent reflectance / (distance / max_range)^2, of which half is lost."""
 
@@ -72,7 +74,8 @@ def _echoes(
     count = len(rays)
     reflectances, cosines = apparent(scene, ground, rays, hits)
     return _measure(
-        hits.distance, hits.face, reflectances, cosines, scene.mesh.materials, MATERIALS, lidar.response,
+        hits.distance, hits.face, reflectances, cosines, scene.mesh.kinds, scene.mesh.materials, MATERIALS,
+        scene.skin.relief, lidar.response,
         rng.random(count, np.float32), rng.standard_normal(count, np.float32), rng.standard_normal(count, np.float32),
         len(lidar.azimuths), lidar.max_range, lidar.range_noise, lidar.dropout,
     )  # fmt: skip
@@ -84,7 +87,8 @@ _PAINTWORK = int(Material.PAINTWORK)
 @njit(cache=True)
 def _measure(
     distance: NDArray[np.float32], face: NDArray[np.int64], reflectances: NDArray[np.float32],
-    cosines: NDArray[np.float32], materials: NDArray[np.uint8], properties: NDArray[np.float32], response: Response,
+    cosines: NDArray[np.float32], kinds: NDArray[np.uint8], materials: NDArray[np.uint8],
+    properties: NDArray[np.float32], relief: NDArray[np.float32], response: Response,
     chance: NDArray[np.float32], noise: NDArray[np.float32], flicker: NDArray[np.float32], columns: int,
     max_range: float, range_noise: float, dropout: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
@@ -104,6 +108,8 @@ def _measure(
         if chance[n] < lost:
             continue
         kept[n] = True
-        measured[n] = d + noise[n] * np.sqrt(range_noise**2 + properties[material, 3] ** 2)
+        # Relief is across the surface: a flat beam meets it that much earlier or later.
+        along = relief[kinds[face[n]], material] / max(cosines[n], _FLATTEST)
+        measured[n] = d + noise[n] * np.sqrt(range_noise**2 + properties[material, 3] ** 2 + along**2)
         intensity[n] = stored(response, reflectances[n], d, n // columns, flicker[n])
     return measured, intensity, kept

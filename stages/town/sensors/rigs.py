@@ -41,7 +41,7 @@ def kitti_rig(image_scale: float = 1.0, rate: float = 10.0) -> Rig:
     upper, lower = np.linspace(2.5, -7.76, 32), np.linspace(-8.4, -23.8, 32)
     columns = 2080
     azimuths = np.pi - (np.arange(columns) + 0.5) * (2 * np.pi / columns)
-    lidar = LidarModel(np.eye(4), np.radians(np.concatenate([upper, lower])), azimuths, 80.0, 0.012, 0.03, HDL64)
+    lidar = LidarModel(np.eye(4), np.radians(np.concatenate([upper, lower])), azimuths, 80.0, 0.02, 0.03, HDL64)
     camera = _camera(
         "image_2", (1241, 376), (718.856, 607.1928, 185.2157), _pose(0.27, 0.06, -0.08, _looking(0.0)), image_scale
     )

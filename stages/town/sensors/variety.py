@@ -18,13 +18,15 @@ _BEAMS = {16: 1800, 32: 1200, 40: 1800, 64: 1800, 80: 1800, 128: 1024}
 
 
 def rig_of_log(rig: Rig, rng: np.random.Generator, others: bool) -> Rig:
-    """``rig`` with the response of one log's sensor. With ``others`` some logs have a LiDAR of another beam pattern,
-    mounted higher or lower and tilted, and some have no intensity: to learn from, never to be judged by."""
+    """``rig`` with the response and range noise of one log's sensor. With ``others`` some logs have a LiDAR of another
+    beam pattern, mounted higher or lower and tilted, and some have no intensity: to learn from, never to be judged
+    by."""
     if others and rng.random() < _OTHER:
         rig = replace(rig, lidar=_other_lidar(rig, rng))
     lidar = rig.lidar
     response = draw_response(rng, lidar.response, len(lidar.elevations), others)
-    return replace(rig, lidar=replace(lidar, response=response))
+    noise = lidar.range_noise * float(rng.uniform(0.6, 1.6))
+    return replace(rig, lidar=replace(lidar, response=response, range_noise=noise))
 
 
 def _other_lidar(rig: Rig, rng: np.random.Generator) -> LidarModel:

@@ -13,13 +13,13 @@ _NEAR = 16.0
 
 
 def grass_mesh(ground: Ground, rng: np.random.Generator) -> Mesh:
-    """Blades 2 to 8 cm high where grass is mown, up to 15 cm where not, ``terrain`` as the land that they stand on."""
+    """Blades 0.5 to 8 cm high where grass is mown, up to 15 cm where not, ``terrain`` as the land below them."""
     density = float(rng.uniform(0.3, 3.0))
     cells = np.argwhere((ground.kind == KIND_ID["terrain"]) & (ground.edge > 0.15) & (ground.edge < _NEAR))
     cells = cells[rng.random(len(cells)) < density * CELL**2]
     count = len(cells)
     xy = ground.origin + (cells + rng.random((count, 2))) * CELL
-    tall = rng.uniform(0.02, 0.08, count) * float(rng.choice([1.0, 1.0, 1.8]))
+    tall = rng.uniform(0.02, 0.08, count) * float(rng.choice([0.25, 0.5, 1.0, 1.8]))
     angle, half = rng.uniform(0, 2 * np.pi, count), rng.uniform(0.06, 0.2, count)
     across = np.stack([np.cos(angle), np.sin(angle)], axis=1) * half[:, None]
     foot = ground.height(xy)

@@ -28,7 +28,7 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
     if style.road == "country":
         return _country(rng), "none"
     kerb = draw_kerb(rng)
-    wide = 6.0 if style.people > 1 else 4.0
+    wide = 6.0 if style.people > 1 else 5.0
     walk = ("sidewalk", float(rng.uniform(1.4, wide if rng.random() < 0.4 else 2.6)), kerb)
     verge = ("terrain", float(rng.uniform(0.8, 3.5)), max(kerb - 0.02, 0.0) + float(rng.uniform(0, 0.05)))
     if rng.random() > style.sidewalk:
@@ -40,7 +40,9 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
     choice = rng.random()
     if choice < 0.28:
         return (walk,), "kerb" if rng.random() < 0.12 else "none"
-    if choice < 0.40:  # a sidewalk and a lawn in one plane
+    if choice < 0.34:  # grass between two walks
+        return (walk, ("terrain", verge[1], kerb), ("sidewalk", 1.6, kerb)), "none"
+    if choice < 0.42:  # a sidewalk and a lawn in one plane
         return (walk, ("terrain", float(rng.uniform(0.6, 2.5)), kerb)), "none"
     if choice < 0.62:
         return ((parking_surface, float(rng.uniform(2.0, 2.6)), level), walk), "parallel"

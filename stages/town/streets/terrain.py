@@ -55,10 +55,10 @@ def raise_banks(ground: Ground, rng: np.random.Generator, main: Street, style: S
 
 
 def roughen(ground: Ground, rng: np.random.Generator) -> None:
-    """Bumps of some centimetres where only grass, soil or gravel is around."""
+    """Bumps of some centimetres where only grass, soil or gravel is around, of some millimetres elsewhere."""
     soft = (ground.kind == KIND_ID["terrain"]) | (ground.kind == KIND_ID["other-ground"])
     blocks = soft.reshape(soft.shape[0] // BLOCK, BLOCK, soft.shape[1] // BLOCK, BLOCK).all(axis=(1, 3))
     around = np.zeros(ground.base.shape, np.bool_)
     around[1:-1, 1:-1] = minimum_filter(blocks, 2)[1:, 1:]
-    height = float(rng.uniform(0.01, 0.04))
-    ground.base += np.where(around, height * np.clip(rng.standard_normal(ground.base.shape), -2, 2), 0.0)
+    height, paved = float(rng.uniform(0.003, 0.03)), float(rng.uniform(0.001, 0.004))
+    ground.base += np.where(around, height, paved) * (np.clip(rng.standard_normal(ground.base.shape), -2, 2))

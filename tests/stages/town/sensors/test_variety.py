@@ -16,13 +16,14 @@ def drawn(rig, others: bool, count: int = 300):
 
 
 @RIGS
-def test_without_others_only_the_response_differs_and_intensity_is_never_missing(rig) -> None:
+def test_without_others_only_response_and_noise_differ_and_intensity_is_never_missing(rig) -> None:
     logs = drawn(rig, False)
     for log in logs:
         np.testing.assert_array_equal(log.lidar.elevations, rig.lidar.elevations)
         np.testing.assert_array_equal(log.lidar.azimuths, rig.lidar.azimuths)
         np.testing.assert_array_equal(log.lidar.ego_from_lidar, rig.lidar.ego_from_lidar)
         assert log.lidar.response.gain > 0
+        assert 0.6 <= log.lidar.range_noise / rig.lidar.range_noise <= 1.6
     assert len({log.lidar.response.gain for log in logs}) == len(logs)
 
 
