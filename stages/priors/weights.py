@@ -115,7 +115,12 @@ def pretrained(load: Callable[..., Any], found: Checkpoint, hands: Hands) -> Any
     torch.set_num_threads(hands.threads)
     try:
         model, report = load(
-            found.folder, local_files_only=True, use_safetensors=True, output_loading_info=True, dtype=torch.float32
+            found.folder,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are named below
+            dtype=torch.float32,
         )
     except Exception as error:  # what transformers and safetensors raise for a damaged checkpoint is of many types
         raise BadWeights(f"{found.name} cannot be loaded: {_first_line(error)}") from error
