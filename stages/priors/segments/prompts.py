@@ -46,7 +46,7 @@ class Prompts(BaseModel):
 
     def class_ids(self, taxonomy: Taxonomy) -> dict[str, int]:
         """Class id by phrase. Raises BadRecipe for a class that the taxonomy does not have."""
-        result = {}
+        result: dict[str, int] = {}
         for name, phrases in self.phrases.items():
             if name not in taxonomy.names:
                 raise BadRecipe(

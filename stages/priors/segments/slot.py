@@ -26,6 +26,8 @@ from occlabel.stages.priors.segments.overlaps import PixelSegments
 
 STRIDE = SEGMENT_CLASS.stride
 T = TypeVar("T")
+Image = NDArray[np.uint8]
+"""RGB [h, w, 3]."""
 
 
 class Segments(Stage):
@@ -34,6 +36,9 @@ class Segments(Stage):
     slot: ClassVar[str] = "priors"
     version: ClassVar[int] = 1
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = SEGMENTS
+
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        return "the log has no cameras" if rig is not None and not rig.cameras else None
 
 
 Look = Callable[[Clip, Inputs, int, str], T | None]
@@ -65,8 +70,8 @@ def over_images(look: Look[T], find: Find[T], space: LabelSpace, rig: Rig, batch
     return process
 
 
-def image_of(clip: Clip, inputs: Inputs, row: int, camera: str) -> NDArray[np.uint8] | None:
-    """The image [h, w, 3], None where there is none, or where it is of one colour: nothing can be seen in it. Raises
+def image_of(clip: Clip, inputs: Inputs, row: int, camera: str) -> Image | None:
+    """The image, None where there is none, or where it is of one colour: nothing can be seen in it. Raises
     BadLog for another size than the log's."""
     image = inputs.image(row, camera)
     if image is None:
