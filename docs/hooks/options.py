@@ -23,6 +23,8 @@ from occlabel.schemas.arrays import ArraySpec
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import LabelClass, Taxonomy
+from occlabel.stages.priors.segments.class_tables import ClassTable
+from occlabel.stages.priors.segments.prompts import Prompts
 
 MARKER = "<!-- options -->"
 _BLOCKS: dict[str, type[BaseModel]] = {
@@ -32,6 +34,8 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "class of a taxonomy": LabelClass,
     "gates": Gates,
     "limits": Limits,
+    "class table": ClassTable,
+    "prompts": Prompts,
 }
 _LINKS = {model: f"[{title}](#{title.replace(' ', '-')})" for title, model in _BLOCKS.items()}
 _WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", Path: "path", NoneType: "null"}

@@ -18,6 +18,8 @@ SEVERAL = frozenset({"priors"})
 
 KINDS: dict[str, dict[str, str]] = {
     "priors": {
+        "panoptic": "occlabel.stages.priors.segments.networks:Panoptic",
+        "semantic": "occlabel.stages.priors.segments.networks:Semantic",
         "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",
     },
     "geometry": {"registration": "occlabel.stages.geometry.stage:PosesFromScans"},

@@ -95,7 +95,21 @@ def pixels_named(folder: Path) -> dict[str, Any]:
     return {"path": folder / "{camera}_{frame}.npz"}
 
 
+def segmenter(name: str) -> Files:
+    """A network for the labels of Cityscapes, with random weights."""
+
+    def files(folder: Path) -> dict[str, Any]:
+        pytest.importorskip("transformers")
+        import tiny_segmenters
+
+        return {"weights": str(tiny_segmenters.EVERY[name](folder)), "classes": "cityscapes"}
+
+    return files
+
+
 CASES: dict[str, list[Case]] = {
+    "priors.panoptic": [Case("semantickitti", {"threshold": 0.1}, files=segmenter("mask2former"))],
+    "priors.semantic": [Case("occ3d", {}, files=segmenter("segformer"))],
     "priors.stored_segments": [Case("occ3d", {}, files=pixels_named)],
     "evidence.rays": [Case("semantickitti", {}), Case("occ3d", {})],
     "completion.lmscnet": [
