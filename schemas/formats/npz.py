@@ -1,5 +1,5 @@
-"""Integers in npz files of other programs: what a file claims is checked before anything is allocated for it, and
-values before they are narrowed."""
+"""Numbers in npz files of other programs: what a file claims is checked before anything is allocated for it, and
+integers before they are narrowed."""
 
 from __future__ import annotations
 
@@ -31,22 +31,33 @@ def read_integers(path: Path, name: str, shape: tuple[int, ...], most: int) -> N
 
     Raises DamagedFile, which names the first value that is none of those and its place.
     """
-    with _opened(path) as archive:
-        with archive.open(f"{name}.npy") as file:
-            found, dtype = _header(file.read(_HEADER))
-        if found != shape:
-            raise DamagedFile(f"{path}: {name} is {list(found)}, expected {list(shape)}")
-        if dtype.kind not in ("iub" if most == 1 else "iu"):
-            raise DamagedFile(f"{path}: {name} is {_word(dtype)}, expected integers 0..{most}")
-        with archive.open(f"{name}.npy") as file:
-            array: NDArray[np.integer[Any]] = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
-            if file.read(1):
-                raise DamagedFile(f"{path}: there is more behind the last value of {name}; the file is damaged")
+    array: NDArray[np.integer[Any]] = _read(path, name, shape, ("iub" if most == 1 else "iu", f"integers 0..{most}"))
     outside = (array < 0) | (array > most)
     if outside.any():
         place = np.unravel_index(int(outside.argmax()), shape)
         where = [int(index) for index in place]
         raise DamagedFile(f"{path}: {name} is {array[place]} at {where}, expected 0..{most}")
+    return array
+
+
+def read_floats(path: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
+    """The array ``name``, floating point numbers of any width. Raises DamagedFile."""
+    return _read(path, name, shape, ("f", "floating point numbers"))
+
+
+def _read(path: Path, name: str, shape: tuple[int, ...], kinds: tuple[str, str]) -> NDArray[Any]:
+    """The array ``name`` of one of these ``kinds``: letters of dtypes, and what sentences call them."""
+    with _opened(path) as archive:
+        with archive.open(f"{name}.npy") as file:
+            found, dtype = _header(file.read(_HEADER))
+        if found != shape:
+            raise DamagedFile(f"{path}: {name} is {list(found)}, expected {list(shape)}")
+        if dtype.kind not in kinds[0]:
+            raise DamagedFile(f"{path}: {name} is {_word(dtype)}, expected {kinds[1]}")
+        with archive.open(f"{name}.npy") as file:
+            array: NDArray[Any] = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+            if file.read(1):
+                raise DamagedFile(f"{path}: there is more behind the last value of {name}; the file is damaged")
     return array
 
 
