@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,16 +13,18 @@ from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, D
 def depth_anything(folder: Path, estimates: Literal["relative", "metric"] = "relative", seed: int = 0) -> Path:
     """Writes a Depth Anything V2 of 0.1M parameters that takes images of 518 pixels' height, and returns its folder."""
     torch.manual_seed(seed)
+    stages: dict[str, Any] = {"out_indices": [1, 2, 3, 4], "apply_layernorm": True, "reshape_hidden_states": False}
     backbone = Dinov2Config(
-        image_size=70, patch_size=14, hidden_size=32, num_hidden_layers=4, num_attention_heads=2,
-        out_indices=[1, 2, 3, 4], apply_layernorm=True, reshape_hidden_states=False,
-    )  # fmt: skip
+        image_size=70, patch_size=14, hidden_size=32, num_hidden_layers=4, num_attention_heads=2, **stages
+    )
     config = DepthAnythingConfig(
         backbone_config=backbone, reassemble_hidden_size=32, neck_hidden_sizes=[8, 12, 16, 16], fusion_hidden_size=16,
-        head_hidden_size=8, depth_estimation_type=estimates, max_depth=80 if estimates == "metric" else None,
+        head_hidden_size=8, depth_estimation_type=estimates, max_depth=80 if estimates == "metric" else 1,
     )  # fmt: skip
     model = DepthAnythingForDepthEstimation(config)
-    torch.nn.init.normal_(model.head.conv3.weight, 0.0, 1.0)
+    for part in (*model.neck.modules(), *model.head.modules()):
+        if isinstance(part, torch.nn.Conv2d):  # so that the picture, not the bias, decides what it says
+            torch.nn.init.kaiming_normal_(part.weight)
     model.save_pretrained(folder)
     return folder
 
@@ -36,6 +39,4 @@ def cached(cache: Path, name: str, commit: str = "0" * 39 + "1") -> Path:
 
 def changed(path: Path, **facts: Any) -> None:
     """Changes entries of a JSON file."""
-    import json
-
     path.write_text(json.dumps(json.loads(path.read_text()) | facts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-def load(folder: Path) -> torch.nn.Module:
+def load(folder: Path) -> Any:
     return pretrained(transformers.DepthAnythingForDepthEstimation.from_pretrained, checkpoint(str(folder)), Hands())
 
 

@@ -1,0 +1,1 @@
+"""Depth of images: from models, from LiDAR, from a second camera, or from files."""
