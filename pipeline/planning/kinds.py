@@ -18,6 +18,10 @@ SEVERAL = frozenset({"priors"})
 
 KINDS: dict[str, dict[str, str]] = {
     "priors": {
+        "depth_anything": "occlabel.stages.priors.depth.depth_anything:DepthAnything",
+        "lidar": "occlabel.stages.priors.depth.lidar:LidarDepth",
+        "stereo": "occlabel.stages.priors.depth.stereo:Stereo",
+        "stored_depth": "occlabel.stages.priors.depth.stored:StoredDepth",
         "panoptic": "occlabel.stages.priors.segments.networks:Panoptic",
         "semantic": "occlabel.stages.priors.segments.networks:Semantic",
         "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",

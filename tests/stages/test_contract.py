@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import own_models
 import pytest
-from contract import BLIND, FRAMES, LOST, SPACES, check_contract, log_of, run, street, without_poses
+from contract import BLIND, FRAMES, LOST, SPACES, ScriptedSensors, check_contract, log_of, run, street, without_poses
+from PIL import Image
+from stereo_car import before_a_wall
 from toy_stages import BrightIsNear, BrightnessOdometer, Careless
 
 from occlabel.pipeline.planning.kinds import KINDS, stage_class
@@ -42,12 +44,14 @@ def stuff() -> LabelSpace:
 
 @dataclass(frozen=True)
 class Case:
-    """A kind with some options, in a space that it serves; and a space that it must refuse, if there is any."""
+    """A kind with some options, in a space that it serves; a space that it must refuse, if there is any; and the log
+    that it is run on."""
 
     space: str
     options: dict[str, Any]
     refuses: Callable[[], LabelSpace] | None = None
     files: Files = lambda folder: {}
+    log: Callable[[], tuple[DriveLog, ScriptedSensors]] = street
 
 
 def exported(folder: Path) -> dict[str, Any]:
@@ -107,7 +111,40 @@ def segmenter(name: str) -> Files:
     return files
 
 
+def depths(suffix: str) -> Files:
+    """Of every image of one camera but one."""
+
+    def write(folder: Path) -> dict[str, Any]:
+        for index in range(FRAMES - 1):
+            metres = np.random.default_rng(index).uniform(1, 80, (46, 80)).astype(np.float32)
+            place = folder / f"front_{index:06d}.{suffix}"
+            if suffix == "png":
+                Image.fromarray((256 * metres).astype(np.uint16)).save(place)
+            else:
+                np.save(place, metres)
+        return {"path": folder / f"{{camera}}_{{frame}}.{suffix}"}
+
+    return write
+
+
+def depth_anything(estimates: Literal["relative", "metric"]) -> Files:
+    def write(folder: Path) -> dict[str, Any]:
+        pytest.importorskip("transformers")
+        from tiny_checkpoints import depth_anything
+
+        return {"weights": str(depth_anything(folder / "weights", estimates))}
+
+    return write
+
+
 CASES: dict[str, list[Case]] = {
+    "priors.depth_anything": [
+        Case("occ3d", {"side": 70}, files=depth_anything("metric")),
+        Case("semantickitti", {"side": 56, "estimates": "relative"}, files=depth_anything("relative")),
+    ],
+    "priors.lidar": [Case("semantickitti", {}), Case("occ3d", {"sweeps": 2, "gap": 0})],
+    "priors.stereo": [Case("occ3d", {}, log=before_a_wall)],
+    "priors.stored_depth": [Case("occ3d", {}, files=depths("png")), Case("semantickitti", {}, files=depths("npy"))],
     "priors.panoptic": [Case("semantickitti", {"threshold": 0.1}, files=segmenter("mask2former"))],
     "priors.semantic": [Case("occ3d", {}, files=segmenter("segformer"))],
     "priors.stored_segments": [Case("occ3d", {}, files=pixels_named)],
@@ -169,7 +206,7 @@ def test_contract(kind: str, case: Case | None, tmp_path: Path, monkeypatch: pyt
     found = stage_class(*kind.split("."))
     stage = found.model_validate({**case.options, **case.files(tmp_path)})
     assert (stage.slot, stage.kind) == tuple(kind.split("."))
-    check_contract(stage, SPACES[case.space])
+    check_contract(stage, SPACES[case.space], *case.log())
     if case.refuses is not None:
         other = found.model_validate(case.options)
         assert other.refuse(case.refuses(), None), "it serves a space that it cannot serve"
