@@ -63,7 +63,8 @@ def meant_class(text_label: str, class_ids: dict[str, int]) -> int | None:
     A detector says the words that it is sure of, which may be a part of a phrase or parts of several: of the phrases
     that share words with it the one that is most alike counts (shared words to all words of both), then the first.
     """
-    said = set(text_label.lower().replace(".", " ").split())
+    asked = {word for phrase in class_ids for word in phrase.split()}
+    said = asked & set(text_label.lower().replace(".", " ").split())  # the rest are marks of where the prompt ends
     best, alike = None, 0.0
     for phrase, class_id in class_ids.items():
         words = set(phrase.split())

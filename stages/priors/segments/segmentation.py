@@ -59,7 +59,7 @@ class Network:
         # The task in words is asked for and made nothing of: the tokens are what counts.
         words = ({"task_inputs": ["panoptic"]},) if self.model_type == "oneformer" else ({},)
         made = self.processor(image, return_tensors="pt", input_data_format="channels_last", **words[0])
-        pixels, size = made["pixel_values"], image.shape[:2]
+        pixels, size = made["pixel_values"], (image.shape[0], image.shape[1])
         height, width = pixels.shape[-2:]
         starts = [int(offset[1]) for offset in made.get("patch_offsets") or []]
         if starts:
@@ -151,7 +151,8 @@ def segments_of(
 
 def _labels(network: Network, said: Any, rows: range, views: Sequence[View], lattice: Lattice) -> Any:
     """[labels, v, u]: how much each label speaks for a pixel, the mean of the views that show it."""
-    total, count = 0.0, 0.0
+    total: Any = 0
+    count: Any = 0
     for row, view in zip(rows, views, strict=True):
         if network.model_type in BY_QUERY:
             masks = lattice.read(said.masks_queries_logits[row], view)
@@ -160,4 +161,4 @@ def _labels(network: Network, said: Any, rows: range, views: Sequence[View], lat
             labels = lattice.read(said.logits[row], view).softmax(dim=0)
         inside = lattice.inside(view, labels.device)
         total, count = total + labels * inside, count + inside
-    return total / count  # type: ignore[operator]
+    return total / count
