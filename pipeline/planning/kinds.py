@@ -22,6 +22,7 @@ KINDS: dict[str, dict[str, str]] = {
         "lidar": "occlabel.stages.priors.depth.lidar:LidarDepth",
         "stereo": "occlabel.stages.priors.depth.stereo:Stereo",
         "stored_depth": "occlabel.stages.priors.depth.stored:StoredDepth",
+        "grounded_sam": "occlabel.stages.priors.segments.grounded_sam:GroundedSam",
         "panoptic": "occlabel.stages.priors.segments.networks:Panoptic",
         "semantic": "occlabel.stages.priors.segments.networks:Semantic",
         "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",

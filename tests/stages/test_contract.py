@@ -137,7 +137,17 @@ def depth_anything(estimates: Literal["relative", "metric"]) -> Files:
     return write
 
 
+def detector_and_segmenter(folder: Path) -> dict[str, Any]:
+    """With random weights."""
+    pytest.importorskip("transformers")
+    import tiny_detectors
+
+    detector, segmenter = tiny_detectors.grounding_dino(folder / "dino"), tiny_detectors.sam2(folder / "sam")
+    return {"detector": str(detector), "segmenter": str(segmenter)}
+
+
 CASES: dict[str, list[Case]] = {
+    "priors.grounded_sam": [Case("semantickitti", {}, files=detector_and_segmenter)],
     "priors.depth_anything": [
         Case("occ3d", {"side": 70}, files=depth_anything("metric")),
         Case("semantickitti", {"side": 56, "estimates": "relative"}, files=depth_anything("relative")),
