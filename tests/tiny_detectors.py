@@ -55,10 +55,10 @@ def grounding_dino(folder: Path, seed: int = 0) -> Path:
         vocabulary[index] = piece
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    stages: dict[str, Any] = {"out_indices": [2, 3, 4]}
     config = GroundingDinoConfig(
         backbone_config=SwinConfig(
-            image_size=64, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
-            out_indices=[2, 3, 4],
+            image_size=64, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4, **stages
         ),
         text_config=BertConfig(
             vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
@@ -81,7 +81,7 @@ def sam(folder: Path) -> Path:
             global_attn_indexes=[1], output_channels=16, num_pos_feats=8, mlp_dim=32,
         ).to_dict(),
         prompt_encoder_config=SamPromptEncoderConfig(
-            hidden_size=16, image_size=64, patch_size=8, image_embedding_size=8, mask_input_channels=4
+            hidden_size=16, image_size=64, patch_size=8, mask_input_channels=4
         ).to_dict(),
         mask_decoder_config=SamMaskDecoderConfig(
             hidden_size=16, mlp_dim=16, num_hidden_layers=2, num_attention_heads=2, iou_head_hidden_dim=16

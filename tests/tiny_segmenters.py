@@ -30,14 +30,16 @@ _NORMALISED = {
     "do_resize": True, "do_rescale": True, "do_normalize": True, "rescale_factor": 1 / 255, "resample": 2,
     "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225],
 }  # fmt: skip
-_SWIN = {"image_size": 64, "embed_dim": 8, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "window_size": 4}
-_STAGES = ["stage1", "stage2", "stage3", "stage4"]
+_SWIN: dict[str, Any] = {
+    "image_size": 64, "embed_dim": 8, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "window_size": 4,
+    "out_features": ["stage1", "stage2", "stage3", "stage4"],
+}  # fmt: skip
 
 
 def mask2former(folder: Path) -> Path:
     torch.manual_seed(0)
     config = Mask2FormerConfig(
-        backbone_config=SwinConfig(**_SWIN, out_features=_STAGES), feature_size=32, mask_feature_size=32, hidden_dim=32,
+        backbone_config=SwinConfig(**_SWIN), feature_size=32, mask_feature_size=32, hidden_dim=32,
         encoder_feedforward_dim=16, dim_feedforward=16, encoder_layers=1, decoder_layers=2, num_attention_heads=2,
         num_queries=12, **LABELS,
     )  # fmt: skip
@@ -50,7 +52,7 @@ def oneformer(folder: Path) -> Path:
     """Its processor names a file of classes on the hub, as the published ones do."""
     torch.manual_seed(0)
     config = OneFormerConfig(
-        backbone_config=SwinConfig(**_SWIN, out_features=_STAGES), conv_dim=32, mask_dim=32, hidden_dim=32,
+        backbone_config=SwinConfig(**_SWIN), conv_dim=32, mask_dim=32, hidden_dim=32,
         encoder_feedforward_dim=16, dim_feedforward=16, encoder_layers=1, decoder_layers=2, num_attention_heads=2,
         num_queries=12, text_encoder_width=16, text_encoder_num_layers=1, text_encoder_vocab_size=40,
         query_dec_layers=1, **LABELS,

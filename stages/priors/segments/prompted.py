@@ -51,7 +51,7 @@ class Segmenter:
         height, width = self.view(image.shape[0], image.shape[1]).scaled
         small = np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR))
         result = np.zeros((3, self.side, self.side), np.float32)
-        normalised = (small / np.float32(255) - np.float32(_MEAN)) / np.float32(_DEVIATION)
+        normalised = (small / np.float32(255) - np.array(_MEAN, np.float32)) / np.array(_DEVIATION, np.float32)
         result[:, :height, :width] = normalised.transpose(2, 0, 1)
         return result
 
