@@ -9,5 +9,16 @@ _DEPTH_ANYTHING = {
 }
 _MOGE = {f"Ruicheng/moge-2-{variant}": "mit" for variant in ("vitl", "vitl-normal", "vitb-normal", "vits-normal")}
 
-LICENCES: dict[str, str] = {**_DEPTH_ANYTHING, **_MOGE}
+_PROMPTED = {
+    **{f"IDEA-Research/grounding-dino-{size}": "apache-2.0" for size in ("tiny", "base")},
+    **{f"facebook/sam-vit-{size}": "apache-2.0" for size in ("base", "large", "huge")},
+    **{f"facebook/sam2.1-hiera-{size}": "apache-2.0" for size in ("tiny", "small", "base-plus", "large")},
+}
+_SEGFORMER = {
+    f"nvidia/segformer-b{size}-finetuned-{data}": "the NVIDIA Source Code License (non-commercial)"
+    for size in range(6)
+    for data in ("cityscapes-1024-1024", "ade-640-640" if size == 5 else "ade-512-512")
+}
+
+LICENCES: dict[str, str] = {**_DEPTH_ANYTHING, **_MOGE, **_PROMPTED, **_SEGFORMER}
 """Of a model that is not here, the card beside its weights is asked."""

@@ -18,7 +18,7 @@ from occlabel.stages.priors.segments import segmentation
 from occlabel.stages.priors.segments.class_tables import ClassTable
 from occlabel.stages.priors.segments.networks import Panoptic, Semantic
 from occlabel.stages.priors.segments.overlaps import PixelSegments
-from occlabel.stages.priors.weights import checkpoint
+from occlabel.stages.priors.weights import checkpoint, licence_of, restriction
 
 transformers = pytest.importorskip("transformers")
 tiny = pytest.importorskip("tiny_segmenters")
@@ -190,3 +190,11 @@ def test_the_plan_names_a_licence_that_is_not_for_everything(tmp_path: Path) -> 
     (tmp_path / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
     assert "are for non-commercial use" in (stage.doubts(SPACE, facts_of(street()[0])) or "")
     assert not any(path.name == "README.md" for path in stage.files(SPACE)), "it decides nothing"
+
+
+def test_licences_that_are_known_by_name_need_no_card() -> None:
+    named = Semantic(weights="nvidia/segformer-b5-finetuned-cityscapes-1024-1024", classes="cityscapes")
+    assert "are for non-commercial use" in (named.doubts(SPACE, facts_of(street()[0])) or "")
+    free = ("IDEA-Research/grounding-dino-base", "facebook/sam2.1-hiera-large", "facebook/sam-vit-huge")
+    assert [restriction(name) for name in free] == [None] * 3
+    assert [licence_of(name) for name in free] == ["apache-2.0"] * 3
