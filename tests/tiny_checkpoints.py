@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors.torch import save_file
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+
+from occlabel.stages.priors.depth.moge_encoder import Sizes
+from occlabel.stages.priors.depth.moge_network import MogeNetwork
 
 
 def depth_anything(folder: Path, estimates: Literal["relative", "metric"] = "relative", seed: int = 0) -> Path:
@@ -40,3 +44,51 @@ def cached(cache: Path, name: str, commit: str = "0" * 39 + "1") -> Path:
 def changed(path: Path, **facts: Any) -> None:
     """Changes entries of a JSON file."""
     path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+def moge2_config() -> dict[str, Any]:
+    """``model_config`` of a MoGe-2 as the released ones are, but small."""
+    inner, ways = [16, 8, 8, 4, 4], ["conv_transpose", "conv_transpose", "conv_transpose", "bilinear"]
+    plain = {"res_block_in_norm": "none", "res_block_hidden_norm": "none", "resamplers": ways, "dim_res_blocks": inner}
+
+    def head(said: int) -> dict[str, Any]:
+        return {"dim_in": inner, "dim_out": [None] * 4 + [said], "num_res_blocks": [0, 1, 1, 1, 0], **plain}
+
+    neck = {"dim_in": [18, 2, 2, 2, 2], "dim_out": None, "num_res_blocks": [0, 1, 1, 1, 0], **plain}
+    encoder = {"backbone": "dinov2_vits14", "intermediate_layers": [0, 1], "dim_out": 16}
+    return {
+        "encoder": encoder, "neck": neck, "points_head": head(3), "mask_head": head(1), "normal_head": head(3),
+        "scale_head": {"dims": [64, 8, 1]}, "remap_output": "exp", "num_tokens_range": [12, 24],
+    }  # fmt: skip
+
+
+def moge2(folder: Path, official: bool = True, seed: int = 0) -> Path:
+    """Writes a MoGe-2 of 0.2M parameters, ``official``: as ``model.pt``; and returns its folder."""
+    torch.manual_seed(seed)
+    config = moge2_config()
+    network = MogeNetwork(config, Sizes(width=64, depth=2, heads=1))
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d):  # so that the picture decides what it says
+            torch.nn.init.kaiming_normal_(part.weight)
+    _look_ahead(network)
+    folder.mkdir(parents=True, exist_ok=True)
+    if official:
+        torch.save({"model_config": config, "model": network.state_dict()}, folder / "model.pt")
+    else:
+        (folder / "config.json").write_text(json.dumps({"model_config": config}))
+        save_file(network.state_dict(), folder / "model.safetensors")
+    return folder
+
+
+@torch.no_grad()
+def _look_ahead(network: Any) -> None:
+    """Makes the points lie near the rays of their pixels, as those of a trained network do, and most of the mask on."""
+    for part in (network.neck, network.points_head):
+        part.resamplers[3][1].weight.mul_(0.05)
+        part.input_blocks[4].weight[:2] = torch.eye(2, part.input_blocks[4].in_channels)[:, :, None, None]
+    last = network.points_head.output_blocks[4]
+    last.weight[:2] = torch.eye(2, last.in_channels)[:, :, None, None]
+    last.weight[2] *= 0.3
+    last.bias[:] = torch.tensor([0.0, 0.0, 2.0])
+    network.mask_head.output_blocks[4].weight.mul_(0.1)
+    network.mask_head.output_blocks[4].bias.fill_(1.0)

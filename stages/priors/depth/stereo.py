@@ -134,7 +134,7 @@ def matched(left: NDArray[np.uint8], right: NDArray[np.uint8], pair: Pair) -> ND
     # Columns that are added at the left, so that what is far is also looked for at the edge of the image.
     wide = [cv2.copyMakeBorder(image, 0, 0, least + steps, 0, cv2.BORDER_REPLICATE) for image in (left, right)]
     block, smooth = 5, 3 * 5 * 5
-    matcher = cv2.StereoSGBM_create(
+    matcher = cv2.StereoSGBM.create(
         minDisparity=least, numDisparities=steps, blockSize=block, P1=8 * smooth, P2=32 * smooth, disp12MaxDiff=1,
         uniquenessRatio=10, speckleWindowSize=100, speckleRange=2, mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )  # fmt: skip
