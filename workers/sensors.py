@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.drive_log import Camera, Frame, LogReader
 from occlabel.schemas.errors import DamagedFile, OcclabelError
 from occlabel.schemas.receipt import Damage
 from occlabel.schemas.stage import Sensor
@@ -44,7 +44,7 @@ class FrameSensors:
         if taken is None:
             return None
         try:
-            return self._reader.image(taken)
+            return _shows_something(self._reader.image(taken), taken)
         except DamagedFile as error:
             self._note(row, camera, error)
             return None
@@ -70,3 +70,12 @@ class FrameSensors:
     def _note(self, row: int, sensor: str, error: DamagedFile) -> None:
         name = self._frames[row].name
         self._noted[row, sensor] = Damage(frame=self._first + row, name=name, sensor=sensor, error=str(error))
+
+
+def _shows_something(image: NDArray[np.uint8], taken: Camera) -> NDArray[np.uint8]:
+    """The image. Raises DamagedFile for one that is black, or of any one colour: a model would make something up."""
+    first = image[0, 0]
+    if (image[::16, ::16] == first).all() and (image == first).all():
+        colour = "black" if not first.any() else "of one colour"
+        raise DamagedFile(f"{taken.path} is {colour} throughout: the camera {taken.name} saw nothing")
+    return image

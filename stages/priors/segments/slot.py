@@ -71,8 +71,7 @@ def over_images(look: Look[T], find: Find[T], space: LabelSpace, rig: Rig, batch
 
 
 def image_of(clip: Clip, inputs: Inputs, row: int, camera: str) -> Image | None:
-    """The image, None where there is none, or where it is of one colour: nothing can be seen in it. Raises
-    BadLog for another size than the log's."""
+    """The image, None where there is none that can be read. Raises BadLog for another size than the log's."""
     image = inputs.image(row, camera)
     if image is None:
         return None
@@ -82,7 +81,7 @@ def image_of(clip: Clip, inputs: Inputs, row: int, camera: str) -> Image | None:
             f"log {clip.log}, frame {inputs.frames[row].name}: the image of {camera} has {image.shape[1]}x"
             f"{image.shape[0]} pixels, those of the log {size[0]}x{size[1]}; put the image back as it was"
         )
-    return None if (image == image[0, 0]).all() else image
+    return image
 
 
 def clip_bytes(space: LabelSpace, rig: Rig, frames: int) -> int:
