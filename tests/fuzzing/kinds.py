@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from fuzzing import logs, models, stores
+from fuzzing import image_files, logs, models, stores
 from fuzzing.mutated_formats import JPEG, NPZ, PNG, WEIGHTS
 from fuzzing.mutated_json import JSON, TABLE
 from fuzzing.mutated_text import TEXT, YAML
@@ -255,6 +255,23 @@ FILE_TYPES: tuple[FileType, ...] = (
         (*ANY, LOST, *NPZ),
         models.read_occ3d_predictions,
         called=_MISSED,
+    ),
+    FileType(
+        "segments .png",
+        image_files.classes_as_png,
+        ("segments/*/*.png",),
+        (*ANY, LOST, *PNG),
+        image_files.read_png,
+        _values("image_2 image_3"),
+    ),
+    FileType(
+        "segments .npz",
+        image_files.segments_as_npz,
+        ("segments/*/*.npz",),
+        (*ANY, LOST, *NPZ),
+        image_files.read_npz,
+        _values("image_2 image_3"),
+        edited=frozenset({"lose an array"}),
     ),
     FileType("weights", models.networks, ("*.safetensors",), (*ANY, LOST, *WEIGHTS), models.read_networks, _RUN),
     FileType("ONNX model", models.onnx_model, ("model.onnx",), (*ANY, LOST), models.read_onnx_model, _RUN, costly=True),
