@@ -164,6 +164,14 @@ OBSERVED: ArraySpec[np.uint8] = ArraySpec(
     "observed", _U8, 0, "0 nobody saw it, 1 a ray passed through, 2 a point was measured in it"
 )
 MEASURED: ArraySpec[np.uint8] = ArraySpec("measured", _U8, 0, "1 the frame's own sweep measured a point in it")
+MARGIN_STEP, MARGIN_STEPS = 15, 18
+"""Margins 0..255 in steps of 15; the last holds 255 alone."""
+SURENESS: ArraySpec[np.uint32] = ArraySpec(
+    "sureness", _U32, 0,
+    "of voxels that the frame's own sweep hit and that are labelled occupied, by vote margin in steps of 15: how many, "
+    "and how sure the frame was of its own label, summed",
+    ("frame", "row", "column"), (2, MARGIN_STEPS), chunk=None,
+)  # fmt: skip
 INSTANCE: ArraySpec[np.uint16] = ArraySpec(
     "instance", _U16, 0, "object; tracked ones keep theirs through a log; 0 none"
 )
