@@ -132,7 +132,7 @@ def _show(evaluation: Evaluation, baselines: bool) -> None:
         console.print(note, highlight=False, soft_wrap=True, markup=False)
     if evaluation.calibration:
         console.print(
-            *_confidence_sentences(evaluation.calibration, evaluation.names),
+            *_confidence_sentences(evaluation, evaluation.calibration),
             sep="\n",
             highlight=False,
             soft_wrap=True,
@@ -196,14 +196,24 @@ def _show_boxes(evaluation: Evaluation) -> None:
     console.print(told, highlight=False, soft_wrap=True, markup=False)
 
 
-def _confidence_sentences(calibration: ReliabilityByClass, names: tuple[str, ...]) -> Iterator[str]:
-    by_class = ", ".join(f"{names[i]} {100 * found.error():.1f}" for i, found in calibration.by_class().items())
-    yield (
-        f"confidence of voxels labelled occupied is off by {100 * calibration.occupied().error():.1f} points on "
-        f"average; by label: {by_class}"
+def _confidence_sentences(evaluation: Evaluation, calibration: ReliabilityByClass) -> Iterator[str]:
+    at, occupied = evaluation.at, calibration.occupied()
+    if evaluation.confidence_is is not None:
+        yield f"confidence is: {evaluation.confidence_is}"
+    by_class = ", ".join(
+        f"{evaluation.names[i]} {100 * found.error():.1f}" for i, found in calibration.by_class().items()
     )
     yield (
-        f"confidence is off by {100 * calibration.whole().error():.1f} points on average over the scored voxels, free "
+        f"confidence of {at} labelled occupied is off by {100 * occupied.error():.1f} points on "
+        f"average, on the whole by {100 * occupied.bias():+.1f}; by label: {by_class}"
+    )
+    if observed := calibration.by_observation():
+        parts = [
+            f"{name} {100 * all_.error():.1f} ({100 * some.error():.1f})" for name, (all_, some) in observed.items()
+        ]
+        yield f"by what was observed, all {at} (labelled occupied): {', '.join(parts)}"
+    yield (
+        f"confidence is off by {100 * calibration.whole().error():.1f} points on average over the scored {at}, free "
         "space included (expected calibration error, 15 bins)"
     )
 

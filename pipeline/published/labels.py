@@ -43,6 +43,10 @@ class LabelSource(Protocol):
     def says_how_sure(self) -> bool:
         """Whether they have a confidence."""
 
+    @property
+    def confidence_is(self) -> str | None:
+        """What their confidence means and was made of; None where nobody says."""
+
     def logs(self) -> list[str]:
         """Logs that have any, where that is known without a frame's name; sorted."""
 
@@ -116,6 +120,11 @@ class VersionLabels:
         return CONFIDENCE.name in self.version.info.arrays
 
     @property
+    def confidence_is(self) -> str | None:
+        found = self.version.info.arrays.get(CONFIDENCE.name)
+        return None if found is None else found.spec.meaning
+
+    @property
     def space(self) -> LabelSpace:
         return self.version.space
 
@@ -157,7 +166,7 @@ class VersionLabels:
 
     def stamp(self, log: str) -> str:
         """Also what lies in the store: a frame that was lost or altered since is found when it is read again."""
-        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, INSTANCE, FLOW)}
+        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, OBSERVED, INSTANCE, FLOW)}
         frames = (frame for (where, _), frame in self._frames.items() if where == log)
         paths = {place.path for frame in frames for name, place in frame.row.arrays.items() if name in arrays}
         tags = [sorted(self.version.store.tags(path).items()) for path in sorted(paths)]
@@ -193,6 +202,10 @@ class FolderLabels:
     @property
     def says_how_sure(self) -> bool:
         return False
+
+    @property
+    def confidence_is(self) -> None:
+        return None
 
     @property
     def space(self) -> LabelSpace:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.pipeline.published.labelled_log import LabelledFrame
 from occlabel.pipeline.published.labels import Format, VersionLabels
-from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.counting import Question, labelled_frames, unread
-from occlabel.schemas.arrays import CONFIDENCE, MARGIN
-from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.arrays import CONFIDENCE, MARGIN, SURENESS
+from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.evaluation.points import labels_at
 from occlabel.stages.evaluation.reliability import Reliability, ReliabilityByClass
-from occlabel.stages.voting.calibration import Tally, fit
+from occlabel.stages.voting.calibration import ANY, Calibration, load
+from occlabel.stages.voting.fitting import Tally, correct, fit
+
+Where = Literal["voxels", "points"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Fit:
     occupied_before: Reliability
     """Where voxels are labelled occupied: nearly all are free, and easily right."""
     occupied_after: Reliability
+    made_of: str
     unreadable: tuple[str, ...] = ()
     """A sentence for each frame that is not used, as its truth or its labels cannot be read."""
 
@@ -40,13 +47,41 @@ def calibrate(
     out: Path,
     told: dict[str, str | None] | None = None,
     note: Callable[[str], None] = lambda _: None,
+    *,
+    at: Where = "voxels",
+    start: str | None = None,
 ) -> Fit:
     """Fits a calibration to the version STORE@VERSION, by the classes that it has, and writes it to ``out``.
 
-    ``told`` maps them to those of the truth, where names differ. Raises BadPredictions when the version was not voted,
-    or voted with a calibration already, or has no truth.
+    ``told`` maps them to those of the truth, where names differ. At points the calibration ``start`` is moved towards
+    them. Raises BadPredictions when the version was not voted, or voted with a calibration already, or has no truth,
+    BadRecipe for a start that cannot be used or is missing.
     """
     version = open_version(spec)
+    _refuse_calibrated(spec, version)
+    begun = _start(at, start, version)
+    question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
+    counted = _count(question, version, note)
+    if not counted.frames:
+        why = "; ".join(counted.unreadable[:3]) or f"no frame of {spec} has truth under {truth}"
+        raise BadPredictions(f"there is nothing to fit to: {why}")
+    frames, taxonomy = counted.frames, version.space.taxonomy
+    logs = f"{len(counted.logs)} log{'s' if len(counted.logs) > 1 else ''}"
+    made_of = f"{at} of {frames} frames of {logs}, labels {version.info.content_digest}"
+    if begun is None:
+        fitted = fit(counted.tally, taxonomy, made_of)
+    else:
+        fitted = correct(begun, counted.tally, f"{made_of}, from {start} ({begun.made_of})")
+    fitted.save(out)
+    after = _recounted(counted.tally, fitted, taxonomy)
+    before = ReliabilityByClass(len(taxonomy.classes), taxonomy.free_id)
+    before.counts[ANY] += counted.tally.counts[ANY].transpose(0, 2, 1)
+    return Fit(
+        frames, counted.margins, after.whole(), before.occupied(), after.occupied(), made_of, tuple(counted.unreadable)
+    )
+
+
+def _refuse_calibrated(spec: str, version: PublishedVersion) -> None:
     confidence = version.info.arrays.get(CONFIDENCE.name)
     if confidence is None or confidence.spec.meaning != MARGIN:
         how = "it has no confidence" if confidence is None else f"its confidence is: {confidence.spec.meaning}"
@@ -54,42 +89,90 @@ def calibrate(
             f"{spec} cannot be calibrated, as its confidence is not the margin of a vote ({how}); "
             "label the logs with a voting block and --set voting.calibration=null, and name that version"
         )
-    question = Question(Path(truth).absolute(), format, "voxels", tuple(sorted((told or {}).items())))
+
+
+def _start(at: Where, start: str | None, version: PublishedVersion) -> Calibration | None:
+    if at == "voxels":
+        if start is not None:
+            raise BadRecipe("a calibration of voxels starts from nothing; leave out --start, or fit it --at points")
+        return None
+    if start is None:
+        raise BadRecipe(
+            "points lie where the LiDAR measured, and say nothing of what nobody saw: name a calibration of voxels to "
+            "start from with --start, such as that of the recipe"
+        )
+    return load(start, version.space)
+
+
+@dataclass
+class _Counted:
+    tally: Tally
+    margins: Reliability = field(default_factory=Reliability)
+    frames: int = 0
+    logs: set[str] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def _count(question: Question, version: PublishedVersion, note: Callable[[str], None]) -> _Counted:
     joined = question.joined(VersionLabels(version))
-    taxonomy = version.space.taxonomy
-    tally, margins, frames = Tally.empty(len(taxonomy.classes)), Reliability(), 0
-    unreadable: list[str] = []
+    counted = _Counted(Tally.empty(len(version.space.taxonomy.classes)))
+    sureness = {(frame.log, frame.name): frame for frame in version.frames() if frame.holds(SURENESS)}
     for log in question.logs(joined):
         for frame in labelled_frames(question, joined, log).frames():
             note(f"log {log}, frame {frame.name}")
-            if (lacking := unread(frame, "voxels")) is not None:
-                unreadable.append(lacking.sentence)
+            if (lacking := unread(frame, question.at)) is not None:
+                counted.unreadable.append(lacking.sentence)
                 continue
-            true, seen = frame.voxel_truth, frame.seen
-            assert frame.confidence is not None  # the version has it
-            scored, right = seen.within(true.scored), seen.semantics == true.semantics
-            margin, free = frame.in_target(frame.confidence, np.uint8(0)), np.uint8(taxonomy.free_id)
-            margins.add(margin, right, scored)
-            own = frame.in_target(np.where(frame.semantics == UNKNOWN, free, frame.semantics), free)
-            tally.add(own[scored], margin[scored], right[scored])
-            frames += 1
-    if not frames:
-        why = "; ".join(unreadable[:3]) or f"no frame of {spec} has truth under {truth}"
-        raise BadPredictions(f"there is nothing to fit to: {why}")
-    fitted = fit(tally, taxonomy.names)
-    fitted.save(out, {"fitted to": f"{frames} frames with truth, labels {version.info.content_digest}"})
-    before, after = _by_class(taxonomy), _by_class(taxonomy)
-    before.counts += tally.counts.transpose(0, 2, 1)
-    _recount(after, tally, fitted.table)
-    return Fit(frames, margins, after.whole(), before.occupied(), after.occupied(), tuple(unreadable))
+            labels, margin, right, observed = _at_voxels(frame) if question.at == "voxels" else _at_points(frame)
+            counted.margins.add(margin, right, np.ones(right.shape, bool))
+            counted.tally.add(labels, margin, right, observed)
+            if (log, frame.name) in sureness:
+                counted.tally.sureness[:] += sureness[log, frame.name][SURENESS]
+            counted.frames += 1
+            counted.logs.add(log)
+    return counted
 
 
-def _by_class(taxonomy: Taxonomy) -> ReliabilityByClass:
-    return ReliabilityByClass(len(taxonomy.classes), taxonomy.free_id)
+_Labels = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8] | None]
+"""Label in the classes of the version, margin, whether it is right, ``OBSERVED`` where that is known: [n] each."""
 
 
-def _recount(result: ReliabilityByClass, tally: Tally, table: NDArray[np.uint8]) -> None:
-    """Adds the tallied voxels by calibrated confidence."""
-    for by_class, counts, confidence in zip(result.counts, tally.counts, table, strict=False):
-        for right in (0, 1):
-            by_class[right] += np.bincount(confidence, counts[:, right], 256).astype(np.int64)
+def _at_voxels(frame: LabelledFrame) -> _Labels:
+    true, seen = frame.voxel_truth, frame.seen
+    assert frame.confidence is not None  # the version has it
+    scored, free = seen.within(true.scored), np.uint8(frame.joined.labels.space.taxonomy.free_id)
+    own = frame.in_target(np.where(frame.semantics == UNKNOWN, free, frame.semantics), free)
+    observed = None if frame.observed is None else frame.in_target(frame.observed, np.uint8(0))[scored]
+    margin = frame.in_target(frame.confidence, np.uint8(0))
+    return own[scored], margin[scored], (seen.semantics == true.semantics)[scored], observed
+
+
+def _at_points(frame: LabelledFrame) -> _Labels:
+    """Of the labelled points in the grid."""
+    truth, free = frame.point_truth, np.uint8(frame.joined.labels.space.taxonomy.free_id)
+    assert truth is not None and frame.confidence is not None  # only frames that refer to point truth are asked
+    classes = len(frame.joined.target.taxonomy.classes)
+    found, inside = labels_at(frame.classes, frame.points, frame.grid)
+    true = truth.semantics[inside]
+    scored = true < classes
+    if frame.joined.classes.left_out:
+        scored &= found != UNKNOWN
+    own, margin = (
+        labels_at(volume, frame.points, frame.grid)[0][scored]
+        for volume in (np.where(frame.semantics == UNKNOWN, free, frame.semantics), frame.confidence)
+    )
+    observed = None
+    if frame.observed is not None:
+        observed = labels_at(frame.observed, frame.points, frame.grid)[0][scored]
+    return own, margin, (found == true)[scored], observed
+
+
+def _recounted(tally: Tally, fitted: Calibration, taxonomy: Taxonomy) -> ReliabilityByClass:
+    """The tallied labels by calibrated confidence, as if frames were as sure as those of the calibration."""
+    result, table = ReliabilityByClass(len(taxonomy.classes), taxonomy.free_id), fitted.table()
+    states = range(ANY) if tally.counts[:ANY].any() else (ANY,)
+    for state in states:
+        for by_class, counts, confidence in zip(result.counts[state], tally.counts[state], table[state], strict=False):
+            for right in (0, 1):
+                by_class[right] += np.bincount(confidence, counts[:, right], 256).astype(np.int64)
+    return result

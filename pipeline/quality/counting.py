@@ -201,8 +201,8 @@ def _read_truth(frame: LabelledFrame, at: At) -> None:
 def _read_labels(frame: LabelledFrame, at: At) -> None:
     """The same of its labels. Raises DamagedFile or StoreError."""
     frame.semantics, frame.instance  # noqa: B018
-    if at == "voxels":
-        frame.confidence  # noqa: B018
+    if at != "boxes":
+        frame.confidence, frame.observed  # noqa: B018
     if at != "points":
         frame.flow  # noqa: B018
 

@@ -37,7 +37,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     labels: str
     """STORE@VERSION."""
@@ -178,6 +178,7 @@ def _scored(
         failed=failed,
         left_out=joined.classes.left_out,
         names=joined.target.taxonomy.names,
+        confidence_is=joined.labels.confidence_is,
     )
     for rule in rules:
         _fill(result, rule)
@@ -192,7 +193,7 @@ def _fill(result: Evaluation, rule: Rule) -> None:
             result.beyond = rule.beyond / (rule.beyond + rule.scored) if rule.beyond else 0.0
         case PointRule():
             result.scores, result.baselines = {"full": rule.scores()}, dict(rule.baselines())
-            result.elements = rule.elements
+            result.elements, result.calibration = rule.elements, rule.calibration
         case VoxelObjectRule() | PointObjectRule():
             result.panoptic = rule.evaluation()
         case FlowRule():

@@ -57,7 +57,9 @@ class Evaluation:
     baselines: dict[str, Scores] = field(default_factory=dict)
     """Of trivial rules, at points only."""
     calibration: ReliabilityByClass | None = None
-    """Whether confidence at voxels means what it says, where the labels have one."""
+    """Whether confidence at voxels or points means what it says, where the labels have one."""
+    confidence_is: str | None = None
+    """What the labels say of their confidence: a margin, or a probability and what it was calibrated to."""
     panoptic: PanopticEvaluation | None = None
     """Of the instances, where the labels have them and somebody says whose the elements are."""
     boxes: BoxScores | None = None
@@ -93,7 +95,7 @@ class Evaluation:
             return facts | {"frames_left_out": self.frames_left_out} | self.boxes.facts(self.names)
         facts["scores"] = {name: scores.facts() for name, scores in self.scores.items()}
         if self.calibration:
-            facts["calibration"] = self.calibration.facts(self.names)
+            facts["calibration"] = {"confidence": self.confidence_is, **self.calibration.facts(self.names)}
         if self.panoptic:
             facts["panoptic"] = self.panoptic.facts()
         if self.baselines:

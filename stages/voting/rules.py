@@ -53,3 +53,6 @@ class Rules(BaseModel):
     """Whether voxels that no frame of the window observed are unknown, not completed."""
     calibration: Annotated[str | None, NAME_OR_FILE] = None
     """What makes confidence a chance of being right: a file of ``occlabel calibrate``, or the name of a shipped one."""
+    log_shift: bool = True
+    """Whether confidence is corrected by how sure a frame is of what its own sweep hit, held against the frames of the
+    calibration: on streets unlike those, frames are less sure and labels are wrong more often. Needs ``evidence``."""

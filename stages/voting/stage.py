@@ -19,6 +19,7 @@ from occlabel.schemas.arrays import (
     SAW,
     SEMANTICS,
     SUPPORT,
+    SURENESS,
     VOTED,
     ArraySpec,
 )
@@ -26,7 +27,7 @@ from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
-from occlabel.stages.voting.calibration import find, load
+from occlabel.stages.voting.calibration import find, load, made_of
 from occlabel.stages.voting.rules import Rules
 
 _UNHEARD = {"evidence": False, "observed_only": False}
@@ -37,8 +38,8 @@ class Registration(Rules, Stage):
     """The sensor-weighted registration of OccFiner (section III-C), empty votes included.
 
     A frame whose scan was damaged (all UNKNOWN) is filled by its neighbours; a frame without a pose keeps its own
-    labels. Semantics is UNKNOWN where no frame voted; confidence is the vote margin, or how often labels that won by
-    such a margin are right where there is a calibration.
+    labels. Semantics is UNKNOWN where no frame voted; confidence is the vote margin, or with a calibration how often
+    labels that won by such a margin are right where as much was observed, corrected by how sure the frame is.
 
     With ``evidence`` the frames' sweeps are heard as well: what the frame's own hit is never free, ``OBSERVED`` becomes
     what any frame of the window saw, and support counts the frames that did. What others measured on something that can
@@ -46,9 +47,9 @@ class Registration(Rules, Stage):
     """
 
     slot: ClassVar[str] = "voting"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, OBSERVED, POSES, INTRINSICS, EXTRINSICS)
-    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, SUPPORT, OBSERVED)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, SUPPORT, OBSERVED, SURENESS)
 
     kind: Literal["registration"] = "registration"
 
@@ -63,10 +64,18 @@ class Registration(Rules, Stage):
 
     @property
     def written(self) -> tuple[ArraySpec[Any], ...]:
-        confidence = replace(CONFIDENCE, meaning=MARGIN if self.calibration is None else PROBABILITY)
+        confidence = replace(CONFIDENCE, meaning=self._confidence_is())
         if not self.evidence:
             return (SEMANTICS, confidence, replace(SUPPORT, meaning=VOTED))
-        return (SEMANTICS, confidence, replace(SUPPORT, meaning=SAW), OBSERVED)
+        return (SEMANTICS, confidence, replace(SUPPORT, meaning=SAW), OBSERVED, SURENESS)
+
+    def _confidence_is(self) -> str:
+        """What confidence means, and what it was made of: a version says it with the array."""
+        if self.calibration is None:
+            return MARGIN
+        corrected = self.evidence and self.log_shift
+        how = "corrected by how sure each frame is" if corrected else "not corrected for the log"
+        return f"{PROBABILITY}; calibrated to {made_of(self.calibration) or 'what is not said'}, {how}"
 
     @property
     def halo(self) -> int:

@@ -9,7 +9,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.arrays import CONFIDENCE, OBSERVED, SEMANTICS, SUPPORT
+from occlabel.schemas.arrays import (
+    CONFIDENCE,
+    HIT,
+    MARGIN_STEP,
+    MARGIN_STEPS,
+    OBSERVED,
+    SEMANTICS,
+    SUPPORT,
+    SURENESS,
+)
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
@@ -70,17 +79,36 @@ class Poll:
         known = (outcome.support > 0) & (outcome.winner != UNKNOWN)
         if self._place.rules.observed_only:
             known &= told.seen > 0
-        seen = fused(told, outcome.winner, self._place.movable)
-        return {**self._labels(outcome, known), SUPPORT.name: told.seen, OBSERVED.name: seen}
+        seen, sure = fused(told, outcome.winner, self._place.movable), self._sureness(outcome, target)
+        labels = self._labels(outcome, known, seen, sure)
+        return {**labels, SUPPORT.name: told.seen, OBSERVED.name: seen, SURENESS.name: sure}
 
-    def _labels(self, outcome: Outcome, known: NDArray[np.bool_]) -> Arrays:
-        """Semantics and confidence, where ``known``."""
-        sure = self._place.calibration
-        confidence = outcome.margin if sure is None else sure.confidence(outcome.winner, outcome.margin)
+    def _labels(
+        self,
+        outcome: Outcome,
+        known: NDArray[np.bool_],
+        seen: NDArray[np.uint8] | None = None,
+        sure: NDArray[np.uint32] | None = None,
+    ) -> Arrays:
+        """Semantics and confidence, where ``known``; ``seen`` is ``OBSERVED``, ``sure`` ``SURENESS`` of it."""
+        calibration, confidence = self._place.calibration, outcome.margin
+        if calibration is not None:
+            doubt = 0.0 if sure is None or not self._place.rules.log_shift else calibration.doubt(sure)
+            confidence = calibration.confidence(outcome.winner, outcome.margin, seen, doubt)
         return {
             SEMANTICS.name: np.where(known, outcome.winner, np.uint8(UNKNOWN)),
             CONFIDENCE.name: np.where(known, confidence, np.uint8(0)),
         }
+
+    def _sureness(self, outcome: Outcome, target: int) -> NDArray[np.uint32]:
+        """``SURENESS`` [2, step] of the frame; hits that it has no label for itself do not count."""
+        taxonomy, hit = self._place.space.taxonomy, np.flatnonzero(self._inputs[OBSERVED][target].ravel() == HIT)
+        winner, own = outcome.winner.ravel()[hit], self._inputs[SEMANTICS][target].ravel()[hit]
+        hit = hit[(winner != taxonomy.free_id) & (winner != UNKNOWN) & (own != UNKNOWN)]
+        step = outcome.margin.ravel()[hit] // MARGIN_STEP
+        own_sure = self._inputs[CONFIDENCE][target].ravel()[hit]
+        sums = np.bincount(step, own_sure, MARGIN_STEPS)  # of integers far below 2 ** 53: exact
+        return np.stack([np.bincount(step, minlength=MARGIN_STEPS), sums]).astype(np.uint32)
 
     def _voters(self, target: int) -> Voters:
         rules, grid, taxonomy = self._place.rules, self._place.space.grid, self._place.space.taxonomy

@@ -219,8 +219,8 @@ def read_class_map(root: Path) -> Reading:
 def calibration(root: Path) -> None:
     from occlabel.stages.voting.calibration import Calibration
 
-    rates = np.sort(np.random.default_rng(0).random((len(KITTI.classes), 18)), axis=1)
-    Calibration(KITTI.names, rates).save(root / "calibration.json", {"made_on": "nothing"})
+    rates = np.sort(np.random.default_rng(0).random((4, len(KITTI.classes), 18)), axis=2)
+    Calibration(KITTI.names, 0, rates, rates[:, 0], rates[0, 0], "nothing").save(root / "calibration.json")
 
 
 def read_calibration(root: Path) -> Reading:

@@ -1,4 +1,5 @@
-"""Semantics at labelled LiDAR points: each takes the label of the voxel that holds it."""
+"""Semantics at labelled LiDAR points, each of which takes the label of the voxel that holds it; and whether confidence
+means what it says there."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation import points as at_points
 from occlabel.stages.evaluation.confusion import Counts, confusion
 from occlabel.stages.evaluation.points import PointScores
+from occlabel.stages.evaluation.reliability import ReliabilityByClass
 
 
 class PointRule:
@@ -22,6 +24,7 @@ class PointRule:
         classes = len(taxonomy.classes)
         self._counts, self._by_height = np.zeros((2, classes, classes), np.int64)
         self._points = np.zeros(4, np.int64)
+        self._reliability = ReliabilityByClass(classes, taxonomy.free_id)
 
     def begin(self, log: LabelledLog) -> None:
         pass
@@ -36,6 +39,12 @@ class PointRule:
         labelled = true < classes
         self._points += (len(inside), (~inside).sum(), (~labelled).sum(), (labelled & ~scored).sum())
         self._counts += confusion(labels, true, scored, classes, frame.where)
+        if frame.confidence is not None:
+            sure = at_points.labels_at(frame.confidence, frame.points, frame.grid)[0]
+            observed = frame.observed
+            if observed is not None:
+                observed = at_points.labels_at(observed, frame.points, frame.grid)[0]
+            self._reliability.add(labels, sure, labels == true, scored & labelled, observed)
         rule = at_points.height_rule(frame.points[inside, 2], self._taxonomy)
         self._by_height += confusion(rule, true, scored, classes, "the height rule")
 
@@ -43,12 +52,14 @@ class PointRule:
         pass
 
     def state(self) -> Counts:
-        return {"counts": self._counts, "by height": self._by_height, "points": self._points}
+        counts = {"counts": self._counts, "by height": self._by_height, "points": self._points}
+        return counts | {"reliability": self._reliability.counts}
 
     def merge(self, state: Counts) -> None:
         self._counts += state["counts"]
         self._by_height += state["by height"]
         self._points += state["points"]
+        self._reliability.counts += state["reliability"]
 
     @property
     def elements(self) -> Elements:
@@ -63,6 +74,11 @@ class PointRule:
 
     def scores(self) -> PointScores:
         return at_points.score(self._counts, self._taxonomy)
+
+    @property
+    def calibration(self) -> ReliabilityByClass | None:
+        """None where the labels have no confidence."""
+        return self._reliability if self._reliability.counts.any() else None
 
     def baselines(self) -> dict[str, PointScores]:
         counts = {"height rule": self._by_height, "most frequent class": at_points.most_frequent(self._counts)}

@@ -38,7 +38,10 @@ class VoxelRule:
             self._counts[range_] += confusion(labels, true, crop(scored, box), classes, frame.where)
         if frame.confidence is not None:
             confidence = frame.in_target(frame.confidence, np.uint8(0))
-            self._reliability.add(seen.semantics, confidence, seen.semantics == truth.semantics, scored)
+            right, observed = seen.semantics == truth.semantics, frame.observed
+            if observed is not None:
+                observed = frame.in_target(observed, np.uint8(0))
+            self._reliability.add(seen.semantics, confidence, right, scored, observed)
 
     def end(self) -> None:
         pass

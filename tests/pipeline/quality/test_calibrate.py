@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.quality.calibrate import calibrate
+from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.arrays import CONFIDENCE, MARGIN
 from occlabel.schemas.errors import BadPredictions, BadRecipe
@@ -21,6 +22,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.voting.calibration import load
+from occlabel.stages.voting.fitting import Tally, fit
 
 FRAMES = 3
 
@@ -106,6 +108,43 @@ def test_confidence_of_the_next_version_means_what_it_says(drive: tuple[Path, Pa
         calibrate(f"{store}@single", logs, "semantickitti", fitted)
 
 
+def test_labelled_points_correct_a_calibration_of_voxels(drive: tuple[Path, Path], tmp_path: Path) -> None:
+    """The town's points are right as often as their voxels, so the points of another town take a boast back."""
+    logs, recipe = drive
+    store, boast, fitted = tmp_path / "store", tmp_path / "boast.json", tmp_path / "fitted.json"
+    common = ["--logs", logs, "--store", store, "--executor", "local"]
+    occlabel("run", recipe, *common, "--version", "margins")
+    tally, classes = Tally.empty(20), np.arange(20, dtype=np.uint8).repeat(256)
+    tally.add(classes, np.tile(np.arange(256, dtype=np.uint8), 20), np.ones(20 * 256, bool))
+    fit(tally, TAXONOMIES["semantickitti"], "a boast").save(boast)
+    arguments = (f"{store}@margins", "--truth", logs, "--format", "semantickitti", "--at", "points")
+    with pytest.raises(BadRecipe, match="say nothing of what nobody saw: name a calibration"):
+        occlabel("calibrate", *arguments, "--out", fitted)
+    said = " ".join(occlabel("calibrate", *arguments, "--start", boast, "--out", fitted).split())
+    assert f"fitted to points of {FRAMES} frames of 1 log" in said
+    errors = {}
+    for name, calibration in (("boasting", boast), ("corrected", fitted)):
+        occlabel("run", recipe, *common, "--version", name, "--set", f"voting.calibration={calibration}")
+        scored = evaluate(f"{store}@{name}", logs, at="points").calibration
+        assert scored is not None
+        errors[name] = abs(scored.occupied().bias())
+    assert errors["corrected"] < 0.02 < errors["boasting"]
+    asked = (
+        f"{store}@corrected",
+        "--truth",
+        logs,
+        "--format",
+        "semantickitti",
+        "--at",
+        "points",
+        "--executor",
+        "local",
+    )
+    assert "calibrated to points of 3 frames of 1 log" in " ".join(occlabel("evaluate", *asked).split())
+    with pytest.raises(BadRecipe, match="starts from nothing; leave out --start"):
+        calibrate(f"{store}@margins", logs, "semantickitti", fitted, start=str(boast))
+
+
 def test_a_damaged_truth_costs_its_frame(drive: tuple[Path, Path], tmp_path: Path) -> None:
     logs, recipe = drive
     truth, store = tmp_path / "truth", tmp_path / "store"
@@ -115,5 +154,5 @@ def test_a_damaged_truth_costs_its_frame(drive: tuple[Path, Path], tmp_path: Pat
     file.write_bytes(file.read_bytes()[:-2])
     asked = ("--truth", truth, "--format", "semantickitti", "--out", tmp_path / "c.json")
     said = " ".join(occlabel("calibrate", f"{store}@margins", *asked).split())
-    assert f"fitted to {FRAMES - 1} frames" in said and "where voxels are labelled occupied" in said
+    assert f"fitted to voxels of {FRAMES - 1} frames of 1 log" in said and "where voxels are labelled occupied" in said
     assert "not used: log" in said and file.name in said

@@ -232,6 +232,9 @@ def test_points_are_looked_up_in_the_frame_of_the_grid(
     assert (scores["points"], scores["accuracy"]) == (3, pytest.approx(2 / 3))
     assert scores["per_class"][taxonomy.names[road]] == pytest.approx(2 / 3)
     assert evaluation.baselines["height rule"].facts()["accuracy"] == 1.0
+    said = evaluation.facts()["calibration"]
+    assert (said["voxels"], said["error"], said["bias"]) == (3, pytest.approx(1 / 3), pytest.approx(1 / 3))
+    assert (said["occupied"]["voxels"], said["occupied"]["error"]) == (2, 0.0), "the third is labelled free"
 
 
 def test_human_labels_voxelised_score_high_at_the_points_they_came_from(shared: Path, tmp_path: Path) -> None:

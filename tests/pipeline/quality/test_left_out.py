@@ -248,8 +248,10 @@ def test_confidence_is_reported_for_what_is_labelled_occupied(tmp_path: Path) ->
     arguments = ["evaluate", f"{tmp_path}/store@v1", "--truth", str(tmp_path), "--format", "semantickitti"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     text = " ".join(result.output.split())
+    assert "confidence is: how likely the class is right" in text
     assert (
-        "confidence of voxels labelled occupied is off by 25.0 points on average; by label: free 0.0, car 100.0" in text
+        "confidence of voxels labelled occupied is off by 25.0 points on average, on the whole by +25.0; by label: "
+        "free 0.0, car 100.0" in text
     )
     assert "confidence is off by 0.8 points on average over the scored voxels" in text
 

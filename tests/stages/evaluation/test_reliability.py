@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.evaluation.reliability import Reliability, ReliabilityByClass
 
 
 def counted(confidence: np.ndarray, right: np.ndarray, scored: np.ndarray | None = None) -> Reliability:
@@ -38,3 +38,27 @@ def test_frames_add_up_and_nothing_scored_is_no_error() -> None:
     for right in (True, False):
         reliability.add(np.full(3, 51, np.uint8), np.full(3, right), np.array([True, True, False]))
     assert reliability.curve() == [{"confidence": pytest.approx(0.2), "accuracy": 0.5, "voxels": 4}]
+
+
+def test_the_bias_has_a_sign_where_errors_have_none() -> None:
+    boast, modest = (
+        counted(np.full(4, 255, np.uint8), np.arange(4) < 1),
+        counted(np.zeros(4, np.uint8), np.arange(4) < 1),
+    )
+    assert (boast.bias(), modest.bias()) == (0.75, -0.25)
+    both = Reliability(boast.counts + modest.counts)
+    assert both.error() == 0.5 and both.bias() == 0.25
+    assert Reliability().bias() == 0
+
+
+def test_what_nobody_saw_is_told_from_what_was_hit() -> None:
+    found = ReliabilityByClass(3, free_id=0)
+    labels, right = np.array([0, 0, 1, 1, 2], np.uint8), np.array([True, True, False, False, True])
+    observed, every = np.array([0, 1, 0, 0, 2], np.uint8), np.ones(5, bool)
+    found.add(labels, np.full(5, 255, np.uint8), right, every, observed)
+    told = {name: (all_.error(), some.error(), some.voxels) for name, (all_, some) in found.by_observation().items()}
+    assert told == {"nobody": (pytest.approx(2 / 3), 1, 2), "passed": (0, 0, 0), "hit": (0, 0, 1)}
+    assert found.facts(["free", "car", "road"])["observed"]["nobody"]["occupied"]["bias"] == 1
+    found.add(labels, np.full(5, 255, np.uint8), right, every)
+    assert found.whole().voxels == 10 and found.occupied().voxels == 6
+    assert sum(all_.voxels for all_, _ in found.by_observation().values()) == 5, "of the others nobody says"

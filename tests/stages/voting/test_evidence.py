@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import contract
 import numpy as np
@@ -17,6 +18,7 @@ from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.voting.fitting import Tally, fit
 from occlabel.stages.voting.gather import Gather
 from occlabel.stages.voting.gather_torch import GatherTorch
 from occlabel.stages.voting.methods import Ballots, Method, Voters, cell_from_voxel
@@ -63,6 +65,48 @@ def test_what_the_own_sweep_hit_is_never_free(method: str) -> None:
     assert found["semantics"][6, 5, 1] == ROAD, "one other frame knows what it is"
     assert (found["semantics"] != 0).sum() == 2
     assert (found["confidence"][5:7, 5, 1] == 255).all(), "nobody named another class"
+
+
+def test_how_sure_a_frame_is_of_what_it_hit_is_counted_by_the_margin() -> None:
+    frames, arrays = standing()
+    arrays["semantics"][:, 5, 5, 1:3] = WALL
+    arrays["semantics"][: NOW - 1, 6, 5, 1] = ROAD  # as many again say otherwise, or nothing
+    arrays["observed"][NOW, 5:7, 5, 1:3] = HIT
+    arrays["observed"][NOW - 1, 5, 6, 1] = HIT  # another frame's
+    arrays["confidence"][NOW, 5, 5, 1:3] = 200, 90
+    found = voted(arrays, frames)
+    hits, sums = found["sureness"]
+    assert (hits[-1], sums[-1]) == (3, 200 + 90 + 200), "all agree: of the third, that it is road"
+    assert (hits[0], sums[0]) == (1, 200) and hits.sum() == 4, "the fourth is named by what lies around it"
+    assert "sureness" not in voted(arrays, frames, evidence=False)
+    arrays["semantics"][NOW] = UNKNOWN
+    assert not voted(arrays, frames)["sureness"].any(), "a frame without labels is sure of nothing"
+
+
+def test_a_frame_that_is_less_sure_makes_occupied_labels_doubtful(tmp_path: Path) -> None:
+    frames, arrays = standing()
+    arrays["semantics"][:, 0:10, :, 1] = WALL
+    arrays["observed"][NOW, 0:10, :, 1] = HIT
+    tally = Tally.empty(20)
+    labels, margin = np.repeat(np.array([0, WALL], np.uint8), 1000), np.full(2000, 255, np.uint8)
+    tally.add(labels, margin, np.arange(2000) % 5 > 0)
+    tally.sureness[:, -1] = 1000, 200_000
+    fit(tally, SPACE.taxonomy, "walls").save(tmp_path / "c.json")
+    named = {"calibration": str(tmp_path / "c.json")}
+    plain = voted(arrays, frames, **named)
+    arrays["confidence"][NOW] = 150
+    doubted, left = voted(arrays, frames, **named), voted(arrays, frames, log_shift=False, **named)
+    wall = (5, 5, 1)
+    assert plain["confidence"][wall] == pytest.approx(0.8 * 255, abs=1) == left["confidence"][wall]
+    doubt = 160 / (160 + 500) * 50 / 255  # 160 hits, against 500 that say nothing
+    assert doubted["confidence"][wall] == pytest.approx(255 / (1 + np.exp(8 * doubt) / 4), abs=2)
+    free = (plain["semantics"] == 0) & (doubted["semantics"] == 0)
+    np.testing.assert_array_equal(doubted["confidence"][free], plain["confidence"][free])
+    told = [
+        {s.name: s.meaning for s in Registration(log_shift=on, **named).written}["confidence"] for on in (True, False)
+    ]
+    assert told[0].endswith("calibrated to walls, corrected by how sure each frame is")
+    assert told[1].endswith("calibrated to walls, not corrected for the log")
 
 
 def test_what_is_hit_and_was_never_named_is_what_lies_around_it() -> None:
