@@ -8,7 +8,13 @@ from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
-from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+from transformers import (
+    DepthAnythingConfig,
+    DepthAnythingForDepthEstimation,
+    Dinov2Config,
+    PromptDepthAnythingConfig,
+    PromptDepthAnythingForDepthEstimation,
+)
 
 from occlabel.stages.priors.depth.moge_encoder import Sizes
 from occlabel.stages.priors.depth.moge_network import MogeNetwork
@@ -17,20 +23,42 @@ from occlabel.stages.priors.depth.moge_network import MogeNetwork
 def depth_anything(folder: Path, estimates: Literal["relative", "metric"] = "relative", seed: int = 0) -> Path:
     """Writes a Depth Anything V2 of 0.1M parameters that takes images of 518 pixels' height, and returns its folder."""
     torch.manual_seed(seed)
-    stages: dict[str, Any] = {"out_indices": [1, 2, 3, 4], "apply_layernorm": True, "reshape_hidden_states": False}
-    backbone = Dinov2Config(
-        image_size=70, patch_size=14, hidden_size=32, num_hidden_layers=4, num_attention_heads=2, **stages
-    )
     config = DepthAnythingConfig(
-        backbone_config=backbone, reassemble_hidden_size=32, neck_hidden_sizes=[8, 12, 16, 16], fusion_hidden_size=16,
-        head_hidden_size=8, depth_estimation_type=estimates, max_depth=80 if estimates == "metric" else 1,
+        backbone_config=_backbone(), reassemble_hidden_size=32, neck_hidden_sizes=[8, 12, 16, 16],
+        fusion_hidden_size=16, head_hidden_size=8, depth_estimation_type=estimates,
+        max_depth=80 if estimates == "metric" else 1,
     )  # fmt: skip
     model = DepthAnythingForDepthEstimation(config)
-    for part in (*model.neck.modules(), *model.head.modules()):
-        if isinstance(part, torch.nn.Conv2d):  # so that the picture, not the bias, decides what it says
-            torch.nn.init.kaiming_normal_(part.weight)
+    _by_the_picture(model)
     model.save_pretrained(folder)
     return folder
+
+
+def prompt_depth_anything(folder: Path, seed: int = 0) -> Path:
+    """Writes a Prompt Depth Anything of 0.1M parameters, and returns its folder."""
+    torch.manual_seed(seed)
+    config = PromptDepthAnythingConfig(
+        backbone_config=_backbone(), reassemble_hidden_size=32, neck_hidden_sizes=[8, 12, 16, 16],
+        fusion_hidden_size=16, head_hidden_size=8,
+    )  # fmt: skip
+    model = PromptDepthAnythingForDepthEstimation(config)
+    _by_the_picture(model)
+    model.save_pretrained(folder)
+    return folder
+
+
+def _backbone() -> Dinov2Config:
+    stages: dict[str, Any] = {"out_indices": [1, 2, 3, 4], "apply_layernorm": True, "reshape_hidden_states": False}
+    return Dinov2Config(
+        image_size=70, patch_size=14, hidden_size=32, num_hidden_layers=4, num_attention_heads=2, **stages
+    )
+
+
+def _by_the_picture(model: Any) -> None:
+    """Makes the picture, not the bias, decide what an untrained network says."""
+    for part in (*model.neck.modules(), *model.head.modules()):
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight)
 
 
 def cached(cache: Path, name: str, commit: str = "0" * 39 + "1") -> Path:

@@ -48,10 +48,14 @@ class Checkpoint:
         """What ``config.json`` says."""
         return _json(self.folder / "config.json")
 
+    def text(self, name: str) -> dict[str, Any]:
+        """What another of the JSON files says; nothing where it is not there."""
+        return _json(self.folder / name) if (self.folder / name).is_file() else {}
+
     @property
     def nbytes(self) -> int:
         """Of the weights in the files."""
-        return sum(path.stat().st_size for path in self.files if path.suffix == ".safetensors")
+        return sum(path.stat().st_size for path in self.files if path.suffix in (".safetensors", ".pt"))
 
 
 def checkpoint(weights: str, revision: str | None = None) -> Checkpoint:

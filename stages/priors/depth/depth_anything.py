@@ -17,6 +17,8 @@ from occlabel.stages.priors.depth.learned import Estimate, Learned, View, refuse
 from occlabel.stages.priors.depth.preprocessing import normalised, size_for
 from occlabel.stages.priors.weights import Checkpoint, Weights, inference, pretrained, refuse_other_model
 
+_SIDE = 518
+
 
 class DepthAnything(Learned):
     """Depth Anything V2 (Yang et al. 2024). Metric weights give metres, relative ones the inverse of depth up to a
@@ -34,9 +36,9 @@ class DepthAnything(Learned):
     commercially, Base and Large may not."""
     estimates: Literal["metric", "relative"] = "metric"
     """What the weights were trained to say: metres, or inverse depth that has to be aligned first."""
-    side: int = Field(default=518, ge=56, le=4096)
-    """Pixels to which one side of an image is resized, whichever changes it less: what the weights were trained with.
-    Fewer are faster."""
+    side: int | None = Field(default=None, ge=56, le=4096)
+    """Pixels to which one side of an image is resized, whichever changes it less; fewer are faster. [default: what the
+    weights' preprocessor_config.json says, or 518]"""
 
     @property
     def written(self) -> tuple[ArraySpec[Any], ...]:
@@ -49,31 +51,53 @@ class DepthAnything(Learned):
             raise BadWeights(f"{found.name} estimates {told} depth; set estimates: {told}, or take other weights")
 
     def working_bytes(self, found: Checkpoint, rig: Rig) -> int:
-        """Features at full size are what takes most (measured: four of them at once)."""
-        sizes = [camera.size for camera in rig.cameras if camera.size is not None]
-        most = max((int(np.prod(size_for(h, w, self.side, 14))) for w, h in sizes), default=self.side**2)
-        width = found.config.get("fusion_hidden_size", 64)
-        return 4 * most * 4 * (width if isinstance(width, int) else 64)
+        return features_bytes(found, rig, self.side or side_of(found, _SIDE))
 
     def loaded(self, hands: Hands) -> Estimate:
-        import torch
-        from torch.nn.functional import interpolate
         from transformers import DepthAnythingForDepthEstimation
 
         found = self.found()
         self.suits(found)
         model = pretrained(DepthAnythingForDepthEstimation.from_pretrained, found, hands)
-        patch = int(model.config.patch_size)
+        return estimate_with(model, self.side or side_of(found, _SIDE), hands, found.name)
 
-        def estimate(views: Sequence[View]) -> Sequence[NDArray[np.float32]]:
-            height, width = views[0].image.shape[:2]
-            size = size_for(height, width, self.side, patch)
-            pixels = torch.from_numpy(np.stack([normalised(view.image, size) for view in views])).to(hands.device)
-            with inference(hands):
-                said = model(pixel_values=pixels).predicted_depth
-            whole = interpolate(said.float()[:, None], (height, width), mode="bilinear", align_corners=False)
-            result: NDArray[np.float32] = whole[:, 0].cpu().numpy()
-            refuse_no_number(result, found.name)
-            return list(result)
 
-        return estimate
+def estimate_with(model: Any, side: int, hands: Hands, name: str) -> Estimate:
+    """What a network of the family says of views, over every pixel."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    patch = int(model.config.patch_size)
+
+    def estimate(views: Sequence[View]) -> Sequence[NDArray[np.float32]]:
+        height, width = views[0].image.shape[:2]
+        size = size_for(height, width, side, patch)
+        given = {"pixel_values": np.stack([normalised(view.image, size) for view in views])}
+        prompts = [view.prompt for view in views if view.prompt is not None]
+        if prompts:
+            given["prompt_depth"] = np.stack(prompts)[:, None]
+        with inference(hands):
+            said = model(**{key: torch.from_numpy(value).to(hands.device) for key, value in given.items()})
+        whole = interpolate(
+            said.predicted_depth.float()[:, None], (height, width), mode="bilinear", align_corners=False
+        )
+        result: NDArray[np.float32] = whole[:, 0].cpu().numpy()
+        refuse_no_number(result, name)
+        return list(result)
+
+    return estimate
+
+
+def side_of(found: Checkpoint, otherwise: int) -> int:
+    """What ``preprocessor_config.json`` beside the weights says that images are resized to."""
+    size = found.text("preprocessor_config.json").get("size")
+    told = size.get("height") if isinstance(size, dict) else size
+    return told if isinstance(told, int) and 56 <= told <= 4096 else otherwise
+
+
+def features_bytes(found: Checkpoint, rig: Rig, side: int) -> int:
+    """Of four times the features at full size, which is what takes most: measured with the Small weights."""
+    sizes = [camera.size for camera in rig.cameras if camera.size is not None]
+    most = max((int(np.prod(size_for(h, w, side, 14))) for w, h in sizes), default=side**2)
+    width = found.config.get("fusion_hidden_size", 64)
+    return 4 * most * 4 * (width if isinstance(width, int) else 64)

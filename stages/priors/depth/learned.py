@@ -35,8 +35,8 @@ class View:
     """[h, w, 3] RGB."""
     intrinsics: Matrix | None
     """K [3, 3] in pixels; None where it is not known."""
-    points: NDArray[np.float64] | None = None
-    """[n, 3] of the frame's sweep in the camera frame [m], for a model that is told them."""
+    prompt: NDArray[np.float32] | None = None
+    """[v, u] metres, for a model that is told some."""
 
 
 Estimate = Callable[[Sequence[View]], Sequence[NDArray[np.float32]]]

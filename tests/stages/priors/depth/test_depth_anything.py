@@ -108,7 +108,7 @@ def test_weights_that_say_no_number_are_named(tmp_path: Path) -> None:
 
 def test_an_image_of_another_size_is_named(metric: Path) -> None:
     log, sensors = street()
-    odd = ScriptedSensors(sensors.scans, {**sensors.images, "back/000002": np.zeros((20, 30, 3), np.uint8)})
+    odd = ScriptedSensors(sensors.scans, {**sensors.images, "back/000002": sensors.images["back/000002"][:20, :30]})
     with pytest.raises(OcclabelError, match=r"an image of back is 30x20, and those of the log are \(80, 46\)"):
         run(stage(metric), SPACE, log, sensors=odd)
 
@@ -120,6 +120,19 @@ def test_what_cannot_work_is_said_before_the_work(metric: Path, tmp_path: Path) 
     tiny.changed(tiny.depth_anything(tmp_path) / "config.json", model_type="zoedepth")
     assert "'zoedepth' model, and here a 'depth_anything'" in (stage(tmp_path).refuse(SPACE, None) or "")
     stage(metric).try_out(SPACE, Hands())
+
+
+def test_the_size_that_weights_were_trained_with_stands_beside_them(tmp_path: Path) -> None:
+    folder = tiny.depth_anything(tmp_path, "metric")
+    given = stage(folder, side=None)
+    log, sensors = street()
+    usual = run(given, SPACE, log, clip=Clip(log.id, 0, 1), sensors=sensors)["depth/front"]
+    (folder / "preprocessor_config.json").write_text('{"size": {"height": 70, "width": 70}}')
+    own = run(given, SPACE, log, clip=Clip(log.id, 0, 1), sensors=sensors)["depth/front"]
+    asked = run(stage(folder), SPACE, log, clip=Clip(log.id, 0, 1), sensors=sensors)["depth/front"]
+    np.testing.assert_array_equal(own, asked)
+    assert not np.array_equal(own, usual, equal_nan=True)
+    assert folder / "preprocessor_config.json" in given.files(SPACE), "it decides what is said"
 
 
 def test_a_licence_that_forbids_commercial_use_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
