@@ -146,6 +146,13 @@ def detector_and_segmenter(folder: Path) -> dict[str, Any]:
     return {"detector": str(detector), "segmenter": str(segmenter)}
 
 
+def prompted(folder: Path) -> dict[str, Any]:
+    pytest.importorskip("transformers")
+    from tiny_checkpoints import prompt_depth_anything
+
+    return {"weights": str(prompt_depth_anything(folder / "weights"))}
+
+
 def moge2(folder: Path) -> dict[str, Any]:
     pytest.importorskip("transformers")
     from tiny_checkpoints import moge2
@@ -159,6 +166,7 @@ CASES: dict[str, list[Case]] = {
         Case("occ3d", {"side": 70}, files=depth_anything("metric")),
         Case("semantickitti", {"side": 56, "estimates": "relative"}, files=depth_anything("relative")),
     ],
+    "priors.prompt_depth_anything": [Case("occ3d", {"side": 70}, files=prompted)],
     "priors.moge2": [
         Case("occ3d", {}, files=moge2),
         Case("semantickitti", {"field_of_view": "guessed", "level": 0}, files=moge2),
