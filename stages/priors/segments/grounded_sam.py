@@ -53,9 +53,8 @@ class GroundedSam(Segments):
         return tuple(path for found in self._checkpoints() for path in found.files)
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        """The libraries and the weights twice, while they are loaded; features of a batch and masks; the arrays."""
-        weights = sum(found.nbytes for found in self._checkpoints())
-        memory = (3 << 30) + 2 * weights + self.batch * (1 << 30)
+        """The libraries; the weights, read and held; features and masks of one image; the arrays."""
+        memory = (5 << 30) + 2 * sum(found.nbytes for found in self._checkpoints())
         return Resources(gpus=1.0, memory=memory + clip_bytes(space, rig, clip_frames))
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
@@ -72,7 +71,8 @@ class GroundedSam(Segments):
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         named = ((self.detector, self.detector_revision), (self.segmenter, self.segmenter_revision))
-        return "; ".join(said for weights in named if (said := restriction(*weights)) is not None) or None
+        said = "; ".join(said for weights in named if (said := restriction(*weights)) is not None)
+        return f"log {log.id}: {said}" if said else None
 
     def try_out(self, space: LabelSpace, hands: Hands) -> None:
         self._find(space, hands)([np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)])

@@ -29,8 +29,6 @@ from occlabel.stages.priors.segments.segmentation import (
 from occlabel.stages.priors.segments.slot import Find, Image, Segments, clip_bytes, image_of, over_images
 from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model, restriction
 
-MISSING = "it needs transformers; install it with pip install occlabel[vfm]"
-
 
 class _Networks(Segments):
     """What both kinds have in common."""
@@ -55,15 +53,15 @@ class _Networks(Segments):
         return checkpoint(self.weights, self.revision).files
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        """The libraries and the weights twice, while they are loaded; features and masks of a batch; the arrays."""
-        memory = (3 << 30) + 2 * checkpoint(self.weights, self.revision).nbytes + self.batch * (1 << 30)
+        """The libraries; the weights, read and held; features and masks of one image; the arrays."""
+        memory = (4 << 30) + 2 * checkpoint(self.weights, self.revision).nbytes
         return Resources(gpus=1.0, memory=memory + clip_bytes(space, rig, clip_frames))
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return super().refuse(space, rig)
         if util.find_spec("transformers") is None:
-            return MISSING
+            return "it needs transformers; install it with pip install occlabel[vfm]"
         try:
             self._meaning(space)
         except (BadRecipe, BadWeights) as error:
@@ -71,7 +69,8 @@ class _Networks(Segments):
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        return restriction(self.weights, self.revision)
+        said = restriction(self.weights, self.revision)
+        return None if said is None else f"log {log.id}: {said}"
 
     def try_out(self, space: LabelSpace, hands: Hands) -> None:
         self._find(space, hands)([np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,14 @@ class Meaning:
         return torch.tensordot(labels.movedim(dim, -1), means, dims=1).movedim(-1, dim)
 
 
-def panoptic(queries: Tensor, masks: Tensor, threshold: float, meaning: Meaning) -> PixelSegments:
+def panoptic(
+    queries: Tensor, masks: Tensor, read: Callable[[Tensor], Tensor], threshold: float, meaning: Meaning
+) -> PixelSegments:
     """Panoptic inference of Mask2Former (Cheng et al. 2022), which OneFormer and EoMT share.
 
-    ``queries`` [q, labels + 1]: scores before softmax, last of nothing at all; ``masks`` [q, v, u]: before the sigmoid.
+    ``queries`` [q, labels + 1]: scores before softmax, last of nothing at all; ``masks`` [q, h, w]: before the sigmoid;
+    ``read`` takes some of them to the pixels that are asked for, [., v, u].
+
     Queries that most likely show nothing, or a class by less than ``threshold``, are left out. A pixel is of the query
     with the highest product of class and mask probability, if it is more likely than not in its mask. What loses more
     than a fifth of its mask to others is left out.
@@ -54,8 +59,8 @@ def panoptic(queries: Tensor, masks: Tensor, threshold: float, meaning: Meaning)
     classes = meaning.gathered(every[:, :-1], dim=1)
     likelihood, which = torch.cat([classes, every[:, -1:]], dim=1).max(dim=1)
     kept = (which < classes.shape[1]) & (likelihood > threshold)
-    likelihood, which, inside = likelihood[kept], which[kept], masks[kept].float().sigmoid()
-    shape = (masks.shape[-2], masks.shape[-1])
+    likelihood, which, inside = likelihood[kept], which[kept], read(masks[kept]).float().sigmoid()
+    shape = (inside.shape[-2], inside.shape[-1])
     if not len(which):
         return flattened([], shape, meaning.taxonomy)
     winner = (likelihood[:, None, None] * inside).argmax(dim=0)
@@ -71,7 +76,7 @@ def panoptic(queries: Tensor, masks: Tensor, threshold: float, meaning: Meaning)
 
 def by_pixel(queries: Tensor, masks: Tensor) -> Tensor:
     """[labels, v, u]: how much each label speaks for a pixel, the sum of class times mask probability over the queries
-    (semantic inference of MaskFormer, Cheng et al. 2021); arguments as ``panoptic``."""
+    (semantic inference of MaskFormer, Cheng et al. 2021); ``queries`` as for ``panoptic``, ``masks`` [q, v, u]."""
     import torch
 
     likelihood = queries.float().softmax(dim=-1)[:, :-1]

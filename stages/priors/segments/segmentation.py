@@ -142,8 +142,9 @@ def segments_of(
         rows = range(first, first + len(views))
         first += len(views)
         if task == "panoptic":
-            masks = lattice.read(said.masks_queries_logits[rows[0]], views[0])
-            result.append(queries.panoptic(said.class_queries_logits[rows[0]], masks, threshold, meaning))
+            read = partial(lattice.read, view=views[0])
+            classes, masks = said.class_queries_logits[rows[0]], said.masks_queries_logits[rows[0]]
+            result.append(queries.panoptic(classes, masks, read, threshold, meaning))
         else:
             result.append(queries.semantic(_labels(network, said, rows, views, lattice), meaning))
     return result

@@ -96,7 +96,7 @@ def test_what_was_drawn_before_is_all_that_changes_the_distribution() -> None:
 
 def test_without_instances_patches_are_uniform() -> None:
     centres = np.concatenate([drawn([], seed=seed, patches=4) for seed in range(800)])
-    counts, _, _ = np.histogram2d(*centres.T, bins=[[4, 96, 189], [4, 320, 637]])
+    counts = np.bincount(2 * (centres[:, 0] > 96) + (centres[:, 1] > 320), minlength=4)
     np.testing.assert_allclose(counts / counts.sum(), 0.25, atol=0.03)
 
 

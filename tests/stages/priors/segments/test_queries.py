@@ -25,6 +25,10 @@ PLAIN = Meaning(TAXONOMY, (0, CAR, PERSON, ROAD, TREE, SIGN))
 """Each label is a class."""
 
 
+def as_it_is(masks: torch.Tensor) -> torch.Tensor:
+    return masks
+
+
 def said(seed: int, size: tuple[int, int], queries: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
     """Discs that overlap here and there, and classes, some of them sure: [q, labels + 1], [q, v, u]."""
     draw = torch.Generator().manual_seed(seed)
@@ -48,7 +52,7 @@ def test_panoptic_inference_is_that_of_the_authors(seed: int) -> None:
     for segment in theirs["segments_info"]:
         expected[numbers == segment["id"]] = segment["label_id"]
     assert len(theirs["segments_info"]) > 3, "it would say nothing"
-    ours = panoptic(classes, masks, 0.8, PLAIN)
+    ours = panoptic(classes, masks, as_it_is, 0.8, PLAIN)
     np.testing.assert_array_equal(ours.classes, expected)
     things = np.isin(expected, (CAR, PERSON))
     pairs = set(zip(numbers[things].tolist(), ours.instances[things].tolist(), strict=True))
@@ -70,7 +74,7 @@ def test_labels_of_one_class_are_sure_together() -> None:
     meaning = Meaning(TAXONOMY, (SIGN, SIGN, ROAD, UNKNOWN))
     classes = torch.tensor([[0.45, 0.45, 0.06, 0.02, 0.02]]).log()
     masks = torch.full((1, 4, 4), 5.0)
-    found = panoptic(classes, masks, 0.8, meaning)
+    found = panoptic(classes, masks, as_it_is, 0.8, meaning)
     assert (found.classes == SIGN).all() and (abs(found.scores / 255 - 0.9) < 0.005).all()
     pixels = torch.tensor([0.3, 0.3, 0.39, 0.01]).reshape(4, 1, 1)
     assert semantic(pixels, meaning).classes.item() == SIGN
@@ -83,7 +87,7 @@ def test_what_is_no_class_keeps_its_pixels() -> None:
     masks = torch.full((2, 10, 10), -9.0)
     masks[0, :, :] = 3.0
     masks[1, 9:, :] = 3.0
-    found = panoptic(classes, masks, 0.8, meaning)
+    found = panoptic(classes, masks, as_it_is, 0.8, meaning)
     assert (found.classes[:9] == TREE).all()
     assert (found.classes[9:] == UNKNOWN).all() and not found.scores[9:].any()
     assert semantic(torch.tensor([0.4, 0.6]).reshape(2, 1, 1), meaning).classes.item() == UNKNOWN
@@ -94,10 +98,10 @@ def test_a_leftover_of_better_segments_is_no_segment() -> None:
     classes[0, CAR], classes[1, ROAD] = 9.0, 8.0
     masks = torch.full((2, 10, 10), -9.0)
     masks[0, :, :7], masks[1, :, :] = 9.0, 2.0
-    found = panoptic(classes, masks, 0.8, PLAIN)
+    found = panoptic(classes, masks, as_it_is, 0.8, PLAIN)
     assert (found.classes[:, :7] == CAR).all() and (found.classes[:, 7:] == UNKNOWN).all()
 
 
 def test_a_network_that_is_sure_of_nothing_says_nothing() -> None:
-    found = panoptic(torch.zeros(4, 7), torch.zeros(4, 6, 8), 0.8, PLAIN)
+    found = panoptic(torch.zeros(4, 7), torch.zeros(4, 6, 8), as_it_is, 0.8, PLAIN)
     assert (found.classes == UNKNOWN).all() and found.classes.shape == (6, 8)
