@@ -16,7 +16,7 @@ from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
 
 
-def _sizes(root: Path) -> list[tuple[Path, tuple[int, int]]]:
+def sizes(root: Path) -> list[tuple[Path, tuple[int, int]]]:
     """Where the file of each image lies, without its suffix, and the image's height and width."""
     kitti_root(root / "logs")
     places = []
@@ -31,13 +31,13 @@ def _sizes(root: Path) -> list[tuple[Path, tuple[int, int]]]:
 
 def classes_as_png(root: Path) -> None:
     draw = np.random.default_rng(0)
-    for place, size in _sizes(root):
+    for place, size in sizes(root):
         Image.fromarray(draw.integers(0, 20, size, np.uint8)).save(place.with_suffix(".png"))
 
 
 def segments_as_npz(root: Path) -> None:
     draw = np.random.default_rng(0)
-    for place, size in _sizes(root):
+    for place, size in sizes(root):
         arrays = {"class": draw.integers(0, 20, size), "instance": draw.integers(0, 99, size)}
         np.savez_compressed(place.with_suffix(".npz"), **arrays, score=draw.integers(0, 256, size))
 

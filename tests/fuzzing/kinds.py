@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from fuzzing import image_files, logs, models, stores
+from fuzzing import depth_files, image_files, logs, models, stores
 from fuzzing.mutated_formats import JPEG, NPZ, PNG, WEIGHTS
 from fuzzing.mutated_json import JSON, TABLE
 from fuzzing.mutated_text import TEXT, YAML
@@ -272,6 +272,47 @@ FILE_TYPES: tuple[FileType, ...] = (
         image_files.read_npz,
         _values("image_2 image_3"),
         edited=frozenset({"lose an array"}),
+    ),
+    *(
+        FileType(
+            f"depth {suffix}",
+            depth_files.stored_as(suffix),
+            (f"segments/*/*{suffix}",),
+            (*ANY, LOST, *mutations),
+            depth_files.read_stored(suffix),
+            _values("image_2 image_3"),
+        )
+        for suffix, mutations in ((".png", PNG), (".npy", ()), (".npz", NPZ))
+    ),
+    FileType(
+        "Depth Anything",
+        depth_files.depth_anything,
+        ("depth_anything/model.safetensors",),
+        (*ANY, LOST, *WEIGHTS),
+        depth_files.read_depth_anything,
+        _values("image_2 image_3"),
+        called=("depth_anything",),
+        costly=True,
+    ),
+    FileType(
+        "config.json of the hub",
+        depth_files.depth_anything,
+        ("depth_anything/config.json",),
+        (*ANY, LOST, *JSON),
+        depth_files.read_depth_anything,
+        _values("image_2 image_3"),
+        called=("depth_anything",),
+        costly=True,
+    ),
+    FileType(
+        "MoGe-2",
+        depth_files.moge,
+        ("moge/model.pt",),
+        (*ANY, LOST),
+        depth_files.read_moge,
+        _values("image_2 image_3"),
+        called=("moge",),
+        costly=True,
     ),
     FileType("weights", models.networks, ("*.safetensors",), (*ANY, LOST, *WEIGHTS), models.read_networks, _RUN),
     FileType("ONNX model", models.onnx_model, ("model.onnx",), (*ANY, LOST), models.read_onnx_model, _RUN, costly=True),
