@@ -157,7 +157,7 @@ def make_plan(
             continue
         logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
     catalogue.remember()
-    plan = renewed(Plan(recipe, tuple(logs), refused, cautions=(*cautions(recipe), *doubtful)), store)
+    plan = renewed(Plan(recipe, tuple(logs), refused, cautions=(*cautions(recipe), *dict.fromkeys(doubtful))), store)
     assert plan.ledger is not None  # see renewed
     if void := plan.ledger.void:
         said = f"{len(void)} clips are not in the store as their receipts say ({', '.join(void[:3])}): made again"

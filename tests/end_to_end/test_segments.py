@@ -99,6 +99,20 @@ def test_a_version_made_on_ray_holds_what_each_kind_sees(
     assert local.info is not None and local.info.content_digest == version.info.content_digest
 
 
+def test_a_licence_is_said_once_for_all_logs(kinds: dict[str, Any], tmp_path: Path) -> None:
+    rig = town.rig("kitti", (CAMERA,))
+    for log in ("00", "01"):
+        write_kitti(log, town.frames(rig, 1), rig, tmp_path / "logs")
+    folder = tiny_segmenters.segformer(tmp_path / "weights")
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    kind = kinds["semantic"].model_copy(update={"weights": str(folder)})
+    plan = make_plan(recipe(kind), KittiReader(tmp_path / "logs"), Store(tmp_path / "store"))
+    assert len(plan.logs) == 2
+    assert [said for said in plan.cautions if "non-commercial" in said] == [
+        f"the weights {folder} are under cc-by-nc-4.0: labels made with them are for non-commercial use"
+    ]
+
+
 def test_other_weights_are_other_segments_wherever_they_lie(
     kinds: dict[str, Any], reader: KittiReader, tmp_path: Path
 ) -> None:

@@ -97,8 +97,7 @@ class Learned(Depth):
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        said = restriction(self.weights, self.revision)
-        return None if said is None else f"log {log.id}: {said}"
+        return restriction(self.weights, self.revision)
 
     def try_out(self, space: LabelSpace, hands: Hands) -> None:
         image = np.random.default_rng(0).integers(0, 256, (70, 98, 3)).astype(np.uint8)

@@ -71,8 +71,7 @@ class GroundedSam(Segments):
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         named = ((self.detector, self.detector_revision), (self.segmenter, self.segmenter_revision))
-        said = "; ".join(said for weights in named if (said := restriction(*weights)) is not None)
-        return f"log {log.id}: {said}" if said else None
+        return "; ".join(said for weights in named if (said := restriction(*weights)) is not None) or None
 
     def try_out(self, space: LabelSpace, hands: Hands) -> None:
         self._find(space, hands)([np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)])

@@ -69,8 +69,7 @@ class _Networks(Segments):
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        said = restriction(self.weights, self.revision)
-        return None if said is None else f"log {log.id}: {said}"
+        return restriction(self.weights, self.revision)
 
     def try_out(self, space: LabelSpace, hands: Hands) -> None:
         self._find(space, hands)([np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)])
