@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,8 +81,19 @@ def loaded_segmenter(found: Checkpoint, hands: Hands) -> Segmenter:
     import transformers
 
     model_type = found.config["model_type"]
-    network = getattr(transformers, MODELS[model_type])
-    segmenter = Segmenter(pretrained(network.from_pretrained, found, hands), model_type == "sam")
+    load = getattr(transformers, MODELS[model_type]).from_pretrained
+    if model_type == "sam2_video":
+        load = partial(_without_memory, found.config)
+    segmenter = Segmenter(pretrained(load, found, hands), model_type == "sam")
     if segmenter.side < 1:
         raise BadWeights(f"{found.name} says that its input has {segmenter.side} pixels; its config.json is wrong")
     return segmenter
+
+
+def _without_memory(told: dict[str, Any], folder: Path, **options: Any) -> Any:
+    """SAM 2 of a checkpoint for videos, whose config.json says ``told``; what it would remember by is passed over."""
+    import transformers
+
+    parts = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
+    config = transformers.Sam2Config(**{name: told[name] for name in parts if name in told})
+    return transformers.Sam2Model.from_pretrained(folder, config=config, **options)

@@ -1,5 +1,6 @@
 """Grounding DINO's boxes prompt SAM and SAM 2: geometry to the pixel, thresholds, and checkpoints that cannot."""
 
+import json
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -162,6 +163,16 @@ def test_what_a_checkpoint_lacks_is_named(checkpoints: dict[str, Path], tmp_path
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(BadWeights, match="what says how its input is made cannot be read"):
         stage_of({**checkpoints, "dino": folder}).try_out(SPACE, Hands())
+
+
+def test_a_segmenter_whose_parts_do_not_fit_is_named(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    folder = tiny.sam2_video(tmp_path)
+    told = json.loads((folder / "config.json").read_text())
+    for part in ({"hidden_size": 48}, {"hidden_size": "many"}):
+        wrong = told | {"mask_decoder_config": told["mask_decoder_config"] | part}
+        (folder / "config.json").write_text(json.dumps(wrong))
+        with pytest.raises(BadWeights, match=r"does not hold the weights|cannot be loaded"):
+            stage_of({**checkpoints, "sam2_video": folder}, "sam2_video").try_out(SPACE, Hands())
 
 
 def test_both_files_and_both_licences_count(checkpoints: dict[str, Path], tmp_path: Path) -> None:
