@@ -118,14 +118,15 @@ def pretrained(load: Callable[..., Any], found: Checkpoint, hands: Hands) -> Any
     logging.disable_progress_bar()
     torch.set_num_threads(hands.threads)
     try:
-        model, report = load(
-            found.folder,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are named below
-            dtype=torch.float32,
-        )
+        with _offline():
+            model, report = load(
+                found.folder,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are named below
+                dtype=torch.float32,
+            )
     except Exception as error:  # what transformers and safetensors raise for a damaged checkpoint is of many types
         raise BadWeights(f"{found.name} cannot be loaded: {_first_line(error)}") from error
     if wrong := sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])}):
@@ -135,6 +136,18 @@ def pretrained(load: Callable[..., Any], found: Checkpoint, hands: Hands) -> Any
         )
     refuse_not_finite(model, found.name)
     return model.to(hands.device).eval().requires_grad_(False)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Within it nothing is fetched, also not the backbone on the hub that a configuration may name."""
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 @contextmanager

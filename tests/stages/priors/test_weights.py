@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,30 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
         BadWeights, match=r"no model\.safetensors, only pytorch_model\.bin, which may hold pickled code"
     ):
         checkpoint(str(folder))
+
+
+def test_a_configuration_that_names_a_backbone_on_the_hub_fetches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    called: list[object] = []
+
+    def connect(self: socket.socket, address: object) -> None:
+        called.append(address)
+        raise OSError("no network here")
+
+    def resolve(host: object, *rest: object, **more: object) -> list[object]:
+        called.append(host)
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    folder = tiny.depth_anything(tmp_path / "model")
+    tiny.changed(
+        folder / "config.json", backbone_config=None, backbone="facebook/dinov2-small", use_pretrained_backbone=True
+    )
+    with pytest.raises(BadWeights):
+        load(folder)
+    assert not called
 
 
 def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
