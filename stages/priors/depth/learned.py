@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from occlabel.schemas.arrays import INTRINSICS, resolved
-from occlabel.schemas.errors import BadPredictions, BadWeights
+from occlabel.schemas.errors import BadPredictions, BadWeights, OcclabelError
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
@@ -101,7 +101,16 @@ class Learned(Depth):
 
     def try_out(self, space: LabelSpace, hands: Hands) -> None:
         image = np.random.default_rng(0).integers(0, 256, (70, 98, 3)).astype(np.uint8)
-        self.loaded(hands)([View(0, "made up", image, np.array([[98.0, 0, 49], [0, 98, 35], [0, 0, 1]]))])
+        view = View(0, "made up", image, np.array([[98.0, 0, 49], [0, 98, 35], [0, 0, 1]]))
+        estimate = self.loaded(hands)
+        try:
+            estimate([view])
+        except OcclabelError:
+            raise
+        except Exception as error:  # what a network raises whose configuration is odd is of any type
+            raise BadWeights(
+                f"{self.weights} fails on a made-up image, so its configuration does not fit its weights: {error}"
+            ) from error
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         estimate, at_once = self.loaded(hands), self.batch if hands.device == "cuda" else 1

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH, Extent
-from occlabel.schemas.errors import BadPredictions, OcclabelError
+from occlabel.schemas.errors import BadPredictions, BadWeights, OcclabelError
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Hands
 from occlabel.stages.priors.depth.depth_anything import DepthAnything
@@ -133,6 +133,13 @@ def test_the_size_that_weights_were_trained_with_stands_beside_them(tmp_path: Pa
     np.testing.assert_array_equal(own, asked)
     assert not np.array_equal(own, usual, equal_nan=True)
     assert folder / "preprocessor_config.json" in given.files(SPACE), "it decides what is said"
+
+
+def test_a_configuration_that_fails_on_images_is_named_before_the_work(tmp_path: Path) -> None:
+    folder = tiny.depth_anything(tmp_path, "metric")
+    tiny.changed(folder / "config.json", reassemble_factors=[float("nan"), 2, 1, 0.5])
+    with pytest.raises(BadWeights, match="fails on a made-up image, so its configuration"):
+        stage(folder).try_out(SPACE, Hands())
 
 
 def test_a_licence_that_forbids_commercial_use_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
