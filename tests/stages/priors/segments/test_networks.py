@@ -78,6 +78,19 @@ def test_each_network_sees_images_of_any_size(checkpoints: dict[str, Path], name
     assert same(alone, found[0])
 
 
+@pytest.mark.parametrize(("name", "kind"), KINDS)
+def test_images_that_are_looked_at_together_are_seen_as_alone(
+    checkpoints: dict[str, Path], name: str, kind: type[Panoptic]
+) -> None:
+    """But for rounding, which may move a border."""
+    stage = stage_of(kind, checkpoints[name])
+    images = [np.roll(PICTURE, shift, axis=1) for shift in (0, 13, 40)]
+    for together, image in zip(seen(stage, *images), images, strict=True):
+        [alone] = seen(stage, image)
+        assert (together.classes == alone.classes).mean() > 0.99
+        assert (together.instances == alone.instances).mean() > 0.99
+
+
 def test_segformer_says_what_its_own_processor_makes_of_it(checkpoints: dict[str, Path]) -> None:
     """With a class for each label, so that nothing is taken together."""
     table = ClassTable(labels=dict(zip(tiny.CITYSCAPES, TAXONOMIES["semantickitti"].names[1:], strict=True)))
