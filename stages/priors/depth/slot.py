@@ -59,8 +59,11 @@ def at_stride(whole: NDArray[np.floating[Any]], spec: ArraySpec[np.float16]) -> 
 def refuse_other_size(image: NDArray[np.uint8], camera: str, rig: Rig) -> None:
     """Raises OcclabelError for an image that is not of the size of its camera."""
     height, width = image.shape[:2]
-    if (size := rig.camera(camera).size) != (width, height):
-        raise OcclabelError(f"an image of {camera} is {width}x{height}, and those of the log are {size}; repair it")
+    size = rig.camera(camera).size
+    if size is not None and size != (width, height):
+        raise OcclabelError(
+            f"an image of {camera} is {width}x{height}, and those of the log are {size[0]}x{size[1]}; repair it"
+        )
 
 
 def uncalibrated(rig: Rig) -> list[str]:
