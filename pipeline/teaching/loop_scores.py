@@ -28,17 +28,17 @@ class Scores(BaseModel):
 
 
 def score(weights: Path, judged: Labelled, device: str) -> Scores:
-    """Of the network in the file ``weights`` as it looks onboard: at a frame's own sweep, and at its mirror image."""
+    """Of the network in the file ``weights`` as it looks onboard, at a frame's own sweep."""
     import torch
 
     from occlabel.stages.completion.sweeps import Sweeps
-    from occlabel.stages.completion.trained import load_network, predictor
+    from occlabel.stages.completion.trained import Trained, load_network, predictor
     from occlabel.stages.learning.fitting import scores_of
 
     taxonomy = judged.space.taxonomy
     classes = len(taxonomy.classes)
     network, temperature = load_network(weights, judged.space)
-    predict = predictor(network.to(torch.device(device)), temperature, judged.space, device, mirror=True)
+    predict = predictor(network.to(torch.device(device)), temperature, judged.space, device, Trained().looks)
     confusion = np.zeros((classes, classes), np.int64)
     for number in range(len(judged)):
         ((semantics, _),) = predict([Sweeps(judged.scan(number))])

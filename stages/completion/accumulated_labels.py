@@ -40,7 +40,7 @@ def by_network(stage: Trained, space: LabelSpace, hands: Hands) -> Labeller:
     (path,) = stage.files(space)
     network, temperature = load_network(path, space)
     network.to(torch.device(hands.device))
-    predict = predictor(network, temperature, space, hands.device, stage.mirror)
+    predict = predictor(network, temperature, space, hands.device, stage.looks)
 
     def label(log: str, frame: Moment, scan: Scan) -> NDArray[np.uint8]:
         ((semantics, _),) = predict([Sweeps(scan)])

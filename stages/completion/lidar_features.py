@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,14 @@ from occlabel.stages.completion.intensity import contrast
 from occlabel.stages.sensing.rays import crossings
 from occlabel.stages.sensing.scan import OWN_CAR, Scan
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 PILLAR_FEATURES = 14
 """Channels of a view after hits and crossings: see ``_pillars``."""
+
+_SHADES = slice(10, 14)
+"""Those of intensity."""
 
 _LOG2 = (np.log2(1 + np.arange(256)) / 8).astype(np.float32)
 """By count of crossings: of ground that rays graze a few do, of open air many."""
@@ -83,6 +90,14 @@ def lidar_volume(own: Scan, others: Sequence[Scan], grid: Grid) -> NDArray[np.fl
     return np.concatenate(
         [_view(points, counts, ground, own.sensor, grid), _view(together, every, ground, own.sensor, grid)]
     )
+
+
+def without_intensity(volume: Tensor, grid: Grid) -> Tensor:
+    """Input volumes [batch, channels, X, Y] as those of a LiDAR that has no intensity."""
+    result = volume.clone()
+    for view in (0, view_channels(grid)):
+        result[:, view + 2 * grid.shape[2] :][:, _SHADES] = 0
+    return result
 
 
 def _seen(scan: Scan, grid: Grid, rays: int) -> tuple[NDArray[np.uint8], _Points]:

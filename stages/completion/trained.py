@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,18 @@ _BOTTOM_SLACK = 0.3
 """How much lower or higher than in training a grid may lie [m]: sensor heights vary as much between the samples."""
 
 
+class Look(NamedTuple):
+    """How the network looks at sweeps."""
+
+    mirrored: bool = False
+    """Left to right."""
+    intensity: bool = True
+
+
 class Trained(Completion):
     """A LiDAR network trained on the simulated town alone: it has never seen real data."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
     exact: ClassVar[bool] = False
     kind: Literal["lmscnet"] = "lmscnet"
@@ -56,6 +64,9 @@ class Trained(Completion):
     mirror: bool = True
     """Whether a scan is also looked at mirrored left to right and the scores averaged: the street is as likely either
     way, the network does not know it. Takes twice the time of the network."""
+    intensity: Literal["trusted", "doubted", "ignored"] = "doubted"
+    """Of intensity every sensor and every street has its own. ``doubted``: the network looks once with it and once
+    without, mirrored where ``mirror`` says so, and the scores are averaged."""
     beams: tuple[int, int] | None = None
     """``[64, 16]``: looks through 16 beams of a LiDAR that has 64, as a cheaper one would; to see what that costs."""
     batch: int = Field(default=1, ge=1)
@@ -69,6 +80,14 @@ class Trained(Completion):
                 "expected [beams of the sensor, beams to look through], the second at least 1 and not more"
             )
         return value
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """How the network looks at a scan, one after the other."""
+        first = Look(intensity=self.intensity != "ignored")
+        if self.intensity == "doubted":
+            return first, Look(self.mirror, intensity=False)
+        return (first, first._replace(mirrored=True)) if self.mirror else (first,)
 
     @property
     def needed(self) -> tuple[ArraySpec[Any], ...]:
@@ -123,7 +142,7 @@ class Trained(Completion):
         (path,) = self.files(space)
         network, temperature = load_network(path, space)
         network.to(torch.device(hands.device))
-        predict = predictor(network, temperature, space, hands.device, self.mirror)
+        predict = predictor(network, temperature, space, hands.device, self.looks)
         return from_frames(partial(self._look, space.grid), predict, space, self.batch)
 
     def _look(self, grid: Grid, inputs: Inputs, row: int) -> Sweeps | None:
@@ -227,21 +246,22 @@ def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
 
 
 def predictor(
-    network: LMSCNet, temperature: float, space: LabelSpace, device: str, mirror: bool = False
+    network: LMSCNet, temperature: float, space: LabelSpace, device: str, looks: Sequence[Look] = (Look(),)
 ) -> Callable[[Sequence[Sweeps]], list[Prediction]]:
     """Frames to predictions: the likeliest class and its probability, the softmax of scores / temperature.
 
-    With ``mirror`` the scores are the mean of those of the sweeps and of their mirror image.
+    The scores are the mean of those of all ``looks``.
     """
     import torch
 
-    from occlabel.stages.completion.lidar_features import lidar_volume
+    from occlabel.stages.completion.lidar_features import lidar_volume, without_intensity
 
     def predict(frames: Sequence[Sweeps]) -> list[Prediction]:
         volumes = np.stack([lidar_volume(frame.own, frame.others, space.grid) for frame in frames])
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
-            views = [_View(network, volume)] + [_View(network, volume.flip(3), mirrored=True)] * mirror
+            without = volume if all(look.intensity for look in looks) else without_intensity(volume, space.grid)
+            views = [_View(network, volume if look.intensity else without, look.mirrored) for look in looks]
             names = (frame.own.frame for frame in frames)
             for name, finite in zip(names, views[0].finite, strict=True):
                 if not finite:
@@ -252,11 +272,12 @@ def predictor(
 
 
 class _View:
-    """The network's word on a batch of input volumes, row by row, as it is or put right again if ``mirrored``."""
+    """The network's word on a batch of input volumes, row by row; looked at ``mirrored``, it is put right again."""
 
-    def __init__(self, network: LMSCNet, volume: Tensor, mirrored: bool = False) -> None:
+    def __init__(self, network: LMSCNet, volume: Tensor, mirrored: bool) -> None:
         self.network = network
         self.mirrored = mirrored
+        volume = volume.flip(3) if mirrored else volume
         self._columns = network.columns(volume).permute(0, 2, 3, 1)
         self._voxels = network.voxels(volume)
 
@@ -290,7 +311,7 @@ def _decide(views: Sequence[_View], frame: int, temperature: float) -> Predictio
     semantics, confidence = [], []
     for row in range(views[0].rows):
         parts = [view.scores(frame, row) for view in views]
-        scores = parts[0] if len(parts) == 1 else (parts[0] + parts[1]) / 2
+        scores = parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]) / len(parts)
         shape = scores.shape[:-1]
         # Classes first: the maximum over 20 classes is then taken along contiguous memory.
         scores = scores.flatten(0, 3).T.contiguous()

@@ -16,6 +16,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
 from occlabel.stages.learning.weights import save_weights
@@ -60,11 +61,9 @@ def test_missing_scans_are_unknown_and_batches_change_nothing(weights: Path) -> 
 
 
 def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
-    result = run(Trained(weights=weights, mirror=False), [cloud(3)])
+    result = run(Trained(weights=weights, mirror=False, intensity="trusted"), [cloud(3)])
     network, temperature = load_network(weights, SPACE)
     assert temperature == 0.5
-    from occlabel.stages.completion.lidar_features import lidar_volume
-
     with torch.inference_mode():
         scores = network(torch.from_numpy(lidar_volume(Scan(cloud(3), np.zeros(3)), [], AROUND))[None])[0]
     best, class_id = (scores / temperature).softmax(dim=-1).max(dim=-1)
@@ -80,7 +79,29 @@ def test_a_mirrored_scene_has_mirrored_labels(weights: Path) -> None:
         one, other = (run(stage, [scan])["confidence"].astype(int) for scan in (points, shown))
         return float((np.abs(one - other[:, :, ::-1]) > 1).mean())
 
-    assert asymmetry(Trained(weights=weights)) < 0.001 < asymmetry(Trained(weights=weights, mirror=False))
+    trusted = Trained(weights=weights, intensity="trusted")
+    assert asymmetry(trusted) < 0.001 < asymmetry(trusted.model_copy(update={"mirror": False}))
+
+
+def test_doubted_intensity_is_half_of_what_is_said(weights: Path) -> None:
+    """Twice the margin of two classes is their margin with intensity and that without, as a sensor without any sees."""
+    mute = cloud(3)
+    mute[:, 3] = 0
+    scores = {}
+    network, _ = load_network(weights, SPACE)
+    for name, points in (("shaded", cloud(3)), ("mute", mute)):
+        volume = torch.from_numpy(lidar_volume(Scan(points, np.zeros(3)), [], AROUND))[None]
+        with torch.inference_mode():
+            scores[name] = network(volume)[0]
+    assert not torch.equal(scores["shaded"], scores["mute"])
+    for intensity, said in (
+        ("ignored", scores["mute"]),
+        ("trusted", scores["shaded"]),
+        ("doubted", (scores["shaded"] + scores["mute"]) / 2),
+    ):
+        stage = Trained.model_validate({"weights": weights, "mirror": False, "intensity": intensity})
+        found = run(stage, [cloud(3)])["semantics"][0]
+        assert (found == said.argmax(dim=-1).numpy()).mean() > 0.9999
 
 
 def test_points_are_moved_from_the_lidar_into_the_frame_of_the_grid(weights: Path) -> None:
