@@ -23,7 +23,7 @@ from occlabel.stages.propagation.stage import LocalPropagation
 from occlabel.stages.propagation.weight_file import purpose
 
 SPACE = SPACES["occ3d"]
-GOOD = {
+GOOD: dict[type[Stage], dict[str, str]] = {
     Trained: weight_facts(SPACE) | {"temperature": "1.1"},
     LocalPropagation: purpose(SPACE)
     | {"temperature": "1.1", "parts": '{"transformer": true}', "reach": '{"local": 4}'},
