@@ -113,7 +113,7 @@ def test_workers_that_die_and_clips_that_hang(tmp_path: Path, cluster: Any, undi
 
     late = tmp_path / "late"
     first = Voxelise(notes=late / "notes", faults={"a/0": ("sleep", "sleep")})
-    report = label(late, address=cluster.address, first=first, limits={"clip_seconds": 2})
+    report = label(late, address=cluster.address, first=first, limits={"clip_seconds": 8})
     (entry,) = cast("list[ClipEntry]", report.entries)
     assert (entry.log, entry.start, entry.cause) == ("a", 0, "timeout")
 
