@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from numpy import int64
@@ -26,6 +27,7 @@ from occlabel.pipeline.quality.evaluate import EvaluateLog
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.evaluation import points
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
@@ -37,10 +39,14 @@ Counted = list[dict[str, NDArray[int64]]]
 def counted(recipe: Recipe, root: Path, store: Store, row: str, question: Question, logs: list[str] | None) -> Counted:
     """Counts [prediction, truth] of each log by range, labelled by ``recipe``."""
     version = "".join(c if c.isalnum() else "-" for c in f"{row} {root.name}").lower()
-    label_logs(recipe, open_logs(root), store, version, log_ids=logs, workplace=LOCAL, quiet=True)
+    report = label_logs(recipe, open_logs(root), store, version, log_ids=logs, workplace=LOCAL, quiet=True)
+    if report.state != "complete":  # rows that lack frames would not compare
+        sys.exit(f"row {row}: {root} could not be labelled whole: {report.message or report.state}")
     job = EvaluateLog(labels=f"{store.location}@{version}", question=question)
     units = logs or sorted(log.id for log in open_logs(root).logs())
     done = run_job(job, units, store, LOCAL, quiet=True)
+    if done.failed:
+        sys.exit(f"row {row}: " + "; ".join(f"log {log}: {why}" for log, why in done.failed.items()))
     found = [LogCounts.from_bytes(done.results[unit]).counts for unit in units]
     if question.at == "points":
         return [{"points": counts["points counts"]} for counts in found]
@@ -59,7 +65,10 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    chosen = rows(asked.recipe, asked.rows, asked.set)
+    try:
+        chosen = rows(asked.recipe, asked.rows, asked.set)
+    except BadRecipe as error:
+        sys.exit(str(error))
     form: Format = "semantickitti" if next(iter(chosen.values())).grid.frame == "lidar" else "occ3d"
     table: dict[str, Counted] = {}
     for row, recipe in chosen.items():

@@ -63,7 +63,7 @@ class Trained(Completion):
     """Frames from one of those sweeps to the next."""
     mirror: bool = True
     """Whether a scan is also looked at mirrored left to right and the scores averaged: the street is as likely either
-    way, the network does not know it. Takes twice the time of the network."""
+    way, the network does not know it. Takes twice the time of the network, unless intensity is doubted."""
     intensity: Literal["trusted", "doubted", "ignored"] = "doubted"
     """Of intensity every sensor and every street has its own. ``doubted``: the network looks once with it and once
     without, mirrored where ``mirror`` says so, and the scores are averaged."""

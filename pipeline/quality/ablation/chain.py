@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.stages.evaluation.scores import Scores
 
@@ -32,16 +33,28 @@ _ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Slots left out and options set, beside those of objects."""
 
-PARTS = {"both": ("single", "local", "global"), "local": ("single",), "global": ("single",), "recipe": ("sweeps",)}
+PARTS = {
+    "local": ("single",),
+    "global": ("single",),
+    "both": ("single", "local", "global"),
+    "sweeps": ("single",),
+    "sweeps+global": ("global", "sweeps"),
+    "recipe": ("both", "sweeps+global"),
+}
 """Rows that a row is made of, and should not be below."""
 
 
 def rows(recipe: str, names: Iterable[str], overrides: Sequence[str] = ()) -> dict[str, Recipe]:
     """The chain of ``recipe`` with ``overrides``, in parts: ``names`` are keys of the table above, or ``NAME: changes``
-    (as ``gate 1: propagation.gate=1``, several apart by blanks) for the recipe with more overrides."""
+    (as ``gate 1: propagation.gate=1``, several apart by blanks) for the recipe with more overrides.
+
+    Raises BadRecipe for a row that does not exist, or an override that cannot be.
+    """
     result = {}
     for name in names:
         title, own, more = name.partition(":")
+        if not own and name not in _ROWS:
+            raise BadRecipe(f"there is no row {name!r}; rows are {', '.join(_ROWS)}, or NAME: STAGE.OPTION=VALUE")
         skipped, changes = ((), tuple(more.split())) if own else _ROWS[name]
         result[title] = load_recipe(recipe, [*overrides, *changes], [*skipped, *OBJECTS])
     return result
@@ -54,9 +67,6 @@ class Figure:
     value: float
     low: float
     high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from occlabel.pipeline.quality.ablation.chain import Draws, below_parts, figure, gain, rows
+from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.evaluation import semantickitti
 
@@ -50,4 +51,10 @@ def test_a_gain_in_every_log_is_surer_than_the_figures() -> None:
 
 def test_what_is_below_its_parts_is_said() -> None:
     assert below_parts({"single": 30.0, "local": 29.0, "both": 31.0}) == ["local (29.0) is below single (30.0)"]
-    assert not below_parts({"single": 30.0, "global": 31.0, "both": 32.0, "accumulated": 1.0})
+    assert not below_parts({"single": 30.0, "global": 31.0, "both": 32.0, "own row": 1.0})
+    assert below_parts({"sweeps+global": 31.0, "recipe": 30.5}) == ["recipe (30.5) is below sweeps+global (31.0)"]
+
+
+def test_a_row_that_does_not_exist_is_said() -> None:
+    with pytest.raises(BadRecipe, match=r"no row 'sweep'; rows are single, local"):
+        rows("nuscenes_lidar", ["sweep"])
