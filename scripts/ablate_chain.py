@@ -1,4 +1,4 @@
-"""A table of the chain: single frame, local, global, both, sweeps put together, the recipe.
+"""A table of the chain: single frame, local, global, both, sweeps put together, the recipe, accumulated LiDAR.
 
     python scripts/ablate_chain.py RECIPE --logs LOGS --store STORE [--at points] [--rows single "far:voting.radius=50"]
 
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--log", action="append", help="Only this log.")
     parser.add_argument("--store", required=True)
     parser.add_argument("--at", choices=("voxels", "points"), default="voxels")
-    parser.add_argument("--rows", nargs="*", default=["single", "local", "global", "both", "recipe"])
+    parser.add_argument("--rows", nargs="*", default=["single", "local", "global", "both", "recipe", "accumulated"])
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()

@@ -30,6 +30,7 @@ _ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sweeps": (("propagation", "voting"), ()),
     "sweeps+global": (("propagation",), ()),
     "recipe": ((), ()),
+    "accumulated": (("propagation", "voting"), ("completion.kind=accumulated",)),
 }
 """Slots left out and options set, beside those of objects."""
 
@@ -56,8 +57,17 @@ def rows(recipe: str, names: Iterable[str], overrides: Sequence[str] = ()) -> di
         if not own and name not in _ROWS:
             raise BadRecipe(f"there is no row {name!r}; rows are {', '.join(_ROWS)}, or NAME: STAGE.OPTION=VALUE")
         skipped, changes = ((), tuple(more.split())) if own else _ROWS[name]
-        result[title] = load_recipe(recipe, [*overrides, *changes], [*skipped, *OBJECTS])
+        held = _of_another_kind(recipe, overrides) if name == "accumulated" else overrides
+        result[title] = load_recipe(recipe, [*held, *changes], [*skipped, *OBJECTS])
     return result
+
+
+def _of_another_kind(recipe: str, overrides: Sequence[str]) -> list[str]:
+    """``overrides`` for a row of another kind of completion, which knows no options of the recipe's but whose network
+    names its points."""
+    weights = getattr(load_recipe(recipe, [*overrides]).completion, "weights", None)
+    others = [override for override in overrides if not override.startswith("completion.")]
+    return others if weights is None else [*others, f"completion.weights={weights}"]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Rows of the chain, and what figures of few logs are worth."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.quality.ablation.chain import Draws, below_parts, figure, gain, rows
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import TAXONOMIES
@@ -31,6 +33,16 @@ def test_rows_are_the_chain_in_parts() -> None:
     assert (both.completion.sweeps, recipe.completion.sweeps) == (0, 2)
     assert (eager.propagation.gate, recipe.voting.radius, eager.voting.radius) == (0.5, 9, 9)
     assert recipe.propagation.gate != 0.5
+
+
+def test_accumulated_lidar_is_named_by_the_network_of_the_other_rows(tmp_path: Path) -> None:
+    told = load_recipe("nuscenes_lidar", ["completion.weights=/w.safetensors"]).to_yaml()
+    (tmp_path / "mine.yaml").write_text(told)
+    row = rows(str(tmp_path / "mine.yaml"), ["accumulated"], ["completion.intensity=ignored", "grid.voxel_size=0.2"])
+    stage = cast(Any, row["accumulated"].completion)
+    assert (stage.kind, stage.weights, stage.labels, stage.boxes) == ("accumulated", Path("/w.safetensors"), None, None)
+    assert [step.name for step in row["accumulated"].chain] == ["geometry", "evidence", "completion"]
+    assert row["accumulated"].grid.voxel_size == 0.2
 
 
 def test_logs_that_are_alike_leave_no_doubt_and_others_do() -> None:
