@@ -191,6 +191,10 @@ RELATIVE_DEPTH: ArraySpec[np.float16] = ArraySpec(
     _IMAGE, stride=4, published=False,
 )  # fmt: skip
 """What models say that know no metre. Lies as ``DEPTH`` does."""
+DEPTH_DEVIATION: ArraySpec[np.float16] = ArraySpec(
+    "depth_deviation", _F16, _NAN, "standard deviation of depth, as a share of it; NaN unknown", _IMAGE, stride=4
+)
+"""Lies as ``DEPTH`` does."""
 SEGMENT_CLASS: ArraySpec[np.uint8] = ArraySpec(
     "segment_class", _U8, UNKNOWN, "class id of the pixel; 255 no segment says", _IMAGE, stride=4
 )

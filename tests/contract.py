@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from occlabel.schemas.arrays import (
     CONFIDENCE,
     DEPTH,
+    DEPTH_DEVIATION,
     GEOMETRY,
     INSTANCE,
     MEASURED,
@@ -202,6 +203,8 @@ def made_up(spec: ArraySpec[Any], space: LabelSpace, log: DriveLog) -> NDArray[A
             return draw.integers(0, 2, shape).astype(np.uint8)
         case DEPTH.name | RELATIVE_DEPTH.name:
             return draw.uniform(2, 40, shape).astype(np.float16)
+        case DEPTH_DEVIATION.name:
+            return draw.uniform(0.01, 0.3, shape).astype(np.float16)
         case SEGMENT_CLASS.name:
             seen = draw.integers(0, classes, shape).astype(np.uint8)
             seen[draw.random(shape) < 0.1] = UNKNOWN

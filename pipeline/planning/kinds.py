@@ -24,6 +24,8 @@ KINDS: dict[str, dict[str, str]] = {
         "lidar": "occlabel.stages.priors.depth.lidar:LidarDepth",
         "stereo": "occlabel.stages.priors.depth.stereo:Stereo",
         "stored_depth": "occlabel.stages.priors.depth.stored:StoredDepth",
+        "lidar_alignment": "occlabel.stages.priors.alignment.lidar:LidarAlignment",
+        "ground_alignment": "occlabel.stages.priors.alignment.ground:GroundAlignment",
         "grounded_sam": "occlabel.stages.priors.segments.grounded_sam:GroundedSam",
         "panoptic": "occlabel.stages.priors.segments.networks:Panoptic",
         "semantic": "occlabel.stages.priors.segments.networks:Semantic",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import own_models
 import pytest
+from box_street import STREET, drive, sweeps
 from contract import BLIND, FRAMES, LOST, SPACES, ScriptedSensors, check_contract, log_of, run, street, without_poses
 from PIL import Image
 from stereo_car import before_a_wall
@@ -52,6 +53,12 @@ class Case:
     refuses: Callable[[], LabelSpace] | None = None
     files: Files = lambda folder: {}
     log: Callable[[], tuple[DriveLog, ScriptedSensors]] = street
+
+
+def between_walls() -> tuple[DriveLog, ScriptedSensors]:
+    """Of which nobody has said yet what is far."""
+    log = drive(FRAMES)
+    return log, sweeps(log, STREET)
 
 
 def exported(folder: Path) -> dict[str, Any]:
@@ -172,6 +179,8 @@ CASES: dict[str, list[Case]] = {
         Case("semantickitti", {"field_of_view": "guessed", "level": 0}, files=moge2),
     ],
     "priors.lidar": [Case("semantickitti", {}), Case("occ3d", {"sweeps": 2, "gap": 0})],
+    "priors.lidar_alignment": [Case("occ3d", {"steadied": 2}, log=between_walls)],
+    "priors.ground_alignment": [Case("semantickitti", {"of": "relative_depth"}, log=between_walls)],
     "priors.stereo": [Case("occ3d", {}, log=before_a_wall)],
     "priors.stored_depth": [Case("occ3d", {}, files=depths("png")), Case("semantickitti", {}, files=depths("npy"))],
     "priors.panoptic": [Case("semantickitti", {"threshold": 0.1}, files=segmenter("mask2former"))],

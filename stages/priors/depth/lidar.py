@@ -18,6 +18,8 @@ from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes, uncalibr
 from occlabel.stages.priors.depth.splat import nearest, without_hidden
 from occlabel.stages.sensing.scan import OWN_CAR
 
+GAP = 1.5
+"""Degrees between two beams, as a default."""
 _SWEEP = 32 << 20
 """Bytes of a sweep of 128 beams with its points moved and projected."""
 
@@ -36,7 +38,7 @@ class LidarDepth(Depth):
     kind: Literal["lidar"] = "lidar"
     sweeps: int = Field(default=0, ge=0, le=50)
     """Frames before and after whose sweeps are added, moved by the poses. What moved in between is seen twice."""
-    gap: float = Field(default=1.5, ge=0, le=10)
+    gap: float = Field(default=GAP, ge=0, le=10)
     """Degrees between two beams that a surface is taken to close: what shows between nearer points above and below
     within them is hidden. 0 keeps every point."""
 
@@ -70,30 +72,35 @@ class LidarDepth(Depth):
             seen: dict[int, NDArray[np.float64] | None] = {}
             for n, row in enumerate(inputs.own(clip)):
                 rows = range(max(0, row - self.sweeps), min(len(inputs.frames), row + self.sweeps + 1))
-                seen = {one: seen[one] if one in seen else _in_ego(inputs, one) for one in rows}
+                seen = {one: seen[one] if one in seen else in_ego(inputs, one) for one in rows}
                 points = _gathered(inputs, row, seen)
                 for camera in rig.names:
-                    depth = self._depth(points, inputs, row, camera, result[DEPTH.on(camera).name][n].shape)
+                    depth = projected(points, inputs, row, camera, self.gap)
                     if depth is not None:
                         result[DEPTH.on(camera).name][n] = depth
             return result
 
         return process
 
-    def _depth(
-        self, points: NDArray[np.float64], inputs: Inputs, row: int, camera: str, shape: tuple[int, ...]
-    ) -> NDArray[np.float32] | None:
-        """[v, u] of ``points`` [n, 3] in the ego frame; None for a camera without calibration."""
-        intrinsics, ego_from_camera = inputs.intrinsics(row, camera), inputs.extrinsics(row, camera)
-        if intrinsics is None or ego_from_camera is None:
-            return None
-        pixels, depth = project(transform_points(inverse(ego_from_camera), points), intrinsics)
-        found = nearest(pixels / DEPTH.stride, depth, (shape[0], shape[1]))
-        rows = int(np.ceil(np.tan(np.radians(self.gap)) * intrinsics[1, 1] / DEPTH.stride)) if self.gap else 0
-        return without_hidden(found, rows, max(1, rows // 3)) if rows else found
+
+def projected(
+    points: NDArray[np.float64], inputs: Inputs, row: int, camera: str, gap: float
+) -> NDArray[np.float32] | None:
+    """Depth [v, u] of ``points`` [n, 3] in the ego frame of ``row``, NaN where none is; None for a camera without
+    calibration. ``gap`` as in ``LidarDepth``."""
+    intrinsics, ego_from_camera = inputs.intrinsics(row, camera), inputs.extrinsics(row, camera)
+    if intrinsics is None or ego_from_camera is None:
+        return None
+    pixels, depth = project(transform_points(inverse(ego_from_camera), points), intrinsics)
+    size = inputs.rig.camera(camera).size
+    assert size is not None  # the array would have no shape
+    rows, columns = -(-size[1] // DEPTH.stride), -(-size[0] // DEPTH.stride)
+    found = nearest(pixels / DEPTH.stride, depth, (rows, columns))
+    reach = int(np.ceil(np.tan(np.radians(gap)) * intrinsics[1, 1] / DEPTH.stride)) if gap else 0
+    return without_hidden(found, reach, max(1, reach // 3)) if reach else found
 
 
-def _in_ego(inputs: Inputs, row: int) -> NDArray[np.float64] | None:
+def in_ego(inputs: Inputs, row: int) -> NDArray[np.float64] | None:
     """Points [n, 3] of a frame's sweep in its ego frame, but for those on the car itself; None without a sweep."""
     points, ego_from_lidar = inputs.points(row), inputs.frames[row].ego_from_lidar
     if points is None or ego_from_lidar is None:
