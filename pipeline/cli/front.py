@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +25,8 @@ from occlabel.schemas.errors import OcclabelError
 DEBUG = "OCCLABEL_DEBUG"
 _INTERRUPTED = 128 + signal.SIGINT
 _PACKAGE = Path(__file__).parents[2]
+_AGAIN = 0.1
+"""Seconds after which a signal that was swallowed is repeated."""
 _asked: list[int] = []
 """The signals that asked for an end: Ray makes another exit of the one that a handler raises."""
 
@@ -103,7 +106,8 @@ def carry_out(app: typer.Typer) -> NoReturn:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _leave)
     try:
-        app()
+        with _swallowed_is_repeated():
+            app()
     except SystemExit as end:
         code = 128 + _asked[0] if _asked else end.code
         if code == _INTERRUPTED:
@@ -122,11 +126,37 @@ def _leave(number: int, frame: Any) -> None:
         if signal.getsignal(asked) == _leave:
             signal.signal(asked, _leave_at_once)
     _asked.append(number)
-    if number == signal.SIGINT:
+    if number != signal.SIGINT:  # not print: the signal may have come in the middle of one
+        os.write(2, f"occlabel: ended by {signal.Signals(number).name}; what was committed to a store stays\n".encode())
+    _end_command()
+
+
+def _end_command(*_: Any) -> NoReturn:
+    if _asked[0] == signal.SIGINT:
         raise KeyboardInterrupt
-    # Not print: the signal may have come in the middle of one.
-    os.write(2, f"occlabel: ended by {signal.Signals(number).name}; what was committed to a store stays\n".encode())
-    raise SystemExit(128 + number)
+    raise SystemExit(128 + _asked[0])
+
+
+@contextlib.contextmanager
+def _swallowed_is_repeated() -> Iterator[None]:
+    """What a signal raises in the middle of a callback from C, or of a destructor, Python prints and forgets: Numba's
+    compiler calls back so. It is raised again until it comes out."""
+    before = sys.unraisablehook
+
+    def swallowed(told: Any) -> None:
+        if _asked and issubclass(told.exc_type, KeyboardInterrupt | SystemExit):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        else:
+            before(told)
+
+    alarm = signal.signal(signal.SIGALRM, _end_command)
+    sys.unraisablehook = swallowed
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, alarm)
+        sys.unraisablehook = before
 
 
 def _leave_at_once(number: int, frame: Any) -> None:
