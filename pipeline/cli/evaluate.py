@@ -25,30 +25,39 @@ if TYPE_CHECKING:
     from occlabel.stages.evaluation.scores import Scores
 
 
+Labels = Annotated[
+    str, typer.Argument(metavar="STORE@VERSION|DIR|MAP", help="A version, a folder of predictions, or a map.")
+]
+TruthRoot = Annotated[
+    Path, typer.Option("--truth", help="Root of the truth: a SemanticKITTI root, an Occ3D gts folder.")
+]
+Rules = Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")]
+Places = Annotated[
+    Literal["voxels", "points", "boxes"],
+    typer.Option(
+        "--at", help="Score at voxels, at labelled LiDAR points, or objects at boxes (both: truth is a log root)."
+    ),
+]
+Baselines = Annotated[
+    bool, typer.Option("--baselines", help="With --at points: print two trivial baselines beside the labels.")
+]
+Diagram = Annotated[
+    Path | None,
+    typer.Option("--diagram", metavar="PNG", help="Also draw how often labels of each confidence are right."),
+]
+Scored = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")]
+
+
 def evaluate(
-    labels: Annotated[
-        str, typer.Argument(metavar="STORE@VERSION|DIR|MAP", help="A version, a folder of predictions, or a map.")
-    ],
-    truth: Annotated[
-        Path, typer.Option("--truth", help="Root of the truth: a SemanticKITTI root, an Occ3D gts folder.")
-    ],
-    format: Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")],
-    at: Annotated[
-        Literal["voxels", "points", "boxes"],
-        typer.Option(
-            "--at", help="Score at voxels, at labelled LiDAR points, or objects at boxes (both: truth is a log root)."
-        ),
-    ] = "voxels",
+    labels: Labels,
+    truth: TruthRoot,
+    format: Rules,
+    at: Places = "voxels",
     log: LogIds = None,
     map_: ClassMap = None,
-    baselines: Annotated[
-        bool, typer.Option("--baselines", help="With --at points: print two trivial baselines beside the labels.")
-    ] = False,
-    diagram: Annotated[
-        Path | None,
-        typer.Option("--diagram", metavar="PNG", help="Also draw how often labels of each confidence are right."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")] = None,
+    baselines: Baselines = False,
+    diagram: Diagram = None,
+    out: Scored = None,
     executor: Executor = ExecutorName.ray,
 ) -> None:
     """Score labels against truth, as the official evaluators do: IoU, mIoU, precision, recall, per class and range.
@@ -80,21 +89,23 @@ def evaluate(
     if is_map(labels):
         if at != "voxels" or log or baselines or diagram or map_:
             raise OcclabelError(f"{labels} is a map, scored as a whole at voxels; leave out --at, --log and the like")
-        writable("--json", out)
         _evaluate_map(labels, truth, format, out)
         return
     _refuse_useless(labels, format, at, baselines, diagram, out)
-    told = None if map_ is None else read_map(map_)
-    workplace = Workplace(executor.value)
-    evaluation = score(labels, truth, format, at, logs=log, told=told, workplace=workplace, quiet=False)
-    _show(evaluation, baselines)
-    if out is not None:
-        _write(evaluation.facts(), out)
-    if diagram is not None:
-        _draw(evaluation.calibration, labels, diagram)
-        typer.echo(f"wrote {diagram}")
-    if not evaluation.sound:
+    told, place = None if map_ is None else read_map(map_), Workplace(executor.value)
+    found = score(labels, truth, format, at, logs=log, told=told, workplace=place, quiet=False)
+    _show(found, baselines)
+    _keep(found, labels, diagram, out)
+    if not found.sound:
         raise typer.Exit(3)
+
+
+def _keep(found: Evaluation, labels: str, diagram: Path | None, out: Path | None) -> None:
+    if out is not None:
+        _write(found.facts(), out)
+    if diagram is not None:
+        _draw(found.calibration, labels, diagram)
+        typer.echo(f"wrote {diagram}")
 
 
 def _refuse_useless(
@@ -152,6 +163,7 @@ def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "
     from occlabel.stages.ingest.truth import open_truth
     from occlabel.workers.map_store import MapStore
 
+    writable("--json", out)
     target = MapStore(location)
     index = target.index()
     assert index is not None  # or it would be no map
