@@ -111,5 +111,6 @@ def _measure(
         # Relief is across the surface: a flat beam meets it that much earlier or later.
         along = relief[kinds[face[n]], material] / max(cosines[n], _FLATTEST)
         measured[n] = d + noise[n] * np.sqrt(range_noise**2 + properties[material, 3] ** 2 + along**2)
-        intensity[n] = stored(response, reflectances[n], d, n // columns, flicker[n])
+        signal = reflectances[n] * max(cosines[n], _FLATTEST) ** (properties[material, 4] * (response.angle - 1))
+        intensity[n] = stored(response, signal, d, n // columns, flicker[n])
     return measured, intensity, kept

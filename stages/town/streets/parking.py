@@ -24,6 +24,11 @@ def keep_lanes_free(site: Site, streets: list[Street]) -> None:
                 for station in np.arange(1.0, street.length, 2.0):
                     x, y, heading = street.at(station, sign * street.middle(lane))
                     site.ground.take(x, y, heading, 2.4, 2.3)
+        for side, sign in ((0, 1), (1, -1)):
+            for middle, width in street.beside(side):
+                for station in np.arange(1.0, street.length, 2.0):
+                    x, y, heading = street.at(station, sign * middle)
+                    site.ground.take(x, y, heading, 2.4, width)
 
 
 def park_cars(site: Site, street: Street) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from occlabel.stages.town.streets.edges import widen
 from occlabel.stages.town.streets.ground import BLOCK, CELL, Ground
 from occlabel.stages.town.streets.lane_lines import LaneLines, on_line
 from occlabel.stages.town.streets.street_sides import MOST_BANDS, Band
@@ -28,19 +29,26 @@ def lay_streets(ground: Ground, streets: list[Street], corner: float, crown: flo
         _lines(ground.mark, painted, station, half, street.lane_width, street.lanes, dashed, index == 0)
         if index == 0:
             fields = [painted, station, lateral]
+    main = streets[0]
+    straight = ground.edge.copy()
+    widen(ground.edge, owner, fields[1], (main.edges[0].wider, main.edges[1].wider))
     _surfaces(
         ground.kind, ground.step, ground.mark, ground.street, ground.edge, nearest, owner, *_band_table(streets),
         KIND_ID["road"],
     )  # fmt: skip
+    for side, edge in enumerate(main.edges):
+        for bay in edge.bays:
+            within = (owner == side) & (straight >= 0) & (ground.edge < 0) & bay.holds(fields[1])
+            ground.kind[within] = KIND_ID[bay.kind]
     ground.lot &= ~ground.street
-    main = streets[0]
-    allowed = ((owner >> 1) == 0) & (ground.edge < 0) & (nearest - ground.edge <= 0.02)
+    away_from_junctions = ((owner >> 1) == 0) & (nearest - straight <= 0.02)
+    allowed = away_from_junctions & (straight < 0)
     half = main.half
     ground.base[:-1, :-1] += crown * np.clip(-ground.edge[::BLOCK, ::BLOCK], 0.0, None)
     if main.median[1]:
         half = _from_first_lane(fields[2][:1, :1], main)[1]
         allowed &= fields[0] < 500.0
-        _lay_median(ground, np.abs(fields[2]), main.median)
+        _lay_median(ground, np.abs(fields[2]), main.median, away_from_junctions)
     ground.lines = LaneLines(fields[0], fields[1], allowed, half, main.lane_width, main.lanes, dashed=main.lanes == 1)
 
 
@@ -54,10 +62,11 @@ def _from_first_lane(lateral: NDArray[np.float32], street: Street) -> tuple[NDAr
     return painted.astype(np.float32), street.lanes * street.lane_width + 0.25
 
 
-def _lay_median(ground: Ground, away: NDArray[np.float32], median: Band) -> None:
-    """The strip of cells less than half its width ``away`` from the centre line; it is edge of the carriageways."""
+def _lay_median(ground: Ground, away: NDArray[np.float32], median: Band, allowed: NDArray[np.bool_]) -> None:
+    """The strip of ``allowed`` cells less than half its width ``away`` from the centre line; it is edge of the
+    carriageways."""
     kind, width, step = median
-    strip = away < width / 2
+    strip = (away < width / 2) & allowed
     ground.kind[strip], ground.step[strip], ground.mark[strip] = KIND_ID[kind], round(step * 100), 0
     ground.edge[strip] = width / 2 - away[strip]
 

@@ -9,6 +9,8 @@ from occlabel.stages.town.style import Style
 Band = tuple[str, float, float]
 """Surface kind, width [m], height above the terrain [m]."""
 MOST_BANDS = 5
+LEAST_CARRIAGEWAY = 3.0
+"""A band of road as wide as this [m] is driven on; a narrower one is for parking."""
 
 
 def draw_kerb(rng: np.random.Generator) -> float:
@@ -29,6 +31,8 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
         return _country(rng), "none"
     kerb = draw_kerb(rng)
     wide = 6.0 if style.people > 1 else 5.0
+    if rng.random() < 0.08:
+        return _service_road(rng, kerb, style.sidewalk), "none"
     walk = ("sidewalk", float(rng.uniform(1.4, wide if rng.random() < 0.4 else 2.6)), kerb)
     verge = ("terrain", float(rng.uniform(0.8, 3.5)), max(kerb - 0.02, 0.0) + float(rng.uniform(0, 0.05)))
     if rng.random() > style.sidewalk:
@@ -53,11 +57,29 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
     return (verge, walk), "none"
 
 
+def _service_road(rng: np.random.Generator, kerb: float, sidewalk: float) -> tuple[Band, ...]:
+    """A second carriageway beyond a strip of green, of paving or of parking places."""
+    between: Band = ("terrain", float(rng.uniform(0.8, 7.0)), max(kerb + float(rng.uniform(-0.03, 0.05)), 0.0))
+    choice = rng.random()
+    if choice < 0.2:
+        between = ("other-ground", float(rng.uniform(0.8, 2.5)), kerb)
+    elif choice < 0.35:
+        between = ("parking", float(rng.choice([2.2, 5.0])), 0.0)
+    outer = ("sidewalk", float(rng.uniform(1.4, 4.0)), draw_kerb(rng))
+    bands = (between, ("road", float(rng.uniform(3.2, 6.5)), 0.0))
+    return (*bands, outer) if rng.random() < sidewalk else bands
+
+
 def _motorway(rng: np.random.Generator) -> tuple[Band, ...]:
-    """A hard strip or gravel, then grass; the hard shoulder is part of the carriageway."""
+    """A hard strip or gravel, then grass; the hard shoulder is part of the carriageway. Beyond the grass there is now
+    and then another carriageway: a slip road or a local one."""
     grass = ("terrain", float(rng.uniform(2.0, 7.0)), float(rng.choice([-0.04, 0.0, 0.0, 0.03])))
     strip = ("other-ground", float(rng.uniform(0.4, 1.0)), 0.0)
-    return (strip, grass) if rng.random() < 0.25 else (grass,)
+    bands = (strip, grass) if rng.random() < 0.25 else (grass,)
+    if rng.random() < 0.3:
+        beyond = ("terrain", float(rng.uniform(1.5, 4.0)), 0.0)
+        return (*bands, ("road", float(rng.uniform(4.0, 11.0)), 0.0), beyond)
+    return bands
 
 
 def _country(rng: np.random.Generator) -> tuple[Band, ...]:
@@ -68,4 +90,6 @@ def _country(rng: np.random.Generator) -> tuple[Band, ...]:
         return (("other-ground", float(rng.uniform(0.3, 1.2)), 0.0), grass)
     if choice < 0.32:
         return (grass, ("sidewalk", float(rng.uniform(1.6, 2.6)), 0.0), ("terrain", 1.0, 0.0))
+    if choice < 0.40:  # a way for farmers, or an older road
+        return (grass, ("road", float(rng.uniform(3.0, 5.5)), 0.0), ("terrain", 1.0, 0.0))
     return (grass,)

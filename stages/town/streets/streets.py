@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.town.streets.street_sides import Band, draw_bands
+from occlabel.stages.town.streets.edges import Edge, draw_edge
+from occlabel.stages.town.streets.street_sides import LEAST_CARRIAGEWAY, Band, draw_bands
 from occlabel.stages.town.style import Style
 
 MARGIN = 85.0
 """How far [m] the town reaches beyond the driven part of the main street."""
+_BESIDE_MEDIAN = 0.6
+"""From a median to the first lane [m]."""
+_NO_MEDIAN: Band = ("terrain", 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,9 @@ class Street:
     """Half the width of the carriageway [m]."""
     bands: tuple[tuple[Band, ...], tuple[Band, ...]]
     parking: tuple[str, str]
-    median: Band = ("terrain", 0.0, 0.0)
+    edges: tuple[Edge, Edge]
+    """Where its borders are not straight."""
+    median: Band = _NO_MEDIAN
     """The strip between the carriageways; 0 m wide where there is none."""
     fast: bool = False
     """A motorway: nobody walks, rides or stops there."""
@@ -35,7 +41,7 @@ class Street:
     @property
     def inner(self) -> float:
         """From the centre line to the first lane [m]."""
-        return self.median[1] / 2 + 0.6 if self.median[1] else 0.0
+        return self.median[1] / 2 + _BESIDE_MEDIAN if self.median[1] else 0.0
 
     def middle(self, lane: int) -> float:
         """From the centre line to the middle of a lane, 0 the innermost [m]."""
@@ -48,6 +54,15 @@ class Street:
     def setback(self, side: int) -> float:
         """From the centre line to the first lot [m]."""
         return self.half + sum(width for _, width, _ in self.bands[side])
+
+    def beside(self, side: int) -> list[tuple[float, float]]:
+        """The other carriageways among the bands of a side: from the centre line to their middle, and width [m]."""
+        found, reach = [], self.half
+        for kind, width, _ in self.bands[side]:
+            if kind == "road" and width >= LEAST_CARRIAGEWAY:
+                found.append((reach + width / 2, width))
+            reach += width
+        return found
 
     def at(self, station: float, lateral: float = 0.0) -> tuple[float, float, float]:
         """x, y and heading at ``station`` metres along and ``lateral`` metres left of the centre line."""
@@ -71,7 +86,18 @@ def _draw_street(rng: np.random.Generator, style: Style, points: NDArray[np.floa
     (left, left_parking), (right, right_parking) = draw_bands(rng, style), draw_bands(rng, style)
     if rng.random() < 0.5:
         right, right_parking = left, left_parking
-    return Street(points, lanes, lane_width, lanes * lane_width + extra, (left, right), (left_parking, right_parking))
+    half, median = lanes * lane_width + extra, _draw_median(rng, style) if main else _NO_MEDIAN
+    half += median[1] / 2 + _BESIDE_MEDIAN if median[1] else 0.0
+    edges = (draw_edge(rng, style, len(points), main), draw_edge(rng, style, len(points), main))
+    return Street(points, lanes, lane_width, half, (left, right), (left_parking, right_parking), edges, median)
+
+
+def _draw_median(rng: np.random.Generator, style: Style) -> Band:
+    """What parts the carriageways of a main street in a town: paving, grass, or paint on the asphalt."""
+    if style.road != "street" or rng.random() > (0.35 if style.lanes[1] > 1 else 0.06):
+        return _NO_MEDIAN
+    step = float(rng.choice([0.0, 0.03, 0.12, 0.15]))
+    return ("terrain" if rng.random() < 0.4 else "other-ground", float(rng.uniform(0.8, 3.5)), step)
 
 
 def _draw_motorway(rng: np.random.Generator, style: Style, points: NDArray[np.float64]) -> Street:
@@ -82,9 +108,10 @@ def _draw_motorway(rng: np.random.Generator, style: Style, points: NDArray[np.fl
     green = width > 3.0 or rng.random() < 0.5
     median = ("terrain" if green else "other-ground", width, float(rng.choice([-0.03, 0.0, 0.02, 0.1])))
     shoulder = float(rng.choice([0.6, 2.5, 3.0]))
-    half = width / 2 + 0.6 + lanes * lane_width + shoulder
+    half = width / 2 + _BESIDE_MEDIAN + lanes * lane_width + shoulder
     (left, _), (right, _) = draw_bands(rng, style), draw_bands(rng, style)
-    return Street(points, lanes, lane_width, half, (left, right), ("none", "none"), median, fast=True)
+    edges = (draw_edge(rng, style, len(points), True), draw_edge(rng, style, len(points), True))
+    return Street(points, lanes, lane_width, half, (left, right), ("none", "none"), edges, median, fast=True)
 
 
 def _curve(start: NDArray[np.float64], heading: float, curvature: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -37,18 +37,19 @@ def raise_banks(ground: Ground, rng: np.random.Generator, main: Street, style: S
     edge = np.full(ground.base.shape, 50.0)
     edge[:-1, :-1] = ground.edge[::BLOCK, ::BLOCK]
     bands = max(main.setback(0), main.setback(1)) - main.half
+    level = any(main.beside(side) for side in (0, 1))  # another carriageway is not laid across a slope
     if style.road == "street":
         strength = float(rng.choice([0.0, 0.5, 1.2, 2.5], p=[0.3, 0.3, 0.25, 0.15]))
-        start, reach = float(rng.uniform(min(bands, 4.0), 5.0)), 9.0
+        start, reach = bands if level else float(rng.uniform(min(bands, 4.0), 5.0)), 9.0
     else:
         strength = float(rng.choice([0.3, 1.5, 3.0, 5.0], p=[0.3, 0.3, 0.25, 0.15]))
-        start, reach = float(rng.uniform(0.8, bands)), float(rng.uniform(7.0, 14.0))
+        start, reach = bands if level else float(rng.uniform(0.8, bands)), float(rng.uniform(7.0, 14.0))
     away = np.clip((edge - start) / reach, 0, 1)
     place = np.full(ground.base.shape, float(rng.uniform(-0.5, 0.7)))
     for length in (140.0, 60.0):
         place += 0.6 * 2 * np.pi / length * _wave(corners, rng, length)
     ground.base += strength * place * away * away * (3 - 2 * away)
-    if style.road != "street" and rng.random() < 0.6:
+    if style.road != "street" and not level and rng.random() < 0.6:
         middle, half = float(rng.uniform(2.2, 2.0 + bands / 2)), float(rng.uniform(1.6, 2.4))
         across = np.clip(1 - np.abs(edge - middle) / half, 0, 1)
         ground.base -= float(rng.uniform(0.3, 0.8)) * across * np.clip(0.5 + place, 0, 1)

@@ -66,6 +66,9 @@ def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) 
                 agents += _own_lane(site, path, lateral)
             else:
                 agents += _lane(site, main, lateral, direction, site.style.traffic)
+    for which, sign in ((0, 1.0), (1, -1.0)):
+        for middle, _ in main.beside(which):
+            agents += _lane(site, main, sign * middle, int(sign * side), site.style.traffic * 0.4)
     for street in streets[1:]:
         if site.rng.random() < 0.5:
             agents += _lane(site, street, side * street.lane_width / 2, 1, site.style.traffic * 0.6, 16.0)

@@ -21,7 +21,7 @@ from occlabel.stages.town.writers.nuscenes_tables import committed_logs, publish
 
 Layout = Literal["kitti", "nuscenes"]
 
-GENERATOR = 4
+GENERATOR = 5
 """Raised when the same seed gives another town, so that logs of two kinds never share a root."""
 
 RECORD = "town.json"

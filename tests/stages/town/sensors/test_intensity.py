@@ -67,7 +67,7 @@ def test_a_sensor_without_full_compensation_loses_grazing_ground_before_walls() 
     taken = turn(street(), HDL64)
     assert np.median(of(taken, "road", 30, 45)) < 0.5 * np.median(of(taken, "road", 6, 10))
     assert len(of(taken, "road", 45)) < len(of(taken, "road", 30, 45))
-    level = [stored(HDL64, 0.5, d, 0, 0.0) for d in (3.0, 15.0, 30.0, 60.0)]
+    level = [stored(HDL64, 0.5, d, 0, 0.0) for d in (3.0, 15.0, 30.0, 42.0)]
     assert level[0] < level[1] > level[2] > level[3] > 0
 
 
