@@ -71,9 +71,10 @@ def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) 
             agents += _lane(site, main, sign * middle, int(sign * side), site.style.traffic * 0.4)
     for street in streets[1:]:
         if site.rng.random() < 0.5:
-            agents += _lane(site, street, side * street.lane_width / 2, 1, site.style.traffic * 0.6, 16.0)
+            first = max(16.0, main.half + 4.0)
+            agents += _lane(site, street, side * street.lane_width / 2, 1, site.style.traffic * 0.6, first)
         if site.rng.random() < 0.35:
-            agents += _waiting(site, street, side)
+            agents += _waiting(site, street, side, max(13.0, main.half + 2.5))
     for street in streets:
         for which in (0, 1):
             agents += _walkers(site, street, which)
@@ -108,11 +109,11 @@ def _lane(
     return agents
 
 
-def _waiting(site: Site, street: Street, side: float) -> list[Agent]:
-    """A vehicle that waits to enter the main street."""
+def _waiting(site: Site, street: Street, side: float, back: float) -> list[Agent]:
+    """A vehicle that waits to enter the main street, at least ``back`` metres from its centre line."""
     model = site.fleet.drives(site.rng)
     lateral = _edge_of_lane(model, -side * street.lane_width / 2, street)
-    start = float(site.rng.uniform(13, 18) + model.length / 2)
+    start = back + float(site.rng.uniform(0, 5) + model.length / 2)
     return _coupled(site, model, Agent(0, model, street, lateral, start, -1e-9))
 
 
