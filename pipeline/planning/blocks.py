@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -42,6 +42,20 @@ def _stage_of(slot: str, place: str, block: Any) -> Stage:
         return found.model_validate(block)
     except ValidationError as error:
         raise BadRecipe("; ".join(sentences(error, found, place))) from error
+
+
+def switches(written: Any, understood: Any, place: str = "") -> Iterator[str]:
+    """A sentence for each place where true or false is ``written`` and a number was ``understood``: pydantic takes
+    ``radius: yes`` for 1."""
+    if isinstance(written, bool) and isinstance(understood, int | float) and not isinstance(understood, bool):
+        yield f"{place}: must be a number, and YAML takes no, yes, on and off for false and true"
+    elif isinstance(written, dict):
+        for name, value in written.items():
+            held = understood.get(name) if isinstance(understood, dict) else getattr(understood, str(name), None)
+            yield from switches(value, held, f"{place}.{name}" if place else str(name))
+    elif isinstance(written, list) and isinstance(understood, list | tuple):
+        for index, (value, held) in enumerate(zip(written, understood, strict=False)):
+            yield from switches(value, held, f"{place}.{index}")
 
 
 def sentences(error: ValidationError, model: type[BaseModel], place: str = "") -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from occlabel.pipeline.planning.blocks import sentences, stages_of
+from occlabel.pipeline.planning.blocks import sentences, stages_of, switches
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.paths import anchored
 from occlabel.pipeline.planning.recipe import Recipe
@@ -56,6 +56,7 @@ def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
             del blocks[slot]
     try:
         recipe = Recipe.model_validate(blocks)
+        lines += switches(fields, recipe)
     except ValidationError as error:
         found = sentences(error, Recipe)
         lines += [line for line in found if not lines or not line.startswith("recipe: ")]  # as below

@@ -1,7 +1,7 @@
 """Recipes as they are written, and as they are changed on the command line."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -60,6 +60,11 @@ def test_another_kind_does_not_inherit_the_options_of_the_recipes_kind() -> None
         (own(name="free"), "classes 0 and 1 are both called 'free'"),
         (own(name="''"), "no name that can be printed"),
         (own(name="no"), "put it in quotes"),
+        (own(colour="[yes, 0, 0]"), "taxonomy.classes.1.colour.0: must be a number"),
+        (grid(shape="[on, 9, 9]"), "grid.shape.0: must be a number"),
+        (PLAIN + "limits: {stall_minutes: yes}\n", "limits.stall_minutes: must be a number"),
+        (PLAIN + "voting: {radius: yes, sensor: lidar}\n", "voting.radius: must be a number, and YAML takes no, yes"),
+        (PLAIN + "priors: {depth: {kind: lidar, sweeps: on}}\n", "priors.depth.sweeps: must be a number"),
         (own(colour="[300, 0, 0]"), r"colour \[300, 0, 0\] of 'car'.*0..255"),
         (own(maps="{70000: 1}"), "raw id 70000 .* 0..65535"),
         (own(maps="{-1: 1}"), "raw id -1 "),
@@ -95,6 +100,13 @@ def test_raw_ids_may_be_unknown_on_purpose(tmp_path: Path) -> None:
 def test_a_mistake_on_the_command_line_is_a_sentence(sets: list[str], said: str) -> None:
     with pytest.raises(BadRecipe, match=said):
         load_recipe("semantickitti_lidar", sets)
+
+
+def test_what_is_yes_or_no_may_be_so_and_may_be_a_number() -> None:
+    stages = [
+        cast(Any, load_recipe("nuscenes_lidar", [f"completion.mirror={s}"]).completion) for s in ("no", "off", "0")
+    ]
+    assert [stage.mirror for stage in stages] == [False] * 3
 
 
 def test_a_field_of_a_preset_grid_can_be_set() -> None:
