@@ -72,7 +72,8 @@ def _image(camera: CameraModel, index: int) -> TownImage:
     width, height = camera.size
     ramp = np.linspace(0, 255, width * height).reshape(height, width)
     pixels = np.stack([ramp, ramp[::-1], np.full_like(ramp, 20 * index)], axis=2).astype(np.uint8)
-    return TownImage(pixels, np.full((height, width), np.inf, np.float32), np.zeros((height, width), np.uint8))
+    nothing = np.zeros((height, width), np.uint8)
+    return TownImage(pixels, np.full((height, width), np.inf, np.float32), nothing, nothing.astype(np.uint16))
 
 
 def _truth(rig: Rig) -> TownTruth:

@@ -27,6 +27,13 @@ class SplitName(StrEnum):
     test = "test"
 
 
+class PriorName(StrEnum):
+    """How good the depth and segments are that are written beside the images."""
+
+    exact = "exact"
+    degraded = "degraded"
+
+
 def simulate(
     format_: Annotated[Format, typer.Option("--format", help="The layout to write.")],
     logs: Annotated[int, typer.Option("--logs", min=1, help="How many logs.")],
@@ -37,6 +44,13 @@ def simulate(
         float | None, typer.Option(help="Image size, as a share of the data set's own. [default: 0.25]")
     ] = None,
     no_images: Annotated[bool, typer.Option("--no-images", help="Logs without cameras: LiDAR and truth only.")] = False,
+    priors: Annotated[
+        list[PriorName] | None,
+        typer.Option(
+            help="Also write depth and segments of each image under OUT/priors, as stored_depth and stored_segments "
+            "read them: the truth, or as wrong as models of images are; may be given again."
+        ),
+    ] = None,
     split: Annotated[SplitName, typer.Option(help="Towns of different splits are never the same.")] = SplitName.test,
     rate: Annotated[float | None, typer.Option(help="Frames per second. [default: kitti 10, nuscenes 2]")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Logs to simulate at the same time.")] = 1,
@@ -47,6 +61,8 @@ def simulate(
     """
     if no_images and image_scale is not None:
         raise OcclabelError("--no-images and --image-scale exclude each other; give one of them")
+    if no_images and priors:
+        raise OcclabelError("--no-images and --priors exclude each other: priors are of images; give one of them")
     if image_scale is not None and not 0 < image_scale <= 1:
         raise OcclabelError(f"--image-scale {image_scale} is not between 0 and 1")
     if rate is not None and not 0 < rate <= 100:
@@ -69,6 +85,7 @@ def simulate(
                 split=split.value,
                 rate=rate,
                 image_scale=None if no_images else image_scale or 0.25,
+                priors=tuple(prior.value for prior in priors or ()),
             ),
             jobs=jobs,
             frame_done=lambda: progress.advance(task),

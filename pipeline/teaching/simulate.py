@@ -16,6 +16,7 @@ from typing import Any
 
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.town.town import Split
+from occlabel.stages.town.writers.prior_files import Prior
 from occlabel.stages.town.writers.root import Layout, TownDrive, TownRoot
 
 RATES: dict[Layout, float] = {"kitti": 10.0, "nuscenes": 2.0}
@@ -35,6 +36,16 @@ class Drives:
     """Frames per second; None: as in the data set of the layout."""
     image_scale: float | None = 0.25
     """Of the cameras' resolution; None: no cameras."""
+    priors: tuple[Prior, ...] = ()
+    """Which depth and segments of the images are written beside them, under ``priors/``."""
+
+    def drives(self, layout: Layout) -> list[TownDrive]:
+        """One a log. Raises OcclabelError for priors of logs without cameras."""
+        if self.priors and self.image_scale is None:
+            raise OcclabelError("priors are of images, and these logs have no cameras; leave one of the two wishes out")
+        rate, priors = self.rate or RATES[layout], tuple(sorted(set(self.priors)))
+        seeds = range(self.seed, self.seed + self.logs)
+        return [TownDrive(seed, self.split, self.frames, rate, self.image_scale, priors) for seed in seeds]
 
 
 def simulate_logs(
@@ -52,9 +63,7 @@ def simulate_logs(
     holds anything else.
     """
     root = TownRoot(out, layout)
-    rate = towns.rate or RATES[layout]
-    drives = [TownDrive(towns.seed + i, towns.split, towns.frames, rate, towns.image_scale) for i in range(towns.logs)]
-    missing = root.assign(drives)
+    missing = root.assign(towns.drives(layout))
     root.clear_partial()
     for log_id in _record_all(root, missing, jobs, frame_done):
         root.publish()

@@ -44,9 +44,11 @@ def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Ma
         mesh.materials, _SUN.astype(np.float32),
     )  # fmt: skip
     ahead = rays[:, 3:] @ pose[:3, 2].astype(np.float32)
-    kinds = np.where(hits.face >= 0, mesh.kinds[hits.face], 0).astype(np.uint8)
+    met, shape = hits.face >= 0, (height, width)
+    kinds = np.where(met, mesh.kinds[hits.face], 0).astype(np.uint8)
+    objects = np.where(met, mesh.objects[hits.face], 0).astype(np.uint16)
     return TownImage(
-        pixels.reshape(height, width, 3), (hits.distance * ahead).reshape(height, width), kinds.reshape(height, width)
+        pixels.reshape(*shape, 3), (hits.distance * ahead).reshape(shape), kinds.reshape(shape), objects.reshape(shape)
     )
 
 

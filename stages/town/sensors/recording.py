@@ -88,6 +88,8 @@ class TownImage:
     """[h, w] metres, inf for the sky."""
     kinds: NDArray[np.uint8]
     """[h, w] town kind ids, 0 for the sky."""
+    objects: NDArray[np.uint16]
+    """[h, w] object ids, 0 for stuff and the sky."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
     world_from_lidar: list[Matrix] = []
     boxes: list[tuple[str, TownBox]] = []
     for index, frame in enumerate(frames):
-        name = f"{index:06d}"
+        name = frame_name(index)
         _write_scan(folder, name, frame.scan)
         for camera, kind in zip(rig.cameras, FOLDERS, strict=False):
             if camera.name in frame.images:
@@ -67,6 +67,11 @@ def write_kitti(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path) -
     write_boxes(folder / "boxes.txt", _things(boxes, first_from_world))
     shutil.rmtree(final, ignore_errors=True)
     folder.rename(final)
+
+
+def frame_name(index: int) -> str:
+    """What the files of a frame are called."""
+    return f"{index:06d}"
 
 
 def _in(folder: Path, name: str) -> Path:

@@ -54,7 +54,7 @@ def write_scene(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path, *
         raise OcclabelError(f"nuScenes has no camera {', '.join(strange)}; it has {', '.join(CHANNELS[1:])}")
     staged = out / ".town" / f"{log_id}.partial"
     shutil.rmtree(staged, ignore_errors=True)
-    scene = _Scene(log_id, rig, staged, f"{split}-{seed}")
+    scene = _Scene(log_id, rig, staged, _key(seed, split))
     for index, frame in enumerate(frames):
         scene.add(index, frame)
     rows = scene.rows()
@@ -64,6 +64,15 @@ def write_scene(log_id: str, frames: Iterable[TownFrame], rig: Rig, out: Path, *
         path.replace(target)
     shutil.rmtree(staged)
     commit_rows(out, log_id, rows, {"split": split, "frames": scene.occ3d})
+
+
+def sample_token(seed: int, split: str, index: int) -> str:
+    """The token of a frame of the town (seed, split), by which readers call it."""
+    return token(_key(seed, split), "sample", index)
+
+
+def _key(seed: int, split: str) -> str:
+    return f"{split}-{seed}"
 
 
 class _Scene:

@@ -12,12 +12,14 @@ from typing import Any, Literal
 import numpy as np
 
 from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.town.sensors.recording import TownFrame
 from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
 from occlabel.stages.town.sensors.variety import rig_of_log
 from occlabel.stages.town.town import SPLIT_NUMBER, Split, drive
-from occlabel.stages.town.writers.kitti import write_kitti
-from occlabel.stages.town.writers.nuscenes import write_scene
+from occlabel.stages.town.writers.kitti import frame_name, write_kitti
+from occlabel.stages.town.writers.nuscenes import sample_token, write_scene
 from occlabel.stages.town.writers.nuscenes_tables import committed_logs, publish_tables, write_json
+from occlabel.stages.town.writers.prior_files import Prior, PriorFiles
 
 Layout = Literal["kitti", "nuscenes"]
 
@@ -38,6 +40,14 @@ class TownDrive:
     """Frames per second."""
     image_scale: float | None
     """Of the data set's own resolution; None: no cameras."""
+    priors: tuple[Prior, ...] = ()
+    """Which depth and segments of its images are written beside it, sorted."""
+
+    def record(self) -> dict[str, Any]:
+        """As ``town.json`` has it. What was not asked for is left out: then older roots can be extended."""
+        record = asdict(self)
+        priors = list(record.pop("priors"))
+        return {**record, "priors": priors} if priors else record
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +73,13 @@ class TownRoot:
             if log_id is None:
                 log_id = next(name for name in self._names() if name not in taken and name not in missing)
                 missing[log_id] = wanted
-            elif taken[log_id] != asdict(wanted):
+            elif taken[log_id] != wanted.record():
                 raise OcclabelError(
                     f"{self.root} already holds town {wanted.split} {wanted.seed} as log {log_id}, with other frames, "
-                    "rate or images; give another --out or another --seed"
+                    "rate, images or priors; give another --out or another --seed"
                 )
         self.root.mkdir(parents=True, exist_ok=True)
-        logs = {**taken, **{log_id: asdict(wanted) for log_id, wanted in missing.items()}}
+        logs = {**taken, **{log_id: wanted.record() for log_id, wanted in missing.items()}}
         content = {"generator": GENERATOR, "layout": self.layout, "logs": dict(sorted(logs.items()))}
         write_json(self.root / RECORD, content)
         return missing
@@ -86,9 +96,12 @@ class TownRoot:
         rng = np.random.default_rng([SPLIT_NUMBER[wanted.split], wanted.seed, 3])
         rig = rig_of_log(plain, rng, others=wanted.split == "train")
         images = wanted.image_scale is not None
+        driven = drive(wanted.seed, wanted.split, rig, wanted.frames, images=images, truth=True)
+        key = (SPLIT_NUMBER[wanted.split], wanted.seed, 5)
+        files = PriorFiles(self.root, self.layout, log_id, wanted.priors, key)
 
-        def frames() -> Iterable[Any]:
-            for frame in drive(wanted.seed, wanted.split, rig, wanted.frames, images=images, truth=True):
+        def frames() -> Iterable[TownFrame]:
+            for frame in files.passing(driven, rig, self._frame_names(wanted)):
                 yield frame
                 frame_done()
 
@@ -96,6 +109,12 @@ class TownRoot:
             write_kitti(log_id, frames(), rig, self.root)
         else:
             write_scene(log_id, frames(), rig, self.root, seed=wanted.seed, split=wanted.split)
+
+    def _frame_names(self, wanted: TownDrive) -> list[str]:
+        """As the layout's reader calls the frames."""
+        if self.layout == "kitti":
+            return [frame_name(index) for index in range(wanted.frames)]
+        return [sample_token(wanted.seed, wanted.split, index) for index in range(wanted.frames)]
 
     def publish(self) -> None:
         """Makes the logs that are there readable, and clears what a killed run left; one process at a time."""

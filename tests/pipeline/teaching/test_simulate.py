@@ -81,6 +81,27 @@ def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
         simulate_logs("kitti", tmp_path / "town", replace(asked, frames=2))
 
 
+def test_priors_lie_beside_the_log_and_a_log_without_them_is_another_wish(tmp_path: Path) -> None:
+    asked = Drives(logs=1, frames=1, seed=3, image_scale=0.1, priors=("degraded", "exact"))
+    simulate_logs("kitti", tmp_path, asked)
+    found = {path for path in content(tmp_path) if path.startswith("priors")}
+    assert found == {
+        f"priors/{prior}/{what}" for prior in ("exact", "degraded")
+        for what in ("depth/00/image_2/000000.png", "segments/00/image_2/000000.npz")
+    }  # fmt: skip
+    assert json.loads((tmp_path / "town.json").read_text())["logs"]["00"]["priors"] == ["degraded", "exact"]
+    with pytest.raises(OcclabelError, match="rate, images or priors"):
+        simulate_logs("kitti", tmp_path, replace(asked, priors=()))
+    with pytest.raises(OcclabelError, match="these logs have no cameras"):
+        simulate_logs("kitti", tmp_path / "other", replace(asked, image_scale=None))
+
+
+def test_a_root_without_priors_is_recorded_as_it_always_was(tmp_path: Path) -> None:
+    simulate_logs("kitti", tmp_path, Drives(logs=1, frames=1, seed=3, image_scale=None))
+    record = json.loads((tmp_path / "town.json").read_text())["logs"]["00"]
+    assert record == {"seed": 3, "split": "test", "frames": 1, "rate": 10.0, "image_scale": None}
+
+
 def command(*arguments: str):
     app = typer.Typer()
     app.command()(simulate)
@@ -92,6 +113,7 @@ def test_the_command_says_what_is_wrong_with_its_options(tmp_path: Path) -> None
     for more, reason in (
         (["--image-scale", "0.5", "--no-images"], "exclude each other"),
         (["--image-scale", "0"], "not between 0 and 1"),
+        (["--priors", "exact", "--no-images"], "priors are of images"),
         (["--rate", "-1"], "not between 0 and 100"),
     ):
         result = command(*start, *more)

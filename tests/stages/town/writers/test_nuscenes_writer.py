@@ -16,7 +16,6 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.nuscenes import NuScenesReader
-from occlabel.stages.town.sensors.recording import TownImage
 from occlabel.stages.town.sensors.visibility import visibility
 from occlabel.stages.town.things.kinds import KINDS
 from occlabel.stages.town.writers.nuscenes import write_nuscenes, write_scene
@@ -200,7 +199,7 @@ def test_visibility_is_the_share_that_nothing_hides() -> None:
     half[:, :32] = 3.0  # a wall before the left half of the picture
 
     def level(depth: np.ndarray) -> list[str]:
-        images = {"CAM_FRONT": TownImage(picture.pixels, depth, picture.kinds)}
+        images = {"CAM_FRONT": replace(picture, depth=depth)}
         return visibility(replace(frame, boxes=(box, behind), images=images), rig)
 
     assert level(picture.depth) == ["4", "1"]
