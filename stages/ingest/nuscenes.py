@@ -48,6 +48,8 @@ class NuScenesReader:
                 known = sorted(scenes)
                 raise BadLog(f"{self.root} has no scene {log_id!r}; it has {', '.join(known[:20]) or 'none'}")
             scene = scenes[log_id]
+            if scene.fault:
+                raise BadLog(scene.fault)
             log = read_scene(_tables(self.root, scene.version), self.root, scene.row)
             yield replace(log, warnings=(*scene.warnings, *log.warnings))
 
@@ -106,20 +108,33 @@ class _Scene(NamedTuple):
     version: str
     row: Row
     warnings: tuple[str, ...]
+    fault: str = ""
+    """Why no scene of the version can be read."""
 
 
 def _scenes(root: Path) -> dict[str, _Scene]:
     """Id of the log -> its scene: of two of one name the first. A row without a name, which cannot be read, is a log
-    all the same: it is listed with the reason."""
+    all the same: it is listed with the reason. So is a version of several whose table of scenes is broken. Raises
+    BadLog where there is none that is not."""
     result: dict[str, _Scene] = {}
+    broken: dict[str, BadLog] = {}
     for version in versions(root):
         tables = _tables(root, version)
-        for number, row in enumerate(tables.scenes):
+        try:
+            rows = tables.scenes
+        except BadLog as error:
+            broken[version] = error
+            continue
+        for number, row in enumerate(rows):
             log_id = _log_id(row, f"{version}-scene-{number}")
             first = result.setdefault(log_id, _Scene(version, row, ()))
             if first.row.get("token") != row.get("token"):
                 sentence = f"{tables.where('scene')} has another scene {log_id}; that of {first.version} is read"
                 result[log_id] = first._replace(warnings=(*first.warnings, sentence))
+    if broken and not result:
+        raise next(iter(broken.values()))
+    for version, why in broken.items():
+        result.setdefault(version, _Scene(version, {}, (), f"none of the scenes of {version} can be read: {why}"))
     if not result:
         raise BadLog(f"{root} has no scenes: {', '.join(f'{name}/scene.json' for name in versions(root))} has no rows")
     return result
