@@ -32,10 +32,14 @@ KINDS: dict[str, dict[str, str]] = {
         "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",
     },
     "geometry": {"registration": "occlabel.stages.geometry.stage:PosesFromScans"},
-    "evidence": {"rays": "occlabel.stages.evidence.rays:Rays"},
+    "evidence": {
+        "rays": "occlabel.stages.evidence.rays:Rays",
+        "depth": "occlabel.stages.evidence.depth:DepthOfCameras",
+    },
     "completion": {
         "lmscnet": "occlabel.stages.completion.trained:Trained",
         "accumulated": "occlabel.stages.completion.accumulated:Accumulated",
+        "depth_lifting": "occlabel.stages.completion.depth_lifting:DepthLifting",
         "stored": "occlabel.stages.completion.stored:Stored",
         "torch_export": "occlabel.stages.completion.own_model:TorchExport",
         "onnx": "occlabel.stages.completion.own_model:Onnx",

@@ -1,1 +1,1 @@
-"""What steps share that look at LiDAR sweeps: a sweep in the frame of the grid, and what its rays passed through."""
+"""What steps share that look at sweeps or at images of depth: where they lie in the grid, and what was seen through."""

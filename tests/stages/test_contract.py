@@ -187,6 +187,7 @@ CASES: dict[str, list[Case]] = {
     "priors.semantic": [Case("occ3d", {}, files=segmenter("segformer"))],
     "priors.stored_segments": [Case("occ3d", {}, files=pixels_named)],
     "evidence.rays": [Case("semantickitti", {}), Case("occ3d", {})],
+    "evidence.depth": [Case("semantickitti", {}), Case("occ3d", {"deviation": True})],
     "completion.lmscnet": [
         Case("semantickitti", {}, lambda: coarser("semantickitti")),
         Case("occ3d", {"mirror": False}, lambda: coarser("occ3d")),
@@ -194,6 +195,10 @@ CASES: dict[str, list[Case]] = {
     "completion.accumulated": [
         Case("semantickitti", {"radius": 2}, lambda: coarser("semantickitti")),
         Case("occ3d", {"radius": 1, "stride": 2}, files=points_named),
+    ],
+    "completion.depth_lifting": [
+        Case("semantickitti", {"radius": 1, "stride": 1}),
+        Case("occ3d", {"radius": 2, "stride": 2, "deviation": True}),
     ],
     "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=predicted)],
     "completion.torch_export": [Case("semantickitti", {}, files=exported)],

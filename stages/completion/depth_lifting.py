@@ -1,0 +1,153 @@
+"""Labels from cameras alone: depth and segments of a few frames, put back into space."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from occlabel.schemas.arrays import (
+    CONFIDENCE,
+    DEPTH,
+    DEPTH_DEVIATION,
+    EXTRINSICS,
+    INTRINSICS,
+    POSES,
+    SEGMENT_CLASS,
+    SEGMENT_SCORE,
+    SEMANTICS,
+    ArraySpec,
+    Extent,
+    resolved,
+)
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
+from occlabel.stages.completion.depth_lifting_path import under_the_path
+from occlabel.stages.completion.depth_lifting_votes import Lifted, Votes
+from occlabel.stages.completion.slot import Completion, Prediction, blank
+from occlabel.stages.sensing.depth_images import DepthImage, on
+
+_POINTS = 600_000
+"""On the surfaces of an image, at most as memory is declared."""
+
+
+class DepthLifting(Completion):
+    """Puts depth and segments of the images of a frame, and of a few around it, into the frame's voxels.
+
+    A voxel is occupied where enough of the images that see it see a surface in it, free where they see through it, and
+    unknown where none does. Its class is that of most votes, each weighed by the score of its segment and by how far
+    off its depth may be; what can move is heard of the frame itself alone. Under the way of the car, which no camera
+    sees, the ground is completed. Nothing else is made up. Confidence is the share of images and votes that agree, and
+    no probability. A frame without a pose has its own images alone, and one without depth stays unknown.
+    """
+
+    version: ClassVar[int] = 1
+    senses: ClassVar[tuple[Sensor, ...]] = ()
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (
+        DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE, POSES, INTRINSICS, EXTRINSICS,
+    )  # fmt: skip
+
+    kind: Literal["depth_lifting"] = "depth_lifting"
+    radius: int = Field(default=4, ge=0, le=1000)
+    """Frames before a frame, and as many after it, whose images are heard with its own."""
+    stride: int = Field(default=2, ge=1, le=100)
+    """Frames from one of those to the next."""
+    deviation: bool = False
+    """Whether an alignment has written how far off depth is: what is less sure then counts less, and is seen through
+    up to a standard deviation before it."""
+
+    @property
+    def halo(self) -> int:
+        return self.radius * self.stride
+
+    @property
+    def needed(self) -> tuple[ArraySpec[Any], ...]:
+        return tuple(spec for spec in self.reads if self.deviation or spec.name != DEPTH_DEVIATION.name)
+
+    def without(self, array: str) -> DepthLifting | None:
+        return self.model_copy(update={"deviation": False}) if array == DEPTH_DEVIATION.name else None
+
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; the images of the window with their points; what is counted of each voxel; the arrays of the
+        clip, and the shards that are made of them."""
+        extent = Extent(clip_frames + 2 * self.halo, space.grid, rig)
+        known = {camera.name for camera in rig.cameras if camera.size is not None}
+        specs = resolved((*self.needed, SEMANTICS, CONFIDENCE), rig)
+        arrays = 2 * sum(extent.nbytes(spec) for spec in specs if spec.camera is None or spec.camera in known)
+        points = (2 * self.radius + 1) * max(len(rig.cameras), 1) * _POINTS * 17
+        counted = 14 * space.grid.voxels + 4 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
+        return Resources(memory=(400 << 20) + points + counted + arrays)
+
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is None:
+            return None
+        if not rig.cameras:
+            return "the log has no cameras, and labels are made of what they see"
+        if not any(camera.intrinsics and camera.extrinsics for camera in rig.cameras):
+            return f"no camera is calibrated ({', '.join(rig.names)}), so nothing says where what it sees lies"
+        return None
+
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        lost = [camera.name for camera in log.rig.cameras if not (camera.intrinsics and camera.extrinsics)]
+        return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            result, held = blank(clip.frames, space), dict[int, list[Lifted]]()
+            for n, row in enumerate(inputs.own(clip)):
+                rows = self._around(row, len(inputs.frames))
+                held = {one: held[one] if one in held else self._lifted(inputs, one, space) for one in rows}
+                if held[row]:
+                    found = self._label(inputs, row, held, space)
+                    result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = found
+            return result
+
+        return process
+
+    def _around(self, row: int, frames: int) -> list[int]:
+        """Rows of the window, the frame's own first."""
+        away = range(-self.halo, self.halo + 1, self.stride)
+        return [row, *(row + one for one in away if one and 0 <= row + one < frames)]
+
+    def _label(self, inputs: Inputs, row: int, held: dict[int, list[Lifted]], space: LabelSpace) -> Prediction:
+        grid_from_ego, pose = inverse(inputs.frames[row].ego_from_grid(space.grid)), inputs.pose(row)
+        votes = Votes(space)
+        votes.hear(held[row], grid_from_ego, own=True)
+        path: list[Matrix] = []
+        if pose is not None:
+            grid_from_world = grid_from_ego @ inverse(pose)
+            for one in sorted(held):
+                if (there := inputs.pose(one)) is not None:
+                    path.append(grid_from_world @ there)
+                    if one != row:
+                        votes.hear(held[one], path[-1], own=False)
+        semantics, confidence = votes.counted()
+        under_the_path(semantics, confidence, path, space)
+        return semantics, confidence
+
+    def _lifted(self, inputs: Inputs, row: int, space: LabelSpace) -> list[Lifted]:
+        """Of each image of a frame of which something is known."""
+        result = []
+        for camera in inputs.rig.names:
+            off = inputs[DEPTH_DEVIATION.on(camera)][row] if self.deviation else None
+            k, place = inputs.intrinsics(row, camera), inputs.extrinsics(row, camera)
+            image = on(inputs[DEPTH.on(camera)][row], off, k, place)
+            if image is not None:
+                classes, score = inputs[SEGMENT_CLASS.on(camera)][row], inputs[SEGMENT_SCORE.on(camera)][row]
+                points, elements = image.surface(space.grid.voxel_size / 2, classes)
+                weights = _weights(image, score, space.grid.voxel_size).ravel()[elements]
+                result.append(Lifted(image, points, classes.ravel()[elements], weights))
+        return result
+
+
+def _weights(image: DepthImage, score: NDArray[np.uint8], size: float) -> NDArray[np.uint32]:
+    """[v, u]: the score, 1..255, shared among the voxels of ``size`` metres over which depth may be off."""
+    weight = np.maximum(score.astype(np.float64), 1)
+    if image.off is not None:
+        weight *= size / (size + np.nan_to_num(image.off * image.depth, nan=1e3))
+    return np.maximum(np.rint(weight), 1).astype(np.uint32)
