@@ -17,21 +17,20 @@ _MOST = 0.5
 
 
 def deviation(
-    inverse: NDArray[np.float64], known: NDArray[np.float32], said: NDArray[np.float64], line: Line
+    inverse: NDArray[np.float64], errors: NDArray[np.float64], said: NDArray[np.float64], line: Line
 ) -> NDArray[np.float32]:
     """Standard deviation of depth [v, u] as a share of it.
 
-    ``inverse`` is the aligned inverse depth [v, u], ``known`` the depth that something else knows (NaN: not), ``said``
-    what the line was laid through. Three variances are summed: that of the errors near by, where something is known,
-    and elsewhere of the whole image; by what the line itself is not known, which is most where it goes on beyond all
-    that was measured; and the step to the neighbours beyond what a plane makes, whose inverse depth is linear in the
-    image, as pixels of an edge are of either side.
+    ``inverse`` is the aligned inverse depth [v, u], ``errors`` its relative errors where something else knows the depth
+    (NaN: nothing does), ``said`` what the line was laid through. Three variances are summed: that of the errors near
+    by, where something is known, and elsewhere of the whole image; by what the line itself is not known, which is most
+    where it goes on beyond all that was measured; and the step to the neighbours beyond what a plane makes, whose
+    inverse depth is linear in the image, as pixels of an edge are of either side.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = np.minimum(np.abs(1 / (known * inverse) - 1), _MOST) ** 2
     there = np.isfinite(errors)
+    squares = np.where(there, np.minimum(errors, _MOST), 0.0) ** 2
     share = uniform_filter(there.astype(np.float64), _NEAR, mode="constant") * _NEAR**2
-    total = uniform_filter(np.where(there, errors, 0.0), _NEAR, mode="constant") * _NEAR**2
+    total = uniform_filter(squares, _NEAR, mode="constant") * _NEAR**2
     near = (_BELIEVED * line.spread**2 + total) / (_BELIEVED + share)
     variance = np.maximum(near, 0) + line.doubt(said) + _bend(inverse) ** 2
     return np.sqrt(variance).astype(np.float32)

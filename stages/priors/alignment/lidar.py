@@ -15,11 +15,14 @@ from occlabel.stages.priors.depth.lidar import GAP, in_ego, projected
 
 class LidarAlignment(Alignment):
     """Makes depth of an earlier stage metric: for each image a robust scale and shift of inverse depth, by the points
-    of the frame's sweep, steadied by the frames around; and says how far off it is at each pixel.
+    of the frame's sweep, steadied by the frames around; then errors that points near by and at a like depth share are
+    taken out too (``residual_field.py``). It says how far off it is at each pixel.
 
     An image is left as unknown where neither its own sweep nor those of the frames around show enough points.
     """
 
+    version: ClassVar[int] = 2
+    local: ClassVar[bool] = True
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
 
     kind: Literal["lidar_alignment"] = "lidar_alignment"

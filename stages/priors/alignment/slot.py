@@ -23,6 +23,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources
 from occlabel.stages.priors.alignment.disagreement import deviation
+from occlabel.stages.priors.alignment.residual_field import errors_held_out, field
 from occlabel.stages.priors.alignment.scale_shift import Line, depth_of, fitted, steadied
 from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes, image_bytes, uncalibrated
 
@@ -41,6 +42,8 @@ class Alignment(Depth):
     that knows no metre."""
     steadied: int = Field(default=8, ge=0, le=100)
     """Frames before and after an image whose lines steady its own, as far as they agree among each other."""
+    local: ClassVar[bool] = False
+    """Whether what is known is exact enough to correct the estimate near by beyond the line."""
     least: ClassVar[float] = 0.0
     """Deviation, as a share of depth, that all of an image may have in common whatever the points say."""
 
@@ -117,8 +120,14 @@ class Alignment(Depth):
             return None
         inverse, known = line.at(said), np.full(said.shape, np.nan, np.float32)
         known.ravel()[own.places] = own.metres
+        inverse = np.where(inverse > 0, inverse, np.nan)
+        if self.local:
+            errors = errors_held_out(inverse, known, line.spread)
+            inverse = inverse * field(inverse, known, line.spread)
+        else:
+            errors = np.abs(1 / (known * inverse) - 1)
         depth = depth_of(inverse)
-        off = np.hypot(deviation(inverse, known, said, line), self.least)
+        off = np.hypot(deviation(inverse, errors, said, line), self.least)
         return depth, np.where(np.isfinite(depth), off, np.nan).astype(np.float32)
 
 
