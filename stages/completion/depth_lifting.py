@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from occlabel.schemas.arrays import (
@@ -28,9 +27,9 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.stages.completion.depth_lifting_path import under_the_path
-from occlabel.stages.completion.depth_lifting_votes import Lifted, Votes
+from occlabel.stages.completion.depth_lifting_votes import Lifted, Surface, Votes, lifted
 from occlabel.stages.completion.slot import Completion, Prediction, blank
-from occlabel.stages.sensing.depth_images import DepthImage, on
+from occlabel.stages.sensing.depth_images import on
 
 _POINTS = 600_000
 """On the surfaces of an image, at most as memory is declared."""
@@ -79,7 +78,7 @@ class DepthLifting(Completion):
         known = {camera.name for camera in rig.cameras if camera.size is not None}
         specs = resolved((*self.needed, SEMANTICS, CONFIDENCE), rig)
         arrays = 2 * sum(extent.nbytes(spec) for spec in specs if spec.camera is None or spec.camera in known)
-        points = (2 * self.radius + 1) * max(len(rig.cameras), 1) * _POINTS * 17
+        points = (2 * self.halo + 1) * max(len(rig.cameras), 1) * _POINTS * 2 * 17
         counted = 14 * space.grid.voxels + 4 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
         return Resources(memory=(400 << 20) + points + counted + arrays)
 
@@ -101,9 +100,10 @@ class DepthLifting(Completion):
             result, held = blank(clip.frames, space), dict[int, list[Lifted]]()
             for n, row in enumerate(inputs.own(clip)):
                 rows = self._around(row, len(inputs.frames))
-                held = {one: held[one] if one in held else self._lifted(inputs, one, space) for one in rows}
+                held = {one: images for one, images in held.items() if one >= row - self.halo}
+                held |= {one: self._lifted(inputs, one, space) for one in rows if one not in held}
                 if held[row]:
-                    found = self._label(inputs, row, held, space)
+                    found = self._label(inputs, rows, held, space)
                     result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = found
             return result
 
@@ -114,14 +114,15 @@ class DepthLifting(Completion):
         away = range(-self.halo, self.halo + 1, self.stride)
         return [row, *(row + one for one in away if one and 0 <= row + one < frames)]
 
-    def _label(self, inputs: Inputs, row: int, held: dict[int, list[Lifted]], space: LabelSpace) -> Prediction:
+    def _label(self, inputs: Inputs, rows: list[int], held: dict[int, list[Lifted]], space: LabelSpace) -> Prediction:
+        row = rows[0]
         grid_from_ego, pose = inverse(inputs.frames[row].ego_from_grid(space.grid)), inputs.pose(row)
         votes = Votes(space)
         votes.hear(held[row], grid_from_ego, own=True)
         path: list[Matrix] = []
         if pose is not None:
             grid_from_world = grid_from_ego @ inverse(pose)
-            for one in sorted(held):
+            for one in sorted(rows):
                 if (there := inputs.pose(one)) is not None:
                     path.append(grid_from_world @ there)
                     if one != row:
@@ -138,16 +139,8 @@ class DepthLifting(Completion):
             k, place = inputs.intrinsics(row, camera), inputs.extrinsics(row, camera)
             image = on(inputs[DEPTH.on(camera)][row], off, k, place)
             if image is not None:
-                classes, score = inputs[SEGMENT_CLASS.on(camera)][row], inputs[SEGMENT_SCORE.on(camera)][row]
-                points, elements = image.surface(space.grid.voxel_size / 2, classes)
-                weights = _weights(image, score, space.grid.voxel_size).ravel()[elements]
-                result.append(Lifted(image, points, classes.ravel()[elements], weights))
+                classes, scores = (inputs[spec.on(camera)][row] for spec in (SEGMENT_CLASS, SEGMENT_SCORE))
+                points, at = image.surface(space.grid.voxel_size / 2, classes)
+                sure, named = image.sureness(space.grid.voxel_size).ravel()[at], np.maximum(scores, 1).ravel()[at]
+                result.append(lifted(image, Surface(points, classes.ravel()[at], sure, named), space))
         return result
-
-
-def _weights(image: DepthImage, score: NDArray[np.uint8], size: float) -> NDArray[np.uint32]:
-    """[v, u]: the score, 1..255, shared among the voxels of ``size`` metres over which depth may be off."""
-    weight = np.maximum(score.astype(np.float64), 1)
-    if image.off is not None:
-        weight *= size / (size + np.nan_to_num(image.off * image.depth, nan=1e3))
-    return np.maximum(np.rint(weight), 1).astype(np.uint32)

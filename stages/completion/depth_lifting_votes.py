@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.sensing.depth_images import DepthImage, Tally
+from occlabel.stages.sensing.depth_images import SURE, DepthImage, Tally
 
 _OWN = 4
 """The frame's own images say so many times as loudly as those around of which class a voxel is."""
-_SURFACE = 0.35
+_SURFACE = 0.2
 """Share of the images that saw a voxel at all which must have seen a surface in it, for it to be occupied: those that
 graze an edge see past it."""
 _MOST = 1 << 20
@@ -24,16 +24,38 @@ _MOST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Lifted:
-    """One image put back into space, in the ego frame of its own frame."""
+class Surface:
+    """Points on what an image shows, in the ego frame of its own frame."""
 
-    image: DepthImage
     points: NDArray[np.float32]
-    """[n, 3] on the surfaces that it shows."""
+    """[n, 3]."""
     classes: NDArray[np.uint8]
     """[n]; UNKNOWN where no segment says."""
-    weights: NDArray[np.uint32]
-    """[n]: how much each counts for its class."""
+    sure: NDArray[np.uint8]
+    """[n], 1..``SURE``: of how far away it is."""
+    scores: NDArray[np.uint8]
+    """[n], 1..255: of its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """One image put back into space."""
+
+    image: DepthImage
+    whole: Surface
+    still: Surface
+    """Of it what cannot move, and is there in other frames too."""
+
+
+def lifted(image: DepthImage, whole: Surface, space: LabelSpace) -> Lifted:
+    movable = np.zeros(256, np.bool_)
+    movable[[one.id for one in space.taxonomy.classes if one.movable]] = True
+    still = ~movable[whole.classes]
+    if still.all():
+        return Lifted(image, whole, whole)
+    return Lifted(
+        image, whole, Surface(whole.points[still], whole.classes[still], whole.sure[still], whole.scores[still])
+    )
 
 
 class Votes:
@@ -49,14 +71,11 @@ class Votes:
 
     def hear(self, images: Iterable[Lifted], grid_from_ego: Matrix, own: bool) -> None:
         """Images of the frame itself, or of another, whose movable things are not here any more."""
-        for lifted in images:
-            points, classes, weights = lifted.points, lifted.classes, lifted.weights
-            if not own:
-                still = ~self._movable[classes]
-                points, classes, weights = points[still], classes[still], weights[still]
-            cells = self._tally.add(lifted.image, points, grid_from_ego)
-            loud = np.uint32(_OWN if own else 1)
-            self._used = _count(cells, classes, weights * loud, self._slots, self._counts, self._used)
+        for image in images:
+            surface = image.whole if own else image.still
+            cells = self._tally.add(image.image, surface.points, surface.sure, grid_from_ego)
+            weight = surface.sure, surface.scores, _OWN if own else 1
+            self._used = _count(cells, surface.classes, *weight, self._slots, self._counts, self._used)
 
     def counted(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Semantics and confidence [X, Y, Z]; UNKNOWN what no image saw, and surfaces whose class no segment says.
@@ -69,14 +88,15 @@ class Votes:
         semantics, confidence = np.full(grid.voxels, UNKNOWN, np.uint8), np.zeros(grid.voxels, np.uint8)
         _decide(
             self._tally.hits.ravel(), self._tally.passed.ravel(), self._slots, self._counts, self._movable,
-            self._space.taxonomy.free_id, semantics, confidence,
+            self._space.taxonomy.free_id, _SURFACE, semantics, confidence,
         )  # fmt: skip
         return semantics.reshape(grid.shape), confidence.reshape(grid.shape)
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(cells, classes, weights, slots, counts, used):  # type: ignore[no-untyped-def]
-    """Adds the weights to ``counts`` [slot, class]; ``slots`` [voxel] hold 1 + the slot. Returns how many are used."""
+def _count(cells, classes, sure, scores, loud, slots, counts, used):  # type: ignore[no-untyped-def]
+    """Adds the weights of points to ``counts`` [slot, class]; ``slots`` [voxel] hold 1 + the slot. Returns how many are
+    used."""
     for n in range(len(cells)):
         cell = cells[n]
         if cell < 0 or classes[n] == UNKNOWN:
@@ -86,12 +106,12 @@ def _count(cells, classes, weights, slots, counts, used):  # type: ignore[no-unt
                 continue
             used += 1
             slots[cell] = used
-        counts[slots[cell] - 1, classes[n]] += weights[n]
+        counts[slots[cell] - 1, classes[n]] += loud * max((int(sure[n]) * int(scores[n])) // SURE, 1)
     return used
 
 
 @numba.njit(cache=True, nogil=True)
-def _decide(hits, passed, slots, counts, movable, free, semantics, confidence):  # type: ignore[no-untyped-def]
+def _decide(hits, passed, slots, counts, movable, free, least, semantics, confidence):  # type: ignore[no-untyped-def]
     for cell in range(len(hits)):
         hit, through = int(hits[cell]), int(passed[cell])
         if hit == 0 and through == 0:
@@ -105,11 +125,11 @@ def _decide(hits, passed, slots, counts, movable, free, semantics, confidence): 
                     if votes[one] > votes[best]:
                         best = one
             moves = total > 0 and movable[best]
-            if moves or hit >= _SURFACE * (hit + through):
+            if moves or hit >= least * (hit + through):
                 if total > 0:
-                    among = hit + 1 if moves else hit + through + 1
+                    among = hit + SURE if moves else hit + through + SURE
                     semantics[cell] = best
                     confidence[cell] = int(255 * hit * votes[best] / (among * total) + 0.5)
                 continue
         semantics[cell] = free
-        confidence[cell] = int(255 * through / (hit + through + 1) + 0.5)
+        confidence[cell] = int(255 * through / (hit + through + SURE) + 0.5)

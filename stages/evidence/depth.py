@@ -89,7 +89,7 @@ class DepthOfCameras(Stage):
         for camera in inputs.rig.names:
             if (image := self._image(inputs, row, camera)) is not None:
                 points, _ = image.surface(space.grid.voxel_size / 2, np.zeros(image.depth.shape, np.uint8))
-                tally.add(image, points, grid_from_ego)
+                tally.add(image, points, np.ones(len(points), np.uint8), grid_from_ego)
         result = np.where(tally.passed > 0, np.uint8(PASSED), np.uint8(OBSERVED.fill))
         result[tally.hits > 0] = HIT
         return result

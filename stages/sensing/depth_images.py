@@ -18,6 +18,8 @@ _ONE = 0.05
 expect."""
 _MOST = 64
 """Points between two elements at most: the far end of a road is not made up."""
+SURE = 16
+"""As what an image counts whose depth is off by far less than a voxel."""
 _NEAREST = 0.3
 """[m] before the camera, within which nothing is seen."""
 
@@ -56,6 +58,14 @@ class DepthImage:
         place = self.ego_from_camera.astype(np.float32)
         return points @ place[:3, :3].T + place[:3, 3], elements
 
+    def sureness(self, size: float) -> NDArray[np.uint8]:
+        """How much each element [v, u] counts, 1..``SURE``: its one surface is shared among the voxels of ``size``
+        metres in which it may be."""
+        if self.off is None:
+            return np.full(self.depth.shape, SURE, np.uint8)
+        share = size / (size + np.nan_to_num(self.off * self.depth, nan=1e3))
+        return np.maximum(np.rint(SURE * share), 1).astype(np.uint8)
+
     def clear(self, grid: Grid) -> NDArray[np.float32]:
         """Depth [v, u] up to which nothing can be between the element and its neighbours to the right and below: the
         least of the four, less its deviation and half the diagonal of a voxel; 0 where all are unknown."""
@@ -66,7 +76,8 @@ class DepthImage:
 
 
 class Tally:
-    """How many images hit each voxel of a grid and how many saw through it; one that hits it does not see through."""
+    """How many images hit each voxel of a grid and how many saw through it, each worth ``SURE``; one that hits it does
+    not see through."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
@@ -75,13 +86,15 @@ class Tally:
         self._last = np.zeros(grid.shape, np.uint16)
         self._images = 0
 
-    def add(self, image: DepthImage, points: NDArray[np.float32], grid_from_ego: Matrix) -> NDArray[np.int64]:
-        """Counts an image whose ``surface`` is ``points`` [n, 3] in its ego frame. Returns the voxel of each point,
-        counted through the grid in C order; -1 outside of it."""
+    def add(
+        self, image: DepthImage, points: NDArray[np.float32], sure: NDArray[np.uint8], grid_from_ego: Matrix
+    ) -> NDArray[np.int64]:
+        """Counts an image whose ``surface`` is ``points`` [n, 3] in its ego frame, each as ``sure`` [n] as it is.
+        Returns the voxel of each point, counted through the grid in C order; -1 outside of it."""
         self._images += 1
         cells = np.empty(len(points), np.int64)
         to_voxels = np.concatenate([grid_from_ego[:3, :3], grid_from_ego[:3, 3:] - np.array([self._grid.origin]).T], 1)
-        _hit(points, to_voxels / self._grid.voxel_size, self.hits, self._last, self._images, cells)
+        _hit(points, sure, to_voxels / self._grid.voxel_size, self.hits, self._last, self._images, cells)
         camera_from_grid = inverse(grid_from_ego @ image.ego_from_camera)
         axes = camera_from_grid[:3, :3] * self._grid.voxel_size
         first = camera_from_grid[:3, :3] @ (np.array(self._grid.origin) + self._grid.voxel_size / 2)
@@ -161,7 +174,7 @@ def _surface(near, classes, pinhole, spacing, points, elements):  # type: ignore
 
 
 @numba.njit(cache=True, nogil=True)
-def _hit(points, to_voxels, hits, last, image, cells):  # type: ignore[no-untyped-def]
+def _hit(points, sure, to_voxels, hits, last, image, cells):  # type: ignore[no-untyped-def]
     """``to_voxels`` [3, 4] takes points to places in the grid, counted in voxels."""
     size_x, size_y, size_z = hits.shape
     for n in range(len(points)):
@@ -174,7 +187,7 @@ def _hit(points, to_voxels, hits, last, image, cells):  # type: ignore[no-untype
             cells[n] = (x * size_y + y) * size_z + z
             if last[x, y, z] != image:
                 last[x, y, z] = image
-                hits[x, y, z] += 1
+                hits[x, y, z] += sure[n]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -205,7 +218,7 @@ def _see_through(clear, pinhole, axes, first, passed, last, image):  # type: ign
                 if u < 0 or v < 0 or u >= width or v >= height:
                     continue
                 if depth < clear[int(v), int(u)] and last[x, y, z] != image:
-                    passed[x, y, z] += 1
+                    passed[x, y, z] += SURE
 
 
 def on(

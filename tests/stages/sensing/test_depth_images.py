@@ -22,6 +22,11 @@ def look(things: tuple[Thing, ...]) -> tuple[DepthImage, NDArray[np.uint8]]:
     return image, seen[SEGMENT_CLASS.on("front").name][0]
 
 
+def add(tally: Tally, image: DepthImage, classes: NDArray[np.uint8]) -> None:
+    points, elements = image.surface(0.1, classes)
+    tally.add(image, points, image.sureness(0.2).ravel()[elements], np.eye(4))
+
+
 def hit(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     result = np.zeros(GRID.shape, np.bool_)
     cells, inside = GRID.cells(points)
@@ -55,7 +60,7 @@ def test_a_road_seen_from_afar_has_no_holes_and_is_not_bridged_to_what_stands_be
 def test_what_lies_before_a_surface_was_seen_through_and_behind_it_nothing_was() -> None:
     image, classes = look((Thing("building", (20, -6, 0), (24, 6, 6)),))
     tally = Tally(GRID)
-    tally.add(image, image.surface(0.1, classes)[0], np.eye(4))
+    add(tally, image, classes)
     seen, through = tally.hits > 0, tally.passed > 0
     assert seen[100, 40:90, 4:20].all(), "its face at x = 20"
     assert through[50:98, 60:68, 6:10].all()
@@ -69,7 +74,7 @@ def test_what_is_unknown_stays_unknown() -> None:
     image, classes = look(STREET)
     image.depth[:, 80:] = np.nan
     tally = Tally(GRID)
-    tally.add(image, image.surface(0.1, classes)[0], np.eye(4))
+    add(tally, image, classes)
     known = (tally.hits > 0) | (tally.passed > 0)
     assert not known[15:, :60].any() and known[15:, 70:].any(), "the right half of the image"
     assert on(np.full((4, 4), np.nan), None, K, AHEAD) is None
@@ -81,5 +86,5 @@ def test_deviation_keeps_away_from_the_surface() -> None:
     doubted = on(image.depth, np.full(image.depth.shape, 0.2), K, AHEAD)
     assert doubted is not None
     tally = Tally(GRID)
-    tally.add(doubted, doubted.surface(0.1, classes)[0], np.eye(4))
+    add(tally, doubted, classes)
     assert not (tally.passed > 0)[85:100, 60:68, 8:12].any() and (tally.passed > 0)[40:75, 60:68, 8].all()
