@@ -1,0 +1,66 @@
+"""The camera recipes label simulated towns from images alone, with files or with LiDAR for depth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
+from occlabel.schemas.arrays import HIT, OBSERVED, SEMANTICS
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.store import Store
+
+RECIPES = {"kitti": "semantickitti_camera", "nuscenes": "nuscenes_camera"}
+FRAMES = 4
+
+
+@pytest.fixture(scope="module", params=sorted(RECIPES))
+def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("town") / str(request.param)
+    simulate_logs(request.param, folder, Drives(logs=1, frames=FRAMES, seed=4, image_scale=0.3, priors=("exact",)))
+    return folder
+
+
+def stored(root: Path) -> list[str]:
+    files = root / "priors/exact"
+    return [
+        f"priors.depth.path={files}/depth/{{log}}/{{camera}}/{{frame}}.png",
+        f"priors.segments.path={files}/segments/{{log}}/{{camera}}/{{frame}}.npz",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", ["stored", "lidar"])
+def test_a_camera_recipe_labels_a_town(root: Path, depth: str, tmp_path: Path) -> None:
+    sets = [one for one in stored(root) if depth == "stored" or "segments" in one]
+    sets += ["clip_frames=2", *(["priors.depth.kind=lidar"] if depth == "lidar" else [])]
+    recipe, reader = load_recipe(RECIPES[root.name], sets), open_logs(root)
+    report = label_logs(recipe, reader, Store(tmp_path), "v1", workplace=Workplace("local"), quiet=True)
+    assert report.state == "complete"
+    (log,) = reader.logs()
+    free, right, seen = recipe.taxonomy.free_id, [], []
+    for frame, labels in zip(log.frames, open_version(f"{tmp_path}@v1").frames(), strict=True):
+        truth, found = reader.voxel_truth(frame), labels[SEMANTICS]
+        assert truth is not None
+        both = truth.scored & (truth.semantics != UNKNOWN) & (found != UNKNOWN)
+        occupied = both & (truth.semantics != free) & (found != free)
+        right.append((truth.semantics[occupied] == found[occupied]).mean())
+        seen.append(
+            ((truth.semantics != free) & both & (labels[OBSERVED] == HIT)).sum()
+            / (both & (labels[OBSERVED] == HIT)).sum()
+        )
+    assert np.mean(right) > 0.75 and np.mean(seen) > 0.5
+
+
+def test_a_camera_recipe_says_which_files_it_lacks(root: Path, tmp_path: Path) -> None:
+    plan = make_plan(load_recipe(RECIPES[root.name]), open_logs(root), Store(tmp_path))
+    (said,) = plan.refused.values()
+    assert "none of its" in said and "priors/depth/{log}/{camera}/{frame}.png" in said
