@@ -179,6 +179,6 @@ def test_who_hears_no_evidence_is_told_both_ways_out(tmp_path: Path) -> None:
         "{grid: occ3d, taxonomy: occ3d, completion: {kind: lmscnet}, voting: {kind: registration}}"
     )
     said = r"voting \(registration\) reads 'observed', which nothing before it writes; it is written by "
-    with pytest.raises(BadRecipe, match=said + r"evidence \(rays\): add that, or set voting.evidence=false"):
+    with pytest.raises(BadRecipe, match=said + r"evidence \(rays, depth\): add that, or set voting.evidence=false"):
         load_recipe(str(tmp_path / "mine.yaml"))
     assert load_recipe(str(tmp_path / "mine.yaml"), ["voting.evidence=false"]).chain
