@@ -45,7 +45,7 @@ class DepthLifting(Completion):
     no probability. A frame without a pose has its own images alone, and one without depth stays unknown.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     senses: ClassVar[tuple[Sensor, ...]] = ()
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (
         DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE, POSES, INTRINSICS, EXTRINSICS,
@@ -142,5 +142,5 @@ class DepthLifting(Completion):
                 classes, scores = (inputs[spec.on(camera)][row] for spec in (SEGMENT_CLASS, SEGMENT_SCORE))
                 points, at = image.surface(space.grid.voxel_size / 2, classes)
                 sure, named = image.sureness(space.grid.voxel_size).ravel()[at], np.maximum(scores, 1).ravel()[at]
-                result.append(lifted(image, Surface(points, classes.ravel()[at], sure, named), space))
+                result.append(lifted(image, Surface(points, classes.ravel()[at], sure, named), classes, space))
         return result

@@ -45,17 +45,23 @@ class Lifted:
     whole: Surface
     still: Surface
     """Of it what cannot move, and is there in other frames too."""
+    moving: NDArray[np.bool_]
+    """[v, u]: elements of what can."""
 
 
-def lifted(image: DepthImage, whole: Surface, space: LabelSpace) -> Lifted:
-    movable = np.zeros(256, np.bool_)
-    movable[[one.id for one in space.taxonomy.classes if one.movable]] = True
+def lifted(image: DepthImage, whole: Surface, classes: NDArray[np.uint8], space: LabelSpace) -> Lifted:
+    """``classes`` [v, u] are those of the image."""
+    movable = movable_ids(space)
     still = ~movable[whole.classes]
-    if still.all():
-        return Lifted(image, whole, whole)
-    return Lifted(
-        image, whole, Surface(whole.points[still], whole.classes[still], whole.sure[still], whole.scores[still])
-    )
+    rest = Surface(whole.points[still], whole.classes[still], whole.sure[still], whole.scores[still])
+    return Lifted(image, whole, rest, movable[classes])
+
+
+def movable_ids(space: LabelSpace) -> NDArray[np.bool_]:
+    """By class id, [256]."""
+    result = np.zeros(256, np.bool_)
+    result[[one.id for one in space.taxonomy.classes if one.movable]] = True
+    return result
 
 
 class Votes:
@@ -63,17 +69,19 @@ class Votes:
 
     def __init__(self, space: LabelSpace) -> None:
         self._space, self._tally = space, Tally(space.grid)
-        self._movable = np.zeros(256, np.bool_)
-        self._movable[[one.id for one in space.taxonomy.classes if one.movable]] = True
+        self._movable = movable_ids(space)
         self._slots = np.zeros(space.grid.voxels, np.int32)
         self._counts = np.zeros((min(_MOST, space.grid.voxels), len(space.taxonomy.classes)), np.uint32)
         self._used = 0
 
     def hear(self, images: Iterable[Lifted], grid_from_ego: Matrix, own: bool) -> None:
-        """Images of the frame itself, or of another, whose movable things are not here any more."""
+        """Images of the frame itself, which come first, or of another, whose movable things are not here any more: what
+        it sees through where the frame itself sees one, the thing may have filled by now."""
         for image in images:
             surface = image.whole if own else image.still
-            cells = self._tally.add(image.image, surface.points, surface.sure, grid_from_ego)
+            cells = self._tally.add(
+                image.image, surface.points, surface.sure, grid_from_ego, image.moving if own else None
+            )
             weight = surface.sure, surface.scores, _OWN if own else 1
             self._used = _count(cells, surface.classes, *weight, self._slots, self._counts, self._used)
 

@@ -20,6 +20,8 @@ _MOST = 64
 """Points between two elements at most: the far end of a road is not made up."""
 SURE = 16
 """As what an image counts whose depth is off by far less than a voxel."""
+_DEEP = 4.0
+"""[m] behind its surface that a thing may reach."""
 _NEAREST = 0.3
 """[m] before the camera, within which nothing is seen."""
 
@@ -84,13 +86,22 @@ class Tally:
         self.hits = np.zeros(grid.shape, np.uint16)
         self.passed = np.zeros(grid.shape, np.uint16)
         self._last = np.zeros(grid.shape, np.uint16)
+        self._veiled = np.zeros(grid.shape, np.bool_)
         self._images = 0
 
     def add(
-        self, image: DepthImage, points: NDArray[np.float32], sure: NDArray[np.uint8], grid_from_ego: Matrix
+        self,
+        image: DepthImage,
+        points: NDArray[np.float32],
+        sure: NDArray[np.uint8],
+        grid_from_ego: Matrix,
+        veils: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.int64]:
         """Counts an image whose ``surface`` is ``points`` [n, 3] in its ego frame, each as ``sure`` [n] as it is.
-        Returns the voxel of each point, counted through the grid in C order; -1 outside of it."""
+        Returns the voxel of each point, counted through the grid in C order; -1 outside of it.
+
+        What lies up to 4 m behind elements that ``veils`` [v, u] picks may belong to what they show, and is not seen
+        through by images that are added later."""
         self._images += 1
         cells = np.empty(len(points), np.int64)
         to_voxels = np.concatenate([grid_from_ego[:3, :3], grid_from_ego[:3, 3:] - np.array([self._grid.origin]).T], 1)
@@ -99,7 +110,9 @@ class Tally:
         axes = camera_from_grid[:3, :3] * self._grid.voxel_size
         first = camera_from_grid[:3, :3] @ (np.array(self._grid.origin) + self._grid.voxel_size / 2)
         first += camera_from_grid[:3, 3]
-        _see_through(image.clear(self._grid), image.pinhole, axes, first, self.passed, self._last, self._images)
+        veil = np.zeros_like(image.depth) if veils is None else np.where(veils, image.depth + _DEEP, 0)
+        sight = image.clear(self._grid), np.nan_to_num(veil).astype(np.float32)
+        _see_through(*sight, image.pinhole, axes, first, self.passed, self._last, self._veiled, self._images)
         return cells
 
 
@@ -190,9 +203,10 @@ def _hit(points, sure, to_voxels, hits, last, image, cells):  # type: ignore[no-
                 hits[x, y, z] += sure[n]
 
 
-@numba.njit(cache=True, nogil=True)
-def _see_through(clear, pinhole, axes, first, passed, last, image):  # type: ignore[no-untyped-def]
-    """Counts the voxels whose centre ``first + axes @ index`` [m], in the camera frame, lies before what is seen."""
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _see_through(clear, veil, pinhole, axes, first, passed, last, veiled, image):  # type: ignore[no-untyped-def]
+    """Counts the voxels whose centre ``first + axes @ index`` [m], in the camera frame, lies before what is seen, and
+    marks those that lie behind it and before its ``veil``."""
     fx, fy, cx, cy = np.float32(pinhole[0]), np.float32(pinhole[1]), np.float32(pinhole[2]), np.float32(pinhole[3])
     height, width = clear.shape
     size_x, size_y, size_z = passed.shape
@@ -217,8 +231,12 @@ def _see_through(clear, pinhole, axes, first, passed, last, image):  # type: ign
                 u, v = fx * (px + dx * z) * per + cx, fy * (py + dy * z) * per + cy
                 if u < 0 or v < 0 or u >= width or v >= height:
                     continue
-                if depth < clear[int(v), int(u)] and last[x, y, z] != image:
-                    passed[x, y, z] += SURE
+                row, column = np.uint32(v), np.uint32(u)
+                if depth < clear[row, column]:
+                    if last[x, y, z] != image and not veiled[x, y, z]:
+                        passed[x, y, z] += SURE
+                elif depth < veil[row, column]:
+                    veiled[x, y, z] = True
 
 
 def on(

@@ -85,6 +85,7 @@ def test_what_drives_is_where_its_own_frame_sees_it_and_leaves_no_trail() -> Non
     assert len(x) > 50 and x.min() > 14.2 and x.max() < 18.8, "it has come 4.5 m by now, and is only there"
     assert y.min() > -2.3 and y.max() < 0.3 and z.max() < 1.8
     assert (labels[3][82:100, 56:64, 4:8] == FREE).all(), "from where it has come"
+    assert (labels[3][104:117, 56:64, 4:8] != FREE).all(), "other frames saw through where its inside is now"
 
 
 def test_frames_around_outvote_a_wall_that_one_frame_has_made_up() -> None:
