@@ -279,6 +279,19 @@ def test_all_versions_give_their_scenes_once(root: Path) -> None:
     assert log.warnings == ("v1.0-mini/scene.json has another scene scene-0001; that of v1.0-test is read",)
 
 
+def test_a_version_whose_scenes_cannot_be_read_costs_no_other(root: Path) -> None:
+    shutil.copytree(root / "v1.0-mini", root / "v1.0-test")
+    (root / "v1.0-test/scene.json").write_bytes(b"[{")
+    reader = NuScenesReader(root)
+    assert reader.log_ids() == ["scene-0001", "v1.0-test"]
+    assert [len(log.frames) for log in reader.logs(["scene-0001"])] == [4]
+    with pytest.raises(BadLog, match=r"none of the scenes of v1\.0-test can be read: .*/v1\.0-test/scene\.json is no"):
+        next(reader.logs(["v1.0-test"]))
+    (root / "v1.0-mini/scene.json").write_bytes(b"")
+    with pytest.raises(BadLog, match=r"^\S*/v1\.0-test/scene\.json is no table"):
+        NuScenesReader(root).log_ids()
+
+
 def test_a_scene_that_cannot_be_named_is_listed_with_the_reason(root: Path) -> None:
     for name in ("../../elsewhere", None, ".", "a/b"):
         renamed = {"name": name}
