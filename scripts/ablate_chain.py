@@ -38,7 +38,8 @@ Counted = list[dict[str, NDArray[int64]]]
 
 def counted(recipe: Recipe, root: Path, store: Store, row: str, question: Question, logs: list[str] | None) -> Counted:
     """Counts [prediction, truth] of each log by range, labelled by ``recipe``."""
-    version = "".join(c if c.isalnum() else "-" for c in f"{row} {root.name}").lower()
+    named = " ".join([row, root.name, *(logs or [])])
+    version = "".join(c if c.isalnum() else "-" for c in named).lower()
     report = label_logs(recipe, open_logs(root), store, version, log_ids=logs, workplace=LOCAL, quiet=True)
     if report.state != "complete":  # rows that lack frames would not compare
         sys.exit(f"row {row}: {root} could not be labelled whole: {report.message or report.state}")
