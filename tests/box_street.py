@@ -104,6 +104,24 @@ def sweeps(log: DriveLog, things: tuple[Thing, ...], beams: int = 32) -> Scripte
     return ScriptedSensors(scans)
 
 
+def photographs(log: DriveLog, things: tuple[Thing, ...]) -> ScriptedSensors:
+    """Images of the log, in which everything has a pattern of squares of half a metre, each of its own brightness."""
+    taken = {}
+    for index, frame in enumerate(log.frames):
+        camera = frame.cameras[0]
+        assert camera.size and frame.world_from_ego is not None and camera.ego_from_camera is not None
+        v, u = np.mgrid[0 : camera.size[1], 0 : camera.size[0]]
+        pose = frame.world_from_ego @ camera.ego_from_camera
+        rays = np.stack([u, v, np.ones_like(u)], axis=-1).reshape(-1, 3) @ np.linalg.inv(K).T @ pose[:3, :3].T
+        far, _ = seen(rays, pose[:3, 3], things, index)
+        met = np.isfinite(far)
+        places = pose[:3, 3] + rays * np.where(met, far, 0)[:, None]
+        mixed = np.floor(places / 0.5 + 1e-3).astype(np.int64) @ np.array([73856093, 19349663, 83492791])
+        shade = np.where(met, 30 + (mixed ^ (mixed >> 7)) * 2654435761 % 211, 250).astype(np.uint8)
+        taken[str(camera.path)] = np.repeat(shade.reshape(*u.shape, 1), 3, axis=2)
+    return ScriptedSensors(images=taken)
+
+
 def blind(log: DriveLog, index: int) -> DriveLog:
     """The log, of which one frame has no sweep."""
     frames = [replace(frame, sweep=None) if row == index else frame for row, frame in enumerate(log.frames)]

@@ -25,6 +25,7 @@ KINDS: dict[str, dict[str, str]] = {
         "stereo": "occlabel.stages.priors.depth.stereo:Stereo",
         "stored_depth": "occlabel.stages.priors.depth.stored:StoredDepth",
         "lidar_alignment": "occlabel.stages.priors.alignment.lidar:LidarAlignment",
+        "motion_alignment": "occlabel.stages.priors.alignment.motion:MotionAlignment",
         "ground_alignment": "occlabel.stages.priors.alignment.ground:GroundAlignment",
         "grounded_sam": "occlabel.stages.priors.segments.grounded_sam:GroundedSam",
         "panoptic": "occlabel.stages.priors.segments.networks:Panoptic",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import own_models
 import pytest
-from box_street import STREET, drive, sweeps
+from box_street import STREET, drive, photographs, sweeps
 from contract import BLIND, FRAMES, LOST, SPACES, ScriptedSensors, check_contract, log_of, run, street, without_poses
 from PIL import Image
 from stereo_car import before_a_wall
@@ -59,6 +59,11 @@ def between_walls() -> tuple[DriveLog, ScriptedSensors]:
     """Of which nobody has said yet what is far."""
     log = drive(FRAMES)
     return log, sweeps(log, STREET)
+
+
+def photographed() -> tuple[DriveLog, ScriptedSensors]:
+    log = drive(FRAMES)
+    return log, photographs(log, STREET)
 
 
 def exported(folder: Path) -> dict[str, Any]:
@@ -180,6 +185,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "priors.lidar": [Case("semantickitti", {}), Case("occ3d", {"sweeps": 2, "gap": 0})],
     "priors.lidar_alignment": [Case("occ3d", {"steadied": 2}, log=between_walls)],
+    "priors.motion_alignment": [Case("occ3d", {"steadied": 1}, log=photographed)],
     "priors.ground_alignment": [Case("semantickitti", {"of": "relative_depth"}, log=between_walls)],
     "priors.stereo": [Case("occ3d", {}, log=before_a_wall)],
     "priors.stored_depth": [Case("occ3d", {}, files=depths("png")), Case("semantickitti", {}, files=depths("npy"))],

@@ -1,1 +1,1 @@
-"""What a model estimates made metric: by LiDAR where there is one, by the ground where there is none."""
+"""What a model estimates made metric: by LiDAR where there is one, by the car's motion or the ground where not."""
