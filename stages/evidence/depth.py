@@ -25,7 +25,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
-from occlabel.stages.sensing.depth_images import DepthImage, Tally, on
+from occlabel.stages.sensing.depth_images import SURE, DepthImage, Tally, on
 
 
 class DepthOfCameras(Stage):
@@ -39,14 +39,14 @@ class DepthOfCameras(Stage):
     """
 
     slot: ClassVar[str] = "evidence"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (DEPTH, DEPTH_DEVIATION, INTRINSICS, EXTRINSICS)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (OBSERVED, MEASURED)
 
     kind: Literal["depth"] = "depth"
     deviation: bool = False
     """Whether an alignment has written how far off depth is: voxels are then seen through up to a standard deviation
-    before the surface."""
+    before the surface, and what may be off by more than a voxel hits none."""
 
     @property
     def needed(self) -> tuple[ArraySpec[Any], ...]:
@@ -88,8 +88,9 @@ class DepthOfCameras(Stage):
         tally, grid_from_ego = Tally(space.grid), inverse(inputs.frames[row].ego_from_grid(space.grid))
         for camera in inputs.rig.names:
             if (image := self._image(inputs, row, camera)) is not None:
-                points, _ = image.surface(space.grid.voxel_size / 2, np.zeros(image.depth.shape, np.uint8))
-                tally.add(image, points, np.ones(len(points), np.uint8), grid_from_ego)
+                points, elements = image.surface(space.grid.voxel_size / 2, np.zeros(image.depth.shape, np.uint8))
+                sure = (image.sureness(space.grid.voxel_size) >= SURE // 2).astype(np.uint8)
+                tally.add(image, points, sure.ravel()[elements], grid_from_ego)
         result = np.where(tally.passed > 0, np.uint8(PASSED), np.uint8(OBSERVED.fill))
         result[tally.hits > 0] = HIT
         return result

@@ -6,7 +6,7 @@ import numpy as np
 from box_street import Thing, drive, images
 from contract import BLIND, SPACES, facts_of, made_up, run, street
 
-from occlabel.schemas.arrays import DEPTH, HIT, MEASURED, OBSERVED, PASSED, resolved
+from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, HIT, MEASURED, OBSERVED, PASSED, resolved
 from occlabel.schemas.rig import Rig
 from occlabel.stages.evidence.depth import DepthOfCameras
 
@@ -37,6 +37,17 @@ def test_a_hit_of_one_camera_wins_over_the_rays_of_another() -> None:
     assert (both[MEASURED.name] == (both[OBSERVED.name] == HIT)).all()
     depth[front][BLIND], depth[back][BLIND] = np.nan, np.nan
     assert (run(DepthOfCameras(), SPACE, log, depth)[OBSERVED.name][BLIND] == 0).all()
+
+
+def test_what_may_be_off_by_more_than_a_voxel_hits_none() -> None:
+    log, face = drive(1), (Thing("building", (10.1, -3, 0), (12, 3, 4)),)
+    seen = images(log, face, SPACE.taxonomy)
+    sure, unsure = (
+        run(DepthOfCameras(deviation=True), SPACE, log, seen | {DEPTH_DEVIATION.on("front").name: off})[OBSERVED.name]
+        for off in (np.full(seen[DEPTH.on("front").name].shape, share, np.float16) for share in (0.01, 0.1))
+    )
+    assert (sure[0, 57, 26:38, 4:8] == HIT).all()
+    assert not (unsure[0, 56:59, 26:38, 4:8] == HIT).any() and (unsure == PASSED).any()
 
 
 def test_cameras_without_calibration_are_said() -> None:
