@@ -6,6 +6,7 @@ Half a minute without a server, a reset connection or a disk that is read-only f
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -46,6 +47,8 @@ _BUSY = {"408", "425", "429"}
 _METADATA_SERVICE, _NO_HTTP, _FOLDER = "169.254.", "builder error", "Is a directory"
 """Texts of errors: a cloud's own machines are asked for credentials, as nobody gave any; an address without TLS; and
 what stands in the way of a file."""
+_NOBODY = "error sending request"
+"""That a server did not answer at all."""
 _SIGNS = (_METADATA_SERVICE, _NO_HTTP, _FOLDER)
 
 
@@ -137,6 +140,11 @@ def _why(error: Exception) -> str:
         return f"cannot be read or written ({told}): check the credentials or the rights of the folder"
     if _NO_HTTP in str(error):
         return "is at a plain http address, which must be allowed: set AWS_ALLOW_HTTP=true, or use https"
+    if _NOBODY in str(error):
+        asked = os.environ.get("AWS_ENDPOINT_URL")
+        at = f"AWS_ENDPOINT_URL is {asked}: correct it, or start the server"
+        none = "check the network; to a store that is not Amazon's leads AWS_ENDPOINT_URL"
+        return f"does not answer ({told}); {none if asked is None else at}"
     if "Unable to recognise URL" in told or isinstance(error, NotSupportedError):
         return "is none that can be used: give a folder, or a URL that begins with s3://, gs:// or az://"
     if "No space left" in told or "quota" in told.lower():
