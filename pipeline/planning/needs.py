@@ -78,9 +78,12 @@ def _check_geometry(log: LogFacts, chain: Chain) -> None:
     readers = {step.name: step for steps in lacking.values() for step in steps}
     skips = " ".join(f"--skip {slot}" for slot in dict.fromkeys(name.partition(".")[0] for name in readers))
     kinds = ", ".join(kinds_of("geometry")) or "none comes with occlabel, bring your own"
+    why = [warning for warning in log.warnings if "poses" in lacking and "pose" in warning]
+    said = f" ({'; '.join(why)})" if why else ""
     raise BadLog(
-        f"log {log.id} has no {' and no '.join(lacking)}, which {', '.join(step.title for step in readers.values())} "
-        f"read; add a geometry block that estimates them (kinds: {kinds}), or label without those stages: {skips}"
+        f"log {log.id} has no {' and no '.join(lacking)}{said}, which "
+        f"{', '.join(step.title for step in readers.values())} read; add a geometry block that "
+        f"estimates them (kinds: {kinds}), or label without those stages: {skips}"
     )
 
 

@@ -83,6 +83,9 @@ def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
     check_log(lost, load_recipe("nuscenes_lidar"))
     with pytest.raises(BadLog, match=r"log c has no poses, .* \(kinds: registration\), or label without those stages"):
         check_log(lost, load_recipe("nuscenes_lidar", skip=["geometry"]))
+    why = lost.model_copy(update={"warnings": ("poses.txt has 7 numbers a line", "there is no times.txt")})
+    with pytest.raises(BadLog, match=r"^log c has no poses \(poses\.txt has 7 numbers a line\), which "):
+        check_log(why, load_recipe("nuscenes_lidar", skip=["geometry"]))
 
 
 def test_too_little_memory_is_found_before_any_compute(tmp_path: Path) -> None:
