@@ -53,6 +53,8 @@ class ScanFacts(BaseModel):
     climb: float | None = None
     """Share of the car's way that leads along z of the LiDAR frame, 0..1."""
     poses: PoseFacts = PoseFacts()
+    unread: str | None = None
+    """Why the first scan that was looked at cannot be read, where none of them can."""
 
 
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:

@@ -23,7 +23,7 @@ from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_di
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 4
+_WAY = 5
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -61,12 +61,15 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
     if not frames:
         return ScanFacts(poses=poses_of(log, reader))
     in_lidar, in_ego, beams = [], [], []
-    for place in np.unique(np.linspace(0, len(frames) - 1, _SCANS).astype(int)):
+    faults: list[str] = []
+    places = np.unique(np.linspace(0, len(frames) - 1, _SCANS).astype(int))
+    for place in places:
         sweep = frames[place].sweep
         assert sweep is not None
         try:
             points = reader.points(sweep)[:, :3]
-        except Exception:  # the reader of a package may raise anything
+        except Exception as error:  # the reader of a package may raise anything
+            faults.append(str(error) or type(error).__name__)
             continue
         sensor = sweep.ego_from_lidar[:3, 3]
         height = ground_height(transform_points(sweep.ego_from_lidar, points), sensor)
@@ -85,6 +88,7 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
         ahead_in_ego=driving_direction([ego for ego, _ in poses]),
         climb=climb([lidar for _, lidar in poses]),
         poses=poses_of(log, reader),
+        unread=faults[0] if len(faults) == len(places) else None,
     )
 
 

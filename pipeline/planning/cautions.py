@@ -46,7 +46,7 @@ def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
     found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
-    found.append(_poses(log, recipe))
+    found += [_poses(log, recipe), _scans(log, recipe)]
     found += [step.stage.doubts(recipe.space, log) for step in recipe.chain]
     return tuple(said for said in found if said is not None)
 
@@ -101,6 +101,16 @@ def _poses(log: LogFacts, recipe: Recipe) -> str | None:
     return (
         f"log {log.id}: its poses cannot be right: {fault}; {', '.join(readers)} will put together what does not fit: "
         "add geometry: {kind: registration} to the recipe"
+    )
+
+
+def _scans(log: LogFacts, recipe: Recipe) -> str | None:
+    """Whether not one scan that was looked at can be read, and stages look at scans."""
+    if log.seen.unread is None or not any("points" in step.stage.senses for step in recipe.chain):
+        return None
+    return (
+        f"log {log.id}: of its {log.scans} scans none of those that were looked at can be read, probably none at all: "
+        f"{log.seen.unread}; frames whose scan cannot be read stay without labels: copy the scans again"
     )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from chain import MadeUpReader
+from chain import MadeUpReader, small_recipe
+from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.catalogue import facts_of, seen_of
 from occlabel.pipeline.planning.cautions import doubts
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.drive_log import Sweep
+from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.log_facts import LogFacts
@@ -101,6 +104,29 @@ def test_a_grid_far_from_the_car_is_said_or_refused() -> None:
 def test_a_car_that_drives_to_the_sky_is_said() -> None:
     assert said_of("semantickitti_lidar", climb=0.05) == ()
     assert "it drives along z of the LiDAR frame" in said_of("semantickitti_lidar", climb=0.97)[0]
+
+
+@dataclass(frozen=True)
+class DamagedReader(MadeUpReader):
+    """Whose scans from a frame on are damaged."""
+
+    first: int = 0
+
+    def points(self, sweep: Sweep) -> NDArray[np.float32]:
+        if int(sweep.path.name) >= self.first:
+            raise DamagedFile(f"{sweep.path} holds no points")
+        return super().points(sweep)
+
+
+@pytest.mark.parametrize(("damaged", "said"), [(0, True), (1, False)])
+def test_a_log_whose_scans_are_all_damaged_is_said(damaged: int, said: bool, tmp_path: Path) -> None:
+    reader = DamagedReader(tmp_path, {"a": 9}, first=damaged)
+    cautions = make_plan(small_recipe(), reader, Store(tmp_path / "s")).cautions
+    assert [c for c in cautions if "copy the scans again" in c] == [
+        "log a: of its 9 scans none of those that were looked at can be read, probably none at all: a/000000 holds no "
+        "points; frames whose scan cannot be read stay without labels: copy the scans again"
+    ] * said
+    assert not said_of("nuscenes_lidar") and said_of("nuscenes_lidar", unread="why")
 
 
 LEVEL = {"poses": {"step": 0.42, "apart": 15.2, "level": 0.0}}
