@@ -1,5 +1,7 @@
 """The error tree. Every message says what is wrong, where, and what to do about it."""
 
+from typing import Self
+
 
 class OcclabelError(Exception):
     """Anything occlabel refuses: shown to the user as one sentence, without a traceback."""
@@ -31,6 +33,17 @@ class StoreError(OcclabelError):
 
 class StoreAway(StoreError):
     """A store that cannot be reached, read or written as such: no connection, no right, no room."""
+
+
+class InTheWay(StoreAway):
+    """A folder in a store where a file belongs."""
+
+    def __init__(self, location: str, path: str) -> None:
+        super().__init__(f"{location}/{path} is a folder where a file belongs: remove it")
+        self.location, self.path = location, path
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.location, self.path)
 
 
 class AlteredArtifact(StoreError):

@@ -66,12 +66,18 @@ class Artifact:
             with readable(f"{self.store.location}/{self.path}/{name}"):
                 self._open(name)[rows] = shard
         except AlteredArtifact:
-            self.store.delete(f"{self.path}/{self._places(clip, name)[1]}")
+            self.store.delete(f"{self.path}/{self.shard(name, clip.start)}")
             self._open(name)[rows] = shard
 
     def objects(self, clip: Clip, names: Iterable[str]) -> dict[str, str]:
         """See ``Receipt.objects``: what of these arrays holds the clip now."""
         return {path: self.store.tag(f"{self.path}/{path}") for name in names for path in self._places(clip, name)}
+
+    def shard(self, name: str, row: int) -> str:
+        """Path below the artifact of what holds frame ``row``. Raises AlteredArtifact when the array is not there."""
+        array = self._open(name)
+        rows = (array.shards or array.chunks)[0]
+        return f"{name}/{array.metadata.encode_chunk_key((row // rows, *[0] * (array.ndim - 1)))}"
 
     def read(self, name: str, start: int, stop: int) -> NDArray[np.generic]:
         """Frames [start, stop) of an array. Frames that were never written hold the fill value. Raises AlteredArtifact
@@ -92,10 +98,7 @@ class Artifact:
 
     def _places(self, clip: Clip, name: str) -> tuple[str, str]:
         """What describes the array, and the shard of the clip."""
-        array = self._open(name)
-        rows = (array.shards or array.chunks)[0]
-        key = array.metadata.encode_chunk_key((clip.start // rows, *[0] * (array.ndim - 1)))
-        return f"{name}/{_ABOUT}", f"{name}/{key}"
+        return f"{name}/{_ABOUT}", self.shard(name, clip.start)
 
     def _open(self, name: str) -> zarr.Array[Any]:
         if name not in self._opened:

@@ -84,13 +84,24 @@ def void_damaged(store: Store, stage: str, fingerprint: str, clips: Iterable[Cli
             store.delete(store.receipt_path(stage, fingerprint, clip))
 
 
+def receipts_of(array: str) -> str:
+    """The folder of the receipts that vouch for the array at path ``array``."""
+    return "/".join(["receipts", *array.split("/")[1:4]])
+
+
 def void_frame(store: Store, array: str, index: int) -> None:
-    """Removes the receipts of the clips that hold frame ``index`` of the array at path ``array``."""
-    _, stage, fingerprint, log, *_ = array.split("/")
+    """Removes the receipts of the clips that hold frame ``index`` of the array at path ``array``, and the folder, if
+    one lies where a clip belongs."""
+    from occlabel.workers.artifact import Artifact
+
+    _, stage, fingerprint, log, *name = array.split("/")
     clips = (_clip(log, name) for name in store.committed(stage, fingerprint, log))
     for clip in clips:
         if clip is not None and clip.start <= index < clip.stop:
             store.delete(store.receipt_path(stage, fingerprint, clip))
+    artifact = Artifact(store, stage, fingerprint, log)
+    with suppress(AlteredArtifact):
+        store.clear(f"{artifact.path}/{artifact.shard('/'.join(name), index)}")
 
 
 def _holding(store: Store, receipt: Receipt, tags: dict[str, str]) -> Receipt | None:

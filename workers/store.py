@@ -15,6 +15,7 @@ Every object is written whole and appears at once; what must not be written twic
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -137,6 +138,16 @@ class Store:
         """Removes the object, if it is there."""
         with suppress(*ABSENT):
             self.patience.call(lambda: obstore.delete(self.objects, path), path)
+
+    def folders_in_the_way(self, path: str) -> list[str]:
+        """Paths of the folders directly below ``path``, where only files belong. A server has no folders."""
+        return [] if "://" in self.location else [f"{path}/{name}" for name in self.names(path)[0]]
+
+    def clear(self, path: str) -> None:
+        """Removes the folder, with all that is in it, that lies where a file of a store on a disk belongs, if one
+        does."""
+        if "://" not in self.location and (place := Path(self.location) / path).is_dir():
+            shutil.rmtree(place)
 
     def names(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the objects directly below ``path``, sorted."""

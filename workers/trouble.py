@@ -24,7 +24,7 @@ from obstore.exceptions import (
     UnknownConfigurationKeyError,
 )
 
-from occlabel.schemas.errors import StoreAway
+from occlabel.schemas.errors import InTheWay, StoreAway
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Patience:
         pause = min(_LONGEST_PAUSE, 2 * before)
         if not passes(error) or time.monotonic() - begun + pause > most:
             if _FOLDER in str(error):
-                raise StoreAway(f"{self.location}/{path} is a folder where a file belongs: remove it") from error
+                raise InTheWay(self.location, path) from error
             raise explained(self.location, error) from error
         return pause
 

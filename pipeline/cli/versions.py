@@ -80,7 +80,11 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
 def verify(
     spec: Spec,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Take back the receipts of what differs: the next run makes it again.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Take back the receipts of what differs, remove folders in its place: the next run makes it again.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -13,7 +13,7 @@ from occlabel.pipeline.published.latest import latest
 from occlabel.pipeline.published.manifest import decode
 from occlabel.pipeline.published.spec import spec_of, split
 from occlabel.schemas.arrays import ArraySpec
-from occlabel.schemas.errors import AlteredArtifact, StoreError
+from occlabel.schemas.errors import AlteredArtifact, InTheWay, StoreError
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.version import VersionFrame, VersionInfo
@@ -119,19 +119,27 @@ class PublishedVersion:
         return found
 
     def verify(self, void: bool = False) -> list[str]:
-        """Reads every value again; one sentence for each frame whose digest differs or that cannot be read. ``void``
-        takes back the receipts of what was found, so that the next run makes it anew."""
-        from occlabel.workers.ledger import void_frame
+        """Reads every value again; one sentence for each frame whose digest differs or that cannot be read, and for
+        each folder where a file belongs. ``void`` takes back the receipts of what was found, and removes such folders,
+        so that the next run makes it anew."""
+        from occlabel.workers.ledger import receipts_of, void_frame
 
         problems = []
+        for receipts in dict.fromkeys(receipts_of(p.path) for f in self.frames() for p in f.row.arrays.values()):
+            for path in self.store.folders_in_the_way(receipts):
+                problems.append(str(InTheWay(self.store.location, path)))
+                if void:
+                    self.store.clear(path)
         for frame in self.frames():
             for array, place in frame.row.arrays.items():
                 try:
                     frame.load(array)
-                except AlteredArtifact as error:
+                except (AlteredArtifact, InTheWay) as error:
                     problems.append(f"{frame.log} frame {frame.name}: {array}: {error}")
                     if void:
                         void_frame(self.store, place.path, frame.row.index)
+                    if void and isinstance(error, InTheWay):
+                        self.store.clear(error.path)
         return problems
 
 

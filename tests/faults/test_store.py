@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,28 @@ def test_a_store_that_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None
             Store(tmp_path / place).put("a", b"1")
     with pytest.raises(StoreAway, match="s3://"):
         Store("foo://labels").put("a", b"1")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [(shards, "a frame 000004: semantics: "), (receipts, "is a folder where a file belongs")]
+)
+def test_a_folder_where_a_file_belongs_is_named_and_repair_removes_it(
+    tmp_path: Path, place: Callable[[Path, str], list[Path]], said: str
+) -> None:
+    label(tmp_path)
+    path = place(tmp_path, "voting")[1]
+    before = path.read_bytes()
+    path.unlink()
+    (path / "more").mkdir(parents=True)
+    words = ["versions", "verify", f"{tmp_path}/store@v1"]
+    for repair in ([], ["--repair"]):
+        found = CliRunner().invoke(app, [*words, *repair])
+        assert found.exit_code == 1
+        assert said in found.output
+        with pytest.raises(StoreAway, match="is a folder where a file belongs") if not repair else nullcontext():
+            label(tmp_path, "v2" if repair else "never")
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert place is receipts or path.read_bytes() == before
 
 
 def test_a_full_disk_ends_the_run_in_a_sentence_and_the_next_one_goes_on(
