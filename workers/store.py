@@ -6,7 +6,7 @@
     jobs/<job>/<fingerprint>/<unit>.json, .bin        receipts and results of work over a log or a version
     catalogue/<root>/<part>.json                      what plans remember of logs
     quarantine/<run>/<stage>-<log>-<clip>.json
-    runs/<run>/recipe.yaml, state.json
+    runs/<run>/recipe.yaml, state.json, aborted
     layout                                            which of occlabel's layouts this is
 
 Every object is written whole and appears at once; what must not be written twice is created if absent.

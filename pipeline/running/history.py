@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from occlabel.schemas.receipt import JobReceipt, Receipt
 from occlabel.workers.store import Store
+from occlabel.workers.unit import STORE_TROUBLE
 
 State = Literal["running", "complete", "quarantine", "gate failed", "aborted"]
 SILENT_AFTER = 60.0
@@ -89,6 +90,19 @@ def write_state(store: Store, state: RunState) -> None:
     store.put(f"runs/{state.run}/state.json", state.model_dump_json(indent=1).encode())
 
 
+def write_abort(store: Store, state: RunState) -> None:
+    """Writes that the run was aborted, and why; a store that is full has room for an empty object, which says the
+    first alone. Raises what the store raises when it cannot be used at all."""
+    try:
+        write_state(store, state)
+    except STORE_TROUBLE:
+        store.put(_aborted(state.run), b"")
+
+
+def _aborted(run: str) -> str:
+    return f"runs/{run}/aborted"
+
+
 def run_states(store: Store, note: Callable[[str], None] = lambda _: None) -> list[RunState]:
     """All runs of the store, the newest last. The history is not the work: of what is damaged in it ``note`` is told,
     and it is left out."""
@@ -99,6 +113,9 @@ def run_states(store: Store, note: Callable[[str], None] = lambda _: None) -> li
             states += [] if content is None else [RunState.model_validate_json(content)]
         except ValidationError:
             note(f"{store.location}/{path} is damaged: what run {run} did is not known")
+    for state in states:
+        if state.state == "running" and store.get(_aborted(state.run)) is not None:
+            state.state, state.message = "aborted", "the store had no room to say why"
     return states
 
 

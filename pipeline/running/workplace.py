@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from occlabel.pipeline.running.history import RunState, write_state
+from occlabel.pipeline.running.history import RunState, write_abort, write_state
 from occlabel.pipeline.running.loop import Loop, Work
 from occlabel.pipeline.running.progress import progress
 from occlabel.schemas.errors import OcclabelError, StoreAway, StoreError
@@ -95,7 +95,7 @@ def told(store: Store, state: RunState) -> Iterator[None]:
         except BaseException as error:
             state.state, state.message = "aborted", _why(error)
             with suppress(*STORE_TROUBLE):  # what ended the run matters more
-                write_state(store, state)
+                write_abort(store, state)
             if isinstance(error, StoreAway) or (isinstance(error, STORE_TROUBLE) and not isinstance(error, StoreError)):
                 raise StoreAway(f"{error}; what is committed stays, run the same command again to go on") from error
             raise

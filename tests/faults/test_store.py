@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.running.history import run_states
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import SEMANTICS
@@ -307,7 +308,7 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_the_next_one_goes_on(
     def put(self: Store, path: str, content: bytes) -> None:
         nonlocal written
         written += 1
-        if written > 12:
+        if written > 12 and content:
             self.patience.call(no_room)
         real(self, path, content)
 
@@ -318,5 +319,8 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_the_next_one_goes_on(
     with pytest.raises(StoreError, match=r"has no room left: make room; what is committed stays, run the same"):
         label(tmp_path)
     assert not list(tmp_path.glob("store/quarantine/*/*"))  # no clip is to blame
+    told = CliRunner().invoke(app, ["status", f"{tmp_path}/store"]).output
+    assert "aborted (the store had no room to say why)" in told and "running" not in told
     monkeypatch.setattr(Store, "put", real)
     assert label(tmp_path).state == "complete"
+    assert [state.state for state in run_states(Store(tmp_path / "store"))] == ["aborted", "complete"]
