@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.pose_order import against, gain
 
 _APART, _LEAST = 15.0, 3.0
 """Metres between two frames whose ground is compared; a log that is shorter than the second shows nothing."""
@@ -56,12 +57,21 @@ class PoseFacts(BaseModel):
     """Metres by which a frame is farthest off the motion before it, where that cannot be; 0 for one that only turns."""
     leaps_at: str | None = None
     """Its name."""
+    backwards: bool = False
+    """Whether the scans fit the poses from the last to the first."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the log says anything of how the car moved."""
+        return self.known and not self.backwards
 
     @property
     def fault(self) -> str | None:
         """What shows that the poses cannot be right, as the second half of a sentence; None where nothing does."""
         if not self.known:
             return None
+        if self.backwards:
+            return "they run backwards: the scans fit them from the last frame to the first"
         if self.leaps_at is not None:
             how = f"leap by {self.leap:.1f} m" if self.leap else "turn faster than a car can"
             return f"they {how} at frame {self.leaps_at}"
@@ -91,6 +101,7 @@ def pose_facts(
     upright = all(np.abs(pose[2, :2]).max() < _LEAN for pose in known)
     off, at = _leap(known, [times[index] for index in posed])
     worst: tuple[float, float] | tuple[None, None] = (None, None)
+    gains: list[float] = []
     for one, other in _pairs(way):
         seen = [scan(posed[one]), scan(posed[other])]
         if seen[0] is None or seen[1] is None:
@@ -98,6 +109,10 @@ def pose_facts(
         step = ground_step(seen[0], seen[1], known[one], known[other])
         if step is not None and (worst[0] is None or step > worst[0]):
             worst = step, float(way[other] - way[one])
+        first, last = poses[-1 - posed[one]], poses[-1 - posed[other]]
+        if first is not None and last is not None:
+            found = gain((seen[0], seen[1]), (known[one], known[other]), (np.asarray(first), np.asarray(last)))
+            gains += [] if found is None else [found]
     return PoseFacts(
         step=worst[0],
         apart=worst[1],
@@ -105,6 +120,7 @@ def pose_facts(
         upright=upright,
         leap=off,
         leaps_at=None if at is None else names[posed[at]],
+        backwards=against(gains),
     )
 
 

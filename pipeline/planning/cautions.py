@@ -119,7 +119,7 @@ def _side(log: LogFacts, grid: Grid) -> str | None:
     ahead = log.seen.ahead_in_lidar if grid.frame == "lidar" else log.seen.ahead_in_ego
     middle = np.array([(low + high) / 2 for low, high in zip(grid.origin[:2], grid.upper[:2], strict=True)])
     size = np.array(grid.shape[:2]) * grid.voxel_size
-    if ahead is None or (np.abs(middle) <= size / 4).all():
+    if ahead is None or not log.seen.poses.usable or (np.abs(middle) <= size / 4).all():
         return None
     turn = np.degrees(np.arctan2(ahead[0] * middle[1] - ahead[1] * middle[0], np.dot(ahead, middle)))
     if abs(turn) <= _ASIDE:

@@ -22,7 +22,8 @@ _SCAN = 8 << 20
 
 class PosesFromScans(Stage):
     """Registers each scan to the points of the scans before it, from where the motion of the log leads
-    (``scan_to_map.py``), or its own motion before, where the log has no pose or one that no car could have.
+    (``scan_to_map.py``), or its own motion before, where the log has no pose or one that no car could have. Poses that
+    run backwards are as good as none.
 
     The first frame stays where the log has it; a log without poses begins at the identity. A frame without a scan that
     shows enough moves on as the log says, and has no pose where it does not. Where clips begin changes nothing, and the
@@ -40,7 +41,7 @@ class PosesFromScans(Stage):
     kind: Literal["registration"] = "registration"
     where: Literal["needed", "always"] = "needed"
     """``needed``: logs without poses, and logs whose poses cannot be right: the ground that frames see does not meet,
-    or the car leaps. Other logs keep theirs to the bit. ``always``: every log."""
+    the car leaps, or they run backwards. Other logs keep theirs to the bit. ``always``: every log."""
     keep: Literal["course", "nothing"] = "course"
     """What of the log's poses stays true over a long way: where the car is on the map and how it stands (x, y and
     rotation), or nothing. What is registered alone drifts by decimetres in a hundred metres."""
@@ -63,7 +64,7 @@ class PosesFromScans(Stage):
 
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
         poses = log.seen.poses
-        return f"{self._works(log.seen)}, {poses.known}, {poses.upright}"
+        return f"{self._works(log.seen)}, {poses.usable}, {poses.upright}"
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         if not log.seen.poses.known:
@@ -82,6 +83,8 @@ class PosesFromScans(Stage):
             logged, own = inputs[POSES], inputs.own(clip)
             if not self._works(inputs.seen):
                 return {POSES.name: logged[inputs.target(clip)].copy()}
+            if not inputs.seen.poses.usable:
+                logged = np.full_like(logged, np.nan)
             known = np.full_like(logged, np.nan)
             if inputs.past:
                 known[: own.start] = inputs.past[POSES.name]

@@ -77,7 +77,7 @@ class Trail:
         """The pose of a frame that has none before it in reach."""
         if not np.isnan(self._logged[row]).any():
             return straight(self._logged[row])
-        nothing = not self._inputs.seen.poses.known and self._number(row) < 2 * self._block
+        nothing = not self._inputs.seen.poses.usable and self._number(row) < 2 * self._block
         return np.eye(4) if nothing and self.usable(row) else None
 
     def _follow(self, row: int, before: list[int]) -> Matrix | None:

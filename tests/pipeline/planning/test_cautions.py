@@ -94,6 +94,11 @@ def test_a_grid_beside_the_way_is_said(ahead: tuple[float, float], side: str) ->
     assert said_of("nuscenes_lidar", ahead_in_ego=ahead) == (), "a grid around the car has no side"
 
 
+def test_poses_that_run_backwards_say_nothing_of_where_the_car_drives() -> None:
+    (said,) = said_of("semantickitti_lidar", ahead_in_lidar=(-1.0, 0.0), poses={"backwards": True})
+    assert "they run backwards" in said
+
+
 def test_a_grid_far_from_the_car_is_said_or_refused() -> None:
     far = load_recipe("semantickitti_lidar", ["grid.origin=[60,-25.6,-2]"])
     assert any("begins 60 m from the lidar frame's origin: little" in said for said in doubts(log_that(), far))
@@ -156,6 +161,7 @@ def test_poses_that_cannot_be_right_are_said_with_what_happens_to_them() -> None
         ({"step": 0.3, "apart": 15.0}, "the ground that two frames 15 m apart see does not meet: it is 0.30 m off"),
         ({"leap": 7.25, "leaps_at": "000017"}, "they leap by 7.2 m at frame 000017"),
         ({"leap": 0.0, "leaps_at": "000017"}, "they turn faster than a car can at frame 000017"),
+        ({"backwards": True}, "they run backwards: the scans fit them from the last frame to the first"),
         ({"known": False}, "log a has no poses: they are made from its scans"),
     ],
 )

@@ -69,6 +69,21 @@ def test_height_that_the_log_does_not_know_is_found(street: tuple[DriveLog, Scri
     assert np.abs(kept[:, :2, 3] - log_array(POSES, true.frames, true.rig)[:, :2, 3]).max() < 0.2
 
 
+def test_poses_that_run_backwards_are_noticed_and_made_anew(street: tuple[DriveLog, ScriptedSensors]) -> None:
+    true, sensors = street
+    poses = [frame.world_from_ego for frame in true.frames]
+    assert not seen(true, sensors).poses.backwards
+    turned = replace(
+        true, frames=tuple(replace(f, world_from_ego=p) for f, p in zip(true.frames, poses[::-1], strict=True))
+    )
+    fault = seen(turned, sensors).poses.fault
+    assert fault == "they run backwards: the scans fit them from the last frame to the first"
+    assert np.abs(off(log_array(POSES, turned.frames, turned.rig), true)[:, 0]).max() > 10
+    for keep in ("course", "nothing"):
+        made = registered(PosesFromScans(keep=keep), turned, sensors)
+        assert np.abs(off(made, true)).max() < 0.12, keep
+
+
 def test_poses_that_can_be_right_stay_to_the_bit(street: tuple[DriveLog, ScriptedSensors]) -> None:
     log, sensors = street
     assert seen(log, sensors).poses.fault is None
