@@ -79,8 +79,10 @@ def classes_in(source: Taxonomy, target: Taxonomy) -> NDArray[np.uint8]:
         return table
     lacking = [name for name in source.names if name not in target.names and name != source.names[source.free_id]]
     if lacking:
+        absent = sorted(raw for ids in raw_ids.values() for raw in ids if raw not in known)
+        lacks = f"its learning_map lacks the raw ids {', '.join(map(str, absent))}; " if known and absent else ""
         raise BadRecipe(
-            f"the truth has classes that the taxonomy {target.name} has not: {', '.join(lacking)}; give it a "
+            f"the truth has classes that the taxonomy {target.name} has not: {', '.join(lacking)}; {lacks}give it a "
             f"learning_map from the {sum(map(len, raw_ids.values()))} raw ids of the truth to its classes, as in "
             f"learning_map: {{{raw_ids[source.names.index(lacking[0])][0]}: {target.occupied_ids[0]}, ...}}, where "
             f"{UNKNOWN} leaves a class out"

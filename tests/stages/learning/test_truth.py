@@ -124,6 +124,12 @@ def test_classes_of_which_nobody_tells_are_refused_before_any_work() -> None:
     check_truth(reader, [WITHOUT], LabelSpace(GRID, few))
 
 
+def test_ids_that_a_learning_map_lacks_are_named() -> None:
+    some = {raw: class_id for raw, class_id in EIGHT.learning_map.items() if raw not in (4, 11)}
+    with pytest.raises(BadRecipe, match=r"its learning_map lacks the raw ids 4, 11; give it a learning_map"):
+        classes_in(OCC3D, EIGHT.model_copy(update={"learning_map": some}))
+
+
 def test_ids_that_are_no_classes_are_damage() -> None:
     truth = np.zeros(GRID.shape, np.uint8)
     truth[1, 2, 3] = 18
