@@ -34,6 +34,15 @@ class PriorName(StrEnum):
     degraded = "degraded"
 
 
+class ConditionsName(StrEnum):
+    """Light and weather that cameras see."""
+
+    day = "day"
+    rain = "rain"
+    night = "night"
+    rainy_night = "rainy-night"
+
+
 def simulate(
     format_: Annotated[Format, typer.Option("--format", help="The layout to write.")],
     logs: Annotated[int, typer.Option("--logs", min=1, help="How many logs.")],
@@ -51,6 +60,10 @@ def simulate(
             "read them: the truth, or as wrong as models of images are; may be given again."
         ),
     ] = None,
+    conditions: Annotated[
+        ConditionsName | None,
+        typer.Option(help="Light and weather before the cameras of all logs. [default: drawn for each log]"),
+    ] = None,
     split: Annotated[SplitName, typer.Option(help="Towns of different splits are never the same.")] = SplitName.test,
     rate: Annotated[float | None, typer.Option(help="Frames per second. [default: kitti 10, nuscenes 2]")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Logs to simulate at the same time.")] = 1,
@@ -63,6 +76,8 @@ def simulate(
         raise OcclabelError("--no-images and --image-scale exclude each other; give one of them")
     if no_images and priors:
         raise OcclabelError("--no-images and --priors exclude each other: priors are of images; give one of them")
+    if no_images and conditions:
+        raise OcclabelError("--no-images and --conditions exclude each other: only cameras see them; give one of them")
     if image_scale is not None and not 0 < image_scale <= 1:
         raise OcclabelError(f"--image-scale {image_scale} is not between 0 and 1")
     if rate is not None and not 0 < rate <= 100:
@@ -86,6 +101,7 @@ def simulate(
                 rate=rate,
                 image_scale=None if no_images else image_scale or 0.25,
                 priors=tuple(prior.value for prior in priors or ()),
+                conditions=conditions.value if conditions else None,
             ),
             jobs=jobs,
             frame_done=lambda: progress.advance(task),

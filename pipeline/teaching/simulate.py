@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from occlabel.schemas.errors import OcclabelError
+from occlabel.stages.town.sensors.weather import Conditions
 from occlabel.stages.town.town import Split
 from occlabel.stages.town.writers.prior_files import Prior
 from occlabel.stages.town.writers.root import Layout, TownDrive, TownRoot
@@ -38,6 +39,8 @@ class Drives:
     """Of the cameras' resolution; None: no cameras."""
     priors: tuple[Prior, ...] = ()
     """Which depth and segments of the images are written beside them, under ``priors/``."""
+    conditions: Conditions | None = None
+    """Light and weather before the cameras; None: drawn for each log."""
 
     def drives(self, layout: Layout) -> list[TownDrive]:
         """One a log. Raises OcclabelError for priors of logs without cameras."""
@@ -45,7 +48,9 @@ class Drives:
             raise OcclabelError("priors are of images, and these logs have no cameras; leave one of the two wishes out")
         rate, priors = self.rate or RATES[layout], tuple(sorted(set(self.priors)))
         seeds = range(self.seed, self.seed + self.logs)
-        return [TownDrive(seed, self.split, self.frames, rate, self.image_scale, priors) for seed in seeds]
+        return [
+            TownDrive(seed, self.split, self.frames, rate, self.image_scale, priors, self.conditions) for seed in seeds
+        ]
 
 
 def simulate_logs(

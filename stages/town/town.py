@@ -13,11 +13,13 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.town.buildings.frontage import fill_back, fill_lots, trim
 from occlabel.stages.town.buildings.roadside import line_country_road, line_motorway
 from occlabel.stages.town.sensors.camera import render
+from occlabel.stages.town.sensors.lamps import shining, street_lamps
 from occlabel.stages.town.sensors.lidar import TURN, scan
 from occlabel.stages.town.sensors.recording import Rig, TownBox, TownFrame
 from occlabel.stages.town.sensors.scene import Scene
 from occlabel.stages.town.sensors.skin import draw_skin
 from occlabel.stages.town.sensors.truth import View, truth, view
+from occlabel.stages.town.sensors.weather import Conditions, draw_weather
 from occlabel.stages.town.site import Site
 from occlabel.stages.town.streets.ego import EgoPath, draw_motion
 from occlabel.stages.town.streets.grass import grass_mesh
@@ -109,16 +111,27 @@ def _land(points: NDArray[np.float64], driven: float) -> Ground:
     return Ground(low, high)
 
 
-def drive(seed: int, split: Split, rig: Rig, frames: int, *, images: bool, truth: bool) -> Iterator[TownFrame]:
-    """Drives ``frames`` frames at ``rig.rate`` through the town of (seed, split); with ``images`` and ``truth`` or
-    without."""
+def drive(
+    seed: int, split: Split, rig: Rig, frames: int, *, images: bool, truth: bool, conditions: Conditions | None = None
+) -> Iterator[TownFrame]:
+    """Drives ``frames`` frames at ``rig.rate`` through the town of (seed, split); with ``images``, under these
+    ``conditions`` or drawn ones, and ``truth`` or without. What cameras see changes nothing else."""
     times = np.arange(frames) / rig.rate
     town = build(seed, split, rig, frames / rig.rate)
     scene = Scene(town.standing, draw_skin(np.random.default_rng([SPLIT_NUMBER[split], seed, 4])))
     views = _views(town, scene, rig, times) if truth else []
+    weather = draw_weather(np.random.default_rng([SPLIT_NUMBER[split], seed, 6]), conditions)
+    heads = street_lamps(town.site.meshes)
     for index, time in enumerate(times):
         rng = np.random.default_rng([SPLIT_NUMBER[split], seed, 2, index])
-        yield _frame(town, scene, rig, float(time), views, images, truth, rng)
+        frame = _frame(town, scene, rig, float(time), views, truth, rng)
+        if images:
+            lamps = shining(heads, frame.world_from_ego, rig.ego_height, weather.light.lamps)
+            for number, camera in enumerate(rig.cameras):
+                rng = np.random.default_rng([SPLIT_NUMBER[split], seed, 7, index, number])
+                image = render(scene, town.site.ground, camera, frame.world_from_ego, weather, lamps, rng)
+                frame.images[camera.name] = image
+        yield frame
 
 
 def _views(town: Town, scene: Scene, rig: Rig, times: NDArray[np.float64]) -> list[View]:
@@ -133,9 +146,10 @@ def _views(town: Town, scene: Scene, rig: Rig, times: NDArray[np.float64]) -> li
 
 
 def _frame(
-    town: Town, scene: Scene, rig: Rig, time: float, views: list[View], images: bool, with_truth: bool,
+    town: Town, scene: Scene, rig: Rig, time: float, views: list[View], with_truth: bool,
     rng: np.random.Generator,
 ) -> TownFrame:  # fmt: skip
+    """The frame without images; the scene stays as it is at its time."""
     moving_meshes = town.moving_meshes(time)
     scene.pose(moving_meshes)
     poses = (town.path.pose(time - TURN / 2), town.path.pose(time), town.path.pose(time + TURN / 2))
@@ -144,9 +158,8 @@ def _frame(
     if with_truth:
         station = town.path.station(time)
         exact = truth([town.standing, *moving_meshes], rig, poses[1], station, turn, views, town.moving)
-    pictures = {c.name: render(scene, town.site.ground, c, poses[1]) for c in rig.cameras} if images else {}
     boxes = _boxes(town, poses[1], time, np.bincount(turn.objects, minlength=1 << 16))
-    return TownFrame(time, poses[1], turn, pictures, boxes, exact)
+    return TownFrame(time, poses[1], turn, {}, boxes, exact)
 
 
 def _boxes(

@@ -1,4 +1,4 @@
-"""Cameras: one ray a pixel, shaded by sun and sky, with exact depth and kinds."""
+"""Cameras: rays through pixels, shaded by sun, sky and lamps, with exact depth and kinds."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from numba import njit
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.town.sensors.exposure import expose
 from occlabel.stages.town.sensors.recording import CameraModel, TownImage
 from occlabel.stages.town.sensors.scene import Hits, Scene
+from occlabel.stages.town.sensors.shading import Paving, Seen, Surfaces, shade
+from occlabel.stages.town.sensors.textures import chance
+from occlabel.stages.town.sensors.weather import Weather
 from occlabel.stages.town.streets.ground import CELL, Ground
 from occlabel.stages.town.streets.lane_lines import interpolated, on_line
 from occlabel.stages.town.things.kinds import KIND_ID
-from occlabel.stages.town.things.mesh import Material
 
-_SUN = np.array([0.45, 0.35, 0.82]) / np.linalg.norm([0.45, 0.35, 0.82])
+_NOOK = 3.0
+"""How far [m] a surface must see to be open to the sky."""
 
 
-def pixel_rays(camera: CameraModel, world_from_camera: Matrix) -> NDArray[np.float32]:
-    """Rays [h * w, 6] through the pixel centres, in the world."""
-    k = camera.intrinsics
-    right = (np.arange(camera.size[0]) + 0.5 - k[0, 2]) / k[0, 0]
-    down = (np.arange(camera.size[1]) + 0.5 - k[1, 2]) / k[1, 1]
-    rays = np.empty((camera.size[1], camera.size[0], 6), np.float32)
+def pixel_rays(camera: CameraModel, world_from_camera: Matrix, corners: bool = False) -> NDArray[np.float32]:
+    """Rays [h * w, 6] through the pixel centres, in the world; with ``corners`` [(h + 1) * (w + 1), 6] through
+    those."""
+    k, more = camera.intrinsics, int(corners)
+    right = (np.arange(camera.size[0] + more) + 0.5 * (1 - more) - k[0, 2]) / k[0, 0]
+    down = (np.arange(camera.size[1] + more) + 0.5 * (1 - more) - k[1, 2]) / k[1, 1]
+    rays = np.empty((len(down), len(right), 6), np.float32)
     rays[..., :3] = world_from_camera[:3, 3]
     across, along, ahead = world_from_camera[:3, :3].T
     length = np.sqrt(right[None, :] ** 2 + down[:, None] ** 2 + 1)
@@ -31,30 +36,86 @@ def pixel_rays(camera: CameraModel, world_from_camera: Matrix) -> NDArray[np.flo
     return rays.reshape(-1, 6)
 
 
-def render(scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Matrix) -> TownImage:
-    """The image at one moment (a global shutter)."""
+def render(
+    scene: Scene, ground: Ground, camera: CameraModel, world_from_ego: Matrix, weather: Weather,
+    lamps: NDArray[np.float32], rng: np.random.Generator,
+) -> TownImage:  # fmt: skip
+    """The image at one moment (a global shutter), lit by ``lamps`` too (see ``shading``).
+
+    A pixel is half what its centre sees and half what its corners see; depth and kinds are of its centre."""
     pose = world_from_ego @ camera.ego_from_camera
-    rays = pixel_rays(camera, pose)
-    hits = scene.cast(rays)
     width, height = camera.size
-    mesh = scene.mesh
-    lit = _sunlit(scene, rays, hits)
-    pixels = _shade(
-        rays, hits.distance, hits.face, hits.normals, lit, _painted(ground, mesh.kinds, rays, hits), mesh.colours,
-        mesh.materials, _SUN.astype(np.float32),
+    shape, count = (height, width), width * height
+    rays = np.concatenate([pixel_rays(camera, pose), pixel_rays(camera, pose, corners=True)])
+    hits = scene.cast(rays)
+    light = _light(scene, ground, rays, hits, weather, lamps, 1.0 / float(camera.intrinsics[0, 0]))
+    centre, corner = light[:count].reshape(*shape, 3), light[count:].reshape(height + 1, width + 1, 3)
+    around = corner[:-1, :-1] + corner[1:, :-1] + corner[:-1, 1:] + corner[1:, 1:]
+    pixels = expose(0.5 * centre + np.float32(0.125) * around, weather.optics, rng)
+    distance, face = hits.distance[:count], hits.face[:count]
+    ahead = rays[:count, 3:] @ pose[:3, 2].astype(np.float32)
+    met = face >= 0
+    kinds = np.where(met, scene.mesh.kinds[face], 0).astype(np.uint8)
+    objects = np.where(met, scene.mesh.objects[face], 0).astype(np.uint16)
+    return TownImage(pixels, (distance * ahead).reshape(shape), kinds.reshape(shape), objects.reshape(shape))
+
+
+def _light(
+    scene: Scene, ground: Ground, rays: NDArray[np.float32], hits: Hits, weather: Weather, lamps: NDArray[np.float32],
+    spread: float,
+) -> NDArray[np.float32]:  # fmt: skip
+    mesh, lines, light = scene.mesh, ground.lines, weather.light
+    lit = _sunlit(scene, rays, hits, light.sun) if light.sunlight.max() > 0.01 else np.zeros(len(rays), np.bool_)
+    nothing = np.zeros((1, 1), np.float32)
+    paving = Paving(nothing, nothing, ground.origin, 3.0, 0.0)
+    if lines is not None:
+        paving = Paving(lines.lateral, lines.station, ground.origin, lines.lane_width, lines.half)
+    seen = Seen(
+        hits.distance, hits.face, hits.normals, hits.corners, lit, _openness(scene, rays, hits),
+        _painted(ground, mesh.kinds, rays, hits),
     )  # fmt: skip
-    ahead = rays[:, 3:] @ pose[:3, 2].astype(np.float32)
-    met, shape = hits.face >= 0, (height, width)
-    kinds = np.where(met, mesh.kinds[hits.face], 0).astype(np.uint8)
-    objects = np.where(met, mesh.objects[hits.face], 0).astype(np.uint16)
-    return TownImage(
-        pixels.reshape(*shape, 3), (hits.distance * ahead).reshape(shape), kinds.reshape(shape), objects.reshape(shape)
-    )
+    surfaces = Surfaces(mesh.kinds, mesh.materials, mesh.colours, scene.standing_faces)
+    return shade(rays, seen, surfaces, paving, scene.skin, light, lamps, spread)
 
 
-def _sunlit(scene: Scene, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.bool_]:
+def _openness(scene: Scene, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.float32]:
+    """How open each end is to the sky, 0..1, by one short ray from each."""
+    index, short = _short_rays(rays, hits.distance, hits.face, hits.normals)
+    result = np.ones(len(rays), np.float32)
+    result[index[scene.occluded(short, _NOOK)]] = 0.35
+    return result
+
+
+@njit(cache=True)
+def _short_rays(
+    rays: NDArray[np.float32], distance: NDArray[np.float32], face: NDArray[np.int64], normals: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices [m] of the rays that end on a surface, and a ray [m, 6] from there into the half space before it."""
+    index, short = np.empty(len(rays), np.int64), np.empty((len(rays), 6), np.float32)
+    m = 0
+    for n in range(len(rays)):
+        if face[n] < 0:
+            continue
+        towards = rays[n, 3] * normals[n, 0] + rays[n, 4] * normals[n, 1] + rays[n, 5] * normals[n, 2]
+        side = -1.0 if towards > 0 else 1.0
+        up = 2 * chance(n, 1, 7) - 1
+        around = 2 * np.pi * chance(n, 2, 7)
+        flat = np.sqrt(max(1 - up * up, 0.0))
+        x = normals[n, 0] * side * 1.02 + flat * np.cos(around)
+        y = normals[n, 1] * side * 1.02 + flat * np.sin(around)
+        z = normals[n, 2] * side * 1.02 + up
+        length = np.sqrt(x * x + y * y + z * z)
+        for k in range(3):
+            short[m, k] = rays[n, k] + rays[n, 3 + k] * distance[n] + normals[n, k] * side * 0.02
+        short[m, 3], short[m, 4], short[m, 5] = x / length, y / length, z / length
+        index[m] = n
+        m += 1
+    return index[:m], short[:m]
+
+
+def _sunlit(scene: Scene, rays: NDArray[np.float32], hits: Hits, sun: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which rays end where the sun shines; surfaces that look away from it need no ray."""
-    candidates, shadow = _sun_rays(rays, hits.distance, hits.face, hits.normals, _SUN.astype(np.float32))
+    candidates, shadow = _sun_rays(rays, hits.distance, hits.face, hits.normals, sun)
     lit = np.zeros(len(rays), np.bool_)
     lit[candidates] = ~scene.occluded(shadow)
     return lit
@@ -119,71 +180,3 @@ def _white(
         else:
             result[n] = mark[i, j] != 0
     return result
-
-
-_GRASS, _BRICK, _GLASS = int(Material.GRASS), int(Material.BRICK), int(Material.GLASS)
-_PAVING, _ASPHALT, _SHINY = int(Material.PAVING), int(Material.ASPHALT), int(Material.PAINTWORK)
-
-
-@njit(cache=True)
-def _speckle(x: float, y: float, z: float) -> float:
-    """A number in -1..1 that is the same for the same place."""
-    value = np.sin(np.floor(x) * 12.9898 + np.floor(y) * 78.233 + np.floor(z) * 37.719) * 43758.5453
-    return 2.0 * (value - np.floor(value)) - 1.0
-
-
-@njit(cache=True)
-def _texture(material: int, x: float, y: float, z: float) -> float:
-    """Brightness of the surface at a place, about 1."""
-    if material == _GRASS:
-        return 1.0 + 0.14 * _speckle(x * 9, y * 9, 0) + 0.10 * _speckle(x * 1.3, y * 1.3, 0)
-    if material == _ASPHALT:
-        return 1.0 + 0.05 * _speckle(x * 25, y * 25, 0) + 0.04 * _speckle(x * 0.7, y * 0.7, 0)
-    if material == _PAVING:
-        seam = (x * 2.0) % 1.0 < 0.05 or (y * 2.0) % 1.0 < 0.05
-        return (0.85 if seam else 1.0) + 0.05 * _speckle(x * 2, y * 2, 0)
-    if material == _BRICK:
-        seam = (z * 12.0) % 1.0 < 0.12
-        return (0.88 if seam else 1.0) + 0.09 * _speckle((x + y) * 4, 0, z * 12)
-    return 1.0
-
-
-@njit(cache=True)
-def _shade(
-    rays: NDArray[np.float32], distance: NDArray[np.float32], face: NDArray[np.int64], normals: NDArray[np.float32],
-    lit: NDArray[np.bool_], white: NDArray[np.bool_], colours: NDArray[np.float32], materials: NDArray[np.uint8],
-    sun: NDArray[np.float32],
-) -> NDArray[np.uint8]:  # fmt: skip
-    pixels = np.empty((len(rays), 3), np.uint8)
-    sky, zenith, light = (0.80, 0.87, 0.95), (0.35, 0.55, 0.85), (1.05, 1.0, 0.9)
-    for n in range(len(rays)):
-        up = rays[n, 5]
-        f = face[n]
-        if f < 0:
-            share = min(max(up * 2.2, 0.0), 1.0)
-            for c in range(3):
-                pixels[n, c] = np.uint8(255 * (sky[c] * (1 - share) + zenith[c] * share))
-            continue
-        d = distance[n]
-        x, y, z = rays[n, 0] + rays[n, 3] * d, rays[n, 1] + rays[n, 4] * d, rays[n, 2] + up * d
-        facing = -1.0 if rays[n, 3] * normals[n, 0] + rays[n, 4] * normals[n, 1] + up * normals[n, 2] > 0 else 1.0
-        nx, ny, nz = normals[n, 0] * facing, normals[n, 1] * facing, normals[n, 2] * facing
-        direct = max(nx * sun[0] + ny * sun[1] + nz * sun[2], 0.0) * 0.75 if lit[n] else 0.0
-        ambient = 0.42 + 0.16 * nz
-        texture = _texture(materials[f], x, y, z)
-        grey = (colours[f, 0] + colours[f, 1] + colours[f, 2]) / 3
-        tint = 0.3 if materials[f] == _ASPHALT else 1.0  # asphalt is nearly grey
-        haze = 1.0 - np.exp(-d / 350.0)
-        cosine = abs(rays[n, 3] * nx + rays[n, 4] * ny + up * nz)
-        mirror = 0.0
-        if materials[f] == _GLASS:
-            mirror = 0.25 + 0.5 * (1 - cosine) ** 3
-        elif materials[f] == _SHINY:
-            mirror = 0.06 + 0.35 * (1 - cosine) ** 4
-        for c in range(3):
-            base = 0.85 if white[n] else (grey + tint * (colours[f, c] - grey)) * texture
-            value = base * (direct * light[c] + ambient * (0.92 + 0.08 * c))
-            value = value * (1 - mirror) + sky[c] * mirror
-            value = value * (1 - haze) + sky[c] * haze
-            pixels[n, c] = np.uint8(255 * min(max(value, 0.0), 1.0) ** 0.85)
-    return pixels

@@ -57,7 +57,7 @@ def _smooth(x: float, y: float, salt: int) -> float:
 
 
 @njit(cache=True)
-def _carriageway(skin: Skin, along: float, left: float, lane: float, main: bool) -> float:
+def carriageway(skin: Skin, along: float, left: float, lane: float, main: bool) -> float:
     """Relative reflectance of a place on a carriageway: when it was paved, repairs, wheel tracks and oil."""
     factor = 0.85 + 0.3 * _chance(int(np.floor(along / skin.stretch)), 0, skin.salt + 3)
     row = int(np.floor(left / lane))
@@ -100,9 +100,9 @@ def _apparent(
             value *= 1 + grain * (2 * _chance(int(x * 8), int(y * 8) + 7919 * int(z * 8), skin.salt + 2) - 1)
         if kind in (_ROAD, _PARKING):
             if inside and half > 0 and abs(lateral[i, j]) < half:
-                value *= _carriageway(skin, station[i, j], lateral[i, j], lane, kind == _ROAD)
+                value *= carriageway(skin, station[i, j], lateral[i, j], lane, kind == _ROAD)
             else:
-                value *= _carriageway(skin, x, y, lane, False)
+                value *= carriageway(skin, x, y, lane, False)
         result[n] = max(value, 0.01) * cosine**angle + gloss * cosine**_GLOSS_WIDTH
         cosines[n] = cosine
     return result, cosines

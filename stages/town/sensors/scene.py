@@ -22,6 +22,8 @@ class Hits:
     """Index into the faces of ``Scene.mesh``."""
     normals: NDArray[np.float32]
     """[n, 3] unit normals, not oriented."""
+    corners: NDArray[np.float32]
+    """[n, 2] how near the end is to the second and third corner of its face, 0..1."""
 
 
 _SHADE_REACH = 60.0
@@ -57,6 +59,7 @@ class Scene:
         found = self._static.cast_rays(tensor, nthreads=1)
         distance = found["t_hit"].numpy()
         normals = found["primitive_normals"].numpy()
+        corners = found["primitive_uvs"].numpy()
         face = found["primitive_ids"].numpy().astype(np.int64)
         if self._moving is not None:
             other = self._moving.cast_rays(tensor, nthreads=1)
@@ -64,13 +67,19 @@ class Scene:
             distance = np.where(nearer, other["t_hit"].numpy(), distance)
             face = np.where(nearer, other["primitive_ids"].numpy() + len(self._standing.faces), face)
             normals = np.where(nearer[:, None], other["primitive_normals"].numpy(), normals)
+            corners = np.where(nearer[:, None], other["primitive_uvs"].numpy(), corners)
         face[~np.isfinite(distance)] = -1
-        return Hits(distance, face, normals)
+        return Hits(distance, face, normals, corners)
 
-    def occluded(self, rays: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which ``rays`` [n, 6] meet anything within 60 m; faster than ``cast``."""
+    @property
+    def standing_faces(self) -> int:
+        """How many faces of ``mesh`` stand still; they come first."""
+        return len(self._standing.faces)
+
+    def occluded(self, rays: NDArray[np.float32], reach: float = _SHADE_REACH) -> NDArray[np.bool_]:
+        """Which ``rays`` [n, 6] meet anything within ``reach`` metres; faster than ``cast``."""
         tensor = _tensor(rays)
-        blocked = self._static.test_occlusions(tensor, 0.0, _SHADE_REACH, nthreads=1).numpy()
+        blocked = self._static.test_occlusions(tensor, 0.0, reach, nthreads=1).numpy()
         if self._moving is not None:
-            blocked |= self._moving.test_occlusions(tensor, 0.0, _SHADE_REACH, nthreads=1).numpy()
+            blocked |= self._moving.test_occlusions(tensor, 0.0, reach, nthreads=1).numpy()
         return np.asarray(blocked, np.bool_)

@@ -15,6 +15,7 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.town.sensors.recording import TownFrame
 from occlabel.stages.town.sensors.rigs import kitti_rig, nuscenes_rig
 from occlabel.stages.town.sensors.variety import rig_of_log
+from occlabel.stages.town.sensors.weather import Conditions
 from occlabel.stages.town.town import SPLIT_NUMBER, Split, drive
 from occlabel.stages.town.writers.kitti import frame_name, write_kitti
 from occlabel.stages.town.writers.nuscenes import sample_token, write_scene
@@ -25,6 +26,9 @@ Layout = Literal["kitti", "nuscenes"]
 
 GENERATOR = 5
 """Raised when the same seed gives another town, so that logs of two kinds never share a root."""
+
+CAMERAS = 2
+"""Raised when the same drive gives other images; it names logs that have some."""
 
 RECORD = "town.json"
 
@@ -42,12 +46,15 @@ class TownDrive:
     """Of the data set's own resolution; None: no cameras."""
     priors: tuple[Prior, ...] = ()
     """Which depth and segments of its images are written beside it, sorted."""
+    conditions: Conditions | None = None
+    """Light and weather before its cameras; None: drawn."""
 
     def record(self) -> dict[str, Any]:
         """As ``town.json`` has it. What was not asked for is left out: then older roots can be extended."""
         record = asdict(self)
-        priors = list(record.pop("priors"))
-        return {**record, "priors": priors} if priors else record
+        asked = {"priors": list(record.pop("priors")), "conditions": record.pop("conditions")}
+        cameras = {"cameras": CAMERAS} if self.image_scale is not None else {}
+        return record | {name: value for name, value in asked.items() if value} | cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class TownRoot:
             elif taken[log_id] != wanted.record():
                 raise OcclabelError(
                     f"{self.root} already holds town {wanted.split} {wanted.seed} as log {log_id}, with other frames, "
-                    "rate, images or priors; give another --out or another --seed"
+                    "rate, images, priors or conditions; give another --out or another --seed"
                 )
         self.root.mkdir(parents=True, exist_ok=True)
         logs = {**taken, **{log_id: wanted.record() for log_id, wanted in missing.items()}}
@@ -96,7 +103,9 @@ class TownRoot:
         rng = np.random.default_rng([SPLIT_NUMBER[wanted.split], wanted.seed, 3])
         rig = rig_of_log(plain, rng, others=wanted.split == "train")
         images = wanted.image_scale is not None
-        driven = drive(wanted.seed, wanted.split, rig, wanted.frames, images=images, truth=True)
+        driven = drive(
+            wanted.seed, wanted.split, rig, wanted.frames, images=images, truth=True, conditions=wanted.conditions
+        )
         key = (SPLIT_NUMBER[wanted.split], wanted.seed, 5)
         files = PriorFiles(self.root, self.layout, log_id, wanted.priors, key)
 
@@ -143,4 +152,6 @@ class TownRoot:
                 f"{self.layout} logs of generator {GENERATOR}; give another --out"
             )
         logs: dict[str, dict[str, Any]] = content["logs"]
+        if any(log["image_scale"] is not None and log.get("cameras") != CAMERAS for log in logs.values()):
+            raise OcclabelError(f"{self.root} holds images of older cameras than number {CAMERAS}; give another --out")
         return logs

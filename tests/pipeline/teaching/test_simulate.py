@@ -90,7 +90,7 @@ def test_priors_lie_beside_the_log_and_a_log_without_them_is_another_wish(tmp_pa
         for what in ("depth/00/image_2/000000.png", "segments/00/image_2/000000.npz")
     }  # fmt: skip
     assert json.loads((tmp_path / "town.json").read_text())["logs"]["00"]["priors"] == ["degraded", "exact"]
-    with pytest.raises(OcclabelError, match="rate, images or priors"):
+    with pytest.raises(OcclabelError, match="rate, images, priors or conditions"):
         simulate_logs("kitti", tmp_path, replace(asked, priors=()))
     with pytest.raises(OcclabelError, match="these logs have no cameras"):
         simulate_logs("kitti", tmp_path / "other", replace(asked, image_scale=None))
