@@ -48,7 +48,7 @@ def render(
     shape, count = (height, width), width * height
     rays = np.concatenate([pixel_rays(camera, pose), pixel_rays(camera, pose, corners=True)])
     hits = scene.cast(rays)
-    light = _light(scene, ground, rays, hits, weather, lamps, 1.0 / float(camera.intrinsics[0, 0]))
+    light = _light(scene, ground, rays, hits, weather, lamps, camera)
     centre, corner = light[:count].reshape(*shape, 3), light[count:].reshape(height + 1, width + 1, 3)
     around = corner[:-1, :-1] + corner[1:, :-1] + corner[:-1, 1:] + corner[1:, 1:]
     pixels = expose(0.5 * centre + np.float32(0.125) * around, weather.optics, rng)
@@ -62,8 +62,9 @@ def render(
 
 def _light(
     scene: Scene, ground: Ground, rays: NDArray[np.float32], hits: Hits, weather: Weather, lamps: NDArray[np.float32],
-    spread: float,
+    camera: CameraModel,
 ) -> NDArray[np.float32]:  # fmt: skip
+    size, spread = camera.size, 1.0 / float(camera.intrinsics[0, 0])
     mesh, lines, light = scene.mesh, ground.lines, weather.light
     lit = _sunlit(scene, rays, hits, light.sun) if light.sunlight.max() > 0.01 else np.zeros(len(rays), np.bool_)
     nothing = np.zeros((1, 1), np.float32)
@@ -71,18 +72,42 @@ def _light(
     if lines is not None:
         paving = Paving(lines.lateral, lines.station, ground.origin, lines.lane_width, lines.half)
     seen = Seen(
-        hits.distance, hits.face, hits.normals, hits.corners, lit, _openness(scene, rays, hits),
+        hits.distance, hits.face, hits.normals, hits.corners, lit, _openness(scene, rays, hits, size),
         _painted(ground, mesh.kinds, rays, hits),
     )  # fmt: skip
     surfaces = Surfaces(mesh.kinds, mesh.materials, mesh.colours, scene.standing_faces)
     return shade(rays, seen, surfaces, paving, scene.skin, light, lamps, spread)
 
 
-def _openness(scene: Scene, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.float32]:
-    """How open each end is to the sky, 0..1, by one short ray from each."""
+def _openness(scene: Scene, rays: NDArray[np.float32], hits: Hits, size: tuple[int, int]) -> NDArray[np.float32]:
+    """How open each end is to the sky, 0..1, by one short ray from each and those of its neighbours in the image."""
     index, short = _short_rays(rays, hits.distance, hits.face, hits.normals)
     result = np.ones(len(rays), np.float32)
     result[index[scene.occluded(short, _NOOK)]] = 0.35
+    width, height = size
+    centre, corner = (height, width), (height + 1, width + 1)
+    parts = zip(
+        (result[: width * height], result[width * height :]), (0, width * height), (centre, corner), strict=True
+    )
+    return np.concatenate([
+        _smooth(part.reshape(shape), hits.distance[at : at + part.size].reshape(shape)).ravel()
+        for part, at, shape in parts
+    ])  # fmt: skip
+
+
+@njit(cache=True)
+def _smooth(values: NDArray[np.float32], distance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over the 7x7 pixels around that are as far away, within 3 percent."""
+    result = np.empty_like(values)
+    for v in range(values.shape[0]):
+        for u in range(values.shape[1]):
+            total, count, slack = np.float32(0), 0, 0.03 * distance[v, u]
+            for i in range(max(v - 3, 0), min(v + 4, values.shape[0])):
+                for j in range(max(u - 3, 0), min(u + 4, values.shape[1])):
+                    if abs(distance[i, j] - distance[v, u]) < slack:
+                        total += values[i, j]
+                        count += 1
+            result[v, u] = total / count if count > 0 else np.float32(1)
     return result
 
 
