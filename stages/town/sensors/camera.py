@@ -80,19 +80,15 @@ def _light(
 
 
 def _openness(scene: Scene, rays: NDArray[np.float32], hits: Hits, size: tuple[int, int]) -> NDArray[np.float32]:
-    """How open each end is to the sky, 0..1, by one short ray from each and those of its neighbours in the image."""
-    index, short = _short_rays(rays, hits.distance, hits.face, hits.normals)
-    result = np.ones(len(rays), np.float32)
-    result[index[scene.occluded(short, _NOOK)]] = 0.35
+    """How open each end is to the sky, 0..1: by one short ray from what each pixel's centre sees and those of its
+    neighbours. Corners take it from the pixel beside them."""
     width, height = size
-    centre, corner = (height, width), (height + 1, width + 1)
-    parts = zip(
-        (result[: width * height], result[width * height :]), (0, width * height), (centre, corner), strict=True
-    )
-    return np.concatenate([
-        _smooth(part.reshape(shape), hits.distance[at : at + part.size].reshape(shape)).ravel()
-        for part, at, shape in parts
-    ])  # fmt: skip
+    count = width * height
+    index, short = _short_rays(rays[:count], hits.distance[:count], hits.face[:count], hits.normals[:count])
+    found = np.ones(count, np.float32)
+    found[index[scene.occluded(short, _NOOK)]] = 0.35
+    centre = _smooth(found.reshape(height, width), hits.distance[:count].reshape(height, width))
+    return np.concatenate([centre.ravel(), np.pad(centre, ((0, 1), (0, 1)), mode="edge").ravel()])
 
 
 @njit(cache=True)
