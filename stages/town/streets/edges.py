@@ -57,10 +57,10 @@ def _draw_bay(rng: np.random.Generator, style: Style, station: float) -> tuple[B
     """A bay from ``station`` on, the length of its ends and its depth [m]."""
     if style.road == "motorway":  # a lane to leave or to enter by
         taper, flat = float(rng.uniform(30, 70)), float(rng.uniform(60, 200))
-        depth, kinds = float(rng.uniform(3.3, 4.0)), {"road": 0.85, "other-ground": 0.15}
+        depth, kinds = float(rng.uniform(3.3, 4.0)), {"road": 0.95, "other-ground": 0.05}
     else:
         taper, flat = float(rng.uniform(2, 12)), float(rng.uniform(10, 45))
-        depth, kinds = float(rng.uniform(2.2, 3.6)), {"road": 0.45, "parking": 0.35, "other-ground": 0.2}
+        depth, kinds = float(rng.uniform(2.2, 3.6)), {"road": 0.55, "parking": 0.37, "other-ground": 0.08}
     kind = str(rng.choice(list(kinds), p=list(kinds.values())))
     return Bay(station, station + flat + 2 * taper, kind), taper, depth
 

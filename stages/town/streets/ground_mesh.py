@@ -18,8 +18,9 @@ _SURFACES: dict[str, tuple[tuple[float, tuple[float, float, float], Material], .
     "parking": ((0.45, (0.38, 0.37, 0.36), Material.ASPHALT), (0.35, _LIGHT, Material.PAVING),
                 (0.2, _BROWN, Material.GRAVEL)),
     "sidewalk": ((0.65, _LIGHT, Material.PAVING), (0.25, _GREY, Material.ASPHALT), (0.1, _LIGHT, Material.CONCRETE)),
-    "other-ground": ((0.35, (0.50, 0.47, 0.42), Material.GRAVEL), (0.2, _BROWN, Material.SOIL),
-                     (0.15, _LIGHT, Material.PAVING), (0.1, _LIGHT, Material.CONCRETE), (0.2, _GREY, Material.ASPHALT)),
+    "other-ground": ((0.42, (0.50, 0.47, 0.42), Material.GRAVEL), (0.2, _BROWN, Material.SOIL),
+                     (0.15, _LIGHT, Material.PAVING), (0.15, _LIGHT, Material.CONCRETE),
+                     (0.08, _GREY, Material.ASPHALT)),
     "terrain": ((1.0, _GREEN, Material.GRASS),),
 }  # fmt: skip
 

@@ -31,7 +31,7 @@ def draw_bands(rng: np.random.Generator, style: Style) -> tuple[tuple[Band, ...]
         return _country(rng), "none"
     kerb = draw_kerb(rng)
     wide = 6.0 if style.people > 1 else 5.0
-    if rng.random() < 0.08:
+    if rng.random() < 0.04:
         return _service_road(rng, kerb, style.sidewalk), "none"
     walk = ("sidewalk", float(rng.uniform(1.4, wide if rng.random() < 0.4 else 2.6)), kerb)
     verge = ("terrain", float(rng.uniform(0.8, 3.5)), max(kerb - 0.02, 0.0) + float(rng.uniform(0, 0.05)))
@@ -61,12 +61,12 @@ def _service_road(rng: np.random.Generator, kerb: float, sidewalk: float) -> tup
     """A second carriageway beyond a strip of green, of paving or of parking places."""
     between: Band = ("terrain", float(rng.uniform(0.8, 7.0)), max(kerb + float(rng.uniform(-0.03, 0.05)), 0.0))
     choice = rng.random()
-    if choice < 0.2:
+    if choice < 0.1:
         between = ("other-ground", float(rng.uniform(0.8, 2.5)), kerb)
-    elif choice < 0.35:
+    elif choice < 0.3:
         between = ("parking", float(rng.choice([2.2, 5.0])), 0.0)
     outer = ("sidewalk", float(rng.uniform(1.4, 4.0)), draw_kerb(rng))
-    bands = (between, ("road", float(rng.uniform(3.2, 6.5)), 0.0))
+    bands = (between, ("road", float(rng.uniform(4.0, 6.5)), 0.0))
     return (*bands, outer) if rng.random() < sidewalk else bands
 
 
@@ -76,7 +76,7 @@ def _motorway(rng: np.random.Generator) -> tuple[Band, ...]:
     grass = ("terrain", float(rng.uniform(2.0, 7.0)), float(rng.choice([-0.04, 0.0, 0.0, 0.03])))
     strip = ("other-ground", float(rng.uniform(0.4, 1.0)), 0.0)
     bands = (strip, grass) if rng.random() < 0.25 else (grass,)
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         beyond = ("terrain", float(rng.uniform(1.5, 4.0)), 0.0)
         return (*bands, ("road", float(rng.uniform(4.0, 11.0)), 0.0), beyond)
     return bands
@@ -90,6 +90,6 @@ def _country(rng: np.random.Generator) -> tuple[Band, ...]:
         return (("other-ground", float(rng.uniform(0.3, 1.2)), 0.0), grass)
     if choice < 0.32:
         return (grass, ("sidewalk", float(rng.uniform(1.6, 2.6)), 0.0), ("terrain", 1.0, 0.0))
-    if choice < 0.40:  # a way for farmers, or an older road
+    if choice < 0.36:  # a way for farmers, or an older road
         return (grass, ("road", float(rng.uniform(3.0, 5.5)), 0.0), ("terrain", 1.0, 0.0))
     return (grass,)

@@ -94,10 +94,10 @@ def _draw_street(rng: np.random.Generator, style: Style, points: NDArray[np.floa
 
 def _draw_median(rng: np.random.Generator, style: Style) -> Band:
     """What parts the carriageways of a main street in a town: paving, grass, or paint on the asphalt."""
-    if style.road != "street" or rng.random() > (0.35 if style.lanes[1] > 1 else 0.06):
+    if style.road != "street" or rng.random() > (0.2 if style.lanes[1] > 1 else 0.04):
         return _NO_MEDIAN
     step = float(rng.choice([0.0, 0.03, 0.12, 0.15]))
-    return ("terrain" if rng.random() < 0.4 else "other-ground", float(rng.uniform(0.8, 3.5)), step)
+    return ("terrain" if rng.random() < 0.6 else "other-ground", float(rng.uniform(0.8, 3.5)), step)
 
 
 def _draw_motorway(rng: np.random.Generator, style: Style, points: NDArray[np.float64]) -> Street:

@@ -158,7 +158,7 @@ def test_nothing_stands_or_drives_in_the_way_of_the_car(seed: int) -> None:
 
 def test_every_kind_appears_in_a_pair_of_towns() -> None:
     found: set[int] = set()
-    for seed in (0, 6):
+    for seed in (0, 2):
         town = build(seed, "train", RIG, 1.0)
         found |= set(town.standing.kinds.tolist()) | {KIND_ID[agent.model.kind] for agent in town.agents}
     assert found == set(KIND_ID.values())
