@@ -83,8 +83,8 @@ def test_edges_are_smeared_and_what_is_thin_is_missed() -> None:
 def test_degraded_segments_err_as_models_do() -> None:
     picture = image()
     seen = [degraded_segments(picture, np.random.default_rng(n)) for n in range(60)]
-    for one, other in zip(degraded_segments(picture, np.random.default_rng(5)), seen[5], strict=True):
-        np.testing.assert_array_equal(one, other)
+    again = degraded_segments(picture, np.random.default_rng(5))
+    assert [part.tobytes() for part in again] == [part.tobytes() for part in seen[5]]
     right, wrong, missed, imagined, merged = [], [], 0, 0, 0
     for kinds, instances, scores in seen:
         true = kinds == picture.kinds
