@@ -41,7 +41,7 @@ def at_points(points: np.ndarray, camera: Camera, depth: np.ndarray, classes: np
     """Depth of points [n, 3] in the camera's frame, the depth that the image has there, and the class: where the four
     pixels around are of one class and near enough. Inverse depth is linear over a plane, so it is interpolated."""
     pixels, own = project(points, camera.intrinsics)
-    u, v = (pixels.T - 0.5) / STRIDE
+    u, v = pixels.T / STRIDE
     j, i = np.floor(u).astype(int), np.floor(v).astype(int)
     inside = (own > 1) & (i >= 0) & (j >= 0) & (i < depth.shape[0] - 1) & (j < depth.shape[1] - 1)
     i, j, own, a, b = (part[inside] for part in (i, j, own, v - i, u - j))

@@ -25,8 +25,8 @@ def pixel_rays(camera: CameraModel, world_from_camera: Matrix, corners: bool = F
     """Rays [h * w, 6] through the pixel centres, in the world; with ``corners`` [(h + 1) * (w + 1), 6] through
     those."""
     k, more = camera.intrinsics, int(corners)
-    right = (np.arange(camera.size[0] + more) + 0.5 * (1 - more) - k[0, 2]) / k[0, 0]
-    down = (np.arange(camera.size[1] + more) + 0.5 * (1 - more) - k[1, 2]) / k[1, 1]
+    right = (np.arange(camera.size[0] + more) - 0.5 * more - k[0, 2]) / k[0, 0]
+    down = (np.arange(camera.size[1] + more) - 0.5 * more - k[1, 2]) / k[1, 1]
     rays = np.empty((len(down), len(right), 6), np.float32)
     rays[..., :3] = world_from_camera[:3, 3]
     across, along, ahead = world_from_camera[:3, :3].T

@@ -27,10 +27,12 @@ def _looking(yaw: float) -> Matrix:
 
 
 def _camera(name: str, size: tuple[int, int], k: tuple[float, float, float], pose: Matrix, scale: float) -> CameraModel:
-    """``k`` is focal length and principal point; ``scale`` applies to the image and to them."""
+    """``k`` is focal length and principal point; ``scale`` applies to the image and to them. Whole numbers are centres
+    of pixels, as cameras are calibrated: an image begins at -0.5."""
     width, height = max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
     sx, sy = width / size[0], height / size[1]
-    intrinsics = np.array([[k[0] * sx, 0, k[1] * sx], [0, k[0] * sy, k[2] * sy], [0, 0, 1]])
+    across, down = (k[1] + 0.5) * sx - 0.5, (k[2] + 0.5) * sy - 0.5
+    intrinsics = np.array([[k[0] * sx, 0, across], [0, k[0] * sy, down], [0, 0, 1]])
     return CameraModel(name, (width, height), intrinsics, pose)
 
 

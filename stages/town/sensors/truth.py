@@ -88,7 +88,7 @@ def _camera_rays(camera: CameraModel) -> NDArray[np.float64]:
     """Directions [n, 3] in the camera frame over the whole image."""
     k = camera.intrinsics
     step = max(_CAMERA_STEP * k[0, 0], 1.0)
-    u, v = np.meshgrid(np.arange(step / 2, camera.size[0], step), np.arange(step / 2, camera.size[1], step))
+    u, v = np.meshgrid(*(np.arange(step / 2, size, step) - 0.5 for size in camera.size))
     rays = np.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], np.ones_like(u)], axis=-1).reshape(-1, 3)
     return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 

@@ -31,8 +31,9 @@ def visibility(frame: TownFrame, rig: Rig) -> list[str]:
         faces = ((world_from_camera[:3, 3] - patches) * normals).sum(axis=2) > 0
         uv, depth = project(transform_points(inverse(world_from_camera), patches.reshape(-1, 3)), camera.intrinsics)
         width, height = camera.size
-        inside = (depth > 0.1) & (uv >= 0).all(axis=1) & (uv[:, 0] < width) & (uv[:, 1] < height)
-        u, v = np.where(inside[:, None], uv, 0).astype(np.int64).T
+        pixels = np.floor(uv + 0.5)
+        inside = (depth > 0.1) & (pixels >= 0).all(axis=1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
+        u, v = np.where(inside[:, None], pixels, 0).astype(np.int64).T
         unhidden = inside & (frame.images[camera.name].depth[v, u] >= depth - SLACK)
         facing |= faces
         seen |= faces & unhidden.reshape(faces.shape)

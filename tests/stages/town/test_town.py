@@ -128,6 +128,7 @@ def test_image_depth_and_kinds_agree_with_the_lidar(city) -> None:
         image = frame.images[camera.name]
         local = transform_points(inverse(camera.ego_from_camera) @ RIG.lidar.ego_from_lidar, frame.scan.points)
         pixels, depth = project(local, camera.intrinsics)
+        pixels = np.floor(pixels + 0.5)
         inside = (depth > 1) & (pixels >= 0).all(axis=1) & (pixels < camera.size).all(axis=1)
         flat = inside & np.isin(frame.scan.kinds, GROUND) & (depth < 25)
         u, v = pixels[flat].astype(int).T
