@@ -72,14 +72,7 @@ def simulate(
 
     The same seed gives the same bytes. Logs that OUT already holds are kept, so a killed command can be repeated.
     """
-    if no_images and image_scale is not None:
-        raise OcclabelError("--no-images and --image-scale exclude each other; give one of them")
-    if no_images and priors:
-        raise OcclabelError("--no-images and --priors exclude each other: priors are of images; give one of them")
-    if no_images and conditions:
-        raise OcclabelError("--no-images and --conditions exclude each other: only cameras see them; give one of them")
-    if image_scale is not None and not 0 < image_scale <= 1:
-        raise OcclabelError(f"--image-scale {image_scale} is not between 0 and 1")
+    _refuse(no_images, image_scale, priors, conditions)
     if rate is not None and not 0 < rate <= 100:
         raise OcclabelError(f"--rate {rate} is not between 0 and 100 frames per second")
     writable_folder("--out", out)
@@ -110,3 +103,17 @@ def simulate(
         progress.update(task, completed=logs * frames)
     kept = logs - len(written)
     typer.echo(f"{len(written)} logs written to {out}" + (f", {kept} were there already" if kept else ""))
+
+
+def _refuse(
+    no_images: bool, image_scale: float | None, priors: list[PriorName] | None, conditions: ConditionsName | None
+) -> None:
+    """Raises OcclabelError for wishes about images that exclude each other."""
+    if no_images and image_scale is not None:
+        raise OcclabelError("--no-images and --image-scale exclude each other; give one of them")
+    if no_images and priors:
+        raise OcclabelError("--no-images and --priors exclude each other: priors are of images; give one of them")
+    if no_images and conditions:
+        raise OcclabelError("--no-images and --conditions exclude each other: only cameras see them; give one of them")
+    if image_scale is not None and not 0 < image_scale <= 1:
+        raise OcclabelError(f"--image-scale {image_scale} is not between 0 and 1")

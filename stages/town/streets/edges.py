@@ -71,21 +71,14 @@ def _worn(rng: np.random.Generator, length: int, strength: float) -> NDArray[np.
     return np.interp(np.arange(length), np.arange(len(knots)) * 4.0, knots).astype(np.float32)
 
 
-def widen(
-    edge: NDArray[np.float32], owner: NDArray[np.int16], station: NDArray[np.float32],
-    wider: tuple[NDArray[np.float32], NDArray[np.float32]],
-) -> None:  # fmt: skip
-    """Moves the borders of the main street: ``edge`` [nx, ny] is the distance [m] from the nearest carriageway,
-    ``owner`` the side of the street it is of (0 and 1 for the main street), ``wider`` by how much each side is wider,
-    for each metre of ``station``."""
-    _widen(edge, owner, station, wider[0], wider[1])
-
-
 @njit(cache=True)
-def _widen(
+def widen(
     edge: NDArray[np.float32], owner: NDArray[np.int16], station: NDArray[np.float32], left: NDArray[np.float32],
     right: NDArray[np.float32],
 ) -> None:  # fmt: skip
+    """Moves the borders of the main street: ``edge`` [nx, ny] is the distance [m] from the nearest carriageway,
+    ``owner`` the side of the street it is of (0 and 1 for the main street), ``left`` and ``right`` by how much each
+    side is wider, for each metre of ``station``."""
     for i in range(edge.shape[0]):
         for j in range(edge.shape[1]):
             if owner[i, j] == 0 or owner[i, j] == 1:

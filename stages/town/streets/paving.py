@@ -31,7 +31,7 @@ def lay_streets(ground: Ground, streets: list[Street], corner: float, crown: flo
             fields = [painted, station, lateral]
     main = streets[0]
     straight = ground.edge.copy()
-    widen(ground.edge, owner, fields[1], (main.edges[0].wider, main.edges[1].wider))
+    widen(ground.edge, owner, fields[1], main.edges[0].wider, main.edges[1].wider)
     _surfaces(
         ground.kind, ground.step, ground.mark, ground.street, ground.edge, nearest, owner, *_band_table(streets),
         KIND_ID["road"],
