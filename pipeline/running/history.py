@@ -79,7 +79,7 @@ class RunState(BaseModel):
 
 
 def new_state(what: str, stages: list[StageProgress]) -> RunState:
-    """The state of a run that is about to start, under a name that sorts by time."""
+    """The state of a run that is about to start, under a name that sorts by time, to the second."""
     now = time.time()
     run = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(2)
     return RunState(run=run, what=what, started=now, heartbeat=now, stages=stages)
@@ -116,7 +116,7 @@ def run_states(store: Store, note: Callable[[str], None] = lambda _: None) -> li
     for state in states:
         if state.state == "running" and store.get(_aborted(state.run)) is not None:
             state.state, state.message = "aborted", "the store had no room to say why"
-    return states
+    return sorted(states, key=lambda state: state.started)  # names tell seconds, and two runs may share one
 
 
 def seconds_per_frame(store: Store) -> dict[str, float]:
