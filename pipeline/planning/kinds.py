@@ -39,8 +39,8 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "completion": {
         "lmscnet": "occlabel.stages.completion.trained:Trained",
-        "accumulated": "occlabel.stages.completion.accumulated:Accumulated",
-        "depth_lifting": "occlabel.stages.completion.depth_lifting:DepthLifting",
+        "accumulated": "occlabel.stages.completion.accumulated.stage:Accumulated",
+        "depth_lifting": "occlabel.stages.completion.depth_lifting.stage:DepthLifting",
         "stored": "occlabel.stages.completion.stored:Stored",
         "torch_export": "occlabel.stages.completion.own_model:TorchExport",
         "onnx": "occlabel.stages.completion.own_model:Onnx",

@@ -22,9 +22,9 @@ from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip, Hands, Inputs
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
-from occlabel.stages.completion.accumulated import Accumulated
-from occlabel.stages.completion.accumulated_boxes import BoxFiles
-from occlabel.stages.completion.accumulated_labels import PointFiles
+from occlabel.stages.completion.accumulated.boxes import BoxFiles
+from occlabel.stages.completion.accumulated.labels import PointFiles
+from occlabel.stages.completion.accumulated.stage import Accumulated
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.sensing.scan import scan_in_grid
 

@@ -18,7 +18,7 @@ from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
-from occlabel.stages.completion.accumulated import Accumulated
+from occlabel.stages.completion.accumulated.stage import Accumulated
 
 KITTI = taxonomy_preset("semantickitti")
 SPACE = LabelSpace(Grid(origin=(0.0, -8.0, -2.0), voxel_size=0.2, shape=(100, 80, 20), frame="lidar"), KITTI)

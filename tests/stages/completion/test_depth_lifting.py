@@ -17,7 +17,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.depth_lifting import DepthLifting
+from occlabel.stages.completion.depth_lifting.stage import DepthLifting
 
 TAXONOMY = SPACES["semantickitti"].taxonomy
 SPACE = LabelSpace(Grid(origin=(-6, -12.9, -0.5), voxel_size=0.2, shape=(180, 129, 32), frame="ego"), TAXONOMY)

@@ -26,8 +26,8 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.completion.depth_lifting_path import under_the_path
-from occlabel.stages.completion.depth_lifting_votes import Lifted, Surface, Votes, lifted
+from occlabel.stages.completion.depth_lifting.path import under_the_path
+from occlabel.stages.completion.depth_lifting.votes import Lifted, Surface, Votes, lifted
 from occlabel.stages.completion.slot import Completion, Prediction, blank
 from occlabel.stages.sensing.depth_images import on
 

@@ -13,7 +13,7 @@ from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.accumulated_sweeps import Prepared
+from occlabel.stages.completion.accumulated.sweeps import Prepared
 from occlabel.stages.completion.slot import Prediction, as_byte
 from occlabel.stages.sensing.rays import crossings
 

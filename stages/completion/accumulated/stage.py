@@ -15,11 +15,11 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources
-from occlabel.stages.completion.accumulated_boxes import BoxFiles, ObjectBox
-from occlabel.stages.completion.accumulated_labels import Labeller, PointFiles, by_network
-from occlabel.stages.completion.accumulated_stack import stacked, volume
-from occlabel.stages.completion.accumulated_surface import filled
-from occlabel.stages.completion.accumulated_sweeps import PlacedBox, Prepared, prepare
+from occlabel.stages.completion.accumulated.boxes import BoxFiles, ObjectBox
+from occlabel.stages.completion.accumulated.labels import Labeller, PointFiles, by_network
+from occlabel.stages.completion.accumulated.stack import stacked, volume
+from occlabel.stages.completion.accumulated.surface import filled
+from occlabel.stages.completion.accumulated.sweeps import PlacedBox, Prepared, prepare
 from occlabel.stages.completion.slot import Completion, Prediction, blank, clip_bytes, seen
 from occlabel.stages.completion.trained import Trained
 

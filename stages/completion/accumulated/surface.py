@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.accumulated_stack import Part
+from occlabel.stages.completion.accumulated.stack import Part
 from occlabel.stages.completion.slot import Prediction
 
 _NEIGHBOURS = 20
