@@ -10,7 +10,9 @@ from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
 
-SLOTS = ("priors", "geometry", "evidence", "completion", "propagation", "voting", "instances", "tracking", "audit")
+SLOTS = (
+    "priors", "geometry", "evidence", "completion", "propagation", "voting", "ground", "instances", "tracking", "audit",
+)  # fmt: skip
 """The slots of the chain, in the order the data flows."""
 
 SEVERAL = frozenset({"priors"})
@@ -48,6 +50,7 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "propagation": {"dualflow4d": "occlabel.stages.propagation.stage:LocalPropagation"},
     "voting": {"registration": "occlabel.stages.voting.stage:Registration"},
+    "ground": {"intensity": "occlabel.stages.ground.stage:GroundByIntensity"},
     "instances": {
         "components": "occlabel.stages.instances.touching:ConnectedComponents",
         "offsetocc": "occlabel.stages.instances.learned:ObjectQueries",

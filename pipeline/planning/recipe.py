@@ -70,6 +70,8 @@ class Recipe(BaseModel):
     """Corrects the labels of a few frames by each other."""
     voting: OneStage = None
     """Lets all frames around one vote on its labels."""
+    ground: OneStage = None
+    """Tells grown ground from paved ground."""
     instances: OneStage = None
     """Finds the objects of each frame."""
     tracking: OneStage = None

@@ -36,7 +36,7 @@ def run_demo(out: Path, logs: int, frames: int) -> None:
     console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
     refined = _label(out, roads, "v1")
     # Committed on the way to v1: nothing is computed.
-    single = _label(out, roads, "single-frame", skip=["propagation", "voting", "instances", "tracking"])
+    single = _label(out, roads, "single-frame", skip=["propagation", "voting", "ground", "instances", "tracking"])
     console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
     scored = {name: evaluate(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)}
     console.print(_table({name: found.facts()["scores"] for name, found in scored.items()}))

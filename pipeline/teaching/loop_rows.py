@@ -41,7 +41,7 @@ class Rows:
         if row == OFFBOARD:
             dropped = ["instances", "tracking"]
         else:
-            dropped = [s for s in ("propagation", "voting", "instances", "tracking") if s not in _SLOTS[row]]
+            dropped = [s for s in ("propagation", "voting", "ground", "instances", "tracking") if s not in _SLOTS[row]]
         return self.recipe.model_copy(update={"completion": looks}).without(dropped)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.fingerprint import onboard_name
+from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedFrame, open_version
@@ -54,7 +55,8 @@ def train(
         check_truth(source, (frame for log in source.logs() for frame in log.frames), recipe.space)
     if recipe.completion is None:
         raise BadRecipe("the recipe has no completion, whose labels local propagation learns to correct")
-    onboard = recipe.model_copy(update=dict.fromkeys(("propagation", "voting", "instances", "tracking", "audit")))
+    later = SLOTS[SLOTS.index("completion") + 1 :]
+    onboard = recipe.model_copy(update=dict.fromkeys(later))
     store = Store(str(out.with_suffix(".training") / "onboard"))
     name = onboard_name(recipe.completion, onboard.space)
     version = name.rsplit(" ", 1)[-1]

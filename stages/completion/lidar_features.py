@@ -4,7 +4,7 @@ Twice: what the frame's own sweep saw, and what it saw together with sweeps of o
 moves is where the first sees it; the second fills in what stands.
 
 Nothing here depends on the number of beams, and of intensity only how a point stands out from its own sweep counts
-(``intensity.py``); heights are also given above the local ground, because a sensor that sits 15 cm higher than the one
+(``contrast.py``); heights are also given above the local ground, because a sensor that sits 15 cm higher than the one
 of the training data must not change the result.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.grid import Grid
 from occlabel.stages.completion.ground import local_ground
-from occlabel.stages.completion.intensity import contrast
+from occlabel.stages.sensing.contrast import contrast
 from occlabel.stages.sensing.rays import crossings
 from occlabel.stages.sensing.scan import OWN_CAR, Scan
 

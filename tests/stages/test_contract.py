@@ -228,6 +228,7 @@ CASES: dict[str, list[Case]] = {
             "semantickitti", {"radius": 2, "calibration": "semantickitti_lidar"}, lambda: SPACES["occ3d"]
         ),
     ],
+    "ground.intensity": [Case("semantickitti", {"radius": 2}), Case("occ3d", {"radius": 0})],
     "instances.components": [Case("occ3d", {}, stuff)],
     "instances.offsetocc": [
         Case("occ3d", {"score": 0.1}, stuff),

@@ -23,24 +23,28 @@ OBJECTS = ("instances", "tracking", "audit")
 
 _ONE = "completion.sweeps=0"
 _ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "single": (("propagation", "voting"), (_ONE,)),
-    "local": (("voting",), (_ONE,)),
-    "global": (("propagation",), (_ONE,)),
-    "both": ((), (_ONE,)),
-    "sweeps": (("propagation", "voting"), ()),
-    "sweeps+global": (("propagation",), ()),
+    "single": (("ground", "propagation", "voting"), (_ONE,)),
+    "ground": (("propagation", "voting"), (_ONE,)),
+    "local": (("ground", "voting"), (_ONE,)),
+    "global": (("ground", "propagation"), (_ONE,)),
+    "both": (("ground",), (_ONE,)),
+    "sweeps": (("ground", "propagation", "voting"), ()),
+    "sweeps+global": (("ground", "propagation"), ()),
+    "sweeps+both": (("ground",), ()),
     "recipe": ((), ()),
-    "accumulated": (("propagation", "voting"), ("completion.kind=accumulated",)),
+    "accumulated": (("ground", "propagation", "voting"), ("completion.kind=accumulated",)),
 }
 """Slots left out and options set, beside those of objects."""
 
 PARTS = {
+    "ground": ("single",),
     "local": ("single",),
     "global": ("single",),
     "both": ("single", "local", "global"),
     "sweeps": ("single",),
     "sweeps+global": ("global", "sweeps"),
-    "recipe": ("both", "sweeps+global"),
+    "sweeps+both": ("both", "sweeps+global"),
+    "recipe": ("ground", "both", "sweeps+global", "sweeps+both"),
 }
 """Rows that a row is made of, and should not be below."""
 

@@ -138,6 +138,10 @@ LEVEL = {"poses": {"step": 0.42, "apart": 15.2, "level": 0.0}}
 FAULT = "z is 0.00 m in every frame, and the ground that two frames 15 m apart see does not meet: it is 0.42 m off"
 
 
+TOGETHER = ("geometry", "propagation", "voting", "ground", "tracking")
+"""Slots that put frames together by their poses."""
+
+
 def test_poses_that_cannot_be_right_are_said_with_what_happens_to_them() -> None:
     assert said_of("nuscenes_lidar", **LEVEL) == (
         f"log a: its poses cannot be right: {FAULT}; the geometry stage takes them from its scans",
@@ -146,9 +150,7 @@ def test_poses_that_cannot_be_right_are_said_with_what_happens_to_them() -> None
     (said,) = doubts(log_that(**LEVEL), recipe)
     assert said.startswith(f"log a: its poses cannot be right: {FAULT}; stage completion (lmscnet), ")
     assert said.endswith("will put together what does not fit: add geometry: {kind: registration} to the recipe")
-    alone = load_recipe(
-        "nuscenes_lidar", ["completion.sweeps=0"], skip=["geometry", "propagation", "voting", "tracking"]
-    )
+    alone = load_recipe("nuscenes_lidar", ["completion.sweeps=0"], skip=[*TOGETHER])
     assert doubts(log_that(**LEVEL), alone) == (), "nothing is put together"
 
 
@@ -202,5 +204,5 @@ def test_real_logs_fit_their_own_recipe_and_no_other(shared: Path) -> None:
                 with pytest.raises(BadLog, match="the recipe's grid begins"):
                     doubts(facts, load_recipe(other))
             else:
-                side, beams = doubts(facts, load_recipe(other, skip=["geometry", "propagation", "voting", "tracking"]))
+                side, beams = doubts(facts, load_recipe(other, skip=[*TOGETHER]))
                 assert "to the right of the car" in side and "beams" in beams

@@ -68,5 +68,5 @@ def test_what_is_below_its_parts_is_said() -> None:
 
 
 def test_a_row_that_does_not_exist_is_said() -> None:
-    with pytest.raises(BadRecipe, match=r"no row 'sweep'; rows are single, local"):
+    with pytest.raises(BadRecipe, match=r"no row 'sweep'; rows are single, ground, local"):
         rows("nuscenes_lidar", ["sweep"])

@@ -1,0 +1,91 @@
+"""The ground that the frames of a window have seen together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.stages.ground.brightness import Counts, bins, log_odds
+from occlabel.stages.ground.cells import Seen, around
+
+_REACH = 3
+"""Cells around a place in which frames say what pavement it is: 1.2 m."""
+
+
+class Names(NamedTuple):
+    """Ids of the classes of ground."""
+
+    grown: tuple[int, ...]
+    paved: tuple[int, ...]
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        return (*self.grown, *self.paved)
+
+
+class Places:
+    """The cells that any sweep of a longer stretch has seen, numbered once for all windows of it."""
+
+    def __init__(self, sweeps: Sequence[Seen]) -> None:
+        self.keys = np.unique(np.concatenate([sweep.keys for sweep in sweeps]))
+
+    def find(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of each cell, -1 of one that no sweep has seen."""
+        if not len(self.keys):
+            return np.full(keys.shape, -1, np.int64)
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[place] == keys, place, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The ground of one window."""
+
+    names: Names
+    places: Places
+    says: NDArray[np.float64]
+    """[places] for grown against paved [log-odds]; NaN where no frame of the window has seen it."""
+    driven: NDArray[np.int64]
+    """Keys of cells that the car has driven on, sorted."""
+    called: NDArray[np.float64]
+    """[places, classes in ``names.all``] points that lie in what frames call so, each as much as it is confident."""
+
+    @staticmethod
+    def of(names: Names, places: Places, sweeps: Sequence[Seen], driven: NDArray[np.int64]) -> Ground:
+        """What ``sweeps`` say, where the car has driven on the cells ``driven``."""
+        numbers = [places.find(sweep.keys) for sweep in sweeps]
+        cell, size = np.concatenate(numbers), len(places.keys)
+        points, shade, away = (
+            np.bincount(cell, np.concatenate([getattr(sweep, what) for sweep in sweeps]), size)
+            for what in ("points", "shade", "away")
+        )
+        many = np.maximum(points, 1)
+        counted = bins(shade / many, away / many)
+        named = np.concatenate([number[sweep.of] for number, sweep in zip(numbers, sweeps, strict=True)])
+        label, confidence, times = (
+            np.concatenate([getattr(sweep, what) for sweep in sweeps]) for what in ("label", "confidence", "times")
+        )
+        on_it = np.isin(places.keys, driven)[named]
+        counts = Counts.of(counted[named], np.isin(label, names.grown), confidence, on_it, times)
+        called = np.stack(
+            [np.bincount(named, (label == one) * (times * confidence.astype(np.int64)), size) for one in names.all],
+            axis=1,
+        ).astype(np.float64)
+        says = np.where(points > 0, log_odds(counts)[counted], np.nan)
+        return Ground(names, places, says, driven, called)
+
+    def usual(self, keys: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Which of ``classes`` the ground around the cells [n] is called most, and by which share of what is called one
+        of them; where none is, what is called most anywhere in the window, for half."""
+        chosen = self.called[:, [self.names.all.index(class_id) for class_id in classes]]
+        cells, of = np.unique(keys, return_inverse=True)
+        place = self.places.find(around(cells, _REACH))
+        near = np.where(place[..., None] >= 0, chosen[place], 0).sum(axis=1)[of]
+        total = near.sum(axis=1)
+        best = np.where(total > 0, near.argmax(axis=1), chosen.sum(axis=0).argmax())
+        share = np.where(total > 0, near.max(axis=1) / np.maximum(total, 1e-9), 0.5)
+        return np.array(classes, np.uint8)[best], share
