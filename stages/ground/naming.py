@@ -18,7 +18,8 @@ def tell_apart(
     """Changes ``semantics`` and ``confidence`` [X, Y, Z] of a frame where its ground is more likely of the other kind.
 
     The odds are those of the label's own confidence times those of the brightness of its place (Bayes); the confidence
-    of what is changed is their probability, times the share of the frames' pavement around that is of that class.
+    of what is changed is their probability, times the share of the frames' pavement around that is of that class; that
+    of what stays is as much more or less than before as its kind has become likelier.
     """
     where = np.flatnonzero(np.isin(semantics, ground.names.all))
     centres = grid.origin + (np.stack(np.unravel_index(where, semantics.shape), axis=-1) + 0.5) * grid.voxel_size
@@ -28,8 +29,11 @@ def tell_apart(
     where, keys, place = where[known], keys[known], place[known]
     flat, sure = semantics.reshape(-1), confidence.reshape(-1)
     grown = np.isin(flat[where], ground.names.grown)
-    before = np.where(np.isin(keys, ground.driven), PAVED_FOR_CERTAIN, prior(grown, sure[where]))
+    thought = prior(grown, sure[where])
+    before = np.where(np.isin(keys, ground.driven), PAVED_FOR_CERTAIN, thought)
     after = 1 / (1 + np.exp(-(np.log(before / (1 - before)) + ground.says[place])))
+    kept = np.where(grown, after / thought, (1 - after) / (1 - thought))
+    sure[where] = np.minimum(np.rint(sure[where] * kept), 255)
     for changed, classes, likely in (
         (~grown & (after > 0.5), ground.names.grown, after),
         (grown & (after < 0.5), ground.names.paved, 1 - after),
