@@ -10,15 +10,19 @@ from typing import Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.front import App
-from occlabel.pipeline.cli.options import LogsRoot, ReaderName, RecipeName, writable
+from occlabel.pipeline.cli.options import LogsRoot, LogsRoots, ReaderName, RecipeName, writable
 from occlabel.pipeline.cli.training_options import offering
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
+from occlabel.stages.priors.glance.options import Options as GlanceOptions
 from occlabel.stages.propagation.options import Options as PropagationOptions
 
 _Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")]
 _Executor = Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs before.")]
 _HeldOut = Annotated[Path | None, typer.Option(help="Root of more logs to hold out, for a better calibration.")]
+_AlsoHeldOut = Annotated[
+    list[Path] | None, typer.Option("--held-out", help="Root of logs to hold out; may be given again.")
+]
 
 _WEIGHTS = (".safetensors",)
 
@@ -108,6 +112,22 @@ def instances(
     writable("--out", out, _WEIGHTS)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "labels", "objects")))
+
+
+@app.command()
+@offering(GlanceOptions)
+def glance(logs: LogsRoots, out: _Out, options: GlanceOptions, held_out: _AlsoHeldOut = None) -> None:
+    """Train glance, the small network that sees depth and segments, on images of which both are known exactly.
+
+    Logs are of occlabel simulate --priors exact, of either layout or both. Those of --held-out are scored after each
+    epoch, or else every tenth log. Checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with
+    .training.
+    """
+    from occlabel.pipeline.teaching.train_glance import train
+
+    writable("--out", out, _WEIGHTS)
+    facts = train(logs, held_out or [], out, options, _command())
+    typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "steps")))
 
 
 def _command() -> str:

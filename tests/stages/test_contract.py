@@ -172,6 +172,12 @@ def moge2(folder: Path) -> dict[str, Any]:
     return {"weights": str(moge2(folder / "weights"))}
 
 
+def glance(folder: Path) -> dict[str, Any]:
+    from tiny_glance import weights
+
+    return {"weights": weights(folder / "glance.safetensors")}
+
+
 CASES: dict[str, list[Case]] = {
     "priors.grounded_sam": [Case("semantickitti", {}, files=detector_and_segmenter)],
     "priors.depth_anything": [
@@ -188,6 +194,8 @@ CASES: dict[str, list[Case]] = {
     "priors.motion_alignment": [Case("occ3d", {"steadied": 1}, log=photographed)],
     "priors.ground_alignment": [Case("semantickitti", {"of": "relative_depth"}, log=between_walls)],
     "priors.stereo": [Case("occ3d", {}, log=before_a_wall)],
+    "priors.glance_depth": [Case("occ3d", {}, files=glance)],
+    "priors.glance_segments": [Case("semantickitti", {}, stuff, glance), Case("occ3d", {}, stuff, glance)],
     "priors.stored_depth": [Case("occ3d", {}, files=depths("png")), Case("semantickitti", {}, files=depths("npy"))],
     "priors.panoptic": [Case("semantickitti", {"threshold": 0.1}, files=segmenter("mask2former"))],
     "priors.semantic": [Case("occ3d", {}, files=segmenter("segformer"))],

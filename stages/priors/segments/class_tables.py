@@ -217,6 +217,54 @@ street lamp; column; signboard; traffic light; bridge; pier; awning; booth; benc
     unlisted="none",
 )
 
+_GLANCE_TO_SEMANTICKITTI = _table(
+    """
+    car: car
+    bicycle: bicycle
+    motorcycle: motorcycle
+    truck: truck
+    other-vehicle: bus; trailer; construction vehicle
+    person: person
+    bicyclist: bicyclist
+    motorcyclist: motorcyclist
+    road: road
+    parking: parking
+    sidewalk: sidewalk
+    other-ground: other ground
+    building: building
+    fence: fence; barrier
+    vegetation: vegetation
+    trunk: trunk
+    terrain: terrain
+    pole: pole
+    traffic-sign: traffic sign
+    -: traffic cone; street furniture; sky
+    """
+)
+"""Of the network that comes with occlabel."""
+
+_GLANCE_TO_OCC3D = _table(
+    """
+    barrier: barrier
+    bicycle: bicycle; bicyclist
+    bus: bus
+    car: car
+    construction_vehicle: construction vehicle
+    motorcycle: motorcycle; motorcyclist
+    pedestrian: person
+    traffic_cone: traffic cone
+    trailer: trailer
+    truck: truck
+    driveable_surface: road; parking
+    other_flat: other ground
+    sidewalk: sidewalk
+    terrain: terrain
+    manmade: building; fence; pole; traffic sign; street furniture
+    vegetation: vegetation; trunk
+    -: sky
+    """
+)
+
 PRESETS: dict[tuple[str, str], ClassTable] = {
     ("cityscapes", "semantickitti"): _CITYSCAPES_TO_SEMANTICKITTI,
     ("cityscapes", "occ3d"): _CITYSCAPES_TO_OCC3D,
@@ -224,5 +272,7 @@ PRESETS: dict[tuple[str, str], ClassTable] = {
     ("mapillary_vistas", "occ3d"): _VISTAS_TO_OCC3D,
     ("ade20k", "semantickitti"): _ADE20K_TO_SEMANTICKITTI,
     ("ade20k", "occ3d"): _ADE20K_TO_OCC3D,
+    ("glance", "semantickitti"): _GLANCE_TO_SEMANTICKITTI,
+    ("glance", "occ3d"): _GLANCE_TO_OCC3D,
 }
 """By data set and taxonomy. Mapillary Vistas is its version 1.2."""

@@ -11,10 +11,12 @@ from occlabel.stages.completion import training
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.learning.options import FIXED, TrainingOptions
+from occlabel.stages.priors.glance.options import Options as GlanceOptions
 from occlabel.stages.propagation.options import Options as PropagationOptions
 
 COMMANDS: dict[str, type[TrainingOptions]] = {
     "completion": CompletionOptions,
+    "glance": GlanceOptions,
     "propagation": PropagationOptions,
     "instances": InstancesOptions,
 }

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from occlabel.schemas.errors import BadRecipe, BadWeights
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, LabelClass, Taxonomy
+from occlabel.stages.priors.glance import labels as glance_labels
 from occlabel.stages.priors.segments import class_tables, prompts
 from occlabel.stages.priors.segments.class_tables import ClassTable, class_table
 from occlabel.stages.priors.segments.prompts import Prompts, meant_class, prompts_for
@@ -39,6 +40,7 @@ LABELS = {
     "cityscapes": [label.replace("_", " ") for label in CITYSCAPES.split()],
     "mapillary_vistas": VISTAS.split(";"),
     "ade20k": ADE20K_BY_ONE_NAME.split(";"),
+    "glance": list(glance_labels.LABELS),
 }
 
 
