@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_glance
 
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe_file import load_recipe
@@ -13,7 +14,7 @@ from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
-from occlabel.schemas.arrays import HIT, OBSERVED, SEMANTICS
+from occlabel.schemas.arrays import DEPTH, HIT, OBSERVED, SEGMENT_CLASS, SEMANTICS
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
@@ -58,6 +59,22 @@ def test_a_camera_recipe_labels_a_town(root: Path, depth: str, tmp_path: Path) -
             / (both & (labels[OBSERVED] == HIT)).sum()
         )
     assert np.mean(right) > 0.75 and np.mean(seen) > 0.5
+
+
+@pytest.mark.slow
+def test_a_camera_recipe_needs_no_files_with_glance(root: Path, tmp_path: Path) -> None:
+    weights = tiny_glance.weights(tmp_path / "glance.safetensors")
+    sets = [f"priors.{name}={{kind: glance_{name}, weights: {weights}}}" for name in ("depth", "segments")]
+    recipe, store = load_recipe(RECIPES[root.name], [*sets, "clip_frames=2"]), Store(tmp_path / "store")
+    report = label_logs(recipe, open_logs(root), store, "v1", workplace=Workplace("local"), quiet=True)
+    assert report.state == "complete"
+    (log,) = open_logs(root).logs()
+    for frame in open_version(f"{tmp_path}/store@v1").frames():
+        for camera in log.rig.names:
+            depth = frame[DEPTH.on(camera)].astype(float)
+            assert np.isfinite(depth).mean() > 0.9 and 0 < np.nanmin(depth)
+            assert (frame[SEGMENT_CLASS.on(camera)] != UNKNOWN).any()
+        assert (frame[SEMANTICS] != UNKNOWN).any()
 
 
 def test_a_camera_recipe_says_which_files_it_lacks(root: Path, tmp_path: Path) -> None:

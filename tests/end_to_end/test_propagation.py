@@ -80,8 +80,7 @@ def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     arguments: tuple[object, ...] = ("--logs", roads, "--store", store, "--executor", "local", "--json")
     arguments += ("--skip", "ground", "--skip", "instances", "--skip", "tracking")
     local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)
-    (said,) = local["cautions"]  # the completion weights are newer
-    assert said.startswith("the propagation weights were trained on labels of lmscnet occ3d_lidar.safetensors")
+    assert local["cautions"] == [], "the weights know the errors of the shipped model"
     skipped = ("--skip", "propagation", "--skip", "voting")
     single = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "single", *skipped).stdout)
     assert single["run"] is None, "committed on the way"
@@ -91,6 +90,5 @@ def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
         occlabel("evaluate", f"{store}@{version}", "--truth", roads / "gts", "--format", "occ3d", "--json", out)
         scores[version] = json.loads(out.read_text())
     before, after = (scores[version]["scores"]["full"] for version in ("single", "local"))
-    # Learned on other labels and believed only where it is far surer, it must do no harm; its gain waits for training.
-    assert after["iou"] > before["iou"] - 0.02
-    assert after["miou_present"] > before["miou_present"] - 0.02
+    assert after["iou"] > before["iou"] + 0.01
+    assert after["miou_present"] > before["miou_present"]
