@@ -14,6 +14,7 @@ from occlabel.pipeline.cli.options import LogsRoot, LogsRoots, ReaderName, Recip
 from occlabel.pipeline.cli.training_options import offering
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
+from occlabel.stages.priors.alignment.residual.options import Options as ResidualOptions
 from occlabel.stages.priors.glance.options import Options as GlanceOptions
 from occlabel.stages.propagation.options import Options as PropagationOptions
 
@@ -128,6 +129,35 @@ def glance(logs: LogsRoots, out: _Out, options: GlanceOptions, held_out: _AlsoHe
     writable("--out", out, _WEIGHTS)
     facts = train(logs, held_out or [], out, options, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "steps")))
+
+
+@app.command(name="depth_alignment")
+@offering(ResidualOptions)
+def depth_alignment(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: _Out,
+    options: ResidualOptions,
+    held_out: Annotated[Path | None, typer.Option(help="Root of logs to hold out, instead of every tenth.")] = None,
+    executor: _Executor = "ray",
+    reader: ReaderName = None,
+) -> None:
+    """Train the residual of depth on what a recipe's alignment leaves over; no labels are needed.
+
+    Runs the recipe's priors first, with half of the points of each sweep. The network learns from what neighbouring
+    images show of each other by the poses, and from the other half of the points. Every tenth log is held out and
+    scored after each epoch. Depth, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with
+    .training.
+    """
+    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.teaching.train_depth_alignment import train
+    from occlabel.stages.ingest.recognise import open_logs
+
+    writable("--out", out, _WEIGHTS)
+    others = None if held_out is None else open_logs(held_out, reader)
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    told = [f"{name} {facts[name]}" for name in ("network", "alignment", "abs_rel") if name in facts]
+    typer.echo(f"{out}: {', '.join(told)}")
 
 
 def _command() -> str:

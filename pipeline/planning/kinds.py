@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, str]] = {
         "lidar_alignment": "occlabel.stages.priors.alignment.lidar:LidarAlignment",
         "motion_alignment": "occlabel.stages.priors.alignment.motion:MotionAlignment",
         "ground_alignment": "occlabel.stages.priors.alignment.ground:GroundAlignment",
+        "residual_alignment": "occlabel.stages.priors.alignment.residual.stage:ResidualAlignment",
         "grounded_sam": "occlabel.stages.priors.segments.grounded_sam:GroundedSam",
         "panoptic": "occlabel.stages.priors.segments.networks:Panoptic",
         "semantic": "occlabel.stages.priors.segments.networks:Semantic",

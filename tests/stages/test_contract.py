@@ -178,6 +178,21 @@ def glance(folder: Path) -> dict[str, Any]:
     return {"weights": weights(folder / "glance.safetensors")}
 
 
+def residual(folder: Path) -> dict[str, Any]:
+    """With random weights."""
+    import torch
+
+    from occlabel.stages.learning.weights import save_weights
+    from occlabel.stages.priors.alignment.residual.network import Residual
+    from occlabel.stages.priors.alignment.residual.weight_file import PURPOSE, Shares
+
+    torch.manual_seed(0)
+    network = Residual()
+    torch.nn.init.normal_(network.last.weight, std=0.3)
+    save_weights(folder / "residual.safetensors", dict(network.state_dict()), PURPOSE | Shares().fact())
+    return {"weights": folder / "residual.safetensors"}
+
+
 CASES: dict[str, list[Case]] = {
     "priors.grounded_sam": [Case("semantickitti", {}, files=detector_and_segmenter)],
     "priors.depth_anything": [
@@ -193,6 +208,7 @@ CASES: dict[str, list[Case]] = {
     "priors.lidar_alignment": [Case("occ3d", {"steadied": 2}, log=between_walls)],
     "priors.motion_alignment": [Case("occ3d", {"steadied": 1}, log=photographed)],
     "priors.ground_alignment": [Case("semantickitti", {"of": "relative_depth"}, log=between_walls)],
+    "priors.residual_alignment": [Case("occ3d", {}, files=residual)],
     "priors.stereo": [Case("occ3d", {}, log=before_a_wall)],
     "priors.glance_depth": [Case("occ3d", {}, files=glance)],
     "priors.glance_segments": [Case("semantickitti", {}, stuff, glance), Case("occ3d", {}, stuff, glance)],

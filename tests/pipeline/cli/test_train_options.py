@@ -11,6 +11,7 @@ from occlabel.stages.completion import training
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.learning.options import FIXED, TrainingOptions
+from occlabel.stages.priors.alignment.residual.options import Options as ResidualOptions
 from occlabel.stages.priors.glance.options import Options as GlanceOptions
 from occlabel.stages.propagation.options import Options as PropagationOptions
 
@@ -19,6 +20,7 @@ COMMANDS: dict[str, type[TrainingOptions]] = {
     "glance": GlanceOptions,
     "propagation": PropagationOptions,
     "instances": InstancesOptions,
+    "depth_alignment": ResidualOptions,
 }
 
 

@@ -1,0 +1,143 @@
+"""Training of the residual of depth: aligns the logs by half of each sweep, then learns from images and other half."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from occlabel.pipeline.planning.kinds import SLOTS
+from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.published.spec import spec_of
+from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.half_sweeps import HalfSweeps
+from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.priors.depth.lidar import LidarDepth
+from occlabel.workers.store import Store
+
+if TYPE_CHECKING:
+    from occlabel.stages.priors.alignment.residual.options import Options
+    from occlabel.stages.priors.alignment.residual.samples import Seen, View
+
+Tracks = list[list["View"]]
+"""Of each camera of a log its images, in the order of time."""
+
+
+def train(
+    recipe: Recipe,
+    reader: LogReader,
+    out: Path,
+    options: Options,
+    executor: str,
+    command: str,
+    held_out: LogReader | None = None,
+) -> dict[str, str]:
+    """Aligns the depth of the logs by the recipe's priors, learns what is left over, writes ``out``; returns its facts.
+
+    Priors see half of the points of each sweep, and the other half teaches, or scores the logs that are held out: those
+    of ``held_out``, or else every tenth. Depth lies in stores in the folder ``out`` with the suffix ``.training``; what
+    is there is not computed again. Raises BadRecipe for a recipe without an alignment, BadLog for logs of which no
+    camera is calibrated, or that show nothing to learn from.
+    """
+    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.priors.alignment.residual.samples import Views
+    from occlabel.stages.priors.alignment.residual.training import train_residual
+
+    # What cannot work is said before hours of labelling.
+    check_device(options.device)
+    priors = _priors(recipe)
+    sources = [reader] if held_out is None else [reader, held_out]
+    for source in sources:
+        if not any(_calibrated(camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
+            raise BadLog(
+                f"{source.root} has no log with images of a calibrated camera; occlabel simulate writes such logs"
+            )
+    folder = out.with_suffix(".training")
+    found = [_tracks(priors, source, folder, "held-out" if n else "logs", executor) for n, source in enumerate(sources)]
+    learned, every = found[0], options.held_out_every
+    others = found[1] if held_out is not None else learned[every - 1 :: every] or learned[1:][-1:]
+    learned = [log for log in learned if all(log is not other for other in others)]
+    facts = {"alignment": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(learned))}
+    seen, apart = (Views([track for log in part for track in log]) for part in (learned, others))
+    return train_residual(seen, apart, out, options, facts | {"command": command})
+
+
+def _priors(recipe: Recipe) -> Recipe:
+    """The priors alone, without networks that were trained for the same."""
+    kept = {name: stage for name, stage in recipe.priors.items() if stage.kind != "residual_alignment"}
+    if not any(spec.name == DEPTH_DEVIATION.name for stage in kept.values() for spec in stage.written):
+        raise BadRecipe(
+            "the recipe has no alignment of depth, of which the network learns what it leaves over; add one, as in "
+            "priors: {metric: {kind: lidar_alignment}}"
+        )
+    # What is known of few frames is still worth learning from.
+    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": kept, "gates": Gates(min_labelled=0)})
+
+
+def _calibrated(camera: Camera) -> bool:
+    return camera.intrinsics is not None and camera.ego_from_camera is not None
+
+
+def _tracks(priors: Recipe, reader: LogReader, folder: Path, name: str, executor: str) -> list[Tracks]:
+    """Of each log of ``reader``."""
+    aligned = _labelled(priors, HalfSweeps(reader, odd=False), Store(str(folder / "aligned")), name, executor)
+    measured = None
+    if any(log.rig.lidar for log in reader.logs()):
+        beside = priors.model_copy(update={"priors": {"measured": LidarDepth()}})
+        measured = _labelled(beside, HalfSweeps(reader, odd=True), Store(str(folder / "measured")), name, executor)
+    logs = reader.logs(list(aligned.logs))
+    return [_of_log(log, reader, _rows(aligned, log), {} if measured is None else _rows(measured, log)) for log in logs]
+
+
+def _labelled(recipe: Recipe, reader: HalfSweeps, store: Store, name: str, executor: str) -> PublishedVersion:
+    version = f"{hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
+    label_logs(recipe, reader, store, version, workplace=Workplace(executor))
+    return open_version(spec_of(store, version))
+
+
+def _rows(version: PublishedVersion, log: DriveLog) -> dict[str, PublishedFrame]:
+    return {frame.name: frame for frame in version.frames(log.id)} if log.id in version.logs else {}
+
+
+def _of_log(
+    log: DriveLog, reader: LogReader, aligned: dict[str, PublishedFrame], measured: dict[str, PublishedFrame]
+) -> Tracks:
+    from occlabel.stages.priors.alignment.residual.samples import View
+
+    tracks: Tracks = []
+    for name in log.rig.names:
+        track = []
+        for frame in log.frames:
+            camera = next((taken for taken in frame.cameras if taken.name == name), None)
+            if camera is None or camera.intrinsics is None or frame.name not in aligned:
+                continue
+            read = partial(_seen, reader, camera, aligned[frame.name], measured.get(frame.name))
+            track.append(View(read, camera.intrinsics, _pose(frame, camera)))
+        tracks.append(track)
+    return tracks
+
+
+def _pose(frame: Frame, camera: Camera) -> Matrix | None:
+    """``world_from_camera``; None where the log does not know it."""
+    known = frame.world_from_ego is not None and camera.ego_from_camera is not None
+    return frame.world_from_ego @ camera.ego_from_camera if known else None  # type: ignore[operator]
+
+
+def _seen(reader: LogReader, camera: Camera, aligned: PublishedFrame, measured: PublishedFrame | None) -> Seen:
+    from occlabel.stages.priors.alignment.residual.samples import Seen
+
+    try:
+        image = reader.image(camera)
+    except DamagedFile:  # the labelling has said so
+        image = None
+    depth, spec = aligned[DEPTH.on(camera.name)], DEPTH.on(camera.name)
+    beside = np.full_like(depth, np.nan) if measured is None or not measured.holds(spec) else measured[spec]
+    return Seen(image, depth, aligned[DEPTH_DEVIATION.on(camera.name)], beside)
