@@ -165,7 +165,7 @@ def test_the_recipes_of_the_pages_are_recipes(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(titled("recipes.md")["mine.yaml"])
     recipe = load_recipe(str(tmp_path / "mine.yaml"), ["voting.radius=10", "completion.beams=[64,16]"])
     assert [step.name for step in recipe.chain] == [
-        "evidence", "completion", "propagation", "voting", "instances", "tracking", "audit",
+        "evidence", "completion", "propagation", "voting", "ground", "instances", "tracking", "audit",
     ]  # fmt: skip
     own, *_ = re.findall(r"```yaml\n(.*?)```", (DOCS / "recipes.md").read_text(), re.DOTALL)
     (tmp_path / "own.yaml").write_text(own + "completion: {kind: stored, path: predictions}\n")
