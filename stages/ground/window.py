@@ -14,6 +14,8 @@ from occlabel.stages.ground.cells import Seen, around
 
 _REACH = 3
 """Cells around a place in which frames say what pavement it is: 1.2 m."""
+_USUAL = 40 * 255
+"""What is called most in the whole window counts as 40 sure points besides: far away a few points are all there is."""
 
 
 class Names(NamedTuple):
@@ -79,13 +81,12 @@ class Ground:
         return Ground(names, places, says, driven, called)
 
     def usual(self, keys: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Which of ``classes`` the ground around the cells [n] is called most, and by which share of what is called one
-        of them; where none is, what is called most anywhere in the window, for half."""
+        """Which of ``classes`` the ground around the cells [n] is called most, and by which share; where little is called
+        one of them, what is called most in the window."""
         chosen = self.called[:, [self.names.all.index(class_id) for class_id in classes]]
         cells, of = np.unique(keys, return_inverse=True)
         place = self.places.find(around(cells, _REACH))
         near = np.where(place[..., None] >= 0, chosen[place], 0).sum(axis=1)[of]
-        total = near.sum(axis=1)
-        best = np.where(total > 0, near.argmax(axis=1), chosen.sum(axis=0).argmax())
-        share = np.where(total > 0, near.max(axis=1) / np.maximum(total, 1e-9), 0.5)
-        return np.array(classes, np.uint8)[best], share
+        everywhere = chosen.sum(axis=0)
+        called = near + _USUAL * (everywhere + 1) / (everywhere + 1).sum()
+        return np.array(classes, np.uint8)[called.argmax(axis=1)], called.max(axis=1) / called.sum(axis=1)
