@@ -81,8 +81,8 @@ class Ground:
         return Ground(names, places, says, driven, called)
 
     def usual(self, keys: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Which of ``classes`` the ground around the cells [n] is called most, and by which share; where little is called
-        one of them, what is called most in the window."""
+        """Which of ``classes`` the ground around the cells [n] is called most, and by which share; where little is
+        called one of them, what is called most in the window."""
         chosen = self.called[:, [self.names.all.index(class_id) for class_id in classes]]
         cells, of = np.unique(keys, return_inverse=True)
         place = self.places.find(around(cells, _REACH))
