@@ -2,7 +2,7 @@
 
     occlabel simulate --format kitti --split val --seed 7300 --logs 6 --frames 3 --rate 1 --image-scale 0.5 \
         --priors exact --out VAL
-    python scripts/score_glance.py VAL --rows TRAIN [--weights glance.safetensors]
+    python scripts/score_glance.py VAL --rows TRAIN --weights glance.safetensors
 
 The rival knows of TRAIN (of the same layout) the mean inverse depth and the most frequent class of each row below the
 principal point. Scores are over every fourth pixel whose truth is nearer than 80 m, means over images; mIoU is over the
@@ -25,7 +25,7 @@ from occlabel.stages.evaluation.depth import depth_scores
 from occlabel.stages.priors.glance.looking import input_size, look, resized_row
 from occlabel.stages.priors.glance.pictures import Meanings, Picture, Shown
 from occlabel.stages.priors.glance.training import mean_iou
-from occlabel.stages.priors.glance.weight_file import chosen, load_network
+from occlabel.stages.priors.glance.weight_file import load_network
 
 _STRIDE = 4
 _BANDS, _BAND = 128, 4
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
     parser.add_argument("--rows", type=Path, required=True, help="logs of the same layout, by which rows are known")
-    parser.add_argument("--weights", type=Path, help="[default: those that come with occlabel]")
+    parser.add_argument("--weights", type=Path, required=True)
     told = parser.parse_args()
     pictures, known = ([p for log in pictures_of(root) for p in log] for root in (told.root, told.rows))
     meanings = Meanings([pictures[0].taxonomy])
@@ -112,7 +112,7 @@ def main() -> None:
     print(f"{len(pictures)} images      Abs Rel  RMSE log  < 1.25  silent %   mIoU")
     for name, guess in (
         ("usual of a row", by_rows(known, meanings)),
-        ("glance", by_network(chosen(told.weights), meanings, classes)),
+        ("glance", by_network(told.weights, meanings, classes)),
     ):
         print(f"{name:15s} {scored(pictures, meanings, classes, guess)}")
 

@@ -14,6 +14,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor, Stage
 from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.schemas.words import meant
 from occlabel.stages.ground.cells import Seen, driven, seen_ground
 from occlabel.stages.ground.naming import tell_apart
 from occlabel.stages.ground.window import Ground, Names, Places
@@ -59,13 +60,19 @@ class GroundByIntensity(Stage):
         return Resources(memory=(400 << 20) + voxels + window * _POINTS * _POINT)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        names = space.taxonomy.names
         for what in ("grown", "paved"):
             wanted: tuple[str, ...] = getattr(self, what)
+            usual = type(self).model_fields[what].default
+            if (strange := next((name for name in wanted if name not in (*names, *usual)), None)) is not None:
+                return f"ground.{what} names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}"
             if not _ids(space.taxonomy, wanted):
                 return (
                     f"the taxonomy {space.taxonomy.name} has none of the classes ground.{what} = {', '.join(wanted)}; "
-                    f"its classes are {', '.join(space.taxonomy.names)}; name some, or run with --skip ground"
+                    f"its classes are {', '.join(names)}; name some, or run with --skip ground"
                 )
+        if both := next((name for name in self.grown if name in self.paved), None):
+            return f"ground.grown and ground.paved both name {both!r}; it can only be one of them"
         return None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

@@ -34,6 +34,7 @@ class Places:
 
     def __init__(self, sweeps: Sequence[Seen]) -> None:
         self.keys = np.unique(np.concatenate([sweep.keys for sweep in sweeps]))
+        self._beside = self.find(around(self.keys, 1))
 
     def find(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number of each cell, -1 of one that no sweep has seen."""
@@ -41,6 +42,15 @@ class Places:
             return np.full(keys.shape, -1, np.int64)
         place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[place] == keys, place, -1)
+
+    def median(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``values`` [places], each the median of those of the square of nine cells around it; NaN stays, and counts
+        nowhere."""
+        nine = np.sort(np.where(self._beside >= 0, values[self._beside], np.nan), axis=1)  # NaN comes last
+        known = np.maximum((~np.isnan(nine)).sum(axis=1), 1)
+        rows = np.arange(len(nine))
+        middle = (nine[rows, (known - 1) // 2] + nine[rows, known // 2]) / 2
+        return np.where(np.isnan(values), np.nan, middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,8 @@ class Ground:
     names: Names
     places: Places
     says: NDArray[np.float64]
-    """[places] for grown against paved [log-odds]; NaN where no frame of the window has seen it."""
+    """[places] what brightness says for grown against paved [log-odds], the median of the cells around, as single cells
+    are specks; NaN where no frame of the window has seen it."""
     driven: NDArray[np.int64]
     """Keys of cells that the car has driven on, sorted."""
     called: NDArray[np.float64]
@@ -78,7 +89,7 @@ class Ground:
             axis=1,
         ).astype(np.float64)
         says = np.where(points > 0, log_odds(counts)[counted], np.nan)
-        return Ground(names, places, says, driven, called)
+        return Ground(names, places, places.median(says), driven, called)
 
     def usual(self, keys: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """Which of ``classes`` the ground around the cells [n] is called most, and by which share; where little is

@@ -30,13 +30,13 @@ class GlanceDepth(Depth):
     exact: ClassVar[bool] = False
 
     kind: Literal["glance_depth"] = "glance_depth"
-    weights: Path | None = None
-    """A weight file of ``occlabel train glance``. [default: the one that comes with occlabel]"""
+    weights: Path
+    """A safetensors file of ``occlabel train glance``; none comes with occlabel."""
     batch: int = Field(default=8, ge=1)
     """Images of one camera that a GPU is given at once; a CPU does one after the other."""
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return (weight_file.chosen(self.weights),)
+        return (self.weights,)
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         return weight_file.resources(self.batch, clip_bytes(self, clip_frames, space, rig))
@@ -58,7 +58,7 @@ class GlanceDepth(Depth):
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.priors.glance.looking import look
 
-        network = weight_file.load_network(weight_file.chosen(self.weights), hands)
+        network = weight_file.load_network(self.weights, hands)
         at_once = self.batch if hands.device == "cuda" else 1
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:

@@ -1,4 +1,4 @@
-"""Weight files of glance: what their header says, and where the one that comes with occlabel lies."""
+"""Weight files of glance: what their header says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 NETWORK = "glance-1"
 """Changes when old weights no longer fit."""
-SHIPPED = Path(__file__).parent / "weights" / "glance.safetensors"
 COMMAND = "occlabel train glance"
 """What trains such weights."""
 
@@ -26,17 +25,10 @@ def purpose() -> dict[str, str]:
     return {"network": NETWORK, "labels": json.dumps(LABELS)}
 
 
-def chosen(weights: Path | None) -> Path:
-    """The weight file that a recipe names, or else the one that comes with occlabel. Raises BadWeights if none does."""
-    if weights is None and not SHIPPED.is_file():
-        raise BadWeights(f"no weights come with this occlabel; train some with {COMMAND}, and name them as its weights")
-    return SHIPPED if weights is None else weights
-
-
-def refusal(weights: Path | None) -> str | None:
+def refusal(weights: Path) -> str | None:
     """Why no stage can work with ``weights``, for ``Stage.refuse``; None where one can."""
     try:
-        check(chosen(weights))
+        check(weights)
     except BadWeights as error:
         return str(error)
     return None

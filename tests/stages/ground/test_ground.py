@@ -135,8 +135,26 @@ def test_brightness_says_nothing_of_a_range_at_which_nothing_was_called_grass() 
     assert np.abs(says[far]).max() < 0.7
 
 
-@pytest.mark.parametrize("what", ["grown", "paved"])
-def test_a_taxonomy_without_such_ground_is_refused(what: str) -> None:
-    stage = GroundByIntensity.model_validate({what: ["lava"]})
-    refused = stage.refuse(SPACE, None)
-    assert refused is not None and f"none of the classes ground.{what} = lava" in refused and "--skip ground" in refused
+def test_a_cell_that_stands_alone_changes_nothing() -> None:
+    """A dark speck in the grass, a bright one on the road."""
+    labels, confidence = truth(), np.full((FRAMES, 80, 80), 160, np.uint8)
+    shades = bright(np.random.default_rng(10))
+    shades[:, 40:42, 70:72], shades[:, 40:42, 20:22] = 0.2, 0.4
+    found = told_apart(Street(shades), labels, confidence)[SEMANTICS.name][0, 38:44, :, 0]
+    assert (found[:, 68:74] == TERRAIN).all() and (found[:, 18:24] == ROAD).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"paved": ["driveable_surface"]}, "none of the classes ground.paved = driveable_surface"),
+        (
+            {"paved": ["road", "sidewlk"]},
+            "ground.paved names 'sidewlk', no class of semantickitti (did you mean 'sidewalk'?)",
+        ),
+        ({"paved": ["road", "terrain"]}, "ground.grown and ground.paved both name 'terrain'"),
+    ],
+)
+def test_names_that_cannot_be_meant_are_refused(options: dict[str, list[str]], said: str) -> None:
+    refused = GroundByIntensity.model_validate(options).refuse(SPACE, None)
+    assert refused is not None and said in refused
