@@ -14,7 +14,7 @@ from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, NoSensors
-from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.ground.brightness import Counts, bins, log_odds
 from occlabel.stages.ground.stage import GroundByIntensity
 
@@ -158,3 +158,10 @@ def test_a_cell_that_stands_alone_changes_nothing() -> None:
 def test_names_that_cannot_be_meant_are_refused(options: dict[str, list[str]], said: str) -> None:
     refused = GroundByIntensity.model_validate(options).refuse(SPACE, None)
     assert refused is not None and said in refused
+
+
+@pytest.mark.parametrize("label", [UNKNOWN, CAR])
+def test_frames_without_ground_stay_what_they_are(label: int) -> None:
+    labels = np.full((FRAMES, 80, 80), label, np.uint8)
+    found = told_apart(Street(bright(np.random.default_rng(11))), labels, np.full(labels.shape, 200, np.uint8))
+    assert (found[SEMANTICS.name][..., 0] == label).all() and (found[CONFIDENCE.name][..., 0] == 200).all()
