@@ -48,7 +48,7 @@ class DualFlow4D(nn.Module):
             self.split = SoftSplit(channels, _TOKEN)
             self.blocks = nn.ModuleList(Block(_TOKEN, heights) for _ in range(_BLOCKS))
             self.compose = SoftComposition(channels, _TOKEN)
-        self.head = Head(heights, classes, free_id)
+        self.head = Head(heights, classes, free_id, parts.unlabelled)
 
     def propagate(self, features: Tensor, coordinates: Tensor, times: Tensor) -> Tensor:
         """Features of the frames of n windows after they have seen each other, [n, T, width, x, y] as they came.

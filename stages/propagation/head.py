@@ -45,10 +45,12 @@ class Surroundings:
 class Head(nn.Module):
     """``columns`` once a frame, then ``scores`` of any of them."""
 
-    def __init__(self, heights: int, classes: int, free_id: int) -> None:
+    def __init__(self, heights: int, classes: int, free_id: int, unlabelled: bool = False) -> None:
+        """``unlabelled``: see ``Parts``."""
         super().__init__()
         self.heights = heights
         self.free_id = free_id
+        self.unlabelled = unlabelled
         outputs = (_COLUMN, 72, 80)
         self.climb = nn.ModuleList(
             nn.Sequential(nn.Conv2d(fine + coarse, out, 1), nn.ReLU(inplace=True))
@@ -78,7 +80,8 @@ class Head(nn.Module):
         """Class scores (logits) [n, classes] of the voxels in question, and which of [patches, x, y, Z] those are.
 
         ``columns`` [patches, x / BLOCK, y / BLOCK, _COLUMN] belong to the patches that ``around`` surrounds. In
-        question is every voxel with a label, next to which any of the frames sees anything.
+        question is every voxel with a label, and with ``unlabelled`` every one, next to which any of the frames sees
+        anything.
         """
         chosen = self._in_question(around).flatten().nonzero()[:, 0]
         block = self.unfold(columns).unflatten(-1, (BLOCK, BLOCK, self.heights, VOXEL))
@@ -107,10 +110,12 @@ class Head(nn.Module):
         """Bool [patches, x, y, Z]."""
         unknown = self.onboard.num_embeddings - 1
         something = ((around.kinds != self.free_id) & (around.kinds != unknown)).any(dim=-1)
-        wide = functional.pad(something, (1, 1))
+        wide: Tensor = functional.pad(something, (1, 1))
         wide = wide[..., :-2] | wide[..., 1:-1] | wide[..., 2:]
         wide = wide[:, :, :-2] | wide[:, :, 1:-1] | wide[:, :, 2:]
         wide = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
+        if self.unlabelled:
+            return wide
         known: Tensor = around.kinds[:, 1:-1, 1:-1, :, 0] != unknown
         return wide & known
 

@@ -55,18 +55,19 @@ class HeadOnCpu:
         labels, confidence = (
             np.ascontiguousarray(volumes[frame, rows]).reshape(-1) for volumes in (glimpse.labels, glimpse.confidence)
         )
-        chosen = np.flatnonzero(in_question(strip.something, labels, glimpse.classes))
-        kinds = torch.from_numpy(labels[chosen].astype(np.int32))
-        sure = torch.from_numpy(confidence[chosen].astype(np.float32) / np.float32(255))
+        asked = np.flatnonzero(in_question(strip.something, labels, glimpse.classes, self.head.unlabelled))
+        chosen, known = torch.from_numpy(asked), labels[asked] < glimpse.classes
+        kinds = torch.from_numpy(np.where(known, labels[asked], glimpse.classes).astype(np.int32))
+        sure = torch.from_numpy(np.where(known, confidence[asked], 0).astype(np.float32) / np.float32(255))
         scores = self.head.onboard(kinds).mul_(sure[:, None])
         blocks = self.head.unfold(columns[0]).numpy()
         around, features = torch.empty(_PORTION, 9 * _RUN), torch.empty(_PORTION, VOXEL)
-        for first in range(0, len(chosen), _PORTION):
-            portion = chosen[first : first + _PORTION]
+        for first in range(0, len(asked), _PORTION):
+            portion = asked[first : first + _PORTION]
             n = len(portion)
             gather(strip.embedded, blocks, self.head.heights, portion, around.numpy(), features.numpy())
             scores[first : first + n] += self._classified(features[:n], around[:n])
-        return scores, torch.from_numpy(chosen)
+        return scores, chosen
 
     def _classified(self, features: Tensor, around: Tensor) -> Tensor:
         hidden = features.addmm_(around, self.head.local.weight.T).add_(self.head.local.bias)
@@ -118,8 +119,9 @@ def embed(labels, confidence, order, maps, first, free, own, others, embedded, s
 
 
 @numba.njit(cache=True, nogil=True)
-def in_question(something, labels, unknown):  # type: ignore[no-untyped-def]
-    """Bool [rows * Y * Z]: voxels with a label, in or next to which ``something`` [rows + 2, Y + 2, Z + 2] is."""
+def in_question(something, labels, unknown, unlabelled):  # type: ignore[no-untyped-def]
+    """Bool [rows * Y * Z]: voxels with a label, or all if ``unlabelled``, in or next to which ``something`` [rows + 2,
+    Y + 2, Z + 2] is."""
     rows, y_end, z_end = something.shape[0] - 2, something.shape[1] - 2, something.shape[2] - 2
     result = np.zeros(rows * y_end * z_end, np.bool_)
     along = np.empty(z_end + 2, np.bool_)
@@ -132,7 +134,8 @@ def in_question(something, labels, unknown):  # type: ignore[no-untyped-def]
                         along[z] |= something[x + dx, y + dy, z]
             start = (x * y_end + y) * z_end
             for z in range(z_end):
-                result[start + z] = (along[z] | along[z + 1] | along[z + 2]) and labels[start + z] < unknown
+                near = along[z] | along[z + 1] | along[z + 2]
+                result[start + z] = near and (unlabelled or labels[start + z] < unknown)
     return result
 
 

@@ -37,6 +37,8 @@ class Options(TrainingOptions):
     """With the embedding of relative coordinates."""
     temporal: bool = _PARTS.temporal_embedding
     """With an embedding of time."""
+    unlabelled: bool = _PARTS.unlabelled
+    """Decide voxels without a label too, next to what other frames see: for labels of cameras."""
     held_out_windows: Annotated[int, FIXED] = 6
     """Scored after each epoch."""
     calibration_windows: Annotated[int, FIXED] = 60
@@ -44,7 +46,7 @@ class Options(TrainingOptions):
 
     @property
     def parts(self) -> Parts:
-        return Parts(self.transformer, self.spatial, self.temporal)
+        return Parts(self.transformer, self.spatial, self.temporal, self.unlabelled)
 
     @property
     def reach(self) -> Reach:

@@ -90,7 +90,8 @@ class Refiner:
         return scores.float(), chosen
 
     def refine(self, glimpse: Glimpse, frame: int, columns: Tensor) -> tuple[Bytes, Bytes]:
-        """Semantics and confidence [X, Y, Z] of one frame; where its onboard label is UNKNOWN it stays so."""
+        """Semantics and confidence [X, Y, Z] of one frame; where its onboard label is UNKNOWN it stays so, but for a
+        network that decides what is not labelled (``Parts``)."""
         semantics, confidence = glimpse.labels[frame].copy(), glimpse.confidence[frame].copy()
         for rows, scores, chosen in self.scores(glimpse, frame, columns):
             at = chosen.cpu().numpy()
@@ -109,8 +110,10 @@ class Refiner:
         probability = 1 / total
         if self.verdict.gate > 0:
             before = torch.from_numpy(labels).to(scores.device).long()
+            labelled = before < len(scores)
             onboard = torch.from_numpy(sure).to(scores.device).float() / 255
-            keep = probability < self.verdict.gate * onboard
+            keep = labelled & (probability < self.verdict.gate * onboard)
+            before = before.where(labelled, label)
             label = torch.where(keep, before, label)
             probability = torch.where(keep, shares.gather(0, before[None])[0] / total, probability)
         return _bytes(label), _bytes((probability * 255).round())

@@ -17,6 +17,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.objective import THINNING, Objective
+from occlabel.stages.learning.purpose import said
 from occlabel.stages.learning.rarity import rarity
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
@@ -26,6 +27,7 @@ from occlabel.stages.propagation.dualflow4d import DualFlow4D
 from occlabel.stages.propagation.encoder import SCALE
 from occlabel.stages.propagation.head import Surroundings
 from occlabel.stages.propagation.options import Options
+from occlabel.stages.propagation.parts import Parts
 from occlabel.stages.propagation.refine import Refiner
 from occlabel.stages.propagation.samples import Crops, Labelled, Views, views
 from occlabel.stages.propagation.sequence import kinds
@@ -40,9 +42,9 @@ def check_options(options: Options, space: LabelSpace) -> None:
     if options.crop < SCALE or options.crop % SCALE:
         raise OcclabelError(f"a crop of {options.crop} columns is no multiple of {SCALE}, the encoder's coarsest cell")
     if options.start is not None:
-        parts, wanted = check(options.start, space).get("parts"), facts_of(space, options.parts, options.reach)["parts"]
-        if parts != wanted:
-            raise BadWeights(f"{options.start} holds a network with the parts {parts}, the training asks for {wanted}")
+        parts, wanted = said(options.start, check(options.start, space), "parts", Parts), options.parts
+        if parts.layers != wanted.layers:
+            raise BadWeights(f"{options.start} holds a network with the {parts}, the training asks for {wanted}")
 
 
 class PropagationTask(lightning.LightningModule):

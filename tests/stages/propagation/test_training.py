@@ -173,3 +173,4 @@ def test_a_start_with_other_parts_is_refused(tmp_path: Path, space: LabelSpace, 
     train_propagation(space, logs, start, TWO_EPOCHS, {})
     with pytest.raises(BadWeights, match="the training asks for"):
         check_options(changed(start=start, temporal=True), space)
+    check_options(changed(start=start, unlabelled=True), space)
