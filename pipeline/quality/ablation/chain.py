@@ -21,13 +21,16 @@ from occlabel.stages.evaluation.scores import Scores
 OBJECTS = ("instances", "tracking", "audit")
 """Slots that change no semantics."""
 
-_ONE = "completion.sweeps=0"
+_ALONE = "the frame alone"
+"""Stands for the override by which a completion hears of no other frame."""
+_FRAMES_AROUND = ("sweeps", "radius")
+"""Options of completions that say how many frames before and after are heard."""
 _ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "single": (("ground", "propagation", "voting"), (_ONE,)),
-    "ground": (("propagation", "voting"), (_ONE,)),
-    "local": (("ground", "voting"), (_ONE,)),
-    "global": (("ground", "propagation"), (_ONE,)),
-    "both": (("ground",), (_ONE,)),
+    "single": (("ground", "propagation", "voting"), (_ALONE,)),
+    "ground": (("propagation", "voting"), (_ALONE,)),
+    "local": (("ground", "voting"), (_ALONE,)),
+    "global": (("ground", "propagation"), (_ALONE,)),
+    "both": (("ground",), (_ALONE,)),
     "sweeps": (("ground", "propagation", "voting"), ()),
     "sweeps+global": (("ground", "propagation"), ()),
     "sweeps+both": (("ground",), ()),
@@ -60,10 +63,17 @@ def rows(recipe: str, names: Iterable[str], overrides: Sequence[str] = ()) -> di
         title, own, more = name.partition(":")
         if not own and name not in _ROWS:
             raise BadRecipe(f"there is no row {name!r}; rows are {', '.join(_ROWS)}, or NAME: STAGE.OPTION=VALUE")
-        skipped, changes = ((), tuple(more.split())) if own else _ROWS[name]
+        skipped, asked = ((), tuple(more.split())) if own else _ROWS[name]
+        changes = _alone(recipe, overrides) if asked == (_ALONE,) else asked
         held = _of_another_kind(recipe, overrides) if name == "accumulated" else overrides
         result[title] = load_recipe(recipe, [*held, *changes], [*skipped, *OBJECTS])
     return result
+
+
+def _alone(recipe: str, overrides: Sequence[str]) -> list[str]:
+    """Overrides by which the recipe's completion hears of no other frame; many a kind hears of none anyway."""
+    stage = load_recipe(recipe, [*overrides]).completion
+    return [f"completion.{name}=0" for name in _FRAMES_AROUND if hasattr(stage, name)]
 
 
 def _of_another_kind(recipe: str, overrides: Sequence[str]) -> list[str]:

@@ -35,6 +35,11 @@ def test_rows_are_the_chain_in_parts() -> None:
     assert recipe.propagation.gate != 0.5
 
 
+def test_a_camera_alone_lifts_the_images_of_one_frame() -> None:
+    single, window = (cast(Any, row) for row in rows("nuscenes_camera", ["single", "sweeps"]).values())
+    assert (single.completion.radius, single.voting, window.completion.radius) == (0, None, 2)
+
+
 def test_accumulated_lidar_is_named_by_the_network_of_the_other_rows(tmp_path: Path) -> None:
     told = load_recipe("nuscenes_lidar", ["completion.weights=/w.safetensors"]).to_yaml()
     (tmp_path / "mine.yaml").write_text(told)
