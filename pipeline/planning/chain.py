@@ -56,11 +56,12 @@ def _way_out(step: Step, array: str) -> str:
 def changes(step: Step, stage: Stage) -> list[str]:
     """What makes the stage of ``step`` the other one, as ``slot.option=value``."""
     before, after = step.stage.model_dump(mode="json"), stage.model_dump(mode="json")
-    return [
-        f"{step.name}.{name}={str(value).lower() if isinstance(value, bool) else value}"
-        for name, value in after.items()
-        if before[name] != value
-    ]
+    return [f"{step.name}.{name}={_as_yaml(value)}" for name, value in after.items() if before[name] != value]
+
+
+def _as_yaml(value: object) -> str:
+    """As it stands behind ``--set``."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def unresolved(chain: Chain, index: int) -> str | None:
