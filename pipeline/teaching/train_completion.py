@@ -12,6 +12,7 @@ from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.pipeline.teaching.label_teacher import LabelTeacher
+from occlabel.pipeline.teaching.segment_images import segment_images
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.workers.store import Store
@@ -30,13 +31,19 @@ def train(
 
     With ``options.truth`` ``none`` the normalisation statistics of the start are made those of the logs; then, unless
     there are no steps, the logs are labelled with them and the recipe's stages up to voting, and what those are sure of
-    is learned. The labels lie in a store in the folder ``out`` with the suffix ``.training``; what is there is not
-    computed again. Raises BadLog for logs from which nothing can be learned.
+    is learned. Where the recipe's completion has ``paint`` its priors see the images of the logs first, and what those
+    add is learned. Labels and segments lie in stores in the folder ``out`` with the suffix ``.training``; what is
+    there is not computed again. Raises BadLog for logs from which nothing can be learned, BadRecipe for paint without
+    truth.
     """
-    from occlabel.stages.completion.training import train_completion
+    from occlabel.stages.completion.training import refuse_paint, train_completion
 
+    painted = getattr(recipe.completion, "paint", False)
+    if painted:
+        refuse_paint(options, recipe.space)
     if options.truth != "none":
-        return train_completion(recipe.space, reader, out, options, command)
+        images = segment_images(recipe, reader, out.with_suffix(".training"), executor) if painted else None
+        return train_completion(recipe.space, reader, out, options, command, images)
     return _without_truth(recipe, reader, out, options, executor, command)
 
 

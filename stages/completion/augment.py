@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix, yaw_rotation
 from occlabel.schemas.grid import Grid
+from occlabel.stages.sensing.painting import NOTHING
 from occlabel.stages.sensing.scan import Scan
 
 
@@ -78,7 +80,7 @@ def another_sensor(scan: Scan, draw: Generator) -> Scan:
     rays, distance = rays[keep], distance[keep]
     error = draw.normal(0, noise, len(rays)) / np.maximum(distance, 1e-6)
     points = np.concatenate([scan.sensor + rays * (1 + error)[:, None], scan.points[keep, 3:4]], axis=1)
-    return Scan(points.astype(np.float32), scan.sensor, scan.frame)
+    return replace(scan.picked(keep), points=points.astype(np.float32))
 
 
 _GAMMA = 0.35
@@ -94,9 +96,27 @@ def random_response(draw: Generator) -> Callable[[Scan], Scan]:
         points = scan.points.copy()
         value = np.clip(points[:, 3], 0, 1) ** gamma
         points[:, 3] = 0 if mute else value * (1 + draw.normal(0, noise, len(points)))
-        return Scan(points, scan.sensor, scan.frame)
+        return replace(scan, points=points)
 
     return respond
+
+
+_BLIND = 0.1
+"""Share of the sweeps of which no image says anything."""
+_LOST = 0.3
+"""Share of those whose images do not look everywhere, as where a camera is missing."""
+
+
+def random_paint(scan: Scan, draw: Generator) -> Scan:
+    """``scan`` with what images say of it, of some of its sectors, or of none."""
+    if scan.paint is None:
+        return scan
+    blind, lost = draw.random() < _BLIND, draw.random() < _LOST
+    middle, width = draw.uniform(-np.pi, np.pi), draw.uniform(np.pi / 6, np.pi)
+    away = scan.points[:, :2] - scan.sensor[:2]
+    aside = (np.arctan2(away[:, 1], away[:, 0]) - middle + np.pi) % (2 * np.pi) - np.pi
+    unseen = np.full(len(away), blind) | (lost & (np.abs(aside) < width / 2))
+    return replace(scan, paint=np.where(unseen[:, None], NOTHING, scan.paint))
 
 
 def random_crop(

@@ -13,13 +13,19 @@ from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import inverse
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
+from occlabel.stages.completion.sweeps import painted_scan
 from occlabel.stages.completion.teacher import Ask, Lesson, Teacher, VoxelTeacher
+from occlabel.stages.sensing.painting import SegmentImage
 from occlabel.stages.sensing.scan import Scan, moved, scan_in_grid
 
 _FEW_LOGS = 5
 """Of fewer logs none is held out whole: it would be a fifth of what there is to learn, or more."""
 _HELD_OUT_SHARE = 5
 """One frame in so many of each log is held out instead, the last in time."""
+
+
+Images = Callable[[Frame], Sequence[SegmentImage]]
+"""The segments of the images of a frame, of cameras whose calibration is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Pupil:
     pose."""
     reader: LogReader
     """Opens all of them."""
+    images: Images | None = None
+    """What images say of any of these frames, where they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,15 @@ class Labelled:
         """The same frames with other lessons, which say how much a voxel counts."""
         return replace(self, pupils=tuple(replace(p, ask=changed(p)) for p in self.pupils), weighed=True)
 
+    def shown(self, images: Images) -> Labelled:
+        """The same frames, whose sweeps are painted with what ``images`` say."""
+        return replace(self, pupils=tuple(replace(p, images=images) for p in self.pupils))
+
+    @property
+    def painted_classes(self) -> int:
+        """Of the paint of their sweeps, as ``lidar_volume`` has it."""
+        return len(self.space.taxonomy.classes) if any(p.images is not None for p in self.pupils) else 0
+
     def scan(self, index: int) -> Scan:
         return self._scan(self.pupils[index].frame, index)
 
@@ -96,7 +113,10 @@ class Labelled:
 
     def _scan(self, frame: Frame, index: int) -> Scan:
         assert frame.sweep is not None
-        return scan_in_grid(frame.moment, self.pupils[index].reader.points(frame.sweep), self.grid)
+        points, images = self.pupils[index].reader.points(frame.sweep), self.pupils[index].images
+        if images is None:
+            return scan_in_grid(frame.moment, points, self.grid)
+        return painted_scan(frame.moment, points, images(frame), self.grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,10 @@ class Split:
     logs: tuple[DriveLog, ...]
     remark: str = ""
     """How the frames that are held out were chosen, where it is not as always."""
+
+    def shown(self, images: Images) -> Split:
+        """See ``Labelled.shown``."""
+        return replace(self, learned=self.learned.shown(images), held_out=self.held_out.shown(images))
 
 
 def split_by_log(

@@ -3,6 +3,8 @@
 Twice: what the frame's own sweep saw, and what it saw together with sweeps of other frames, where there are any. What
 moves is where the first sees it; the second fills in what stands.
 
+Where images were asked, what they say of the points stands after both views (``paint_features.py``).
+
 Nothing here depends on the number of beams, and of intensity only how a point stands out from its own sweep counts
 (``contrast.py``); heights are also given above the local ground, because a sensor that sits 15 cm higher than the one
 of the training data must not change the result.
@@ -19,7 +21,9 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.grid import Grid
 from occlabel.stages.completion.ground import local_ground
+from occlabel.stages.completion.paint_features import paint_channels, paint_shares
 from occlabel.stages.sensing.contrast import contrast
+from occlabel.stages.sensing.painting import NOTHING
 from occlabel.stages.sensing.rays import crossings
 from occlabel.stages.sensing.scan import OWN_CAR, Scan
 
@@ -47,9 +51,10 @@ def view_channels(grid: Grid) -> int:
     return 2 * grid.shape[2] + PILLAR_FEATURES
 
 
-def channels(grid: Grid) -> int:
-    """Channels of the volume: the view of the own sweep, then that of all sweeps."""
-    return 2 * view_channels(grid)
+def channels(grid: Grid, classes: int = 0) -> int:
+    """Channels of the volume: the view of the own sweep, then that of all sweeps; then their paint of so many
+    ``classes``."""
+    return 2 * (view_channels(grid) + paint_channels(classes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,13 @@ class _Points:
     """[n], NaN where the sweep has no intensity."""
     cells: NDArray[np.int64]
     """[n, 3]; heights may lie outside of the grid."""
+    paint: NDArray[np.uint8]
+    """[n, 2]: class and score, see ``Scan``."""
 
 
-def lidar_volume(own: Scan, others: Sequence[Scan], grid: Grid) -> NDArray[np.float32]:
-    """The input volume, float32 [channels, X, Y], of a frame's ``own`` sweep and ``others``, all in ``grid.frame``.
+def lidar_volume(own: Scan, others: Sequence[Scan], grid: Grid, classes: int = 0) -> NDArray[np.float32]:
+    """The input volume, float32 [channels, X, Y], of a frame's ``own`` sweep and ``others``, all in ``grid.frame``;
+    with the paint of points of so many ``classes``.
 
     Per view: 1 where a voxel was hit, log2(1 + rays that crossed it) / 8, pillars. Points that are not finite, lie on
     the car that measured them or outside the grid seen from above are left out.
@@ -73,8 +81,8 @@ def lidar_volume(own: Scan, others: Sequence[Scan], grid: Grid) -> NDArray[np.fl
     counts, points = _seen(own, grid, 1)
     if not others:
         ground = _ground(points, grid)
-        alone = _view(points, counts, ground, own.sensor, grid)
-        return np.concatenate([alone, alone])
+        alone, paint = _view(points, counts, ground, own.sensor, grid), _painted(points, ground, grid, classes)
+        return np.concatenate([alone, alone, paint, paint])
     all_counts, parts = counts.astype(np.uint16), [points]
     for other in others:
         more, seen = _seen(other, grid, _RAYS_OF_OTHERS)
@@ -84,12 +92,12 @@ def lidar_volume(own: Scan, others: Sequence[Scan], grid: Grid) -> NDArray[np.fl
         np.concatenate([part.xyz for part in parts]),
         np.concatenate([part.contrast for part in parts]),
         np.concatenate([part.cells for part in parts]),
+        np.concatenate([part.paint for part in parts]),
     )
     ground = _ground(together, grid)
     every = np.minimum(all_counts, 255).astype(np.uint8)
-    return np.concatenate(
-        [_view(points, counts, ground, own.sensor, grid), _view(together, every, ground, own.sensor, grid)]
-    )
+    views = [_view(points, counts, ground, own.sensor, grid), _view(together, every, ground, own.sensor, grid)]
+    return np.concatenate(views + [_painted(part, ground, grid, classes) for part in (points, together)])
 
 
 def without_intensity(volume: Tensor, grid: Grid) -> Tensor:
@@ -111,7 +119,8 @@ def _seen(scan: Scan, grid: Grid, rays: int) -> tuple[NDArray[np.uint8], _Points
     cells = np.floor((xyz - np.array(grid.origin, np.float32)) / np.float32(grid.voxel_size)).astype(np.int64)
     row, column = cells[:, 0], cells[:, 1]
     inside = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
-    return counts, _Points(xyz[inside], stands_out[inside], cells[inside])
+    paint = np.tile(NOTHING, (len(points), 1)) if scan.paint is None else scan.paint
+    return counts, _Points(xyz[inside], stands_out[inside], cells[inside], paint[kept][inside])
 
 
 def _ground(points: _Points, grid: Grid) -> NDArray[np.float32]:
@@ -120,6 +129,23 @@ def _ground(points: _Points, grid: Grid) -> NDArray[np.float32]:
     z = np.clip(points.xyz[:, 2], grid.origin[2] - 1, grid.upper[2] + 2)
     np.minimum.at(lowest, (points.cells[:, 0], points.cells[:, 1]), z)
     return local_ground(lowest, grid)
+
+
+def _painted(points: _Points, ground: NDArray[np.float32], grid: Grid, classes: int) -> NDArray[np.float32]:
+    """[paint_channels, X, Y]."""
+    if classes == 0:
+        return np.zeros((0, *grid.shape[:2]), np.float32)
+    pillar = points.cells[:, 0] * grid.shape[1] + points.cells[:, 1]
+    flat = _lies_flat(points.xyz[:, 2], pillar, ground.ravel(), grid)
+    shares = paint_shares(points.paint, pillar, flat, grid.shape[0] * grid.shape[1], classes)
+    return shares.reshape(-1, *grid.shape[:2])
+
+
+def _lies_flat(
+    z: NDArray[np.float32], pillar: NDArray[np.int64], ground: NDArray[np.float32], grid: Grid
+) -> NDArray[np.bool_]:
+    """Which points [n] are as low as the ``ground`` [pillars] under them."""
+    return np.asarray(np.clip(z, grid.origin[2] - 1, grid.upper[2] + 2) - ground[pillar] < _FLAT)
 
 
 def _view(
@@ -174,7 +200,7 @@ def _pillars(
     x, y = (grid.origin[axis] + (np.arange(shape[axis]) + 0.5) * grid.voxel_size - sensor[axis] for axis in (0, 1))
     distance = np.hypot(x[:, None], y[None, :]).ravel() / 50
     place = np.stack([np.clip((ground - bottom) / 2, -1, 3), distance])
-    flat = z - ground[pillar] < _FLAT
+    flat = _lies_flat(points.xyz[:, 2], pillar, ground, grid)
     shades = _shades(points.contrast, pillar, flat, size)
     return np.concatenate([shapes * filled, place, shades]).astype(np.float32).reshape(PILLAR_FEATURES, *shape)
 

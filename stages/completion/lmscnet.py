@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from occlabel.schemas.grid import Grid
 from occlabel.stages.completion.lidar_features import channels, view_channels
+from occlabel.stages.completion.paint_network import Paint
 
 _BODY_CELL = 0.4
 _WIDTHS = (48, 96, 160, 224)
@@ -36,7 +37,8 @@ def fold_of(grid: Grid) -> int:
 class LMSCNet(nn.Module):
     """Scores of every voxel of a grid from the input volume of ``lidar_features``."""
 
-    def __init__(self, grid: Grid, classes: int, free_id: int) -> None:
+    def __init__(self, grid: Grid, classes: int, free_id: int, painted: bool = False) -> None:
+        """``painted``: it also reads what images say of the points, where they do (``paint_network.py``)."""
         super().__init__()
         self.fold = fold_of(grid)
         self.heights = grid.shape[2]
@@ -53,6 +55,12 @@ class LMSCNet(nn.Module):
         self.local = nn.Conv3d(_WITNESSES, _VOXEL, 3, padding=(0, 0, 1))
         self.mix = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(_VOXEL, _HIDDEN), nn.ReLU(inplace=True))
         self.classify = nn.Linear(_HIDDEN, classes)
+        self.paint = Paint(classes, _COLUMN, self.fold) if painted else None
+
+    @property
+    def painted_classes(self) -> int:
+        """Of the paint in its input volumes, as ``lidar_volume`` has it."""
+        return 0 if self.paint is None else self.classes
 
     def columns(self, volume: Tensor) -> Tensor:
         """Features of the body's cells, [batch, features, X / fold, Y / fold], of volumes [batch, channels, X, Y].
@@ -60,6 +68,7 @@ class LMSCNet(nn.Module):
         X and Y must be multiples of ``fold``; the body pads them to what it can halve three times.
         """
         x, y = volume.shape[2] // self.fold, volume.shape[3] // self.fold
+        volume, paint = volume[:, : 2 * self._view], volume[:, 2 * self._view :]
         pad = (0, -y % _STRIDE * self.fold, 0, -x % _STRIDE * self.fold)
         volume = functional.pad(volume, pad) if any(pad) else volume
         stem = self.stem(volume)
@@ -72,7 +81,8 @@ class LMSCNet(nn.Module):
             coarse = functional.interpolate(result, scale_factor=2.0, mode="nearest")
             result = up(torch.cat([levels.pop(), coarse], dim=1))
         column: Tensor = self.column(torch.cat([result, stem], dim=1))
-        return column[:, :, :x, :y]
+        column = column[:, :, :x, :y]
+        return column if self.paint is None else self.paint(column, paint)
 
     def voxels(self, volume: Tensor) -> Tensor:
         """Hits and crossings [batch, X + 2, Y + 2, 4 Z] of both views; outside of them nothing is hit or crossed."""

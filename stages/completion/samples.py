@@ -17,6 +17,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.augment import (
     another_sensor,
     random_crop,
+    random_paint,
     random_placement,
     random_response,
     random_slip,
@@ -84,7 +85,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         around = self._rare_place(lesson, placement, draw) if draw.random() < _FOCUSED else None
         window = random_crop(grid, draft.crop, fold, draw, around)
         own, *others = (moved(scan, placement) for scan in self._scans(index, draw, [draft.seed, 2, number]))
-        volume = lidar_volume(own, others, window)
+        volume = lidar_volume(own, others, window, self.labelled.painted_classes)
         worth = draft.rarity[lesson.semantics]
         if lesson.trust is not None:
             worth = worth * (lesson.trust / np.float32(FULL))
@@ -108,7 +109,9 @@ class Crops(Dataset[dict[str, Tensor]]):
             others = self.labelled.others(index, np.sort(draw.choice(there, count, replace=False)).tolist())
             scans += [moved(scan, random_slip(*_SLIPPED, draw)) for scan in others]
         response = random_response(np.random.default_rng(sensor))
-        return [response(another_sensor(scan, np.random.default_rng(sensor))) for scan in scans]
+        worse = [response(another_sensor(scan, np.random.default_rng(sensor))) for scan in scans]
+        cameras = np.random.default_rng([*sensor, 1])
+        return [random_paint(scan, cameras) for scan in worse]
 
     def _rare_place(self, lesson: Lesson, placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
         """Where [3] a voxel ends up whose class was drawn by rarity from those of the frame; None if all is free."""
@@ -192,5 +195,6 @@ class WholeFrames(Dataset[dict[str, Tensor]]):
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         index = self.chosen[number]
         there = min(self.sweeps, self.labelled.there(index)) if number % 2 else 0
-        volume = lidar_volume(self.labelled.scan(index), self.labelled.others(index, range(there)), self.labelled.grid)
+        own, others = self.labelled.scan(index), self.labelled.others(index, range(there))
+        volume = lidar_volume(own, others, self.labelled.grid, self.labelled.painted_classes)
         return {"volume": torch.from_numpy(volume), "truth": torch.from_numpy(self.labelled.truth(index))}

@@ -24,4 +24,4 @@ def thinned(scan: Scan, beams: int, kept: int) -> Scan:
     low, high = np.percentile(finite, [_OUTLIERS, 100 - _OUTLIERS])
     band = np.rint((elevation - low) / max(high - low, 1e-6) * (beams - 1))
     left = np.isfinite(band) & (np.floor((band + 1) * kept / beams) > np.floor(band * kept / beams))
-    return Scan(scan.points[left], scan.sensor)
+    return scan.picked(left)

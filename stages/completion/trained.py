@@ -12,15 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from occlabel.schemas.arrays import POSES, ArraySpec
+from occlabel.schemas.arrays import (
+    EXTRINSICS,
+    INTRINSICS,
+    POSES,
+    SEGMENT_CLASS,
+    SEGMENT_SCORE,
+    ArraySpec,
+    Extent,
+    resolved,
+)
 from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Inputs, Process, Resources
-from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_frames
-from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
+from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_frames, seen
+from occlabel.stages.completion.sweeps import Sweeps, seen_painted, sweeps_around
 from occlabel.stages.completion.thinning import thinned
 
 if TYPE_CHECKING:
@@ -30,6 +39,8 @@ if TYPE_CHECKING:
 
 NETWORK = "lmscnet-4"
 """Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
+PAINTED = f"{NETWORK}-painted"
+"""The same with what ``paint_network.py`` adds."""
 _SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_BEAMS = {"occ3d_lidar.safetensors": 32, "semantickitti_lidar.safetensors": 64}
 """Of the simulated LiDAR that shipped weights were trained with; later weights say it in their header."""
@@ -51,7 +62,7 @@ class Trained(Completion):
     """A LiDAR network trained on the simulated town alone: it has never seen real data."""
 
     version: ClassVar[int] = 4
-    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES, SEGMENT_CLASS, SEGMENT_SCORE, INTRINSICS, EXTRINSICS)
     exact: ClassVar[bool] = False
     kind: Literal["lmscnet"] = "lmscnet"
     weights: Path | None = None
@@ -69,6 +80,10 @@ class Trained(Completion):
     without, mirrored where ``mirror`` says so, and the scores are averaged."""
     beams: tuple[int, int] | None = None
     """``[64, 16]``: looks through 16 beams of a LiDAR that has 64, as a cheaper one would; to see what that costs."""
+    paint: bool = False
+    """Whether the network also reads what segments of the images say of each point of its sweeps: of road, sidewalk and
+    grass images know more than shape does. Takes a stage of ``priors`` that writes segments and weights that were
+    trained with them; a point that no image shows is seen as without."""
     batch: int = Field(default=1, ge=1)
     """Frames predicted at once; more than one pays off on a GPU."""
 
@@ -91,24 +106,42 @@ class Trained(Completion):
 
     @property
     def needed(self) -> tuple[ArraySpec[Any], ...]:
-        return self.reads if self.sweeps else ()
+        poses, *images = self.reads
+        return (*((poses,) if self.sweeps else ()), *(images if self.paint else ()))
+
+    def without(self, array: str) -> Trained | None:
+        """Without paint; weights that read it are left out too."""
+        segments = (SEGMENT_CLASS.name, SEGMENT_SCORE.name)
+        return self.model_copy(update={"paint": False, "weights": None}) if array in segments else None
 
     @property
     def halo(self) -> int:
         return self.sweeps * self.stride
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays.
-        return Resources(gpus=1.0, memory=(1 << 30) + self.batch * (1 << 28) + clip_bytes(space, clip_frames))
+        # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays; with
+        # paint a larger volume, and the segments.
+        memory = (1 << 30) + self.batch * (1 << 28) + clip_bytes(space, clip_frames)
+        if self.paint:
+            extent = Extent(clip_frames + 2 * self.halo, space.grid, rig)
+            known = {camera.name for camera in rig.cameras if camera.size is not None}
+            specs = (spec for spec in resolved(self.needed, rig) if spec.camera is None or spec.camera in known)
+            memory += self.batch * (1 << 27) + sum(map(extent.nbytes, specs))
+        return Resources(gpus=1.0, memory=memory)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        path = self.weights or shipped_weights(space)
+        path = self.weights or shipped_weights(space, self.paint)
         return () if path is None else (path,)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return None
         paths = self.files(space)
+        if not paths and self.paint:
+            return (
+                "there are no built-in weights that read paint for this grid and taxonomy; train some with occlabel "
+                "train completion RECIPE --start shipped and name them in completion.weights, or set paint: false"
+            )
         if not paths:
             return (
                 f"there are no built-in weights for {_said(grid_fact(space.grid))} and the taxonomy "
@@ -116,13 +149,24 @@ class Trained(Completion):
                 "completion.weights"
             )
         try:
-            check(paths[0], space)
+            check(paths[0], space, network_of(self.paint))
         except BadWeights as error:
             return str(error)
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        """Whether the log's LiDAR has clearly more or fewer beams than those the weights were trained for."""
+        """Whether the log's LiDAR has clearly more or fewer beams than those the weights were trained for; and which
+        cameras paint nothing."""
+        said = (self._other_beams(space, log), self._blind(log))
+        return "; ".join(sentence for sentence in said if sentence is not None) or None
+
+    def _blind(self, log: LogFacts) -> str | None:
+        lost = [camera.name for camera in log.rig.cameras if not (camera.intrinsics and camera.extrinsics)]
+        if not self.paint or not lost:
+            return None
+        return f"log {log.id}: images of {', '.join(lost)} without a calibration paint no points"
+
+    def _other_beams(self, space: LabelSpace, log: LogFacts) -> str | None:
         (path,) = self.files(space)
         trained, found = _beams(path), log.seen.beams
         if self.beams is not None or trained is None or found is None:
@@ -140,13 +184,13 @@ class Trained(Completion):
 
         torch.set_num_threads(hands.threads)
         (path,) = self.files(space)
-        network, temperature = load_network(path, space)
+        network, temperature = load_network(path, space, self.paint)
         network.to(torch.device(hands.device))
         predict = predictor(network, temperature, space, hands.device, self.looks)
         return from_frames(partial(self._look, space.grid), predict, space, self.batch)
 
     def _look(self, grid: Grid, inputs: Inputs, row: int) -> Sweeps | None:
-        found = sweeps_around(inputs, row, grid, self.sweeps, self.stride)
+        found = sweeps_around(inputs, row, grid, self.sweeps, self.stride, seen_painted if self.paint else seen)
         if found is None or self.beams is None:
             return found
         own, *others = (thinned(scan, *self.beams) for scan in (found.own, *found.others))
@@ -200,14 +244,15 @@ def _nearest(space: LabelSpace) -> str:
     return f"there are some for {' and '.join(there)}, as far to the sides as you like; " if there else ""
 
 
-def shipped_weights(space: LabelSpace) -> Path | None:
-    """The weight file that comes with occlabel for the grid and taxonomy, or None."""
+def shipped_weights(space: LabelSpace, painted: bool = False) -> Path | None:
+    """The weight file that comes with occlabel for the grid and taxonomy, or None; with ``painted`` the one that reads
+    paint."""
     from occlabel.schemas.grid import GRIDS
     from occlabel.schemas.taxonomy import TAXONOMIES
 
     for name, grid in GRIDS.items():
         fits = _fits(grid_fact(grid), grid_fact(space.grid)) and TAXONOMIES[name].names == space.taxonomy.names
-        path = _SHIPPED / f"{name}_lidar.safetensors"
+        path = _SHIPPED / f"{name}_{'painted' if painted else 'lidar'}.safetensors"
         if fits and path.is_file():
             return path
     return None
@@ -233,14 +278,19 @@ def check(path: Path, space: LabelSpace, network: str = NETWORK) -> dict[str, st
     return facts
 
 
-def load_network(path: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
+def network_of(painted: bool) -> str:
+    """What the header of a weight file calls the network."""
+    return PAINTED if painted else NETWORK
+
+
+def load_network(path: Path, space: LabelSpace, painted: bool = False) -> tuple[LMSCNet, float]:
     """The network in evaluation mode, and the temperature of its confidence. Raises BadWeights."""
     from occlabel.stages.completion.lmscnet import LMSCNet
     from occlabel.stages.learning.purpose import temperature_of
     from occlabel.stages.learning.weights import load_weights
 
-    facts = check(path, space)
-    network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
+    facts = check(path, space, network_of(painted))
+    network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted)
     load_weights(network, path)
     return network.eval(), temperature_of(path, facts)
 
@@ -257,7 +307,8 @@ def predictor(
     from occlabel.stages.completion.lidar_features import lidar_volume, without_intensity
 
     def predict(frames: Sequence[Sweeps]) -> list[Prediction]:
-        volumes = np.stack([lidar_volume(frame.own, frame.others, space.grid) for frame in frames])
+        classes = network.painted_classes
+        volumes = np.stack([lidar_volume(frame.own, frame.others, space.grid, classes) for frame in frames])
         with torch.inference_mode():
             volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
             without = volume if all(look.intensity for look in looks) else without_intensity(volume, space.grid)

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, BadWeights
+from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights
 from occlabel.schemas.scan_facts import beam_count
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.fitting import calibrate, temperature_at_hits
-from occlabel.stages.completion.labelled import Labelled, Split, split_by_log, split_few
+from occlabel.stages.completion.labelled import Images, Labelled, Split, split_by_log, split_few
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import SHIPPED, Options
 from occlabel.stages.completion.point_teacher import PointTeacher
 from occlabel.stages.completion.remembered import Remembered
 from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.teacher import FULL, Lesson
-from occlabel.stages.completion.trained import predictor, shipped_weights, weight_facts
+from occlabel.stages.completion.trained import network_of, predictor, shipped_weights, weight_facts
 from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
@@ -94,23 +94,29 @@ class CompletionTask(lightning.LightningModule):
         self.log_dict({"val_iou": iou, "val_miou": miou}, prog_bar=True)
 
     def configure_optimizers(self) -> dict[str, object]:
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=0.02, betas=(0.9, 0.99))
+        learned = [value for value in self.network.parameters() if value.requires_grad]
+        optimizer = torch.optim.AdamW(learned, lr=self.rate, weight_decay=0.02, betas=(0.9, 0.99))
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.rate, total_steps=self.steps + 1, pct_start=0.05)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def train_completion(space: LabelSpace, reader: LogReader, out: Path, options: Options, command: str) -> dict[str, str]:
+def train_completion(
+    space: LabelSpace, reader: LogReader, out: Path, options: Options, command: str, images: Images | None = None
+) -> dict[str, str]:
     """Trains a network for ``space`` on the truth of the reader's logs and writes it to ``out``; returns the facts in
-    the file.
+    the file. Where ``images`` say what they see, what they add to the network of ``options.start`` is learned, and it
+    alone.
 
     Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``. Raises BadLog when the logs hold
     too little truth, BadRecipe when nobody says what its classes are in ``space``.
     """
     if options.truth == "voxels":
         learned, held_out, logs = split_by_log(reader, space, options.held_out_every)
-        return teach(Split(learned, held_out, tuple(logs)), out, options, {"command": command})
+        split = Split(learned, held_out, tuple(logs))
+        return teach(split if images is None else split.shown(images), out, options, {"command": command})
     assert options.truth == "points"  # without truth there is a recipe, which stages do not know
     split = split_few(reader, space, options.held_out_every, PointTeacher(reader, space))
+    split = split if images is None else split.shown(images)
     refuse_nothing(split.learned, "label points nearer to the car, or see whether the labels are those of the scans")
     if options.start is not None:
         split = replace(split, learned=_recalling(split.learned, options))
@@ -121,20 +127,24 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     """Trains a network on what was ``split`` and writes it to ``out``; returns the facts in the file; what was ``told``
     of them counts."""
     learned, held_out, space = split.learned, split.held_out, split.learned.space
+    painted = learned.painted_classes > 0
+    start = start_of(options, space)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
+        network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted)
     counts = _counts(learned, network.classes)
-    start = start_of(options, space)
     if start is None:
         with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
     else:
         begin_with(network, start, space)
-    adapts = start is not None and options.truth != "voxels"
+    if network.paint is not None:
+        network.requires_grad_(False)
+        network.paint.requires_grad_(True)
+    adapts = start is not None and options.truth != "voxels" and not painted
     before = {name: value.clone() for name, value in network.state_dict().items()}
     objective = Objective(counts, space.taxonomy.free_id)
-    task = CompletionTask(network, objective, options.rate, options.whole_steps, settled=adapts)
+    task = CompletionTask(network, objective, options.rate, options.whole_steps, settled=adapts or painted)
     draft = Draft(
         crop=options.crop,
         columns=options.voxels // (network.fold**2 * network.heights),
@@ -150,6 +160,20 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
         _meet_halfway(network, before)
     temperature = _how_sure(network, WholeFrames(held_out, options.calibration_frames, options.sweeps), options, start)
     return write_weights(network, temperature, out, space, facts_of(split, options, start) | told)
+
+
+def refuse_paint(options: Options, space: LabelSpace) -> None:
+    """Raises BadRecipe where nothing can be learned of images with these ``options``, before priors look at them."""
+    if options.truth == "none":
+        raise BadRecipe(
+            "--truth none adapts the LiDAR network, and completion.paint adds what images say: set paint: false to "
+            "adapt, and train paint on logs with truth"
+        )
+    if start_of(options, space) is None:
+        raise BadRecipe(
+            "what images say is learned on top of a LiDAR network: give --start shipped, or a weight file, and set "
+            "paint: false to train one from nothing"
+        )
 
 
 def _meet_halfway(network: LMSCNet, before: dict[str, Tensor]) -> None:
@@ -179,7 +203,10 @@ def temperature_before(start: Path | None) -> float:
 
 def _how_sure(network: LMSCNet, frames: WholeFrames, options: Options, start: Path | None) -> float:
     """The temperature, by what is held out. Only voxel truth also moves the biases, and makes surer than before: the
-    other kinds are silent of what nothing was seen of."""
+    other kinds are silent of what nothing was seen of. What a network with paint says without any stays what it was.
+    """
+    if network.paint is not None:
+        return temperature_before(start)
     if options.truth == "voxels":
         return calibrate(network, frames)
     before = temperature_before(start)
@@ -203,7 +230,7 @@ def write_weights(
     network: LMSCNet, temperature: float, out: Path, space: LabelSpace, told: dict[str, str]
 ) -> dict[str, str]:
     """Writes a weight file that serves ``space``; returns its facts."""
-    facts = weight_facts(space) | {"temperature": f"{temperature:.4f}"} | told
+    facts = weight_facts(space, network_of(network.paint is not None)) | {"temperature": f"{temperature:.4f}"} | told
     tensors = {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}
     save_weights(out, tensors, facts)
     return facts
@@ -225,14 +252,14 @@ def _recalling(learned: Labelled, options: Options) -> Labelled:
     """What is learned, and where it is silent what the network said at first: else it would be forgotten."""
     start = start_of(options, learned.space)
     assert start is not None  # see train_completion
-    network, temperature = starting(start, learned.space)
+    network, temperature = starting(start, learned.space, learned.painted_classes > 0)
     remembered = Remembered(predictor(network, temperature, learned.space, "cpu"), learned, options.sweeps)
     return learned.taught(remembered.ask)
 
 
-def starting(start: Path, space: LabelSpace) -> tuple[LMSCNet, float]:
+def starting(start: Path, space: LabelSpace, painted: bool = False) -> tuple[LMSCNet, float]:
     """The network as it begins from a weight file, in evaluation mode, and its temperature."""
-    network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id)
+    network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted)
     begin_with(network, start, space)
     return network.eval(), temperature_before(start)
 

@@ -1,4 +1,5 @@
-"""Weights to go on from: those of the same network, or of the one before it, which knew one sweep and no intensity."""
+"""Weights to go on from: those of the same network, of the one before it, which knew one sweep and no intensity, or for
+one that reads paint, of one that reads none."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.trained import check, load_network
+from occlabel.stages.completion.trained import PAINTED, check, load_network
 from occlabel.stages.learning.weight_header import read_facts, readable
 
 BEFORE = "lmscnet-3"
@@ -19,16 +20,18 @@ _GREW = ("stem.0.weight", "local.weight")
 
 
 def begin_with(network: LMSCNet, path: Path, space: LabelSpace) -> None:
-    """Loads ``path`` into ``network``. Channels that the weights do not know get the weight 0, so that at first the
-    network says what it said before. Raises BadWeights."""
-    if read_facts(path).get("network") != BEFORE:
-        network.load_state_dict(load_network(path, space)[0].state_dict())
+    """Loads ``path`` into ``network``. Channels that the weights do not know get the weight 0, and paint adds nothing
+    where they know none, so that at first the network says what it said before. Raises BadWeights."""
+    made_for = read_facts(path).get("network")
+    if made_for != BEFORE:
+        painted = network.paint is not None and made_for == PAINTED
+        network.load_state_dict(network.state_dict() | load_network(path, space, painted)[0].state_dict())
         return
     check(path, space, BEFORE)
     with readable(path), safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     own = network.state_dict()
-    network.load_state_dict(tensors | {name: _widened(tensors[name], own[name]) for name in _GREW})
+    network.load_state_dict(own | tensors | {name: _widened(tensors[name], own[name]) for name in _GREW})
 
 
 def _widened(known: Tensor, like: Tensor) -> Tensor:

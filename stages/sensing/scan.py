@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,12 @@ class Scan:
     """[3] where the LiDAR is, in ``grid.frame`` [m]."""
     frame: str = ""
     """Its name, for sentences."""
+    paint: NDArray[np.uint8] | None = None
+    """[n, 2]: what images say of each point, see ``painting.painted``; None where no image was asked."""
+
+    def picked(self, which: NDArray[np.bool_]) -> Scan:
+        """Only ``which`` [n] of the points."""
+        return replace(self, points=self.points[which], paint=None if self.paint is None else self.paint[which])
 
 
 def scan_in_grid(frame: Moment, points: NDArray[np.float32], grid: Grid) -> Scan:
@@ -40,4 +46,4 @@ def moved(scan: Scan, target_from_source: Matrix) -> Scan:
     points = scan.points.copy()
     rotation, shift = target_from_source[:3, :3].astype(np.float32), target_from_source[:3, 3].astype(np.float32)
     points[:, :3] = scan.points[:, :3] @ rotation.T + shift
-    return Scan(points, transform_points(target_from_source, scan.sensor[None])[0], scan.frame)
+    return replace(scan, points=points, sensor=transform_points(target_from_source, scan.sensor[None])[0])
