@@ -178,6 +178,23 @@ def glance(folder: Path) -> dict[str, Any]:
     return {"weights": weights(folder / "glance.safetensors")}
 
 
+def painted(folder: Path) -> dict[str, Any]:
+    """With random weights."""
+    import torch
+
+    from occlabel.stages.completion.lmscnet import LMSCNet
+    from occlabel.stages.completion.training import write_weights
+
+    space = SPACES["occ3d"]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted=True)
+        assert network.paint is not None
+        torch.nn.init.normal_(network.paint.last.weight)
+    write_weights(network, 1.0, folder / "painted.safetensors", space, {})
+    return {"weights": folder / "painted.safetensors"}
+
+
 def residual(folder: Path) -> dict[str, Any]:
     """With random weights."""
     import torch
@@ -221,6 +238,7 @@ CASES: dict[str, list[Case]] = {
     "completion.lmscnet": [
         Case("semantickitti", {}, lambda: coarser("semantickitti")),
         Case("occ3d", {"mirror": False}, lambda: coarser("occ3d")),
+        Case("occ3d", {"paint": True, "sweeps": 1, "mirror": False}, files=painted),
     ],
     "completion.accumulated": [
         Case("semantickitti", {"radius": 2}, lambda: coarser("semantickitti")),
