@@ -1,8 +1,8 @@
 """How bright grown ground and paved ground are in one log, learned from what its frames call them.
 
-Two mixture components, each with a free distribution of brightness at each range, by expectation maximisation: the
-labels and their confidence are the prior of each point, what the car has driven on is paved for certain. Neither a
-sensor's response nor the grass of a country has to be known, only that most of what is called grass is grass.
+Two mixture components, each with a free distribution of brightness, by expectation maximisation: the labels and their
+confidence are the prior of each point, what the car has driven on is paved for certain. Neither a sensor's response nor
+the grass of a country has to be known, only that most of what is called grass near the car is grass.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-RANGES = (8.0, 14.0, 20.0, 28.0, 38.0)
-"""Where brightness is asked anew [m]: an echo fades with the distance."""
 _LOW, _HIGH, _BINS = -0.3, 1.3, 24
 """Of the contrast."""
-_SMOOTH = 1.5
+_SMOOTH = 1.0
 """Bins over which a distribution is smoothed."""
+_NEAR, _WORTH = 10.0, 64
+"""Up to so far away [m] a label is worth most, in whole numbers; beyond, its worth falls with the square: shape shows
+best near by what is grown, and far away whole roads are called grass."""
 _DOUBT = 0.02
 """Share of all points that each component is given besides its own: where a log has no grass, what is called grass by
 mistake must not make it up."""
@@ -34,10 +35,14 @@ _LEVELS = 512
 """Of a prior: a byte of confidence for each of two names, and one more for what was driven on."""
 
 
-def bins(contrast: NDArray[np.float64], range_: NDArray[np.float64]) -> NDArray[np.int64]:
-    """[n] where points or cells of this contrast and range [m] are counted."""
-    shade = np.clip(np.floor((contrast - _LOW) / (_HIGH - _LOW) * _BINS), 0, _BINS - 1).astype(np.int64)
-    return np.digitize(range_, RANGES) * _BINS + shade
+def bins(contrast: NDArray[np.float64]) -> NDArray[np.int64]:
+    """[n] where points or cells of this contrast are counted."""
+    return np.clip(np.floor((contrast - _LOW) / (_HIGH - _LOW) * _BINS), 0, _BINS - 1).astype(np.int64)
+
+
+def worth(away: NDArray[np.float64]) -> NDArray[np.int64]:
+    """[n] what a label so far ``away`` [m] from the sensor is worth."""
+    return np.rint(_WORTH * np.minimum(_NEAR / np.maximum(away, 1.0), 1.0) ** 2).astype(np.int64)
 
 
 def prior(grown: NDArray[np.bool_], confidence: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -50,7 +55,7 @@ def prior(grown: NDArray[np.bool_], confidence: NDArray[np.uint8]) -> NDArray[np
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Points by brightness and by what is thought of them beforehand."""
+    """What points are worth, by brightness and by what is thought of them beforehand."""
 
     table: NDArray[np.int64]
     """[bins, 2 x 256 + 1]"""
@@ -63,10 +68,10 @@ class Counts:
         driven_on: NDArray[np.bool_],
         times: NDArray[np.int64],
     ) -> Counts:
-        """Of ``times`` [n] points each in these bins, that frames call ``grown`` or not, so confident; what the car has
-        ``driven_on`` is paved whatever they say."""
+        """Of points in these bins that count so many ``times`` [n], that frames call ``grown`` or not, so confident;
+        what the car has ``driven_on`` is paved whatever they say."""
         level = np.where(driven_on, _LEVELS, grown.astype(np.int64) * 256 + confidence)
-        shape = ((len(RANGES) + 1) * _BINS, _LEVELS + 1)
+        shape = (_BINS, _LEVELS + 1)
         counted = np.bincount(bins_ * shape[1] + level, times, shape[0] * shape[1])
         return Counts(counted.astype(np.int64).reshape(shape))
 
@@ -80,19 +85,15 @@ def log_odds(counts: Counts) -> NDArray[np.float64]:
     before = np.concatenate([prior(np.zeros(256, np.bool_), byte), prior(np.ones(256, np.bool_), byte)])
     before = np.append(before, PAVED_FOR_CERTAIN)
     points = counts.table * np.append(np.ones(_LEVELS), _DRIVEN)
-    shape = (len(RANGES) + 1, _BINS)
-    anything = _smooth(counts.table.sum(axis=1).reshape(shape)) + 1e-6
+    anything = _smooth(counts.table.sum(axis=1)) + 1e-6
     odds = np.log(before / (1 - before))
     says = np.zeros(counts.table.shape[0])
     for _ in range(_ROUNDS):
         after = 1 / (1 + np.exp(-(odds[None, :] + says[:, None])))
-        grown, paved = (
-            _smooth((points * share).sum(axis=1).reshape(shape)) + _DOUBT * anything for share in (after, 1 - after)
-        )
-        told = np.log(grown / grown.sum(axis=1, keepdims=True)) - np.log(paved / paved.sum(axis=1, keepdims=True))
-        says = np.clip(told, -_MOST, _MOST).ravel()
+        grown, paved = (_smooth((points * share).sum(axis=1)) + _DOUBT * anything for share in (after, 1 - after))
+        says = np.clip(np.log(grown / grown.sum()) - np.log(paved / paved.sum()), -_MOST, _MOST)
     return np.round(says, 3)
 
 
 def _smooth(counts: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter1d(counts.astype(np.float64), _SMOOTH, axis=1))
+    return np.asarray(gaussian_filter1d(counts.astype(np.float64), _SMOOTH))

@@ -31,12 +31,13 @@ class GroundByIntensity(Stage):
 
     A completion network knows ground by its shape, and a mown verge has the shape of a road. A LiDAR at 905 nm sees
     grass brighter than asphalt, but how bright is another matter with each sensor and street; so it is learned from
-    the labels of the frames around (``brightness.py``). A label is changed where that and its confidence together speak
-    for the other. Ground without intensity or a pose, and all that is not ground, keep their labels.
+    the labels of the frames around, mostly of what is near (``brightness.py``), and how it fades with the distance from
+    ground that is seen from several (``fading.py``). A label is changed where brightness and its confidence together
+    speak for the other. Ground without intensity or a pose, and all that is not ground, keep their labels.
     """
 
     slot: ClassVar[str] = "ground"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)

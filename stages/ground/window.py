@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.ground.brightness import Counts, bins, log_odds
+from occlabel.stages.ground.brightness import Counts, bins, log_odds, worth
 from occlabel.stages.ground.cells import Seen, around
+from occlabel.stages.ground.fading import faded
 
 _REACH = 3
 """Cells around a place in which frames say what pavement it is: 1.2 m."""
@@ -73,17 +74,18 @@ class Ground:
         numbers = [places.find(sweep.keys) for sweep in sweeps]
         cell, size = np.concatenate(numbers), len(places.keys)
         points, shade, away = (
-            np.bincount(cell, np.concatenate([getattr(sweep, what) for sweep in sweeps]), size)
-            for what in ("points", "shade", "away")
+            np.concatenate([getattr(sweep, what) for sweep in sweeps]) for what in ("points", "shade", "away")
         )
+        shade = shade - points * faded(cell, points, shade, away)
+        points, shade, away = (np.bincount(cell, part, size) for part in (points, shade, away))
         many = np.maximum(points, 1)
-        counted = bins(shade / many, away / many)
+        counted, worthy = bins(shade / many), worth(away / many)
         named = np.concatenate([number[sweep.of] for number, sweep in zip(numbers, sweeps, strict=True)])
         label, confidence, times = (
             np.concatenate([getattr(sweep, what) for sweep in sweeps]) for what in ("label", "confidence", "times")
         )
         on_it = np.isin(places.keys, driven)[named]
-        counts = Counts.of(counted[named], np.isin(label, names.grown), confidence, on_it, times)
+        counts = Counts.of(counted[named], np.isin(label, names.grown), confidence, on_it, times * worthy[named])
         called = np.stack(
             [np.bincount(named, (label == one) * (times * confidence.astype(np.int64)), size) for one in names.all],
             axis=1,

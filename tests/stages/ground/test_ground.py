@@ -15,7 +15,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, NoSensors
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
-from occlabel.stages.ground.brightness import Counts, bins, log_odds
+from occlabel.stages.ground.fading import faded
 from occlabel.stages.ground.stage import GroundByIntensity
 
 GRID = GRIDS["semantickitti"].model_copy(update={"shape": (80, 80, 8), "origin": (0.0, -8.0, -2.0)})
@@ -123,16 +123,28 @@ def test_what_the_car_drove_on_is_paved() -> None:
     assert (found[0, 16:30, 38:42] == ROAD).all()
 
 
-def test_brightness_says_nothing_of_a_range_at_which_nothing_was_called_grass() -> None:
-    shade = np.random.default_rng(1).normal(0.5, 0.1, 20_000)
-    near, far = (bins(shade, np.full(shade.shape, range_)) for range_ in (5.0, 30.0))
-    ones, sure = np.ones(len(shade), np.int64), np.full(len(shade), 230, np.uint8)
-    grass = shade > 0.6
-    some = Counts.of(near, grass, sure, np.zeros(len(shade), np.bool_), ones)
-    none = Counts.of(far, np.zeros(len(shade), np.bool_), sure, np.zeros(len(shade), np.bool_), ones)
-    says = log_odds(Counts(some.table + none.table))
-    assert says[near[shade > 0.65]].min() > 1 and says[near[shade < 0.45]].max() < -0.5
-    assert np.abs(says[far]).max() < 0.7
+def test_far_away_where_all_was_called_grass_the_road_near_by_tells() -> None:
+    """Shape knows the ground to 12 m; beyond, it calls road grass."""
+    labels, confidence = truth(), np.full((FRAMES, 80, 80), 220, np.uint8)
+    labels[:, 60:], confidence[:, 60:] = TERRAIN, 150
+    shades = bright(np.random.default_rng(12), road=0.1, grass=0.9)
+    shades -= np.arange(80, dtype=np.float32)[:, None] * np.float32(0.004)
+    found = told_apart(Street(shades), labels, confidence)[SEMANTICS.name][..., 0]
+    far = np.zeros(labels.shape, np.bool_)
+    far[:, 60:78, :EDGE] = True
+    assert (found[far] == ROAD).mean() > 0.9 and (found[:, :, EDGE + 2 :] == TERRAIN).mean() > 0.95
+
+
+def test_fading_is_measured_by_cells_that_were_seen_from_several_distances() -> None:
+    rng = np.random.default_rng(13)
+    cell, points = np.repeat(np.arange(4000), 3), rng.integers(1, 20, 12_000)
+    away = rng.uniform(4, 50, len(cell))
+    fades = -0.01 * (away - 8)
+    shade = rng.uniform(0, 1, 4000)[cell] + fades + rng.normal(0, 0.05, len(cell)) / np.sqrt(points)
+    found = faded(cell, points, shade * points, away * points)
+    assert np.abs(found - fades).max() < 0.04
+    alone = faded(np.arange(len(cell)), points, shade * points, away * points)
+    assert np.abs(alone).max() < 1e-9, "ground that was seen once tells nothing of the distance"
 
 
 def test_a_cell_that_stands_alone_changes_nothing() -> None:
