@@ -48,11 +48,14 @@ class Rows:
 def rows_of(recipe: Recipe, known: float) -> Rows:
     """The rows that there can be; ``known`` is the share of the unlabelled frames that have truth.
 
-    Raises BadRecipe for a recipe whose onboard model is not the built-in network, which is what the loop trains.
+    Raises BadRecipe for a recipe whose onboard model is not the built-in network, which is what the loop trains, or reads
+    what images say.
     """
     if recipe.completion is None or recipe.completion.kind != "lmscnet":
         kind = "none" if recipe.completion is None else recipe.completion.kind
         raise BadRecipe(f"the loop trains the built-in network (completion.kind lmscnet); the recipe has {kind}")
+    if getattr(recipe.completion, "paint", False):
+        raise BadRecipe("the loop trains on sweeps alone; set completion.paint: false")
     names, left_out = [ALONE, RAW], []
     for row in (VOTED, BOTH):
         lacking = [slot for slot in _SLOTS[row] if getattr(recipe, slot) is None]

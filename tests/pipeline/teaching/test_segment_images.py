@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_streets import GRID, ROAD, SPACE, TinyStreets
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.loop_rows import rows_of
 from occlabel.pipeline.teaching.segment_images import segment_images
 from occlabel.pipeline.teaching.train_completion import train
 from occlabel.schemas.drive_log import Camera, Frame
@@ -64,6 +65,8 @@ def test_what_cannot_be_learned_is_said_before_priors_look(tmp_path: Path) -> No
     none = Options(truth="none", start=Path("shipped"))
     with pytest.raises(BadRecipe, match="set paint: false to adapt"):
         train(recipe(tmp_path), Photographed(2), tmp_path / "w.safetensors", none, "local", "command")
+    with pytest.raises(BadRecipe, match="set completion.paint: false"):
+        rows_of(recipe(tmp_path), 0.0)
     assert not list(tmp_path.iterdir())
 
 
