@@ -48,8 +48,8 @@ class Rows:
 def rows_of(recipe: Recipe, known: float) -> Rows:
     """The rows that there can be; ``known`` is the share of the unlabelled frames that have truth.
 
-    Raises BadRecipe for a recipe whose onboard model is not the built-in network, which is what the loop trains, or reads
-    what images say.
+    Raises BadRecipe for a recipe whose onboard model is not the built-in network, which is what the loop trains, or is
+    told what images say.
     """
     if recipe.completion is None or recipe.completion.kind != "lmscnet":
         kind = "none" if recipe.completion is None else recipe.completion.kind

@@ -65,7 +65,7 @@ def test_what_cannot_be_learned_is_said_before_priors_look(tmp_path: Path) -> No
     none = Options(truth="none", start=Path("shipped"))
     with pytest.raises(BadRecipe, match="set paint: false to adapt"):
         train(recipe(tmp_path), Photographed(2), tmp_path / "w.safetensors", none, "local", "command")
-    with pytest.raises(BadRecipe, match="set completion.paint: false"):
+    with pytest.raises(BadRecipe, match=r"set completion\.paint: false"):
         rows_of(recipe(tmp_path), 0.0)
     assert not list(tmp_path.iterdir())
 
