@@ -6,12 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from occlabel.stages.priors.alignment.residual.weight_file import NEAREST
+
 STRIDE = 4
 """Pixels of the image per element of depth, along both axes."""
 COARSEST = 8
 """Sides of what the network is given are multiples of so many elements."""
-NEAREST, FARTHEST = 0.1, 250.0
-"""[m] between which corrected depth lies."""
+FARTHEST = 250.0
+"""[m]: no corrected depth is more."""
 _MOST = 0.4
 """The residual is less than this share of inverse depth, so that no depth can become negative or infinite."""
 _CHANNELS = (16, 32, 64)

@@ -14,12 +14,9 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.priors.alignment.residual.weight_file import Shares, check, load_network
+from occlabel.stages.priors.alignment.residual.weight_file import NEAREST, Shares, check, load_network
 from occlabel.stages.priors.alignment.scale_shift import depth_of
 from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes, image_bytes, refuse_other_size
-
-_NEAREST = 0.1
-"""[m]: no corrected depth is less."""
 
 
 class ResidualAlignment(Depth):
@@ -89,6 +86,6 @@ def _corrected(
     depth: NDArray[np.float16], deviation: NDArray[np.float16], share: NDArray[np.float32], shares: Shares
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Depth [v, u] with its residual, ``share`` [v, u] of inverse depth, and its deviation."""
-    found = depth_of(np.minimum((1 + share) / depth.astype(np.float32), 1 / _NEAREST))
+    found = depth_of(np.minimum((1 + share) / depth.astype(np.float32), 1 / NEAREST))
     variance = shares.before * deviation.astype(np.float32) ** 2 + shares.moved * share**2
     return found, np.where(np.isfinite(found), np.sqrt(variance), np.nan).astype(np.float32)

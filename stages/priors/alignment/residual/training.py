@@ -17,11 +17,11 @@ from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
 from occlabel.stages.learning.weights import load_weights, save_weights
 from occlabel.stages.priors.alignment.residual.asking import answer, inverse_of, upsampled
-from occlabel.stages.priors.alignment.residual.network import FARTHEST, NEAREST, Residual, corrected
+from occlabel.stages.priors.alignment.residual.network import FARTHEST, Residual, corrected
 from occlabel.stages.priors.alignment.residual.options import Options
 from occlabel.stages.priors.alignment.residual.reprojection import Neighbours, photometric
 from occlabel.stages.priors.alignment.residual.samples import Crops, Views
-from occlabel.stages.priors.alignment.residual.weight_file import PURPOSE, Shares
+from occlabel.stages.priors.alignment.residual.weight_file import NEAREST, PURPOSE, Shares
 
 _SMOOTH = 0.1
 """Weight of the wish that the residual change only where the image does."""

@@ -20,6 +20,8 @@ COMMAND = "occlabel train depth_alignment"
 """What trains such weights."""
 PURPOSE = {"network": NETWORK}
 """Facts that a weight file must state."""
+NEAREST = 0.1
+"""[m]: no corrected depth is less, as the weights were trained."""
 _LARGEST = 100.0
 """No share is larger."""
 

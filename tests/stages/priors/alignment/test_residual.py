@@ -18,12 +18,12 @@ from occlabel.schemas.stage import Hands
 from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.learning.weights import save_weights
 from occlabel.stages.priors.alignment.residual.asking import answer, given
-from occlabel.stages.priors.alignment.residual.network import FARTHEST, NEAREST, Residual, corrected
+from occlabel.stages.priors.alignment.residual.network import FARTHEST, Residual, corrected
 from occlabel.stages.priors.alignment.residual.options import Options
 from occlabel.stages.priors.alignment.residual.samples import Crops, Seen, View, Views
 from occlabel.stages.priors.alignment.residual.stage import ResidualAlignment
 from occlabel.stages.priors.alignment.residual.training import Score, train_residual
-from occlabel.stages.priors.alignment.residual.weight_file import PURPOSE, Shares, check, load_network
+from occlabel.stages.priors.alignment.residual.weight_file import NEAREST, PURPOSE, Shares, check, load_network
 from occlabel.stages.priors.depth.lidar import LidarDepth
 
 SPACE, FRONT, OFF = SPACES["occ3d"], DEPTH.on("front").name, DEPTH_DEVIATION.on("front").name
