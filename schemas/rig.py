@@ -32,6 +32,11 @@ class Rig(BaseModel):
         """Of the cameras."""
         return tuple(camera.name for camera in self.cameras)
 
+    @property
+    def uncalibrated(self) -> list[str]:
+        """Names of the cameras of which K or the place on the car is not known."""
+        return [camera.name for camera in self.cameras if not (camera.intrinsics and camera.extrinsics)]
+
     def camera(self, name: str) -> RigCamera:
         """Raises BadLog when the rig has no such camera."""
         for camera in self.cameras:

@@ -67,12 +67,12 @@ class DepthOfCameras(Stage):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None:
             return None
-        if not any(camera.intrinsics and camera.extrinsics for camera in rig.cameras):
+        if len(rig.uncalibrated) == len(rig.cameras):
             return "no camera is calibrated, so nothing says where what it sees lies" if rig.cameras else "no cameras"
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = [camera.name for camera in log.rig.cameras if not (camera.intrinsics and camera.extrinsics)]
+        lost = log.rig.uncalibrated
         return f"log {log.id}: {', '.join(lost)} without a calibration observe nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

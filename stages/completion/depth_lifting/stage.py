@@ -87,12 +87,12 @@ class DepthLifting(Completion):
             return None
         if not rig.cameras:
             return "the log has no cameras, and labels are made of what they see"
-        if not any(camera.intrinsics and camera.extrinsics for camera in rig.cameras):
+        if len(rig.uncalibrated) == len(rig.cameras):
             return f"no camera is calibrated ({', '.join(rig.names)}), so nothing says where what it sees lies"
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = [camera.name for camera in log.rig.cameras if not (camera.intrinsics and camera.extrinsics)]
+        lost = log.rig.uncalibrated
         return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

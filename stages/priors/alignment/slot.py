@@ -25,7 +25,7 @@ from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resourc
 from occlabel.stages.priors.alignment.disagreement import deviation
 from occlabel.stages.priors.alignment.residual_field import errors_held_out, field
 from occlabel.stages.priors.alignment.scale_shift import Line, depth_of, fitted, steadied
-from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes, image_bytes, uncalibrated
+from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes, image_bytes
 
 _SWEEP = 32 << 20
 """Bytes of a sweep of 128 beams with its points moved and projected."""
@@ -68,12 +68,12 @@ class Alignment(Depth):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None or (said := super().refuse(space, rig)) is not None:
             return None if rig is None else said
-        if len(lost := uncalibrated(rig)) == len(rig.cameras):
+        if len(lost := rig.uncalibrated) == len(rig.cameras):
             return f"no camera is calibrated ({', '.join(lost)}), so nothing says how far away a pixel is"
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = uncalibrated(log.rig)
+        lost = log.rig.uncalibrated
         return f"log {log.id}: depth of {', '.join(lost)} without a calibration is not aligned" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

@@ -14,7 +14,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes, uncalibrated
+from occlabel.stages.priors.depth.slot import Depth, blank, clip_bytes
 from occlabel.stages.priors.depth.splat import nearest, without_hidden
 from occlabel.stages.sensing.scan import OWN_CAR
 
@@ -58,12 +58,12 @@ class LidarDepth(Depth):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None or (said := super().refuse(space, rig)) is not None:
             return None if rig is None else said
-        if len(lost := uncalibrated(rig)) == len(rig.cameras):
+        if len(lost := rig.uncalibrated) == len(rig.cameras):
             return f"no camera is calibrated ({', '.join(lost)}), and points find their pixels by K and extrinsics"
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = uncalibrated(log.rig)
+        lost = log.rig.uncalibrated
         return f"log {log.id}: {', '.join(lost)} without a calibration get no depth from LiDAR" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

@@ -64,8 +64,3 @@ def refuse_other_size(image: NDArray[np.uint8], camera: str, rig: Rig) -> None:
         raise OcclabelError(
             f"an image of {camera} is {width}x{height}, and those of the log are {size[0]}x{size[1]}; repair it"
         )
-
-
-def uncalibrated(rig: Rig) -> list[str]:
-    """Names of the cameras of which K or the place on the car is not known."""
-    return [camera.name for camera in rig.cameras if not (camera.intrinsics and camera.extrinsics)]

@@ -21,7 +21,6 @@ from occlabel.stages.priors.depth.slot import (
     clip_bytes,
     image_bytes,
     refuse_other_size,
-    uncalibrated,
 )
 
 _CLOSEST = 3.0
@@ -67,7 +66,7 @@ class Stereo(Depth):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None or (said := super().refuse(space, rig)) is not None:
             return None if rig is None else said
-        if len(rig.cameras) - len(lost := uncalibrated(rig)) < 2:
+        if len(rig.cameras) - len(lost := rig.uncalibrated) < 2:
             lacks = f"{', '.join(lost)} without a calibration" if lost else f"only {rig.cameras[0].name}"
             return f"it takes two calibrated cameras side by side, and there is {lacks}"
         return None
