@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from simulated import Simulated
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +26,11 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no ../shared with real logs and golden values beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """See ``simulated.py``."""
+    from simulated import simulated_in
+
+    return simulated_in(tmp_path_factory)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
+from simulated import ONE_WITH_PRIORS, TWO_SEEN, TWO_SHORT, TWO_SWEPT, Simulated
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli.simulate import simulate
@@ -22,83 +24,79 @@ def content(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["kitti", "nuscenes"])
+@pytest.mark.parametrize(("layout", "asked"), [("kitti", TWO_SEEN), ("nuscenes", TWO_SHORT)])
 def test_a_killed_simulation_taken_up_again_gives_the_same_root(
-    layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layout, asked: Drives, simulated: Simulated, tmp_path: Path
 ) -> None:
-    asked = Drives(logs=2, frames=2, seed=40, image_scale=0.1)
-    simulate_logs(layout, tmp_path / "whole", asked)
+    whole = simulated(layout, asked)
     ticks = iter(range(100))
 
     def killed() -> None:
-        if next(ticks) == 3:
+        if next(ticks) == asked.frames:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         simulate_logs(layout, tmp_path / "killed", asked, frame_done=killed)
     reader = open_logs(tmp_path / "killed")
     (log,) = reader.logs()
-    assert len(log.frames) == 2
+    assert len(log.frames) == asked.frames
     assert log.warnings == ()
     written = simulate_logs(layout, tmp_path / "killed", asked)
     assert len(written) == 1
-    assert content(tmp_path / "killed") == content(tmp_path / "whole")
+    assert content(tmp_path / "killed") == content(whole)
     assert simulate_logs(layout, tmp_path / "killed", asked) == {}
     assert len(reader.log_ids()) == 2
 
 
 @pytest.mark.slow
-def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path) -> None:
-    asked = Drives(logs=2, frames=1, seed=7, image_scale=None)
+def test_several_processes_write_the_same_bytes_as_one(simulated: Simulated, tmp_path: Path) -> None:
     frames: list[int] = []
-    simulate_logs("kitti", tmp_path / "one", asked)
-    simulate_logs("kitti", tmp_path / "two", asked, jobs=2, frame_done=lambda: frames.append(1))
-    assert content(tmp_path / "one") == content(tmp_path / "two")
+    one = simulated("kitti", TWO_SWEPT)
+    simulate_logs("kitti", tmp_path, TWO_SWEPT, jobs=2, frame_done=lambda: frames.append(1))
+    assert content(one) == content(tmp_path)
     assert len(frames) == 2
-    record = json.loads((tmp_path / "one/town.json").read_text())["logs"]
-    assert [(name, log["seed"], log["split"]) for name, log in record.items()] == [("00", 7, "test"), ("01", 8, "test")]
+    record = json.loads((tmp_path / "town.json").read_text())["logs"]
+    assert [(name, log["seed"], log["split"]) for name, log in record.items()] == [("00", 3, "test"), ("01", 4, "test")]
 
 
-def test_a_root_is_extended_and_the_splits_differ(tmp_path: Path) -> None:
-    asked = Drives(logs=1, frames=1, seed=3, image_scale=None)
-    simulate_logs("kitti", tmp_path, asked)
-    simulate_logs("kitti", tmp_path, replace(asked, split="train"))
-    assert TownRoot(tmp_path, "kitti").log_ids() == {"00", "01"}
-    scans = [(tmp_path / f"sequences/{name}/velodyne/000000.bin").read_bytes() for name in ("00", "01")]
-    assert scans[0] != scans[1]
+def test_a_root_is_extended_and_the_splits_differ(simulated: Simulated, tmp_path: Path) -> None:
+    root = shutil.copytree(simulated("kitti", TWO_SWEPT), tmp_path / "town")
+    simulate_logs("kitti", root, replace(TWO_SWEPT, logs=1, split="train"))
+    assert TownRoot(root, "kitti").log_ids() == {"00", "01", "02"}
+    scans = [(root / f"sequences/{name}/velodyne/000000.bin").read_bytes() for name in ("00", "01", "02")]
+    assert len(set(scans)) == 3
 
 
-def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
-    asked = Drives(logs=1, frames=1, seed=3, image_scale=None)
+def test_folders_that_hold_something_else_are_refused(simulated: Simulated, tmp_path: Path) -> None:
+    asked = replace(TWO_SWEPT, logs=1)
     (tmp_path / "real").mkdir()
     (tmp_path / "real/precious").write_text("data")
     with pytest.raises(OcclabelError, match="is not empty and was not made by simulate"):
         simulate_logs("kitti", tmp_path / "real", asked)
-    simulate_logs("kitti", tmp_path / "town", asked)
+    town = shutil.copytree(simulated("kitti", TWO_SWEPT), tmp_path / "town")
     with pytest.raises(OcclabelError, match="holds kitti logs"):
-        simulate_logs("nuscenes", tmp_path / "town", asked)
+        simulate_logs("nuscenes", town, asked)
     with pytest.raises(OcclabelError, match="already holds town test 3 as log 00, with other frames"):
-        simulate_logs("kitti", tmp_path / "town", replace(asked, frames=2))
+        simulate_logs("kitti", town, replace(asked, frames=2))
 
 
-def test_priors_lie_beside_the_log_and_a_log_without_them_is_another_wish(tmp_path: Path) -> None:
-    asked = Drives(logs=1, frames=1, seed=3, image_scale=0.1, priors=("degraded", "exact"))
-    simulate_logs("kitti", tmp_path, asked)
-    found = {path for path in content(tmp_path) if path.startswith("priors")}
+def test_priors_lie_beside_the_log_and_a_log_without_them_is_another_wish(simulated: Simulated, tmp_path: Path) -> None:
+    asked = ONE_WITH_PRIORS
+    root = shutil.copytree(simulated("kitti", asked), tmp_path / "town")
+    found = {path for path in content(root) if path.startswith("priors")}
     assert found == {
         f"priors/{prior}/{what}" for prior in ("exact", "degraded")
         for what in ("depth/00/image_2/000000.png", "segments/00/image_2/000000.npz")
     }  # fmt: skip
-    assert json.loads((tmp_path / "town.json").read_text())["logs"]["00"]["priors"] == ["degraded", "exact"]
+    assert json.loads((root / "town.json").read_text())["logs"]["00"]["priors"] == ["degraded", "exact"]
     with pytest.raises(OcclabelError, match="rate, images, priors or conditions"):
-        simulate_logs("kitti", tmp_path, replace(asked, priors=()))
+        simulate_logs("kitti", root, replace(asked, priors=()))
     with pytest.raises(OcclabelError, match="these logs have no cameras"):
         simulate_logs("kitti", tmp_path / "other", replace(asked, image_scale=None))
 
 
-def test_a_root_without_priors_is_recorded_as_it_always_was(tmp_path: Path) -> None:
-    simulate_logs("kitti", tmp_path, Drives(logs=1, frames=1, seed=3, image_scale=None))
-    record = json.loads((tmp_path / "town.json").read_text())["logs"]["00"]
+def test_a_root_without_priors_is_recorded_as_it_always_was(simulated: Simulated) -> None:
+    record = json.loads((simulated("kitti", TWO_SWEPT) / "town.json").read_text())["logs"]["00"]
     assert record == {"seed": 3, "split": "test", "frames": 1, "rate": 10.0, "image_scale": None}
 
 

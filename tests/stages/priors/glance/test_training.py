@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ import pytest
 import tiny_glance
 import torch
 from safetensors.torch import load_file
+from simulated import ONE_WITH_PRIORS, TWO_SWEPT, Simulated
 
-from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.pipeline.teaching.train_glance import train
 from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.stages.learning.weight_header import check_content, read_facts
@@ -103,25 +103,19 @@ def test_logs_from_which_nothing_can_be_learned_are_refused_by_name(
         train_glance(roads[0], [], tmp_path / "out.safetensors", SMALL, {})
 
 
-def simulated(root: Path, **changes: object) -> Path:
-    simulate_logs("kitti", root, replace(Drives(logs=1, frames=1, seed=0, image_scale=0.05), **changes))  # type: ignore[arg-type]
-    return root
-
-
-@pytest.mark.slow
-def test_simulated_logs_are_learned_from_and_others_are_refused(tmp_path: Path) -> None:
-    learned = simulated(tmp_path / "learned", priors=("exact",))
-    held_out = simulated(tmp_path / "held_out", priors=("exact",), seed=1, split="val")
+def test_simulated_logs_are_learned_from_and_others_are_refused(simulated: Simulated, tmp_path: Path) -> None:
+    learned = simulated("kitti", ONE_WITH_PRIORS)
+    bare = shutil.copytree(learned, tmp_path / "bare", ignore=shutil.ignore_patterns("priors"))
+    dark = simulated("kitti", TWO_SWEPT)
     out = tmp_path / "out.safetensors"
-    facts = train([learned], [held_out], out, SMALL, "typed")
+    facts = train([learned], [learned], out, SMALL, "typed")
     assert (facts["logs"], facts["images"], facts["command"]) == ("1", "1", "typed")
-    bare, dark = simulated(tmp_path / "bare"), simulated(tmp_path / "dark", image_scale=None)
     refusals: list[tuple[Callable[[], object], str]] = [
         (
             lambda: train([learned], [bare], out, SMALL, ""),
             r"log 00 of .*bare has no priors/exact/depth/00/image_2/.*png",
         ),
-        (lambda: train([dark], [held_out], out, SMALL, ""), r"log 00 of .*dark has no cameras"),
+        (lambda: train([dark], [learned], out, SMALL, ""), rf"log 00 of .*{dark.name} has no cameras"),
     ]
     for act, said in refusals:
         with pytest.raises(BadLog, match=said):
