@@ -13,11 +13,14 @@ from occlabel.stages.town.sensors.weather import CONDITIONS, draw_weather, noon
 from occlabel.stages.town.things.kinds import KIND_ID
 from occlabel.stages.town.things.mesh import Material
 from occlabel.stages.town.things.street_furniture import lamp_post, sign
-from occlabel.stages.town.town import drive
+from occlabel.stages.town.town import build, drive
 
 
-def test_conditions_change_what_cameras_see_and_nothing_else() -> None:
+def test_conditions_change_what_cameras_see_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The town is built once: ``build`` is not told of them."""
     rig = kitti_rig(0.25)
+    town = build(3, "val", rig, 1 / rig.rate)
+    monkeypatch.setattr("occlabel.stages.town.town.build", lambda *_: town)
     found = {
         wanted: next(drive(3, "val", rig, 1, images=True, truth=False, conditions=wanted)) for wanted in CONDITIONS
     }
