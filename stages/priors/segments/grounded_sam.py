@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import util
-from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from occlabel.schemas.errors import BadRecipe, BadWeights
-from occlabel.schemas.log_facts import LogFacts
-from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Hands, Process, Resources, Sensor
+from occlabel.schemas.stage import Hands
 from occlabel.stages.priors.segments.detection import loaded_detector
+from occlabel.stages.priors.segments.learned import LearnedSegments
 from occlabel.stages.priors.segments.overlaps import PixelSegments, Segment, flattened
 from occlabel.stages.priors.segments.prompted import MODELS, loaded_segmenter
 from occlabel.stages.priors.segments.prompts import Prompts, prompts_for
-from occlabel.stages.priors.segments.slot import STRIDE, Find, Image, Segments, clip_bytes, image_of, over_images
-from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model, restriction
+from occlabel.stages.priors.segments.slot import STRIDE, Find, Image
+from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model
 
 
-class GroundedSam(Segments):
+class GroundedSam(LearnedSegments):
     """Classes and objects of whatever can be named: no network was trained with the recipe's taxonomy, phrases ask for
     its classes. A pixel in several masks is of the box with the highest score."""
 
-    senses: ClassVar[tuple[Sensor, ...]] = ("images",)
-    exact: ClassVar[bool] = False
+    working_bytes: ClassVar[int] = 5 << 30
 
     kind: Literal["grounded_sam"] = "grounded_sam"
     detector: Weights
@@ -46,39 +40,13 @@ class GroundedSam(Segments):
     """Boxes with a lower score are left out (ViPOcc uses 0.3)."""
     text_threshold: float = Field(default=0.25, gt=0, le=1)
     """Words of the prompt with a lower score do not count for what a box is (ViPOcc uses 0.25)."""
-    batch: int = Field(default=8, ge=1)
-    """Images in which boxes are looked for at once on a GPU."""
 
-    def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return tuple(path for found in self._checkpoints() for path in found.files)
+    @property
+    def _named(self) -> tuple[tuple[str, str | None], ...]:
+        return (self.detector, self.detector_revision), (self.segmenter, self.segmenter_revision)
 
-    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        """The libraries; the weights, read and held; features and masks of one image; the arrays."""
-        memory = (5 << 30) + 2 * sum(found.nbytes for found in self._checkpoints())
-        return Resources(gpus=1.0, memory=memory + clip_bytes(space, rig, clip_frames))
-
-    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
-        if rig is not None:
-            return super().refuse(space, rig)
-        if util.find_spec("transformers") is None:
-            return "it needs transformers; install it with pip install occlabel[vfm]"
-        try:
-            self._checkpoints()
-            prompts_for(self.prompts, space.taxonomy).class_ids(space.taxonomy)
-        except (BadRecipe, BadWeights) as error:
-            return str(error)
-        return None
-
-    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        named = ((self.detector, self.detector_revision), (self.segmenter, self.segmenter_revision))
-        return "; ".join(said for weights in named if (said := restriction(*weights)) is not None) or None
-
-    def try_out(self, space: LabelSpace, hands: Hands) -> None:
-        self._find(space, hands)([np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)])
-
-    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
-        at_once = self.batch if hands.device == "cuda" else 1
-        return over_images(image_of, self._find(space, hands), space, rig, at_once)
+    def _refuse_other_classes(self, space: LabelSpace) -> None:
+        prompts_for(self.prompts, space.taxonomy).class_ids(space.taxonomy)
 
     def _find(self, space: LabelSpace, hands: Hands) -> Find[Image]:
         asked = prompts_for(self.prompts, space.taxonomy)

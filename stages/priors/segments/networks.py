@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import util
-from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from occlabel.schemas.errors import BadRecipe, BadWeights
-from occlabel.schemas.log_facts import LogFacts
-from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Hands, Process, Resources, Sensor
+from occlabel.schemas.stage import Hands
 from occlabel.stages.priors.segments.class_tables import ClassTable, class_table
+from occlabel.stages.priors.segments.learned import LearnedSegments
 from occlabel.stages.priors.segments.queries import Meaning
-from occlabel.stages.priors.segments.segmentation import (
-    BY_PIXEL,
-    BY_QUERY,
-    Network,
-    Task,
-    labels_of,
-    loaded,
-    segments_of,
-)
-from occlabel.stages.priors.segments.slot import Find, Image, Segments, clip_bytes, image_of, over_images
-from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model, restriction
+from occlabel.stages.priors.segments.segmentation import BY_PIXEL, BY_QUERY, Task, labels_of, loaded, segments_of
+from occlabel.stages.priors.segments.slot import Find, Image
+from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model
 
 
-class _Networks(Segments):
+class _Networks(LearnedSegments):
     """What both kinds have in common."""
 
-    senses: ClassVar[tuple[Sensor, ...]] = ("images",)
-    exact: ClassVar[bool] = False
+    working_bytes: ClassVar[int] = 4 << 30
     task: ClassVar[Task]
     model_types: ClassVar[tuple[str, ...]]
 
@@ -46,57 +32,32 @@ class _Networks(Segments):
     classes: str | ClassTable
     """What its labels mean: ``cityscapes``, ``mapillary_vistas`` or ``ade20k``, for a model trained with that data set,
     or a table of your own (``labels: {car: car, sky: null}``)."""
-    batch: int = Field(default=8, ge=1)
-    """Images that are looked at at once on a GPU."""
 
-    def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return checkpoint(self.weights, self.revision).files
+    @property
+    def _named(self) -> tuple[tuple[str, str | None], ...]:
+        return ((self.weights, self.revision),)
 
-    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        """The libraries; the weights, read and held; features and masks of one image; the arrays."""
-        memory = (4 << 30) + 2 * checkpoint(self.weights, self.revision).nbytes
-        return Resources(gpus=1.0, memory=memory + clip_bytes(space, rig, clip_frames))
+    def _checkpoints(self) -> tuple[Checkpoint]:
+        found = checkpoint(self.weights, self.revision)
+        refuse_other_model(found, *self.model_types)
+        return (found,)
 
-    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
-        if rig is not None:
-            return super().refuse(space, rig)
-        if util.find_spec("transformers") is None:
-            return "it needs transformers; install it with pip install occlabel[vfm]"
-        try:
-            self._meaning(space)
-        except (BadRecipe, BadWeights) as error:
-            return str(error)
-        return None
-
-    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        return restriction(self.weights, self.revision)
-
-    def try_out(self, space: LabelSpace, hands: Hands) -> None:
-        self._find(space, hands)([np.random.default_rng(0).integers(0, 256, (96, 160, 3), np.uint8)])
-
-    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
-        at_once = self.batch if hands.device == "cuda" else 1
-        return over_images(image_of, self._find(space, hands), space, rig, at_once)
+    def _refuse_other_classes(self, space: LabelSpace) -> None:
+        self._meaning(space)
 
     def _find(self, space: LabelSpace, hands: Hands) -> Find[Image]:
-        meaning, network = self._meaning(space), self._network(hands)
+        (found,) = self._checkpoints()
+        meaning, network = self._meaning(space), loaded(found, self.task, hands)
         return partial(segments_of, network, self.task, meaning, self._threshold, hands)
 
     @property
     def _threshold(self) -> float:
         return 0.0
 
-    def _checkpoint(self) -> Checkpoint:
-        found = checkpoint(self.weights, self.revision)
-        refuse_other_model(found, *self.model_types)
-        return found
-
-    def _network(self, hands: Hands) -> Network:
-        return loaded(self._checkpoint(), self.task, hands)
-
     def _meaning(self, space: LabelSpace) -> Meaning:
+        (found,) = self._checkpoints()
         table = class_table(self.classes, space.taxonomy)
-        return Meaning(space.taxonomy, table.class_ids(labels_of(self._checkpoint()), space.taxonomy))
+        return Meaning(space.taxonomy, table.class_ids(labels_of(found), space.taxonomy))
 
 
 class Panoptic(_Networks):
