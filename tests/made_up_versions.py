@@ -12,7 +12,18 @@ from occlabel.pipeline.published.labels import VersionLabels
 from occlabel.pipeline.published.latest import point_to
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.version import PublishedVersion, manifest_path, open_version
-from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS, ArraySpec, Extent
+from occlabel.schemas.arrays import (
+    CONFIDENCE,
+    DEPTH,
+    INSTANCE,
+    SEGMENT_CLASS,
+    SEGMENT_INSTANCE,
+    SEMANTICS,
+    ArraySpec,
+    Extent,
+    family,
+)
+from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip
 from occlabel.schemas.version import (
@@ -26,7 +37,7 @@ from occlabel.schemas.version import (
 from occlabel.workers.artifact import Artifact, frame_digests
 from occlabel.workers.store import Store
 
-SPECS = {spec.name: spec for spec in (SEMANTICS, CONFIDENCE, INSTANCE)}
+SPECS = {spec.name: spec for spec in (SEMANTICS, CONFIDENCE, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)}
 
 
 @dataclass
@@ -93,20 +104,20 @@ def labels_of(version: MadeUpVersion | PublishedVersion) -> VersionLabels:
     return VersionLabels(as_version(version))
 
 
-def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:
-    """The same version in the store ``root``: shards, manifest and all."""
+def publish(version: MadeUpVersion, root: Path, rig: Rig = Rig()) -> PublishedVersion:
+    """The same version in the store ``root``: shards, manifest and all; ``rig`` for arrays over images."""
     store, rows = Store(root), []
     store.check_layout(mark=True)
     names = sorted({name for frame in version.kept for name in frame.arrays})
     for log in version.logs:
         frames = version.frames(log)
         artifact = Artifact(store, "made", "up", log)
-        specs = [SPECS[name] for name in names]
-        artifact.create(specs, Extent(len(frames), version.space.grid), len(frames))
+        specs, extent = [_spec(name) for name in names], Extent(len(frames), version.space.grid, rig)
+        artifact.create(specs, extent, len(frames))
         arrays = {
-            s.name: np.stack([f.arrays.get(s.name, np.zeros(version.space.grid.shape)) for f in frames]) for s in specs
+            s.name: np.stack([f.arrays.get(s.name, np.zeros(extent.shape(s)[1:])) for f in frames]) for s in specs
         }
-        arrays = {name: array.astype(SPECS[name].dtype) for name, array in arrays.items()}
+        arrays = {name: array.astype(_spec(name).dtype) for name, array in arrays.items()}
         artifact.write(Clip(log, 0, len(frames)), arrays, specs, len(frames))
         digests = {name: frame_digests(array) for name, array in arrays.items()}
         for index, frame in enumerate(frames):
@@ -118,7 +129,7 @@ def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:
         name=version.name,
         created="2026-01-01T00:00:00+00:00",
         space=version.space,
-        arrays={name: PublishedArray(stage="made", facts=SPECS[name].facts()) for name in names},
+        arrays={name: PublishedArray(stage="made", facts=_spec(name).facts()) for name in names},
         logs=tuple(version.logs),
         frames=len(rows),
         missing={},
@@ -129,3 +140,8 @@ def publish(version: MadeUpVersion, root: Path) -> PublishedVersion:
     store.put(manifest_path(version.name), encode(info, rows))
     point_to(store, version.name)
     return open_version(f"{root}@{version.name}")
+
+
+def _spec(name: str) -> ArraySpec:
+    _, _, camera = name.partition("/")
+    return SPECS[family(name)].on(camera) if camera else SPECS[name]

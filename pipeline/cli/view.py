@@ -1,4 +1,4 @@
-"""``occlabel view``: a bird's-eye picture of labels, alone or beside others."""
+"""``occlabel view``: pictures of labels from above, alone or beside others, or as the cameras saw them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from occlabel.pipeline.cli.options import PICTURES, ClassMap, writable
+from occlabel.pipeline.cli.options import PICTURES, ClassMap, ReaderName, writable
+from occlabel.schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
     from occlabel.schemas.taxonomy import Taxonomy
+
+_ALL = "all"
 
 
 def view(
@@ -26,33 +29,87 @@ def view(
     ] = None,
     map_: ClassMap = None,
     objects: Annotated[bool, typer.Option("--objects", help="A colour for each object instead of each class.")] = False,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option("--camera", help="Draw what this camera saw, or all of them; may be given again. Needs --logs."),
+    ] = None,
+    logs: Annotated[
+        list[Path] | None, typer.Option("--logs", help="With --camera: the logs, as their images are not in the store.")
+    ] = None,
+    reader: ReaderName = None,
 ) -> None:
     """Draw labels from above, one panel per version: the car looks up.
 
     All are drawn in the classes of the first, those of others through --map where their names differ.
-    """
-    from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
-    from occlabel.pipeline.published.version import open_version
-    from occlabel.schemas.arrays import INSTANCE
-    from occlabel.schemas.taxonomy_map import read_map
 
+    With --camera: the image, the depth and the segments that the labels were made from, and the labels themselves as
+    the camera sees them, the nearest occupied voxel of each pixel.
+    """
+    from occlabel.pipeline.published.version import open_version
+
+    if camera:
+        _refuse_beside_camera(versions, map_, objects, logs)
+    elif logs or reader:
+        raise OcclabelError("--logs and --reader are for pictures of cameras: add --camera NAME or --camera all")
     writable("--out", out, PICTURES, make=True)
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]
     names = [published.name for published in opened[0].frames(log)]
     frame = frame or names[len(names) // 2]
+    if camera:
+        _view_cameras(opened[0], opened[0].frame(log, frame), camera, (logs or [], reader), out)
+    else:
+        _view_from_above(opened, (log, frame), map_, objects, out)
+    typer.echo(f"wrote {out}")
+
+
+def _refuse_beside_camera(versions: list[str], map_: Path | None, objects: bool, logs: list[Path] | None) -> None:
+    if len(versions) > 1:
+        raise OcclabelError(
+            f"--camera draws one version, and {len(versions)} are given; draw each into a file of its own"
+        )
+    if map_ is not None or objects:
+        raise OcclabelError(
+            f"{'--objects' if objects else '--map'} is for pictures from above; leave it or --camera out"
+        )
+    if not logs:
+        raise OcclabelError("the images are in the logs and not in the store: --camera needs --logs DIR")
+
+
+def _view_cameras(
+    version: PublishedVersion,
+    frame: PublishedFrame,
+    cameras: list[str],
+    logs: tuple[list[Path], str | None],
+    out: Path,
+) -> None:
+    """``logs``: their roots, and the reader."""
+    from occlabel.pipeline.delivery.pictures.camera_sheet import draw_cameras
+    from occlabel.stages.ingest.recognise import open_logs
+
+    chosen = [] if _ALL in cameras else list(dict.fromkeys(cameras))
+    for sentence in draw_cameras(version, frame, open_logs(*logs), chosen, out):
+        typer.echo(sentence, err=True)
+
+
+def _view_from_above(
+    opened: list[PublishedVersion], place: tuple[str, str], map_: Path | None, objects: bool, out: Path
+) -> None:
+    """``place``: log and frame."""
+    from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+    from occlabel.schemas.arrays import INSTANCE
+    from occlabel.schemas.taxonomy_map import read_map
+
     taxonomy, told = opened[0].space.taxonomy, None if map_ is None else read_map(map_)
     images = []
     for version in opened:
-        found = version.frame(log, frame)
+        found = version.frame(*place)
         semantics = _looked_at(version, found, taxonomy, told)
         if objects:
             images.append(objects_from_above(found[INSTANCE], semantics, taxonomy))
         else:
             images.append(birds_eye(semantics, taxonomy))
-    titles = [f"{name}: {log} {frame}" for name in _names(opened)]
-    panels(images, titles, taxonomy, out)
-    typer.echo(f"wrote {out}")
+    panels(images, [f"{name}: {' '.join(place)}" for name in _names(opened)], taxonomy, out)
 
 
 def _names(versions: list[PublishedVersion]) -> list[str]:

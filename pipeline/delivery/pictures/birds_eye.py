@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from occlabel.pipeline.delivery.pictures.legend import INK, LINE, class_rows, draw_classes
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 
 _BACKGROUND = (24, 26, 30)
 _UNKNOWN_COLOUR = (70, 74, 82)
-_LINE = 16
 
 
 def birds_eye(semantics: NDArray[np.uint8], taxonomy: Taxonomy, scored: NDArray[np.bool_] | None = None) -> Image.Image:
@@ -90,22 +90,19 @@ def panels(
     scaled = [
         image.resize((width, round(image.height * width / image.width)), Image.Resampling.NEAREST) for image in images
     ]
-    legend_rows = -(-len(taxonomy.occupied_ids) // (2 * len(images)))
-    height = max(image.height for image in scaled) + 30 + (legend_rows + (2 if footer else 1)) * _LINE
+    columns = 2 * len(images)
+    legend_rows = class_rows(taxonomy, columns)
+    height = max(image.height for image in scaled) + 30 + (legend_rows + (2 if footer else 1)) * LINE
     canvas = Image.new("RGB", (len(scaled) * (width + 10) + 10, height), (255, 255, 255))
     draw = ImageDraw.Draw(canvas)
     for index, (image, title) in enumerate(zip(scaled, titles, strict=True)):
         x = 10 + index * (width + 10)
-        draw.text((x, 8), title, fill=(20, 20, 20))
+        draw.text((x, 8), title, fill=INK)
         canvas.paste(image, (x, 26))
     y = max(image.height for image in scaled) + 34
-    column_width = (canvas.width - 10) // (2 * len(images))
-    for index, class_id in enumerate(taxonomy.occupied_ids):
-        x, row = 10 + (index // legend_rows) * column_width, y + (index % legend_rows) * _LINE
-        draw.rectangle((x, row + 1, x + 11, row + 12), fill=taxonomy.classes[class_id].colour, outline=(120, 120, 120))
-        draw.text((x + 16, row), taxonomy.names[class_id], fill=(20, 20, 20))
+    draw_classes(draw, taxonomy, (10, y), canvas.width - 10, columns)
     if footer:
-        draw.text((10, y + legend_rows * _LINE + 2), footer, fill=(20, 20, 20))
+        draw.text((10, y + legend_rows * LINE + 2), footer, fill=INK)
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(path)
 
