@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from occlabel.schemas.grid import Grid
 from occlabel.stages.completion.lidar_features import channels, view_channels
-from occlabel.stages.completion.paint_network import Paint
+from occlabel.stages.completion.paint_network import Paint, renamed
 
 _BODY_CELL = 0.4
 _WIDTHS = (48, 96, 160, 224)
@@ -63,7 +63,8 @@ class LMSCNet(nn.Module):
         return 0 if self.paint is None else self.classes
 
     def columns(self, volume: Tensor) -> Tensor:
-        """Features of the body's cells, [batch, features, X / fold, Y / fold], of volumes [batch, channels, X, Y].
+        """Features of the body's cells, [batch, features, X / fold, Y / fold], of volumes [batch, channels, X, Y]; of a
+        network with paint, what that tells of them follows.
 
         X and Y must be multiples of ``fold``; the body pads them to what it can halve three times.
         """
@@ -82,7 +83,7 @@ class LMSCNet(nn.Module):
             result = up(torch.cat([levels.pop(), coarse], dim=1))
         column: Tensor = self.column(torch.cat([result, stem], dim=1))
         column = column[:, :, :x, :y]
-        return column if self.paint is None else self.paint(column, paint)
+        return column if self.paint is None else torch.cat([column, self.paint(column, paint)], dim=1)
 
     def voxels(self, volume: Tensor) -> Tensor:
         """Hits and crossings [batch, X + 2, Y + 2, 4 Z] of both views; outside of them nothing is hit or crossed."""
@@ -110,7 +111,7 @@ class LMSCNet(nn.Module):
         """
         near = self.local(surroundings.unflatten(-1, (_WITNESSES, self.heights)).permute(0, 3, 1, 2, 4))
         near = near.permute(0, 2, 3, 4, 1).flatten(1)
-        return (self.unfold(columns) + near).unflatten(1, (-1, _VOXEL))  # type: ignore[no-any-return]
+        return (self.unfold(columns[:, :_COLUMN]) + near).unflatten(1, (-1, _VOXEL))  # type: ignore[no-any-return]
 
     def scores(self, columns: Tensor, surroundings: Tensor) -> Tensor:
         """Class scores (logits) [n, fold * fold * Z, classes], minus infinity for free where a point lies.
@@ -118,8 +119,21 @@ class LMSCNet(nn.Module):
         What returned a ray is not empty. Arguments and order as in ``features``.
         """
         scores: Tensor = self.classify(self.mix(self.features(columns, surroundings)))
+        if self.paint is not None and bool(columns[:, _COLUMN:].any()):
+            told = columns[:, _COLUMN:].unflatten(1, (-1, 1, self.classes))
+            scores = renamed(scores.unflatten(1, (-1, self.heights)), told, self.free_id).flatten(1, 2)
         scores[..., self.free_id].masked_fill_(self.hits(surroundings), -torch.inf)
         return scores
+
+    def some_scores(self, columns: Tensor, surroundings: Tensor, voxels: Tensor) -> Tensor:
+        """Class scores float32 [m, classes] of some ``voxels`` int64 [m], which count through ``features``; that of
+        free is as if no point lay in them."""
+        features = self.features(columns, surroundings).flatten(0, 1).index_select(0, voxels)
+        scores: Tensor = self.classify(self.mix(features)).float()
+        if self.paint is None:
+            return scores
+        told = columns[:, _COLUMN:].float().reshape(-1, self.classes).index_select(0, voxels // self.heights)
+        return renamed(scores, told, self.free_id)
 
     def hits(self, surroundings: Tensor) -> Tensor:
         """Which voxels of columns [n, fold * fold * Z] hold a point of the own sweep, of their ``surroundings``."""

@@ -65,15 +65,16 @@ class CompletionTask(lightning.LightningModule):
         cells = torch.arange(len(volume), device=volume.device)[:, None] * columns[0, ..., 0].numel() + batch["cells"]
         cells = cells.flatten()
         near = self.network.surroundings(self.network.voxels(volume), cells)
-        features = self.network.features(columns.flatten(0, 2).index_select(0, cells), near)
+        columns = columns.flatten(0, 2).index_select(0, cells)
         target = batch["target"].flatten()
         decided = (target == self.network.free_id) & self.network.hits(near).flatten()  # and not by the network
         known = (target != UNKNOWN) & ~decided
+        if self.network.paint is not None:  # which says nothing about where something is
+            known &= target != self.network.free_id
         if "trust" in batch:
             known &= batch["trust"].flatten() > 0
         scored = torch.nonzero(known)[:, 0]
-        features = features.flatten(0, 1).index_select(0, scored)
-        scores = self.network.classify(self.network.mix(features)).float()
+        scores = self.network.some_scores(columns, near, scored)
         target = target[scored]
         trust = batch["trust"].flatten()[scored] if "trust" in batch else None
         losses: dict[str, Tensor] = self.objective(scores, target, trust)

@@ -25,6 +25,7 @@ from occlabel.stages.completion.lidar_features import channels, lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.paint_features import paint_shares
+from occlabel.stages.completion.paint_network import renamed
 from occlabel.stages.completion.trained import PAINTED, Trained, load_network
 from occlabel.stages.completion.training import refuse_paint, train_completion, write_weights
 from occlabel.stages.learning.weight_header import read_facts
@@ -93,6 +94,18 @@ def test_without_images_it_is_the_lidar_network_to_the_last_bit() -> None:
         assert torch.equal(painted(volume(cloud())), expected)
         assert torch.equal(network(True)(volume(cloud([3, 255]))), expected), "nor before it has learned anything"
         assert not torch.equal(painted(volume(cloud([3, 255]))), expected)
+
+
+def test_images_say_what_it_is_and_not_whether_something_is_there() -> None:
+    draw = torch.Generator().manual_seed(0)
+    scores, told = (3 * torch.randn(50, 5, generator=draw, dtype=torch.float64) for _ in range(2))
+    one, other = scores.softmax(-1), renamed(scores, told, 2).softmax(-1)
+    torch.testing.assert_close(one[:, 2], other[:, 2])
+    occupied = [0, 1, 3, 4]
+    product = one[:, occupied] * told[:, occupied].exp()
+    expected = product / product.sum(-1, keepdim=True) * (1 - one[:, 2:3])
+    torch.testing.assert_close(other[:, occupied], expected)
+    assert torch.equal(renamed(scores, torch.zeros_like(told), 2), scores)
 
 
 def test_paint_is_heard_of_near_by_alone() -> None:
