@@ -84,15 +84,11 @@ def label(stages: dict[str, Any], reader: KittiReader, store: Path, executor: st
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_of_the_process")
 @pytest.mark.parametrize("kind", ["depth_anything", "moge2", "prompt_depth_anything", "stored_depth", "lidar"])
 def test_a_version_made_on_ray_holds_the_depth_that_each_kind_sees(
-    kind: str,
-    reader: KittiReader,
-    priors: dict[str, dict[str, Stage]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    kind: str, reader: KittiReader, priors: dict[str, dict[str, Stage]], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the workers must find the toy stages
     stages = priors[kind]
     learned = stages["depth"].resources(recipe(stages).space, next(reader.logs()).rig, CLIP)
     assert learned.gpus == (0 if kind in ("stored_depth", "lidar") else 1), (

@@ -76,11 +76,11 @@ def label(segments: Any, reader: KittiReader, store: Path, executor: str) -> Rep
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ray_of_the_process")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_version_made_on_ray_holds_what_each_kind_sees(
-    kind: str, kinds: dict[str, Any], reader: KittiReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, kinds: dict[str, Any], reader: KittiReader, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the workers must find the toy stages
     report = label(kinds[kind], reader, tmp_path / "ray", "ray")
     assert report.state == "complete"
     version = open_version(f"{tmp_path / 'ray'}@v1")
