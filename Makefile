@@ -10,6 +10,9 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, draw
 	$(BIN)/occlabel demo --out demo
 
+# One thread each: of two, each would wait for one that the other process keeps from its core.
+test test-fast: export OMP_NUM_THREADS := 1
+
 test: $(READY)  ## the test suite, on two processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
