@@ -9,8 +9,9 @@ import numpy as np
 from fuzzing import depth_files, image_files, logs, models, stores
 from fuzzing.mutated_formats import JPEG, NPZ, PNG, WEIGHTS
 from fuzzing.mutated_json import JSON, TABLE
+from fuzzing.mutated_rows import rows_of
 from fuzzing.mutated_text import TEXT, YAML
-from fuzzing.mutations import ANY, LOST, rows_of
+from fuzzing.mutations import ANY, LOST
 from fuzzing.reading import FileType, Plausible, same_form
 from numpy.typing import NDArray
 

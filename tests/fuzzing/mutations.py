@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
 from numpy.random import Generator
 
 
@@ -108,77 +107,6 @@ ANY = (
     Mutation("a dangling link in its place", lambda _, __: Place.LINK),
 )
 LOST = Mutation("delete", lambda _, __: Place.NOTHING)
-
-
-# Of rows of numbers
-
-
-def rows_of(dtype: str, columns: int) -> tuple[Mutation, ...]:
-    """Of a file of rows of ``columns`` numbers: what else might lie in it, and what numbers might be."""
-    kind = np.dtype(dtype)
-
-    def whole(content: bytes) -> np.ndarray:
-        size = kind.itemsize * columns
-        return np.frombuffer(content[: len(content) // size * size], kind).reshape(-1, columns)
-
-    def of(change: Callable[[np.ndarray, Generator], np.ndarray]) -> Callable[[bytes, Generator], bytes]:
-        return lambda content, draw: np.ascontiguousarray(change(whole(content).copy(), draw)).tobytes()
-
-    def cast(to: str) -> Callable[[bytes, Generator], bytes]:
-        def change(rows: np.ndarray, _: Generator) -> np.ndarray:
-            with np.errstate(all="ignore"):
-                return rows.astype(to)
-
-        return of(change)
-
-    def put(value: float) -> Callable[[bytes, Generator], bytes]:
-        def change(rows: np.ndarray, draw: Generator) -> np.ndarray:
-            with np.errstate(all="ignore"):
-                rows[draw.integers(0, len(rows)), draw.integers(0, columns)] = np.array(value).astype(kind)
-            return rows
-
-        return of(change)
-
-    def another_column(rows: np.ndarray, draw: Generator) -> np.ndarray:
-        extra = (draw.random((len(rows), 1)) * 30).astype(kind)
-        return np.hstack([rows[:, : columns - 1], extra, rows[:, columns - 1 :]])
-
-    def lose_row(rows: np.ndarray, draw: Generator) -> np.ndarray:
-        return np.delete(rows, draw.integers(0, len(rows)), axis=0)
-
-    def swap_rows(rows: np.ndarray, draw: Generator) -> np.ndarray:
-        a, b = draw.integers(0, len(rows), 2)
-        rows[[a, b]] = rows[[b, a]]
-        return rows
-
-    wider = {"f": "<f8", "u": "<u8" if kind.itemsize > 4 else f"<u{2 * kind.itemsize}"}[kind.kind]
-    narrower = {"f": "<f2", "u": f"<u{max(1, kind.itemsize // 2)}"}[kind.kind]
-    result = [
-        Mutation(f"as {np.dtype(wider)}", cast(wider)),
-        Mutation("as int64", cast("<i8")),
-        Mutation("swap two rows", of(swap_rows), value=True),
-        Mutation("lose a row", of(lose_row), value=kind.kind == "f"),
-    ]
-    if kind.itemsize > 1:
-        result += [
-            Mutation("big-endian", of(lambda rows, _: rows.byteswap())),
-            Mutation(f"as {np.dtype(narrower)}", cast(narrower)),
-        ]
-    if kind.kind == "f":
-        result += [
-            Mutation("as int16", cast("<i2")),
-            Mutation("put nan", put(np.nan)),
-            Mutation("put inf", put(np.inf)),
-            Mutation("put 1e30", put(1e30)),
-            Mutation("in millimetres", of(lambda rows, _: rows * kind.type(1000))),
-        ]
-    if columns > 1:
-        result += [
-            Mutation("one column more", of(another_column)),
-            Mutation("one column fewer", of(lambda rows, _: rows[:, :-1])),
-            Mutation("column by column", of(lambda rows, _: rows.T)),
-        ]
-    return tuple(result)
 
 
 # Of any text

@@ -14,8 +14,9 @@ import pytest
 from fuzzing import pool
 from fuzzing.kinds import FILE_TYPES
 from fuzzing.mutated_json import JSON, TABLE
+from fuzzing.mutated_rows import rows_of
 from fuzzing.mutated_text import TEXT, YAML
-from fuzzing.mutations import ANY, Mutation, rows_of
+from fuzzing.mutations import ANY, Mutation
 from fuzzing.pool import Case, run_cases
 from fuzzing.reading import FileType, Reading
 
