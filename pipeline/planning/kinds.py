@@ -21,6 +21,7 @@ SEVERAL = frozenset({"priors"})
 KINDS: dict[str, dict[str, str]] = {
     "priors": {
         "depth_anything": "occlabel.stages.priors.depth.depth_anything:DepthAnything",
+        "depth_anything_3": "occlabel.stages.priors.depth.depth_anything_3:DepthAnything3",
         "prompt_depth_anything": "occlabel.stages.priors.depth.prompt_depth_anything:PromptDepthAnything",
         "moge2": "occlabel.stages.priors.depth.moge:Moge2",
         "lidar": "occlabel.stages.priors.depth.lidar:LidarDepth",

@@ -9,6 +9,8 @@ _DEPTH_ANYTHING = {
 }
 _MOGE = {f"Ruicheng/moge-2-{variant}": "mit" for variant in ("vitl", "vitl-normal", "vitb-normal", "vits-normal")}
 
+_DEPTH_ANYTHING_3 = {"depth-anything/DA3METRIC-LARGE": "apache-2.0"}
+
 _PROMPTED = {
     **{f"IDEA-Research/grounding-dino-{size}": "apache-2.0" for size in ("tiny", "base")},
     **{f"facebook/sam-vit-{size}": "apache-2.0" for size in ("base", "large", "huge")},
@@ -20,5 +22,5 @@ _SEGFORMER = {
     for data in ("cityscapes-1024-1024", "ade-640-640" if size == 5 else "ade-512-512")
 }
 
-LICENCES: dict[str, str] = {**_DEPTH_ANYTHING, **_MOGE, **_PROMPTED, **_SEGFORMER}
+LICENCES: dict[str, str] = {**_DEPTH_ANYTHING, **_DEPTH_ANYTHING_3, **_MOGE, **_PROMPTED, **_SEGFORMER}
 """Of a model that is not here, the card beside its weights is asked."""

@@ -172,6 +172,13 @@ def moge2(folder: Path) -> dict[str, Any]:
     return {"weights": str(moge2(folder / "weights"))}
 
 
+def depth_anything_3(folder: Path) -> dict[str, Any]:
+    pytest.importorskip("transformers")
+    from tiny_checkpoints import depth_anything_3
+
+    return {"weights": str(depth_anything_3(folder / "weights"))}
+
+
 def glance(folder: Path) -> dict[str, Any]:
     from tiny_glance import weights
 
@@ -216,6 +223,7 @@ CASES: dict[str, list[Case]] = {
         Case("occ3d", {"side": 70}, files=depth_anything("metric")),
         Case("semantickitti", {"side": 56, "estimates": "relative"}, files=depth_anything("relative")),
     ],
+    "priors.depth_anything_3": [Case("occ3d", {"side": 70}, files=depth_anything_3)],
     "priors.prompt_depth_anything": [Case("occ3d", {"side": 70}, files=prompted)],
     "priors.moge2": [
         Case("occ3d", {}, files=moge2),

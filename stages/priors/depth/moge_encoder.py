@@ -1,25 +1,14 @@
-"""DINOv2 (Oquab et al. 2023) for inference: a vision transformer with tensors named as in its own weight files."""
+"""MoGe-2's encoder: features of an image by DINOv2."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, scaled_dot_product_attention
+from torch.nn.functional import interpolate
 
-_OFFSET = 0.1
-"""Added to a grid's size before positions are interpolated, as DINOv2 was trained."""
-_EPSILON = 1e-6
-
-
-class Sizes(NamedTuple):
-    """Of a vision transformer."""
-
-    width: int
-    depth: int
-    heads: int
+from occlabel.stages.priors.depth.dinov2 import Backbone, Sizes
 
 
 class Encoder(nn.Module):
@@ -30,7 +19,7 @@ class Encoder(nn.Module):
 
     def __init__(self, sizes: Sizes, layers: Sequence[int], features: int) -> None:
         super().__init__()
-        self.backbone = _Backbone(sizes)
+        self.backbone = Backbone(sizes)
         self.layers = tuple(layers)
         self.output_projections = nn.ModuleList(nn.Conv2d(sizes.width, features, 1) for _ in layers)
         self.register_buffer("image_mean", torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1))
@@ -45,72 +34,3 @@ class Encoder(nn.Module):
         maps = [layer[:, 1:].transpose(1, 2).unflatten(2, (rows, columns)) for layer in tokens]
         projected = [project(part) for project, part in zip(self.output_projections, maps, strict=True)]
         return torch.stack(projected, dim=1).sum(dim=1), tokens[-1][:, 0]
-
-
-class _Backbone(nn.Module):
-    patch = 14
-
-    positions = 37
-    """Rows and columns of patches that it was trained with."""
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__()
-        width = sizes.width
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.mask_token = nn.Parameter(torch.zeros(1, width))  # of its training; in the files
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.positions**2, width))
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, self.patch, self.patch)})
-        self.blocks = nn.ModuleList(_Block(width, sizes.heads) for _ in range(sizes.depth))
-        self.norm = nn.LayerNorm(width, _EPSILON)
-
-    def forward(self, image: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Tokens [b, 1 + patches, width] after each of ``layers``, normalised."""
-        patches = self.patch_embed["proj"](image)
-        rows, columns = patches.shape[2:]
-        tokens = torch.cat([self.cls_token.expand(len(image), -1, -1), patches.flatten(2).transpose(1, 2)], dim=1)
-        tokens = tokens + self._positions(rows, columns)
-        said: dict[int, Tensor] = {}
-        for index, block in enumerate(self.blocks):
-            tokens = block(tokens)
-            if index in layers:
-                said[index] = self.norm(tokens)
-        return [said[index] for index in layers]
-
-    def _positions(self, rows: int, columns: int) -> Tensor:
-        if rows == columns == self.positions:
-            return self.pos_embed
-        own = self.pos_embed[:, 1:].unflatten(1, (self.positions, self.positions)).permute(0, 3, 1, 2)
-        scale = ((rows + _OFFSET) / self.positions, (columns + _OFFSET) / self.positions)
-        grid = interpolate(own, scale_factor=scale, mode="bicubic", antialias=False)
-        return torch.cat([self.pos_embed[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
-
-
-class _Block(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width, _EPSILON), nn.LayerNorm(width, _EPSILON)
-        self.attn = nn.ModuleDict({"qkv": nn.Linear(width, 3 * width), "proj": nn.Linear(width, width)})
-        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, 4 * width), "fc2": nn.Linear(4 * width, width)})
-        self.ls1, self.ls2 = _Scale(width), _Scale(width)
-        self._heads = heads
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self.ls1(self._attend(self.norm1(tokens)))
-        hidden = gelu(self.mlp["fc1"](self.norm2(tokens)))
-        return tokens + self.ls2(self.mlp["fc2"](hidden))
-
-    def _attend(self, tokens: Tensor) -> Tensor:
-        split = self.attn["qkv"](tokens).unflatten(2, (3, self._heads, -1))  # [b, n, 3, heads, width / heads]
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        result: Tensor = self.attn["proj"](mixed)
-        return result
-
-
-class _Scale(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(width))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return tokens * self.gamma

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
-from occlabel.stages.priors.depth.moge_encoder import Encoder, Sizes
+from occlabel.stages.priors.depth.dinov2 import Sizes
+from occlabel.stages.priors.depth.moge_encoder import Encoder
 
 LEVELS = 5
 """Resolutions of the decoder: the patches', and four times twice as fine."""

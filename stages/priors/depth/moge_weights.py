@@ -8,7 +8,7 @@ from typing import Any
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.stage import Hands
-from occlabel.stages.priors.depth.moge_encoder import Sizes
+from occlabel.stages.priors.depth.dinov2 import Sizes
 from occlabel.stages.priors.depth.moge_network import MogeNetwork
 from occlabel.stages.priors.weights import Checkpoint, checkpoint, located, refuse_not_finite
 

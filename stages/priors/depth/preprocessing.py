@@ -21,6 +21,14 @@ def size_for(height: int, width: int, side: int, multiple: int) -> tuple[int, in
     )
 
 
+def size_within(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
+    """Height and width to which an image is resized, aspect kept: its longer side to ``side``, both rounded to a
+    ``multiple``."""
+    scale = side / max(height, width)
+    upright, across = (max(multiple, round(scale * given / multiple) * multiple) for given in (height, width))
+    return upright, across
+
+
 def normalised(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
     """RGB [h, w, 3] as float32 [3, height, width], resized (bicubic) and by mean and deviation of ImageNet."""
     height, width = size
