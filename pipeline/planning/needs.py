@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
-from occlabel.pipeline.planning.chain import Chain, Step, sources
-from occlabel.pipeline.planning.kinds import kinds_of
+from occlabel.pipeline.planning.chain import Chain, Step, changes, sources
+from occlabel.pipeline.planning.kinds import SLOTS, kinds_of, stage_class
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import family, resolved
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
@@ -14,6 +15,8 @@ from occlabel.schemas.rig import Rig
 from occlabel.workers.store import safe_name
 
 _NAMES = {"points": "LiDAR scans", "images": "cameras"}
+_WARNED = {"poses": "pose", "intrinsics": "calib", "extrinsics": "calib"}
+"""Array -> word in the warnings of readers that say why it is not known."""
 
 
 def check_step(step: Step, recipe: Recipe) -> None:
@@ -77,14 +80,28 @@ def _check_geometry(log: LogFacts, chain: Chain) -> None:
         return
     readers = {step.name: step for steps in lacking.values() for step in steps}
     skips = " ".join(f"--skip {slot}" for slot in dict.fromkeys(name.partition(".")[0] for name in readers))
-    kinds = ", ".join(kinds_of("geometry")) or "none comes with occlabel, bring your own"
-    why = [warning for warning in log.warnings if "poses" in lacking and "pose" in warning]
+    words = {_WARNED[name] for name in lacking}
+    why = [warning for warning in log.warnings if any(word in warning for word in words)]
     said = f" ({'; '.join(why)})" if why else ""
     raise BadLog(
         f"log {log.id} has no {' and no '.join(lacking)}{said}, which "
-        f"{', '.join(step.title for step in readers.values())} read; add a geometry block that "
-        f"estimates them (kinds: {kinds}), or label without those stages: {skips}"
+        f"{', '.join(step.title for step in readers.values())} read; "
+        f"{', or '.join([*_ways_out(lacking), f'label without those stages: {skips}'])}"
     )
+
+
+def _ways_out(lacking: dict[str, list[Step]]) -> Iterator[str]:
+    """What helps stages that read geometry that nobody knows: a stage before them that estimates it all, or options by
+    which each does without."""
+    later = SLOTS[SLOTS.index("geometry") + 1 :]
+    if all(step.name.partition(".")[0] in later for steps in lacking.values() for step in steps):
+        written = {kind: {spec.name for spec in stage_class("geometry", kind).writes} for kind in kinds_of("geometry")}
+        if kinds := [kind for kind, names in written.items() if names >= set(lacking)]:
+            yield f"add a geometry block that estimates them (kinds: {', '.join(kinds)})"
+    spared = [(step, step.stage.without(name)) for name, steps in lacking.items() for step in steps]
+    changed = [change for step, stage in spared if stage is not None for change in changes(step, stage)]
+    if all(stage is not None for _, stage in spared):
+        yield f"set {' '.join(dict.fromkeys(changed))}"
 
 
 def _refuse_memory(step: Step, recipe: Recipe, rig: Rig) -> None:

@@ -39,9 +39,14 @@ def check_purpose(path: Path, purpose: Mapping[str, str], command: str) -> dict[
     facts = read_facts(path)
     check_content(path)
     for name, value in purpose.items():
-        if facts.get(name) != value:
+        if name not in facts:
             raise BadWeights(
-                f"{path} was made for the {name} {facts.get(name, 'unknown')}, the recipe needs {value}; train weights "
+                f"{path} does not say for which {name} it was made, so it is none of {command}; the recipe needs "
+                f"{value}"
+            )
+        if facts[name] != value:
+            raise BadWeights(
+                f"{path} was made for the {name} {facts[name]}, the recipe needs {value}; train weights "
                 f"for it with {command}"
             )
     return facts

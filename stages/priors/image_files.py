@@ -60,6 +60,14 @@ class ImageFiles:
             f"log {log.id}: {len(lacking)} of {len(places)} images have no file and stay unknown, such as {lacking[0]}"
         )
 
+    def first_of_cameras(self, log: LogFacts) -> Iterator[tuple[Path, tuple[int, int]]]:
+        """The first file that is there of each camera, and what size (width, height) its image has."""
+        for camera in log.rig.cameras:
+            places = (self.place(log.id, camera.name, frame) for frame in log.names)
+            first = next((place for place in places if place.is_file()), None)
+            if first is not None and camera.size is not None:
+                yield first, camera.size
+
     def _places(self, log: LogFacts) -> Iterator[tuple[str, Path]]:
         for camera in log.rig.names:
             for frame in log.names:

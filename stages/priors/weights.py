@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,8 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TEXTS = ("*.json", "*.txt")
 """What says beside the weights how they are to be used: sizes, preprocessing, vocabulary."""
+CARD = "README.md"
+"""What a model's page on the hub shows; its head states the licence."""
 _LARGEST_TEXT = 64 << 20
 _CARD = re.compile(r"\A---\n.*?^license:[ \t]*([\w.+-]+)", re.DOTALL | re.MULTILINE)
 _RESTRICTED = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial")
@@ -73,13 +76,26 @@ def checkpoint(weights: str, revision: str | None = None) -> Checkpoint:
     return Checkpoint(weights, folder, tuple(sorted({*texts, *parts})))
 
 
+def on_hub(weights: str) -> bool:
+    """Whether ``weights`` is a name on the hub: no folder is called so, and a folder could not be meant."""
+    folder = Path(weights).expanduser()
+    return not folder.is_dir() and _HUB_NAME.fullmatch(weights) is not None and not weights.startswith(".")
+
+
+def files_of(names: Iterable[str]) -> list[str]:
+    """Of the files ``names`` of a repository on the hub those that a checkpoint is made of: safetensors, whole or in
+    parts, MoGe-2's ``model.pt``, the texts beside them, and the card, which states the licence. Sorted."""
+    patterns = (*_TEXTS, "model.safetensors", "model-*.safetensors", "model.pt", CARD)
+    return sorted(name for name in names if "/" not in name and any(fnmatchcase(name, p) for p in patterns))
+
+
 def located(weights: str, revision: str | None = None) -> Path:
     """The folder in which the files of ``weights`` lie. Raises BadWeights where there is none."""
     folder = Path(weights).expanduser()
     if folder.is_dir():
         return folder
-    if not _HUB_NAME.fullmatch(weights) or weights.startswith("."):
-        raise BadWeights(f"the folder of weights {weights} does not exist")
+    if not on_hub(weights):
+        raise BadWeights(f"the folder of weights {weights} does not exist; name one that does, or a model of the hub")
     cached = hub_cache() / f"models--{weights.replace('/', '--')}"
     commit = _commit(cached, revision or "main")
     if commit is None or not (cached / "snapshots" / commit).is_dir():
@@ -87,7 +103,8 @@ def located(weights: str, revision: str | None = None) -> Path:
         raise BadWeights(
             f"there is no folder {weights}, and the hub's cache {hub_cache()} does not hold {asked}; occlabel "
             f"downloads nothing while it runs: fetch it once with hf download {weights}"
-            f"{'' if revision is None else f' --revision {revision}'}, or name a folder"
+            f"{'' if revision is None else f' --revision {revision}'}, or all that a recipe names with occlabel "
+            "fetch-weights, or name a folder"
         )
     return cached / "snapshots" / commit
 
@@ -171,17 +188,22 @@ def licence_of(weights: str, revision: str | None = None) -> str | None:
     if weights in LICENCES:
         return LICENCES[weights]
     try:
-        card = (located(weights, revision) / "README.md").read_text("utf-8", "replace")
+        card = (located(weights, revision) / CARD).read_text("utf-8", "replace")
     except (BadWeights, OSError):
         return None
     told = _CARD.match(card.replace("\r\n", "\n"))
     return None if told is None else told[1]
 
 
+def non_commercial(licence: str) -> bool:
+    """Whether a licence, by its name, does not allow commercial use."""
+    return _RESTRICTED.search(licence.lower()) is not None
+
+
 def restriction(weights: str, revision: str | None = None) -> str | None:
     """A sentence about weights whose licence does not allow commercial use, for ``Stage.doubts``; None otherwise."""
     licence = licence_of(weights, revision)
-    if licence is None or not _RESTRICTED.search(licence.lower()):
+    if licence is None or not non_commercial(licence):
         return None
     return f"the weights {weights} are under {licence}: labels made with them are for non-commercial use"
 

@@ -51,14 +51,11 @@ class StoredDepth(Depth):
         """Which images have no file. Raises BadLog when none has, or the first of a camera cannot be used."""
         files = ImageFiles(self.path)
         said = files.lacking(log)
-        for camera in log.rig.cameras:
-            places = (files.place(log.id, camera.name, frame) for frame in log.names)
-            first = next((place for place in places if place.is_file()), None)
-            if first is not None and camera.size is not None:
-                try:
-                    read_depth(first, camera.size)
-                except DamagedFile as error:
-                    raise BadLog(f"log {log.id}: {error}") from error
+        for file, size in files.first_of_cameras(log):
+            try:
+                read_depth(file, size)
+            except DamagedFile as error:
+                raise BadLog(f"log {log.id}: {error}") from error
         return said
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

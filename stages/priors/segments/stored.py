@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field, field_validator
 
-from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats.npz import array_names, read_integers
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
@@ -50,7 +50,15 @@ class StoredSegments(Segments):
         return ImageFiles(self.path).digest(log)
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        return ImageFiles(self.path).lacking(log)
+        """Which images have no file. Raises BadLog when none has, or the first of a camera cannot be used."""
+        files = ImageFiles(self.path)
+        said = files.lacking(log)
+        for file, size in files.first_of_cameras(log):
+            try:
+                _read(file, size, 0, space.taxonomy)
+            except (BadPredictions, DamagedFile) as error:
+                raise BadLog(f"log {log.id}: {error}") from error
+        return said
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         files, score = ImageFiles(self.path), as_byte(self.score)

@@ -133,3 +133,13 @@ def test_names_of_a_log_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     facts = facts_of(street()[0]).model_copy(update={"id": ".."})
     with pytest.raises(BadLog, match=r"log '\.\.'.* cannot be in the name of a file"):
         stage(tmp_path).doubts(SPACE, facts)
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [(CLASSES[:40], "is 80x40, the image is 80x46"), (np.full((46, 80), 77, np.uint8), "holds the id 77 at row 0")],
+)
+def test_files_that_cannot_be_used_are_named_by_the_plan(tmp_path: Path, classes: np.ndarray, said: str) -> None:
+    put(tmp_path, "back", 1, classes=classes)
+    with pytest.raises(BadLog, match=said):
+        stage(tmp_path).doubts(SPACE, facts_of(street()[0]))
