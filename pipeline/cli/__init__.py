@@ -13,6 +13,7 @@ from occlabel.pipeline.cli.calibrate import calibrate
 from occlabel.pipeline.cli.demo import demo
 from occlabel.pipeline.cli.evaluate import evaluate
 from occlabel.pipeline.cli.export import export
+from occlabel.pipeline.cli.fetch_weights import fetch_weights
 from occlabel.pipeline.cli.front import DEBUG, App, carry_out, end_at_once
 from occlabel.pipeline.cli.logs import app as logs_app
 from occlabel.pipeline.cli.loop import loop
@@ -52,6 +53,7 @@ def about(
 
 app.add_typer(logs_app, name="logs")
 app.command()(simulate)
+app.command()(fetch_weights)
 app.command()(plan)
 app.command()(run)
 app.command()(status)
