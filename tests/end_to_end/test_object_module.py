@@ -1,23 +1,22 @@
 """The object module as a user meets it: train weights on a recipe's labels, run with them, be told what is missing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from command import occlabel
+from simulated import TWO_SHORT, TWO_SWEPT, Simulated
 
 from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.stages.learning.weight_header import read_facts
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("objects") / "logs"
-    simulate_logs("nuscenes", root, Drives(logs=2, frames=3, seed=81, image_scale=None, rate=2.0))
-    return root
+def logs(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(simulated("nuscenes", TWO_SHORT), tmp_path_factory.mktemp("objects") / "logs")
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +42,14 @@ def test_weights_are_trained_on_what_comes_before_and_serve_a_run(logs: Path, re
     options = [word for change in changes for word in ("--set", f"instances.{change}")]
     arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1", *options).stdout)
-    assert report["frames"] == 6
+    assert report["frames"] == 4
     assert any(frame.load("instance").any() for frame in open_version(f"{store}@v1").frames())
 
 
 @pytest.mark.slow
-def test_logs_without_boxes_cannot_be_learned_from(logs: Path, recipe: Path, tmp_path: Path) -> None:
-    bare = tmp_path / "bare"
-    simulate_logs("kitti", bare, Drives(logs=1, frames=2, seed=82, image_scale=None, rate=2.0))
-    for path in bare.rglob("boxes.txt"):
-        path.unlink()
+def test_logs_without_boxes_cannot_be_learned_from(recipe: Path, simulated: Simulated, tmp_path: Path) -> None:
+    boxes = shutil.ignore_patterns("boxes.txt")
+    bare = shutil.copytree(simulated("kitti", TWO_SWEPT), tmp_path / "bare", ignore=boxes)
     told = occlabel("train", "instances", recipe, "--logs", bare, "--out", tmp_path / "w.safetensors", code=1).stderr
     assert "has no log with voxel truth and boxes" in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bare"]
