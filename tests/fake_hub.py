@@ -89,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
             lacks = "RevisionNotFound" if name in self.served.models else "RepoNotFound"
             return self._send(404, b"{}", {"X-Error-Code": lacks}, body)
         name, file = "/".join(parts[:2]), parts[-1]
+        if name not in self.served.models:  # what its client asks for besides
+            return self._send(404, b"{}", {}, body)
         if name in self.served.gated:
             return self._send(403, b"{}", {"X-Error-Code": "GatedRepo"}, body)
         path = self.served.models[name] / file
