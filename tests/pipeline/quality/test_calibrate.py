@@ -51,6 +51,14 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root / "logs", recipe
 
 
+@pytest.fixture(scope="module")
+def store(drive: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the version ``margins``; each test adds others."""
+    (logs, recipe), store = drive, tmp_path_factory.mktemp("margins") / "store"
+    occlabel("run", recipe, "--logs", logs, "--store", store, "--executor", "local", "--version", "margins")
+    return store
+
+
 def occlabel(*arguments: object) -> str:
     result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     assert result.exit_code == 0
@@ -86,11 +94,11 @@ def test_own_classes_in_an_own_grid_are_calibrated_through_a_map(
         calibrate(str(arguments[0]), tmp_path / "truth", "semantickitti", tmp_path / "other.json")
 
 
-def test_confidence_of_the_next_version_means_what_it_says(drive: tuple[Path, Path], tmp_path: Path) -> None:
-    logs, recipe = drive
-    store, fitted = tmp_path / "store", tmp_path / "fitted.json"
+def test_confidence_of_the_next_version_means_what_it_says(
+    drive: tuple[Path, Path], store: Path, tmp_path: Path
+) -> None:
+    (logs, recipe), fitted = drive, tmp_path / "fitted.json"
     common = ["--logs", logs, "--store", store, "--executor", "local"]
-    occlabel("run", recipe, *common, "--version", "margins")
     found = calibrate(f"{store}@margins", logs, "semantickitti", fitted)
     assert found.frames == FRAMES
     assert found.after.error() < found.before.error() / 3
@@ -108,12 +116,11 @@ def test_confidence_of_the_next_version_means_what_it_says(drive: tuple[Path, Pa
         calibrate(f"{store}@single", logs, "semantickitti", fitted)
 
 
-def test_labelled_points_correct_a_calibration_of_voxels(drive: tuple[Path, Path], tmp_path: Path) -> None:
+def test_labelled_points_correct_a_calibration_of_voxels(drive: tuple[Path, Path], store: Path, tmp_path: Path) -> None:
     """The town's points are right as often as their voxels, so the points of another town take a boast back."""
     logs, recipe = drive
-    store, boast, fitted = tmp_path / "store", tmp_path / "boast.json", tmp_path / "fitted.json"
+    boast, fitted = tmp_path / "boast.json", tmp_path / "fitted.json"
     common = ["--logs", logs, "--store", store, "--executor", "local"]
-    occlabel("run", recipe, *common, "--version", "margins")
     tally, classes = Tally.empty(20), np.arange(20, dtype=np.uint8).repeat(256)
     tally.add(classes, np.tile(np.arange(256, dtype=np.uint8), 20), np.ones(20 * 256, bool))
     fit(tally, TAXONOMIES["semantickitti"], "a boast").save(boast)
@@ -145,11 +152,8 @@ def test_labelled_points_correct_a_calibration_of_voxels(drive: tuple[Path, Path
         calibrate(f"{store}@margins", logs, "semantickitti", fitted, start=str(boast))
 
 
-def test_a_damaged_truth_costs_its_frame(drive: tuple[Path, Path], tmp_path: Path) -> None:
-    logs, recipe = drive
-    truth, store = tmp_path / "truth", tmp_path / "store"
-    occlabel("run", recipe, "--logs", logs, "--store", store, "--executor", "local", "--version", "margins")
-    shutil.copytree(logs, truth)
+def test_a_damaged_truth_costs_its_frame(drive: tuple[Path, Path], store: Path, tmp_path: Path) -> None:
+    truth = shutil.copytree(drive[0], tmp_path / "truth")
     file = next(truth.rglob("voxels/*.label"))
     file.write_bytes(file.read_bytes()[:-2])
     asked = ("--truth", truth, "--format", "semantickitti", "--out", tmp_path / "c.json")
