@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_glance
+from simulated import ONE_ORACLE, Simulated
 
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.arrays import DEPTH, HIT, OBSERVED, SEGMENT_CLASS, SEMANTICS
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
 
 RECIPES = {"kitti": "semantickitti_camera", "nuscenes": "nuscenes_camera"}
-FRAMES = 4
 
 
 @pytest.fixture(scope="module", params=sorted(RECIPES))
-def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(request: pytest.FixtureRequest, simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In a folder of the layout's name."""
     folder = tmp_path_factory.mktemp("town") / str(request.param)
-    simulate_logs(request.param, folder, Drives(logs=1, frames=FRAMES, seed=4, image_scale=0.3, priors=("exact",)))
-    return folder
+    return shutil.copytree(simulated(request.param, ONE_ORACLE), folder)
 
 
 def stored(root: Path) -> list[str]:

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import pytest
 from command import occlabel
+from simulated import TWO_SEEN, Simulated
 
-from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
-
-FRAMES = 4
+FRAMES = TWO_SEEN.frames
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("chain") / "logs"
-    simulate_logs("kitti", root, Drives(logs=2, frames=FRAMES, seed=50, image_scale=0.1))
-    return root
+def logs(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(simulated("kitti", TWO_SEEN), tmp_path_factory.mktemp("chain") / "logs")
 
 
 @pytest.fixture(scope="module")
