@@ -56,7 +56,7 @@ def depth_anything_3(folder: Path, seed: int = 0) -> Path:
     for part in network.head.modules():
         if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d):  # so that the picture decides what it says
             torch.nn.init.kaiming_normal_(part.weight)
-    head = network.head.scratch
+    head: Any = network.head.scratch
     with torch.no_grad():
         head["output_conv2"][2].weight.mul_(0.3)
         head["output_conv2"][2].bias.fill_(3.0)

@@ -144,5 +144,8 @@ def test_a_log_whose_cameras_nobody_calibrated(reader: KittiReader, tmp_path: Pa
         ({"depth": Moge2(weights=weights)}, "has no intrinsics"),
     ):
         assert said in make_plan(recipe(stages), lost, Store(tmp_path / "s")).refused["00"]
+    said = make_plan(recipe({"depth": Moge2(weights=weights)}), lost, Store(tmp_path / "s")).refused["00"]
+    assert "there is no calib.txt" in said and "set priors.depth.field_of_view=guessed, or label without" in said
+    assert "geometry" not in said, "it comes later, and estimates no calibration"
     guessing = Moge2(weights=weights, field_of_view="guessed")
     assert not make_plan(recipe({"depth": guessing}), lost, Store(tmp_path / "s")).refused
