@@ -21,6 +21,9 @@ _SMOOTH = 1.0
 _NEAR, _WORTH = 10.0, 64
 """Up to so far away [m] a label is worth most, in whole numbers; beyond, its worth falls with the square: shape shows
 best near by what is grown, and far away whole roads are called grass."""
+_FAR = 20.0
+"""From so far away on [m] brightness says less, with the square of the distance: echoes end at the sensor's threshold,
+and what is common to road and grass hides what is not."""
 _DOUBT = 0.02
 """Share of all points that each component is given besides its own: where a log has no grass, what is called grass by
 mistake must not make it up."""
@@ -51,6 +54,11 @@ def prior(grown: NDArray[np.bool_], confidence: NDArray[np.uint8]) -> NDArray[np
     sure = np.clip(confidence.astype(np.float64) / 255, 0.02, 0.98)
     mistaken = 0.5 * (1 - sure) / (sure + 0.5 * (1 - sure))
     return np.where(grown, 1 - mistaken, mistaken)
+
+
+def audible(away: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n] how much of what brightness says of ground so far ``away`` [m] counts."""
+    return np.asarray(np.minimum(_FAR / np.maximum(away, 1.0), 1.0) ** 2)
 
 
 @dataclass(frozen=True, slots=True)

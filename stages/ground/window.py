@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.ground.brightness import Counts, bins, log_odds, worth
+from occlabel.stages.ground.brightness import Counts, audible, bins, log_odds, worth
 from occlabel.stages.ground.cells import Seen, around
 from occlabel.stages.ground.fading import faded
 
@@ -79,7 +79,8 @@ class Ground:
         shade = shade - points * faded(cell, points, shade, away)
         points, shade, away = (np.bincount(cell, part, size) for part in (points, shade, away))
         many = np.maximum(points, 1)
-        counted, worthy = bins(shade / many), worth(away / many)
+        away = away / many
+        counted, worthy = bins(shade / many), worth(away)
         named = np.concatenate([number[sweep.of] for number, sweep in zip(numbers, sweeps, strict=True)])
         label, confidence, times = (
             np.concatenate([getattr(sweep, what) for sweep in sweeps]) for what in ("label", "confidence", "times")
@@ -90,7 +91,7 @@ class Ground:
             [np.bincount(named, (label == one) * (times * confidence.astype(np.int64)), size) for one in names.all],
             axis=1,
         ).astype(np.float64)
-        says = np.where(points > 0, log_odds(counts)[counted], np.nan)
+        says = np.where(points > 0, log_odds(counts)[counted] * audible(away), np.nan)
         return Ground(names, places, places.median(says), driven, called)
 
     def usual(self, keys: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
