@@ -6,6 +6,7 @@ from typing import Any
 import made_up_town as town
 import numpy as np
 import pytest
+import tiny_glance
 from chain import GRID, Smooth, Voxelise
 from PIL import Image
 
@@ -18,6 +19,7 @@ from occlabel.schemas.arrays import SEGMENT_CLASS, SEGMENT_INSTANCE, SEGMENT_SCO
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.priors.glance.segments import GlanceSegments
 from occlabel.stages.priors.segments.grounded_sam import GroundedSam
 from occlabel.stages.priors.segments.networks import Panoptic, Semantic
 from occlabel.stages.priors.segments.stored import StoredSegments
@@ -40,6 +42,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> KittiReader:
 
 
 KINDS = ("stored_segments", "semantic", "panoptic", "grounded_sam")
+NETWORKS = ("oneformer", "eomt", "sam", "glance_segments")
+"""What else the kinds load."""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,10 @@ def kinds(reader: KittiReader, tmp_path_factory: pytest.TempPathFactory) -> dict
             detector=str(tiny_detectors.grounding_dino(folder / "dino")),
             segmenter=str(tiny_detectors.sam2_video(folder / "sam2")),
         ),
+        "oneformer": Panoptic(weights=str(tiny_segmenters.oneformer(folder / "oneformer")), threshold=0.1, **networks),
+        "eomt": Semantic(weights=str(tiny_segmenters.eomt(folder / "eomt")), **networks),
+        "sam": GroundedSam(detector=str(folder / "dino"), segmenter=str(tiny_detectors.sam(folder / "sam"))),
+        "glance_segments": GlanceSegments(weights=tiny_glance.weights(folder / "glance.safetensors")),
     }
 
 
@@ -77,10 +85,12 @@ def label(segments: Any, reader: KittiReader, store: Path, executor: str) -> Rep
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_of_the_process")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *NETWORKS])
 def test_a_version_made_on_ray_holds_what_each_kind_sees(
     kind: str, kinds: dict[str, Any], reader: KittiReader, tmp_path: Path
 ) -> None:
+    needs = kinds[kind].resources(recipe(kinds[kind]).space, next(reader.logs()).rig, CLIP)
+    assert needs.gpus == (0 if kind == "stored_segments" else 1), "networks go to the pool of GPUs where there is one"
     report = label(kinds[kind], reader, tmp_path / "ray", "ray")
     assert report.state == "complete"
     version = open_version(f"{tmp_path / 'ray'}@v1")
@@ -91,10 +101,15 @@ def test_a_version_made_on_ray_holds_what_each_kind_sees(
         if kind == "stored_segments":
             assert (published[specs[0]] == 9).all() and (published[specs[2]] == 255).all()
             continue
+        if kind == "glance_segments":
+            assert (published[specs[0]] != UNKNOWN).any() and not published[specs[1]].any()
+            continue
         [expected] = kinds[kind]._find(recipe(kinds[kind]).space, Hands())([reader.image(frame.cameras[0])])
         assert (expected.classes != UNKNOWN).any()
         for spec, array in zip(specs, (expected.classes, expected.instances, expected.scores), strict=True):
             np.testing.assert_array_equal(published[spec], array)
+    if kind in NETWORKS:
+        return
     local = label(kinds[kind], reader, tmp_path / "local", "local")
     assert local.info is not None and local.info.content_digest == version.info.content_digest
 

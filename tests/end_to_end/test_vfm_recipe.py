@@ -18,6 +18,7 @@ from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, OBSERVED, SEGMENT_CL
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.ingest.nuscenes import NuScenesReader
+from occlabel.stages.town.sensors.recording import TownFrame
 from occlabel.stages.town.writers.nuscenes import write_nuscenes
 from occlabel.workers.store import Store
 
@@ -33,7 +34,7 @@ def root(tmp_path: Path) -> Path:
     """Two frames with a camera of 64x48, and a sweep of level ground and of a wall 18 m ahead."""
     rig = town.rig("nuscenes", (CAMERA,))
     lidar_from_ego = np.linalg.inv(rig.lidar.ego_from_lidar)
-    frames = []
+    frames: list[TownFrame] = []
     for frame in town.frames(rig, FRAMES, truth=False):
         rng = np.random.default_rng(len(frames))
         across, along = rng.uniform(-9, 9, POINTS), 1 + 17 / rng.uniform(1, 8, POINTS)

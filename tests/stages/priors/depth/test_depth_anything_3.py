@@ -73,7 +73,7 @@ def seen(folder: Path, *views: View) -> list[np.ndarray]:
 
 def test_metres_grow_with_the_focal_length_and_the_sky_has_none(tmp_path: Path) -> None:
     folder = tiny.depth_anything_3(tmp_path)
-    near, far = seen(folder, View(0, "a", PICTURE, K), View(1, "a", PICTURE, K * [[2], [2], [1]]))
+    near, far = seen(folder, View(0, "a", PICTURE, K), View(1, "a", PICTURE, K * [[2.0], [2.0], [1.0]]))
     known = np.isfinite(near)
     assert near.shape == PICTURE.shape[:2] and known.any() and not known.all()
     np.testing.assert_array_equal(known, np.isfinite(far))

@@ -127,6 +127,9 @@ def test_weights_that_cannot_serve_are_refused_by_the_plan(tmp_path: Path) -> No
         assert str(lost) in (kind(weights=lost).refuse(SPACE, None) or "")
         said = kind(weights=other).refuse(SPACE, None) or ""
         assert "made for the network glance-0" in said and "occlabel train glance" in said
+    save_weights(other, {"a": torch.zeros(1)}, {})
+    said = GlanceDepth(weights=other).refuse(SPACE, None) or ""
+    assert "does not say for which network it was made, so it is none of occlabel train glance" in said
 
 
 def test_another_taxonomy_needs_a_table_of_its_own(weights: Path) -> None:
