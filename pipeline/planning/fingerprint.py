@@ -63,9 +63,11 @@ def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str)
 
 def onboard_name(completion: Stage, space: LabelSpace) -> str:
     """What tells one onboard model from another: its kind, its weights' name where they are one file, a digest of their
-    content and of its options."""
+    content and of its options. One that is off counts as if there were none, so that a model that learns to do more
+    stays what it was."""
     paths = completion.files(space)
-    options = {name: value for name, value in _options(completion, paths).items() if name not in ("weights", "batch")}
+    told = _options(completion, paths).items()
+    options = {name: value for name, value in told if name not in ("weights", "batch") and value is not False}
     digest = digest_of([_digests(paths), options])
     return " ".join([completion.kind, *(path.name for path in paths if len(paths) == 1), digest])
 

@@ -39,7 +39,10 @@ def test_every_option_is_offered_with_its_default_and_help(command: str) -> None
 def test_what_is_typed_reaches_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[TrainingOptions] = []
 
-    def train(space: object, reader: object, out: Path, options: TrainingOptions, command: str) -> dict[str, str]:
+    def train(
+        space: object, reader: object, out: Path, options: TrainingOptions, command: str, images: object
+    ) -> dict[str, str]:
+        assert images is None, "the recipe does not paint"
         told.append(options)
         return dict.fromkeys(("network", "logs", "temperature"), "")
 
