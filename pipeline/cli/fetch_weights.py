@@ -11,7 +11,7 @@ from occlabel.pipeline.cli.options import Overrides, RecipeName, Skips, writable
 
 if TYPE_CHECKING:
     from occlabel.pipeline.planning.hub_names import NamedWeights
-    from occlabel.pipeline.teaching.fetch_weights import HubModel
+    from occlabel.pipeline.running.fetch_weights import HubModel
 
 
 def fetch_weights(
@@ -29,7 +29,7 @@ def fetch_weights(
     """
     from occlabel.pipeline.planning.hub_names import named_weights
     from occlabel.pipeline.planning.recipe_file import load_recipe
-    from occlabel.pipeline.teaching.fetch_weights import asked_of_hub, fetch
+    from occlabel.pipeline.running.fetch_weights import asked_of_hub, fetch
     from occlabel.stages.priors.weights import located, on_hub
 
     chosen = load_recipe(recipe, set_, skip, lambda sentence: typer.echo(sentence, err=True))

@@ -130,7 +130,7 @@ class Trained(Completion):
         return Resources(gpus=1.0, memory=memory)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        path = self.weights or shipped_weights(space, self.paint)
+        path = self.weights or (None if self.paint else shipped_weights(space))
         return () if path is None else (path,)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
@@ -139,8 +139,8 @@ class Trained(Completion):
         paths = self.files(space)
         if not paths and self.paint:
             return (
-                "there are no built-in weights that read paint for this grid and taxonomy; train some with occlabel "
-                "train completion RECIPE --start shipped and name them in completion.weights, or set paint: false"
+                "there are no built-in weights that read paint; train some with occlabel train completion RECIPE "
+                "--start shipped and name them in completion.weights, or set paint: false"
             )
         if not paths:
             return (
@@ -161,7 +161,7 @@ class Trained(Completion):
         return "; ".join(sentence for sentence in said if sentence is not None) or None
 
     def _blind(self, log: LogFacts) -> str | None:
-        lost = [camera.name for camera in log.rig.cameras if not (camera.intrinsics and camera.extrinsics)]
+        lost = log.rig.uncalibrated
         if not self.paint or not lost:
             return None
         return f"log {log.id}: images of {', '.join(lost)} without a calibration paint no points"
@@ -244,15 +244,14 @@ def _nearest(space: LabelSpace) -> str:
     return f"there are some for {' and '.join(there)}, as far to the sides as you like; " if there else ""
 
 
-def shipped_weights(space: LabelSpace, painted: bool = False) -> Path | None:
-    """The weight file that comes with occlabel for the grid and taxonomy, or None; with ``painted`` the one that reads
-    paint."""
+def shipped_weights(space: LabelSpace) -> Path | None:
+    """The weight file that comes with occlabel for the grid and taxonomy, or None; none reads paint."""
     from occlabel.schemas.grid import GRIDS
     from occlabel.schemas.taxonomy import TAXONOMIES
 
     for name, grid in GRIDS.items():
         fits = _fits(grid_fact(grid), grid_fact(space.grid)) and TAXONOMIES[name].names == space.taxonomy.names
-        path = _SHIPPED / f"{name}_{'painted' if painted else 'lidar'}.safetensors"
+        path = _SHIPPED / f"{name}_lidar.safetensors"
         if fits and path.is_file():
             return path
     return None

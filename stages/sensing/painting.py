@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from occlabel.schemas.arrays import SEGMENT_CLASS
 from occlabel.schemas.geometry import Matrix, inverse, project, transform_points
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.sensing.occlusion import NEARER, between_beams
 
 _NEAREST = 0.3
 """[m] before the camera, within which nothing is seen."""
-_NEARER = 0.9
-"""Share of its depth at which another surface begins."""
 _GAP = 1.5
 """Degrees between two beams that a surface is taken to close."""
 _CELL = 2
@@ -50,8 +49,7 @@ def painted(points: NDArray[np.floating[Any]], images: Sequence[SegmentImage]) -
 
     Of several images that show a point the surest one is believed, of equally sure ones the first. A point is not shown
     where another surface hides it, at least a tenth nearer to the camera: in its own pixels, or both above and below
-    it, as far as beams lie apart. On one surface, however steeply it is seen, depth grows to one side and shrinks to
-    the other.
+    it, as far as beams lie apart.
     """
     result = np.tile(NOTHING, (len(points), 1))
     for image in images:
@@ -99,20 +97,7 @@ def _paint(pixels, depth, near, reach, classes, scores, result):  # type: ignore
             continue
         if classes[row, column] == UNKNOWN or scores[row, column] <= result[n, 1]:
             continue
-        limit = np.float32(depth[n]) * np.float32(_NEARER)
-        left, right = max(0, u - aside), min(near.shape[1], u + aside + 1)
-        if near[v, u] < limit or (
-            _any_below(near[max(0, v - reach) : v, left:right], limit)
-            and _any_below(near[v + 1 : min(near.shape[0], v + reach + 1), left:right], limit)
-        ):
+        limit = np.float32(depth[n]) * np.float32(NEARER)
+        if near[v, u] < limit or between_beams(near, v, u, limit, reach, aside):
             continue
         result[n, 0], result[n, 1] = classes[row, column], scores[row, column]
-
-
-@numba.njit(cache=True, nogil=True)
-def _any_below(part, limit):  # type: ignore[no-untyped-def]
-    for v in range(part.shape[0]):
-        for u in range(part.shape[1]):
-            if part[v, u] < limit:
-                return True
-    return False

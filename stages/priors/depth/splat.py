@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.stages.sensing.occlusion import NEARER, between_beams
+
 _NEAREST = 0.1
 """[m] before the camera, within which nothing is projected."""
-_NEARER = 0.9
-"""Share of its depth at which another surface begins."""
 
 
 def nearest(
@@ -27,10 +27,7 @@ def nearest(
 
 def without_hidden(depth: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """``depth`` [v, u] without what shows through a surface whose beams lie up to ``rows`` elements apart: elements
-    that have one at least a tenth nearer both above and below, within so many rows and ``columns``.
-
-    On one surface, however steeply it is seen, depth grows to one side and shrinks to the other.
-    """
+    that have one at least a tenth nearer both above and below, within so many rows and ``columns``."""
     return _without_hidden(depth, rows, columns)
 
 
@@ -53,19 +50,6 @@ def _without_hidden(depth, rows, columns):  # type: ignore[no-untyped-def]
         for u in range(width):
             if np.isnan(depth[v, u]):
                 continue
-            limit = depth[v, u] * np.float32(_NEARER)
-            left, right = max(0, u - columns), min(width, u + columns + 1)
-            if _any_below(depth[max(0, v - rows) : v, left:right], limit) and _any_below(
-                depth[v + 1 : min(height, v + rows + 1), left:right], limit
-            ):
+            if between_beams(depth, v, u, depth[v, u] * np.float32(NEARER), rows, columns):
                 result[v, u] = np.nan
     return result
-
-
-@numba.njit(cache=True, nogil=True)
-def _any_below(part, limit):  # type: ignore[no-untyped-def]
-    for v in range(part.shape[0]):
-        for u in range(part.shape[1]):
-            if part[v, u] < limit:
-                return True
-    return False
