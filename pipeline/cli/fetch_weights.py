@@ -32,6 +32,8 @@ def fetch_weights(
     from occlabel.pipeline.running.fetch_weights import asked_of_hub, fetch
     from occlabel.stages.priors.weights import located, on_hub
 
+    if to is not None:
+        writable_folder("--to", to)
     chosen = load_recipe(recipe, set_, skip, lambda sentence: typer.echo(sentence, err=True))
     wanted: list[tuple[NamedWeights, HubModel]] = []
     for named in named_weights(chosen):
@@ -42,8 +44,6 @@ def fetch_weights(
     if not wanted:
         typer.echo(f"recipe {recipe} names no weights on the hub")
         return
-    if to is not None:
-        writable_folder("--to", to)
     models = {(model.name, model.commit): model for _, model in wanted}
     for model in models.values():
         _say(model)
