@@ -36,10 +36,10 @@ STRAYS = (12.0, 4.0, 0.8)
 """Five points of a car lie here, in no box."""
 
 
-def nuscenes_street(root: Path) -> dict[str, list[TownFrame]]:
+def nuscenes_street(root: Path, images: bool = False) -> dict[str, list[TownFrame]]:
     """The scenes of the devkit's ``mini_val``, three frames each, with lidarseg and boxes but no panoptic files."""
     rig = town.rig("nuscenes", ("CAM_FRONT",))
-    scenes = {name: _frames(rig, seed) for seed, name in enumerate(("scene-0103", "scene-0916"))}
+    scenes = {name: _frames(rig, seed, images) for seed, name in enumerate(("scene-0103", "scene-0916"))}
     for seed, (name, frames) in enumerate(scenes.items()):
         write_nuscenes(name, frames, rig, root, seed=seed, split="val")
     return scenes
@@ -54,11 +54,11 @@ def kitti_street(root: Path) -> dict[str, list[TownFrame]]:
     return {"00": frames}
 
 
-def _frames(rig: Rig, seed: int) -> list[TownFrame]:
+def _frames(rig: Rig, seed: int, images: bool = False) -> list[TownFrame]:
     """The ego drives on by a metre a frame past what stands still in the world."""
     rng = np.random.default_rng(seed)
     result = []
-    for index, frame in enumerate(town.frames(rig, 3, images=False, truth=False)):
+    for index, frame in enumerate(town.frames(rig, 3, images=images, truth=False)):
         pose = town.placed(100.0 + index, 50.0, 0.5)
         parts, boxes = [], []
         for kind, id_, centre, size, count in THINGS:

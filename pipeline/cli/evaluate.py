@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from occlabel.stages.evaluation.flow import FlowScores
     from occlabel.stages.evaluation.reliability import ReliabilityByClass
     from occlabel.stages.evaluation.scores import Scores
+    from occlabel.stages.evaluation.visible import VisibleScores
 
 
 Labels = Annotated[
@@ -33,9 +34,11 @@ TruthRoot = Annotated[
 ]
 Rules = Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")]
 Places = Annotated[
-    Literal["voxels", "points", "boxes"],
+    Literal["voxels", "points", "boxes", "visible"],
     typer.Option(
-        "--at", help="Score at voxels, at labelled LiDAR points, or objects at boxes (both: truth is a log root)."
+        "--at",
+        help="Score at voxels, at labelled LiDAR points, objects at boxes, or what is occupied before the camera that "
+        "looks ahead (all but voxels: truth is a log root).",
     ),
 ]
 Baselines = Annotated[
@@ -72,6 +75,12 @@ def evaluate(
     (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
     not count), how far off centres are, and whether objects keep their ids. Flow is scored at voxels and at boxes, by
     how the boxes go on.
+
+    With --at visible, which asks for occupied or free alone: over samples 4 to 20 m before the camera that looks ahead
+    and 4 m to each side, against what the sweeps of the frame and of the 19 after it see through, whether the labels
+    are right (O_acc), right of what the frame's own sweep does not see (IE_acc), and say free of what is free there
+    (IE_rec), in the scene and around its boxes. Samples lie in a slice 0.375 m below the camera, as the released
+    evaluator has them, and in a block down to 1 m below it.
 
     Labels in other classes are scored through --map, those in another grid at the centres of the truth's voxels. What
     was counted of a version's logs is kept in its store: run it again to go on. A few frames are counted in this
@@ -132,6 +141,10 @@ def _show(evaluation: Evaluation, baselines: bool) -> None:
     console, at = Console(), evaluation.at
     if evaluation.boxes is not None:
         _show_boxes(evaluation)
+    elif evaluation.visible is not None:
+        console.print(visible_table(evaluation.visible))
+        told = f"{evaluation.labels}: {evaluation.frames} frames scored before the camera that looks ahead"
+        console.print(told, highlight=False, soft_wrap=True, markup=False)
     else:
         columns = {name if name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
         if at == "points":
@@ -278,6 +291,18 @@ def score_table(columns: dict[str, Scores]) -> Table:
     table.add_section()
     for name in facts[0]["per_class"]:
         table.add_row(name, *(_percent(fact["per_class"][name]) for fact in facts))
+    return table
+
+
+def visible_table(found: dict[str, VisibleScores]) -> Table:
+    """Percent; a row for the scene and for its objects, in each convention of heights."""
+    from rich.table import Table
+
+    table = Table("", "O_acc", "IE_acc", "IE_rec")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, scores in found.items():
+        table.add_row(name.replace(" ", ", "), *(_percent(value) for value in scores.facts().values()))
     return table
 
 

@@ -20,6 +20,7 @@ from occlabel.pipeline.quality.rules.flow import FlowRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
 from occlabel.pipeline.quality.rules.rule import Rule, part, prefixed
+from occlabel.pipeline.quality.rules.visible import VisibleRule, can_be_asked
 from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.schemas.drive_log import DriveLog, Frame
@@ -28,7 +29,7 @@ from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.ingest.truth import TruthSource, open_truth
 
-At = Literal["voxels", "points", "boxes"]
+At = Literal["voxels", "points", "boxes", "visible"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Question:
         if self.at == "voxels":
             truth = _voxel_truth(self.truth, self.format)
             return join(labels, truth.space, truth, truth.reader, told)
+        if self.at == "visible":  # occupied or free is all that is asked, whatever the classes
+            return join(labels, labels.space, None, open_logs(self.truth), told)
         return join(labels, benchmark.space, None, open_logs(self.truth), told)
 
     def rules(self, joined: Join) -> tuple[Rule, ...]:
@@ -60,6 +63,8 @@ class Question:
             case "boxes":
                 flow = FlowRule(benchmark.taxonomy, joined.labels.space.grid, "boxes")
                 return BoxRule(benchmark.taxonomy), flow
+            case "visible":
+                return (VisibleRule(),)
 
     def logs(self, joined: Join) -> list[str]:
         """Logs that may have such truth."""
@@ -72,7 +77,7 @@ class Question:
         """The frames of ``log`` that have such truth, in time."""
         if joined.truth is not None:
             return joined.truth.frames(log)
-        has = {"points": _has_points, "boxes": _has_boxes}[self.at]
+        has = {"points": _has_points, "boxes": _has_boxes, "visible": can_be_asked}[self.at]
         return [frame.name for frame in (drive.frames if drive else ()) if has(frame)]
 
 
@@ -196,11 +201,16 @@ def _read_truth(frame: LabelledFrame, at: At) -> None:
         frame.voxel_truth  # noqa: B018
     elif at == "points":
         frame.points, frame.point_truth  # noqa: B018
+    elif at == "visible":
+        frame.points  # noqa: B018
 
 
 def _read_labels(frame: LabelledFrame, at: At) -> None:
     """The same of its labels. Raises DamagedFile or StoreError."""
-    frame.semantics, frame.instance  # noqa: B018
+    frame.semantics  # noqa: B018
+    if at == "visible":
+        return
+    frame.instance  # noqa: B018
     if at != "boxes":
         frame.confidence, frame.observed  # noqa: B018
     if at != "points":

@@ -21,6 +21,7 @@ from occlabel.pipeline.quality.rules.flow import FlowRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
 from occlabel.pipeline.quality.rules.rule import Rule
+from occlabel.pipeline.quality.rules.visible import VisibleRule
 from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.pipeline.running.jobs import Job, run_job
@@ -198,6 +199,8 @@ def _fill(result: Evaluation, rule: Rule) -> None:
             result.panoptic = rule.evaluation()
         case FlowRule():
             result.flow = rule.scores()
+        case VisibleRule():
+            result.visible, result.elements, result.unknown = rule.scores(), rule.elements, rule.unknown
         case BoxRule():
             result.elements = rule.elements
             if not rule.frames:
@@ -225,7 +228,10 @@ def _refuse_nothing(
             "have none in common; give the root of the logs that were labelled"
         )
     if not any(log.truth for log in counted.values()):
-        what = {"voxels": "voxel truth", "points": "labelled points", "boxes": "boxes"}[question.at]
+        what = {
+            "voxels": "voxel truth", "points": "labelled points", "boxes": "boxes",
+            "visible": "frames with a sweep, a pose and a camera that looks ahead",
+        }[question.at]  # fmt: skip
         raise BadPredictions(
             f"there is nothing to score: the logs {logs} have no {what}; {known_truth(joined.reader, counted)}"
         )

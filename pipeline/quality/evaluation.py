@@ -13,6 +13,7 @@ from occlabel.stages.evaluation.boxes import BoxScores
 from occlabel.stages.evaluation.flow import FlowScores
 from occlabel.stages.evaluation.reliability import ReliabilityByClass
 from occlabel.stages.evaluation.scores import Scores
+from occlabel.stages.evaluation.visible import VisibleScores
 
 
 @dataclass
@@ -66,6 +67,10 @@ class Evaluation:
     """Of objects against boxes."""
     flow: FlowScores | None = None
     """Of flow at the voxels of objects, where the labels have it and the logs have boxes."""
+    visible: dict[str, VisibleScores] | None = None
+    """Before the camera that looks ahead: "scene slice", "objects slice", "scene block", "objects block"."""
+    unknown: float = 0.0
+    """Share of the scored samples there of which the labels know nothing, and which count as free."""
     frames_left_out: dict[str, int] = field(default_factory=dict)
     """Frames with boxes that are not scored at boxes, by reason."""
     names: tuple[str, ...] = ()
@@ -93,6 +98,9 @@ class Evaluation:
             facts["flow"] = self.flow.facts()
         if self.boxes is not None:
             return facts | {"frames_left_out": self.frames_left_out} | self.boxes.facts(self.names)
+        if self.visible is not None:
+            scores = {name.replace(" ", "_"): found.facts() for name, found in self.visible.items()}
+            return facts | {"scores": scores, "unknown_as_free": self.unknown}
         facts["scores"] = {name: scores.facts() for name, scores in self.scores.items()}
         if self.calibration:
             facts["calibration"] = {"confidence": self.confidence_is, **self.calibration.facts(self.names)}
@@ -116,7 +124,7 @@ class Evaluation:
         if self.without_labels:
             yield f"logs of the truth that have no labels: {_some(self.without_labels)}"
         if self.unreadable:
-            what = "scan or truth" if self.at == "points" else "truth"
+            what = {"points": "scan or truth", "visible": "scan"}.get(self.at, "truth")
             yield (
                 f"{len(self.unreadable)} of {whole} truth frames not scored, as their {what} is missing or damaged: "
                 f"{_some(self.unreadable, 3, '; ')}"
@@ -137,6 +145,8 @@ class Evaluation:
                 yield f"{frames} frames with boxes are not scored: {reason.replace('_', ' ')}"
         if self.elements is not None:
             yield from self.elements.notes()
+        if self.unknown:
+            yield f"{100 * self.unknown:.1f}% of the samples are unknown in the labels and count as free"
         if self.beyond:
             yield f"{100 * self.beyond:.1f}% of the truth's voxels are not scored: the labels say nothing of them"
         if self.left_out:
