@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -59,6 +59,13 @@ def check_device(device: str) -> None:
         raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
 
 
+def _precision(device: str) -> Literal["bf16-mixed", "32-true"]:
+    """A CPU without instructions for bfloat16 makes them up, ten times slower than float32."""
+    able = torch.cpu.get_capabilities()
+    native = device == "cuda" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return "bf16-mixed" if native else "32-true"
+
+
 def fit(
     module: lightning.LightningModule,
     samples: Dataset[Any],
@@ -70,7 +77,7 @@ def fit(
 
     ``samples[n]`` is sample number n, for every n >= 0. The last checkpoint and ``curves/version_N/metrics.csv`` (N
     counts the resumes) go to ``folder``; to resume, the run goes on from the checkpoint there, or starts when
-    there is none. Mixed bfloat16 throughout.
+    there is none. Mixed bfloat16 where the machine computes with it, float32 elsewhere.
     Raises OcclabelError when the folder holds another run and ``resume`` is not asked for.
     """
     last = folder / "last.ckpt"
@@ -81,7 +88,7 @@ def fit(
     trainer = lightning.Trainer(
         accelerator="gpu" if options.device == "cuda" else "cpu",
         devices=1,
-        precision="bf16-mixed",
+        precision=_precision(options.device),
         max_epochs=options.epochs,
         deterministic=options.device == "cpu",
         num_sanity_val_steps=0,
