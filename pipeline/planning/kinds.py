@@ -54,7 +54,10 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "propagation": {"dualflow4d": "occlabel.stages.propagation.stage:LocalPropagation"},
     "voting": {"registration": "occlabel.stages.voting.stage:Registration"},
-    "ground": {"intensity": "occlabel.stages.ground.stage:GroundByIntensity"},
+    "ground": {
+        "intensity": "occlabel.stages.ground.stage:GroundByIntensity",
+        "segments": "occlabel.stages.ground.segments:GroundBySegments",
+    },
     "instances": {
         "components": "occlabel.stages.instances.touching:ConnectedComponents",
         "offsetocc": "occlabel.stages.instances.learned:ObjectQueries",

@@ -279,6 +279,7 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "ground.intensity": [Case("semantickitti", {"radius": 2}), Case("occ3d", {"radius": 0})],
+    "ground.segments": [Case("semantickitti", {"radius": 2}), Case("occ3d", {"radius": 0})],
     "instances.components": [Case("occ3d", {}, stuff)],
     "instances.offsetocc": [
         Case("occ3d", {"score": 0.1}, stuff),
