@@ -13,8 +13,8 @@ from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import inverse
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
-from occlabel.stages.completion.sweeps import painted_scan
 from occlabel.stages.completion.teacher import Ask, Lesson, Teacher, VoxelTeacher
+from occlabel.stages.sensing.painted_scan import painted_scan
 from occlabel.stages.sensing.painting import SegmentImage
 from occlabel.stages.sensing.scan import Scan, moved, scan_in_grid
 

@@ -29,8 +29,9 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Inputs, Process, Resources
 from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_frames, seen
-from occlabel.stages.completion.sweeps import Sweeps, seen_painted, sweeps_around
+from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
 from occlabel.stages.completion.thinning import thinned
+from occlabel.stages.sensing.painted_scan import seen_painted
 
 if TYPE_CHECKING:
     from torch import Tensor
