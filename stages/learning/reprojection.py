@@ -42,7 +42,7 @@ def photometric(image: Tensor, inverse: Tensor, known: Tensor, around: Neighbour
     for n in range(around.images.shape[1]):
         there, inside = around.images[:, n], around.inside[:, n]
         places, before = places_in(inverse, around.there_from_here[:, n], around.intrinsics)
-        grid = _normalised(places + margin, there.shape[-2:])
+        grid = normalised(places + margin, there.shape[-2:])
         seen = functional.grid_sample(there, grid, align_corners=True)
         whole = functional.grid_sample(inside, grid, align_corners=True) > 0.999
         warped.append(torch.where(whole & known & before, difference(image, seen), _NOTHING))
@@ -89,7 +89,7 @@ def _similar(one: Tensor, other: Tensor) -> Tensor:
     return above / ((a * a + b * b + first) * (of_one + of_other + second))
 
 
-def _normalised(places: Tensor, size: torch.Size) -> Tensor:
+def normalised(places: Tensor, size: torch.Size) -> Tensor:
     """Pixels (u, v) as ``grid_sample`` wants them: -1 and 1 are the middles of the first and the last."""
     rows, columns = size
     return 2 * places / torch.tensor([columns - 1, rows - 1], dtype=places.dtype, device=places.device) - 1

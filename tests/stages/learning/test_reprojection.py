@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from occlabel.schemas.geometry import inverse, project, transform_points
-from occlabel.stages.priors.alignment.residual.reprojection import Neighbours, difference, photometric, places_in
+from occlabel.stages.learning.reprojection import Neighbours, difference, photometric, places_in
 
 K = np.array([[60.0, 0, 31.5], [0, 60.0, 15.5], [0, 0, 1]])
 SIZE, MARGIN, FAR = (32, 64), 8, 10.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from occlabel.schemas.errors import BadLog
+from occlabel.stages.learning.reprojection import Neighbours, photometric
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
@@ -19,7 +20,6 @@ from occlabel.stages.learning.weights import load_weights, save_weights
 from occlabel.stages.priors.alignment.residual.asking import answer, inverse_of, upsampled
 from occlabel.stages.priors.alignment.residual.network import FARTHEST, Residual, corrected
 from occlabel.stages.priors.alignment.residual.options import Options
-from occlabel.stages.priors.alignment.residual.reprojection import Neighbours, photometric
 from occlabel.stages.priors.alignment.residual.samples import Crops, Views
 from occlabel.stages.priors.alignment.residual.weight_file import NEAREST, PURPOSE, Shares
 

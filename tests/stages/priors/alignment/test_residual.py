@@ -159,8 +159,8 @@ def test_images_that_show_nothing_to_learn_from_are_said(tmp_path: Path) -> None
 
 def test_a_sample_is_of_one_place_in_all_its_images() -> None:
     """Warped by the true depth, the image beside shows what the image itself shows."""
+    from occlabel.stages.learning.reprojection import Neighbours, photometric
     from occlabel.stages.priors.alignment.residual.asking import upsampled
-    from occlabel.stages.priors.alignment.residual.reprojection import Neighbours, photometric
 
     found = views(STREET)
     for n, view in enumerate(found.views):
