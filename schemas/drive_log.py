@@ -31,6 +31,15 @@ class Camera:
     """Seconds, on the log's clock."""
     size: tuple[int, int] | None
     """Width and height in pixels; None where it is not known."""
+    index: int | None = None
+    """Which image of the file, counted from 0, where that is a film; None where it is the image."""
+    height: float | None = None
+    """Metres above the road, where that is known of a camera; also of one of which no more is known."""
+
+    @property
+    def where(self) -> str:
+        """The image in sentences."""
+        return str(self.path) if self.index is None else f"{self.path}, frame {self.index},"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,7 @@ def _rig_camera(name: str, images: list[Camera]) -> RigCamera:
         size=sizes.pop() if len(sizes) == 1 else None,
         intrinsics=all(image.intrinsics is not None for image in images),
         extrinsics=all(image.ego_from_camera is not None for image in images),
+        height=images[0].height,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from occlabel.schemas.errors import BadLog
 
@@ -17,6 +17,8 @@ class RigCamera(BaseModel):
     """Width and height in pixels; None where it is not known."""
     intrinsics: bool = True
     extrinsics: bool = True
+    height: float | None = Field(default=None, exclude_if=lambda height: height is None)
+    """Metres above the road, where somebody said so. Digests of logs of which nobody did do not know of it."""
 
 
 class Rig(BaseModel):

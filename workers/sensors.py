@@ -77,5 +77,5 @@ def _shows_something(image: NDArray[np.uint8], taken: Camera) -> NDArray[np.uint
     first = image[0, 0]
     if (image[::16, ::16] == first).all() and (image == first).all():
         colour = "black" if not first.any() else "of one colour"
-        raise DamagedFile(f"{taken.path} is {colour} throughout: the camera {taken.name} saw nothing")
+        raise DamagedFile(f"{taken.where} is {colour} throughout: the camera {taken.name} saw nothing")
     return image

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from occlabel.schemas.drive_log import DriveLog, LogReader
 
 app = App(help="Say what drive logs hold, and draw their LiDAR into their cameras.")
-Root = Annotated[Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout.")]
+Root = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout, or video.")
+]
 
 
 @app.command("list")
@@ -122,7 +124,8 @@ def _known(camera: dict[str, Any]) -> str:
     """What of a camera is known, and what is not."""
     size = "of unknown size" if camera["width"] is None else f"{camera['width']}x{camera['height']}"
     lacks = [name for name in ("intrinsics", "extrinsics") if not camera[name]]
-    return size + (f", without {' and '.join(lacks)}" if lacks else "")
+    placed = "" if camera["above_road"] is None else f", {camera['above_road']:g} m above the road"
+    return size + placed + (f", without {' and '.join(lacks)}" if lacks else "")
 
 
 def _print(facts: dict[str, Any]) -> None:

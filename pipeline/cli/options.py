@@ -24,13 +24,17 @@ Executor = Annotated[ExecutorName, typer.Option("--executor", help="ray: all cor
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a shipped recipe.")]
 LogsRoots = Annotated[
-    list[Path], typer.Option("--logs", help="Root of drive logs (a KITTI or nuScenes layout); may be given again.")
+    list[Path],
+    typer.Option("--logs", help="Root of drive logs (a KITTI or nuScenes layout, or video); may be given again."),
 ]
-LogsRoot = Annotated[Path, typer.Option("--logs", help="Root of the drive logs (a KITTI or nuScenes layout).")]
+LogsRoot = Annotated[
+    Path, typer.Option("--logs", help="Root of the drive logs (a KITTI or nuScenes layout, or video).")
+]
 LogIds = Annotated[list[str] | None, typer.Option("--log", help="Only this log; may be given again.")]
 StorePath = Annotated[str, typer.Option("--store", help="Where artifacts and versions live: a folder or an s3:// URL.")]
 ReaderName = Annotated[
-    str | None, typer.Option("--reader", help="kitti, kitti_raw, nuscenes, or a package's; recognised when not given.")
+    str | None,
+    typer.Option("--reader", help="kitti, kitti_raw, nuscenes, video, or a package's; recognised when not given."),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Changes an option of the recipe.")

@@ -15,8 +15,13 @@ from pathlib import Path
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.words import meant
+from occlabel.stages.ingest.video.layout import is_video
 
-READERS = {
+Holds = str | Callable[[Path], bool]
+"""What a root of a layout holds: a glob, or what looks whether it does. Those that look are asked where no glob fits,
+for folders of images are parts of other layouts too."""
+
+READERS: dict[str, tuple[Holds, str, str]] = {
     "kitti": ("sequences", "sequences/XX (KITTI odometry, SemanticKITTI)", "occlabel.stages.ingest.kitti:KittiReader"),
     "kitti_raw": (
         "????_??_??/*_drive_*_sync",
@@ -28,9 +33,14 @@ READERS = {
         "v1.0-mini|trainval|test/scene.json (nuScenes)",
         "occlabel.stages.ingest.nuscenes:NuScenesReader",
     ),
+    "video": (
+        is_video,
+        "film (.mp4, .mov, .mkv), folder of images, or folder of several such, a camera each (video)",
+        "occlabel.stages.ingest.video.reader:VideoReader",
+    ),
 }
-"""Reader -> what its root holds (a glob), the same for people, and ``module:class``, imported when a root is opened:
-the libraries behind readers take up to two seconds."""
+"""Reader -> what its root holds, the same for people, and ``module:class``, imported when a root is opened: the
+libraries behind readers take up to two seconds."""
 
 GROUP = "occlabel.readers"
 
@@ -40,12 +50,17 @@ class Layout:
     """What a reader reads."""
 
     reader: str
-    glob: str
+    holds: Holds
     words: str
     open: Callable[[Path], LogReader]
 
+    @property
+    def last(self) -> bool:
+        """Whether it is asked for only where no other fits."""
+        return not isinstance(self.holds, str)
+
     def fits(self, root: Path) -> bool:
-        return any(root.glob(self.glob))
+        return any(root.glob(self.holds)) if isinstance(self.holds, str) else self.holds(root)
 
 
 def reader_names() -> tuple[str, ...]:

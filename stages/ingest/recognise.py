@@ -27,12 +27,15 @@ def open_logs(root: Path | str | Sequence[Path | str], reader: str | None = None
 
 def recognise(root: Path, reader: str | None = None) -> Layout:
     """The layout that ``root`` has. Raises BadLog as ``open_logs`` does."""
-    if not root.is_dir():
-        raise BadLog(f"{root} is not a folder")
+    if not root.exists():
+        raise BadLog(f"{root} is not a folder, and no film: there is nothing of that name")
     layouts, broken = _layouts() if reader is None else ([layout_of(reader)], [])
-    fitting = [layout for layout in layouts if layout.fits(root)]
+    fitting = [layout for layout in layouts if not layout.last and layout.fits(root)]
+    fitting = fitting or [layout for layout in layouts if layout.last and layout.fits(root)]
     if not fitting:
         expected = ", ".join(layout.words for layout in layouts)
+        if not root.is_dir():
+            raise BadLog(f"{root} is not a folder, and no film by its name; there is no {expected}")
         sentence = f"{root} holds no drive logs: there is no {expected}; give the folder that directly holds it"
         raise BadLog(". ".join([sentence, *broken]))
     if len(fitting) > 1:

@@ -47,6 +47,7 @@ def _cameras(log: DriveLog) -> list[dict[str, Any]]:
             "height": camera.size and camera.size[1],
             "intrinsics": camera.intrinsics,
             "extrinsics": camera.extrinsics,
+            "above_road": camera.height,
         }
         for camera in log.rig.cameras
     ]

@@ -40,7 +40,7 @@ def test_list_tells_every_log_even_one_that_cannot_be_read(root: Path) -> None:
     assert (good["id"], good["frames"], good["scans"], good["poses"]) == ("00", 3, 3, 3)
     assert good["duration"] == 1.0
     assert good["distance"] == pytest.approx(2 * np.hypot(2, 1), rel=0.05)
-    known = {"intrinsics": True, "extrinsics": True}
+    known = {"intrinsics": True, "extrinsics": True, "above_road": None}
     assert good["cameras"] == [{"name": "image_2", "images": 3, "width": 64, "height": 48, **known}]
     assert good["truth"] == {"voxels": 0, "points": 3, "boxes": 3}
     assert "no frames" in bad["error"]
