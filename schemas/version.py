@@ -90,8 +90,32 @@ class PublishedArray(BaseModel):
         return ArraySpec.from_facts(self.facts)
 
 
+class StepOrigin(BaseModel):
+    """What decided the output of one stage beside its options."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    """Of the stage's code: raised whenever the same options give other output."""
+    files: dict[str, str] = {}
+    """Name of each file whose content decides the output (weights) -> digest of that content."""
+
+
+class LogOrigin(BaseModel):
+    """What one log was when it was labelled."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content: str
+    """Digest of everything that a stage may read from it; a copy of the log has the same."""
+    geometry: str
+    """Digest of the poses, calibration and times that the log has written itself."""
+    extra: dict[str, str] = {}
+    """Stage -> what else decided its output for this log, as stored predictions do."""
+
+
 class Provenance(BaseModel):
-    """How a version came about: for people, never needed to read it."""
+    """How a version came about: for people and for comparisons, never needed to read it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -99,6 +123,12 @@ class Provenance(BaseModel):
     """Version of occlabel that wrote it."""
     recipe: str
     """The effective recipe as YAML text."""
+    steps: dict[str, StepOrigin] = {}
+    """By name in the chain: ``voting``, ``priors.depth``. Empty in versions that were published before it was kept."""
+    logs: dict[str, LogOrigin] = {}
+    """Of the logs that were planned. Empty as above."""
+    device: str | None = None
+    """What stages that use a GPU ran on; it decides the voxels of those that are not exact."""
 
 
 class VersionInfo(BaseModel):

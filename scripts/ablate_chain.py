@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.labels import Format
-from occlabel.pipeline.quality.ablation.chain import Draws, below_parts, figure, gain, rows
+from occlabel.pipeline.quality.ablation.chain import below_parts, rows
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.counting import At, LogCounts, Question
+from occlabel.pipeline.quality.draws import Draws, figure, gain
 from occlabel.pipeline.quality.evaluate import EvaluateLog
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.label import label_logs

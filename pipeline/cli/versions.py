@@ -1,4 +1,4 @@
-"""``occlabel versions``: list, show and verify label versions."""
+"""``occlabel versions``: list, show, verify and diff label versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
 
-app = App(help="List, show and verify published label versions.")
+app = App(help="List, show, verify and diff published label versions.")
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
 
 
@@ -101,3 +101,22 @@ def verify(
             problems.append(f"{len(problems)} arrays of frames are not as published; {run}")
         typer.echo("\n".join(problems) or f"{version.info.frames} frames of {version.name} are as published")
     raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="STORE@A", help="A version.")],
+    after: Annotated[str, typer.Argument(metavar="STORE@B", help="The version to hold against it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what differs between two versions and why: options, weights, code, logs and frames. No voxel is read; see
+    occlabel compare for those."""
+    from occlabel.pipeline.published.diff.diff import diff_versions
+    from occlabel.pipeline.published.version import open_version
+
+    found = diff_versions(open_version(before), open_version(after))
+    if as_json:
+        typer.echo(json.dumps({"a": found.a, "b": found.b, **found.facts()}, indent=1))
+        return
+    typer.echo(f"{found.a} -> {found.b}")
+    typer.echo("\n".join(found.sentences()))

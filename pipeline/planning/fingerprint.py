@@ -21,7 +21,8 @@ def _file_digest(path: Path, size: int, mtime_ns: int, ctime_ns: int) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def _digests(paths: tuple[Path, ...]) -> list[str]:
+def file_digests(paths: tuple[Path, ...]) -> list[str]:
+    """Of the content of each file, read once per process while it stays as it is."""
     stats = ((path, path.stat()) for path in paths)
     return [_file_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
 
@@ -51,7 +52,7 @@ def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str)
         "slot": stage.slot,
         "version": stage.version,
         "options": _options(stage, stage.files(space)),
-        "files": _digests(stage.files(space)),
+        "files": file_digests(stage.files(space)),
         "grid": space.grid.model_dump(mode="json", exclude={"ranges"}),
         "taxonomy": [taxonomy.free_id, *[[c.name, c.thing, c.movable] for c in taxonomy.classes]],
         "raw": sorted(taxonomy.learning_map.items()),
@@ -68,7 +69,7 @@ def onboard_name(completion: Stage, space: LabelSpace) -> str:
     paths = completion.files(space)
     told = _options(completion, paths).items()
     options = {name: value for name, value in told if name not in ("weights", "batch") and value is not False}
-    digest = digest_of([_digests(paths), options])
+    digest = digest_of([file_digests(paths), options])
     return " ".join([completion.kind, *(path.name for path in paths if len(paths) == 1), digest])
 
 

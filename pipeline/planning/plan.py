@@ -68,6 +68,8 @@ class Plan:
     """What works and is probably not meant, in whole sentences."""
     ledger: Ledger | None = None
     """The receipts as they were read for it."""
+    device: str = "cpu"
+    """What stages that use a GPU run on."""
 
     @property
     def rigs(self) -> tuple[Rig, ...]:
@@ -157,7 +159,8 @@ def make_plan(
             continue
         logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
     catalogue.remember()
-    plan = renewed(Plan(recipe, tuple(logs), refused, cautions=(*cautions(recipe), *dict.fromkeys(doubtful))), store)
+    cautious = (*cautions(recipe), *dict.fromkeys(doubtful))
+    plan = renewed(Plan(recipe, tuple(logs), refused, cautions=cautious, device=device), store)
     assert plan.ledger is not None  # see renewed
     if void := plan.ledger.void:
         said = f"{len(void)} clips are not in the store as their receipts say ({', '.join(void[:3])}): made again"

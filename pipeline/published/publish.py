@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from occlabel._version import __version__
 from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
 from occlabel.pipeline.published.gates import check_gates
 from occlabel.pipeline.published.latest import point_to
 from occlabel.pipeline.published.manifest import encode
+from occlabel.pipeline.published.origins import provenance_of
 from occlabel.pipeline.published.version import manifest_of, manifest_path
 from occlabel.schemas.arrays import POSES, SEMANTICS, family, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
@@ -22,7 +22,6 @@ from occlabel.schemas.receipt import Receipt
 from occlabel.schemas.stage import Clip
 from occlabel.schemas.version import (
     ArrayPlace,
-    Provenance,
     PublishedArray,
     VersionFrame,
     VersionInfo,
@@ -113,7 +112,7 @@ def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Colle
         missing=found.missing,
         gates=gates,
         content_digest=digest,
-        provenance=Provenance(code=__version__, recipe=plan.recipe.to_yaml()),
+        provenance=provenance_of(plan),
     )
     rows = list(_placed(store, plan, found.rows, reader))
     if store.create(manifest_path(name), encode(info, rows)):

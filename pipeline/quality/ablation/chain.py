@@ -1,22 +1,12 @@
-"""What the stages of a chain are worth: the same logs labelled by some of them, and how far such figures carry.
-
-Logs of one street are alike, frames of one log nearly the same: what another draw of logs would have said is asked by
-drawing the logs anew, with replacement (the bootstrap, Efron 1979), each with all its frames.
-"""
+"""What the stages of a chain are worth: the same logs labelled by some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable, Mapping, Sequence
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.schemas.errors import BadRecipe
-from occlabel.schemas.taxonomy import Taxonomy
-from occlabel.stages.evaluation.scores import Scores
 
 OBJECTS = ("instances", "tracking", "audit")
 """Slots that change no semantics."""
@@ -82,50 +72,6 @@ def _of_another_kind(recipe: str, overrides: Sequence[str]) -> list[str]:
     weights = getattr(load_recipe(recipe, [*overrides]).completion, "weights", None)
     others = [override for override in overrides if not override.startswith("completion.")]
     return others if weights is None else [*others, f"completion.weights={weights}"]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of some logs, and where nine in ten draws of as many logs put it."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Which logs each draw takes: int64 [draws, logs], the same for every row, so that rows compare log by log. The
-    first takes each log once."""
-
-    chosen: NDArray[np.int64]
-
-    @staticmethod
-    def of(logs: int, count: int = 500, seed: int = 0) -> Draws:
-        drawn = np.random.default_rng(seed).integers(logs, size=(count, logs))
-        return Draws(np.concatenate([np.arange(logs)[None], drawn]))
-
-    def scores(
-        self, counts: Sequence[NDArray[np.int64]], score: Callable[[NDArray[np.int64], Taxonomy], Scores], of: Taxonomy
-    ) -> list[Scores]:
-        """Of ``counts`` [prediction, truth] of each log, summed up over the logs of each draw."""
-        every = np.stack(counts)
-        return [score(every[logs].sum(axis=0), of) for logs in self.chosen]
-
-    def means(self, of_logs: Sequence[float]) -> list[float]:
-        """By draw, the mean of a figure that each log has by itself."""
-        return np.asarray(of_logs, np.float64)[self.chosen].mean(axis=1).tolist()  # type: ignore[no-any-return]
-
-
-def figure(values: Sequence[float]) -> Figure:
-    """Of what each draw says, percent; the first is that of all logs."""
-    low, high = np.nanpercentile(values[1:], [5, 95])
-    return Figure(values[0], float(low), float(high))
-
-
-def gain(row: Sequence[float], over: Sequence[float]) -> Figure:
-    """By how many percent of ``over`` the figures of a row lie above it, draw by draw."""
-    return figure([100 * (mine / its - 1) for mine, its in zip(row, over, strict=True)])
 
 
 def below_parts(miou: Mapping[str, float]) -> list[str]:
