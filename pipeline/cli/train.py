@@ -12,6 +12,7 @@ import typer
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import LogsRoot, LogsRoots, ReaderName, RecipeName, writable
 from occlabel.pipeline.cli.training_options import offering
+from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.priors.alignment.residual.options import Options as ResidualOptions
@@ -129,6 +130,34 @@ def glance(logs: LogsRoots, out: _Out, options: GlanceOptions, held_out: _AlsoHe
     writable("--out", out, _WEIGHTS)
     facts = train(logs, held_out or [], out, options, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "steps")))
+
+
+@app.command()
+@offering(DrOccOptions)
+def drocc(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: _Out,
+    options: DrOccOptions,
+    held_out: Annotated[Path | None, typer.Option(help="Root of logs to hold out, instead of every tenth.")] = None,
+    executor: _Executor = "ray",
+    reader: ReaderName = None,
+) -> None:
+    """Train Dr.Occ, the completion by cameras alone, for a recipe's grid and taxonomy.
+
+    Logs are of occlabel simulate --priors exact: voxels and the depth of every pixel are known. Runs the recipe's
+    priors first, so that the network learns from depth as wrong as it will be given. Every tenth log is held out and
+    scored after each epoch. Depth, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with
+    .training.
+    """
+    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.teaching.train_drocc import train
+    from occlabel.stages.ingest.recognise import open_logs
+
+    writable("--out", out, _WEIGHTS)
+    others = None if held_out is None else open_logs(held_out, reader)
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "held_out")))
 
 
 @app.command(name="depth_alignment")

@@ -22,8 +22,8 @@ class DeformablePoints(nn.Module):
         self.weights = nn.Linear(width, heads * points)
 
     def start(self, reach: float) -> None:
-        """Points on rays to all sides, one direction a head, the outermost ``reach`` from the reference; of a third axis
-        from -1 to 1. Equal weights."""
+        """Points on rays to all sides, one direction a head, the outermost ``reach`` from the reference; of a third
+        axis from -1 to 1. Equal weights."""
         nn.init.zeros_(self.offsets.weight)
         nn.init.zeros_(self.weights.weight)
         nn.init.zeros_(self.weights.bias)

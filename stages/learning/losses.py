@@ -11,6 +11,9 @@ from occlabel.schemas.taxonomy import UNKNOWN
 _FEWEST = 1000
 """Counts below it weigh like it: 1 / ln(count) grows without bound towards a count of one."""
 
+_LEAST = 1e-30
+"""Shares below it are as bad as it: the logarithm of 0 has no gradient."""
+
 
 def class_weights(counts: Tensor) -> Tensor:
     """Weight per class, 1 / ln(count + 0.001) scaled to a mean of 1 over the classes that occur (MonoScene's weights).
@@ -82,3 +85,41 @@ def _jaccard_increments(inside: Tensor, outside: Tensor) -> Tensor:
     intersection = size - inside.cumsum(0)
     union = size + outside.cumsum(0)
     return torch.diff(1 - intersection / union, prepend=inside.new_zeros(1))
+
+
+def semantic_affinity(probabilities: Tensor, target: Tensor, stands_for: Tensor | None = None) -> Tensor:
+    """Minus the logarithms of precision, recall and specificity, summed, mean over the classes in ``target``, free
+    space among them (MonoScene, section 3.3: scene-class affinity). Arguments as ``lovasz_softmax``."""
+    scored = target != UNKNOWN
+    probabilities, target = probabilities[scored], target[scored]
+    mass = _mass(target, stands_for)
+    each = ((probabilities[:, one], target == one) for one in torch.unique(target).tolist())
+    losses = [_affinity(likely, 1 - likely, truth, mass) for likely, truth in each]
+    return torch.stack(losses).mean() if losses else probabilities.sum() * 0
+
+
+def geometric_affinity(probabilities: Tensor, target: Tensor, free_id: int, stands_for: Tensor | None = None) -> Tensor:
+    """The same of occupied against free alone; of truth that is all free, or all occupied, what there is of it."""
+    scored = target != UNKNOWN
+    probabilities, target = probabilities[scored], target[scored]
+    if not len(target):
+        return probabilities.sum() * 0
+    free = probabilities[:, free_id]
+    return _affinity(1 - free, free, target != free_id, _mass(target, stands_for))
+
+
+def _mass(target: Tensor, stands_for: Tensor | None) -> Tensor:
+    return torch.ones(len(target), device=target.device) if stands_for is None else stands_for[target.long()]
+
+
+def _affinity(likely: Tensor, unlikely: Tensor, truth: Tensor, mass: Tensor) -> Tensor:
+    """Of one class that each voxel [n] has as ``likely`` as that, does not have as ``unlikely``, and by ``truth`` has
+    or not."""
+    right, wrong = torch.where(truth, mass, 0), torch.where(truth, 0, mass)
+    shares = []
+    if bool(truth.any()):
+        hit = (likely * right).sum()
+        shares += [hit / (likely * mass).sum().clamp(min=_LEAST), hit / right.sum()]
+    if not bool(truth.all()):
+        shares.append((unlikely * wrong).sum() / wrong.sum())
+    return torch.stack([-share.clamp(min=_LEAST).log() for share in shares]).sum()

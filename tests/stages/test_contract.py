@@ -202,6 +202,13 @@ def painted(folder: Path) -> dict[str, Any]:
     return {"weights": folder / "painted.safetensors"}
 
 
+def drocc(folder: Path) -> dict[str, Any]:
+    """With random weights."""
+    from tiny_drocc import weights
+
+    return {"weights": weights(folder / "drocc.safetensors", SPACES["occ3d"])}
+
+
 def residual(folder: Path) -> dict[str, Any]:
     """With random weights."""
     import torch
@@ -256,6 +263,7 @@ CASES: dict[str, list[Case]] = {
         Case("semantickitti", {"radius": 1, "stride": 1}),
         Case("occ3d", {"radius": 2, "stride": 2, "deviation": True}),
     ],
+    "completion.drocc": [Case("occ3d", {}, lambda: coarser("occ3d"), drocc)],
     "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=predicted)],
     "completion.torch_export": [Case("semantickitti", {}, files=exported)],
     "completion.onnx": [Case("semantickitti", {}, files=onnx)],

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from occlabel.pipeline.cli.train import app
 from occlabel.stages.completion import training
+from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.learning.options import FIXED, TrainingOptions
@@ -17,6 +18,7 @@ from occlabel.stages.propagation.options import Options as PropagationOptions
 
 COMMANDS: dict[str, type[TrainingOptions]] = {
     "completion": CompletionOptions,
+    "drocc": DrOccOptions,
     "glance": GlanceOptions,
     "propagation": PropagationOptions,
     "instances": InstancesOptions,

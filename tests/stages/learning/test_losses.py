@@ -1,12 +1,19 @@
 """Losses against published values and gradients, and against what they must be by definition."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from occlabel.stages.learning.losses import class_weights, lovasz_softmax, weighted_cross_entropy
+from occlabel.stages.learning.losses import (
+    class_weights,
+    geometric_affinity,
+    lovasz_softmax,
+    semantic_affinity,
+    weighted_cross_entropy,
+)
 
 CASES = ("binary2", "no_ignored", "semkitti20")
 
@@ -102,3 +109,33 @@ def test_trust_weighs_a_voxel_as_often_as_it_would_be_there() -> None:
         weighted_cross_entropy(scores, some, weights, often),
         weighted_cross_entropy(scores[:30], target[:30], weights, often[:30]),
     )
+
+
+@pytest.mark.parametrize("name", [*CASES, "saturated_right", "saturated_wrong"])
+def test_scene_class_affinities_equal_the_reference(shared: Path, name: str) -> None:
+    case = np.load(shared / f"golden/losses/case_{name}.npz")
+    target = torch.from_numpy(case["target"]).flatten()
+    for told, affinity in (("sem_scal", semantic_affinity), ("geo_scal", partial(geometric_affinity, free_id=0))):
+        logits = torch.from_numpy(case["logits"]).requires_grad_()
+        loss = affinity(rows(logits.softmax(dim=1)), target)
+        assert loss.item() == pytest.approx(float(case[told]), rel=1e-6, abs=1e-6)
+        if f"{told}_grad_logits" in case:
+            loss.backward()
+            np.testing.assert_allclose(logits.grad, case[f"{told}_grad_logits"], rtol=1e-6, atol=1e-10)
+
+
+def test_affinities_know_scenes_of_one_kind_and_voxels_that_stand_for_many() -> None:
+    likely = torch.tensor([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7]]).requires_grad_()
+    free, silent = torch.zeros(3, dtype=torch.uint8), torch.full((3,), 255, dtype=torch.uint8)
+    assert geometric_affinity(likely, free, 0).item() == pytest.approx(-np.log((0.8 + 0.6 + 0.3) / 3))
+    assert geometric_affinity(likely, silent, 0).item() == semantic_affinity(likely, silent).item() == 0
+    target = torch.tensor([0, 0, 1], dtype=torch.uint8)
+    thrice = torch.tensor([0, 0, 0, 0, 0, 0, 1], dtype=torch.uint8)
+    many = likely[[0, 0, 0, 1, 1, 1, 2]]
+    for affinity in (semantic_affinity, partial(geometric_affinity, free_id=0)):
+        torch.testing.assert_close(
+            affinity(likely, target, stands_for=torch.tensor([3.0, 1.0])), affinity(many, thrice)
+        )
+    certain = torch.tensor([[1.0, 0.0]]).requires_grad_()
+    semantic_affinity(certain, torch.ones(1, dtype=torch.uint8)).backward()
+    assert certain.grad is not None and bool(certain.grad.isfinite().all())

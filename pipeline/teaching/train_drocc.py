@@ -1,0 +1,186 @@
+"""Training of Dr.Occ on logs with voxel truth and exact depth: runs the recipe's priors first, then learns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.pipeline.planning.kinds import SLOTS
+from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.published.spec import spec_of
+from occlabel.pipeline.published.version import PublishedFrame, open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.learning.truth import check_truth, truth_in
+from occlabel.stages.priors.depth.stored import read_depth
+from occlabel.stages.priors.image_files import ImageFiles
+from occlabel.stages.town.writers.prior_files import FOLDER
+from occlabel.workers.store import Store
+
+if TYPE_CHECKING:
+    from occlabel.stages.completion.drocc.looking import Moment, Taken
+    from occlabel.stages.completion.drocc.options import Options
+    from occlabel.stages.completion.drocc.samples import Drive
+
+_DEPTHS = {DEPTH.name, RELATIVE_DEPTH.name}
+
+
+def train(
+    recipe: Recipe,
+    reader: LogReader,
+    out: Path,
+    options: Options,
+    executor: str,
+    command: str,
+    held_out: LogReader | None = None,
+) -> dict[str, str]:
+    """Runs the recipe's priors on the logs, trains on them and writes ``out``; returns the file's facts.
+
+    The logs of ``held_out``, or else every tenth, are scored. Depth of the priors lies in a store in the folder ``out``
+    with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth,
+    BadLog for logs without cameras, calibration, voxel truth or exact depth.
+    """
+    from occlabel.stages.completion.drocc.training import check_options, train_drocc
+    from occlabel.stages.learning.trainer import check_device
+
+    # What cannot work is said before hours of labelling.
+    check_device(options.device)
+    check_options(options, recipe.space)
+    priors = _priors(recipe)
+    sources = [reader] if held_out is None else [reader, held_out]
+    for source in sources:
+        check_logs(source, recipe.space)
+    store = Store(str(out.with_suffix(".training") / "priors"))
+    found = [
+        drives(priors, source, store, name, executor) for source, name in zip(sources, ("logs", "apart"), strict=False)
+    ]
+    logs, every = found[0], options.held_out_every
+    others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
+    logs = [log for log in logs if all(log is not other for other in others)]
+    depth = ", ".join(step.stage.kind for step in priors.chain)
+    facts = {"priors": depth, "logs": str(len(logs)), "command": command}
+    return train_drocc(recipe.space, logs, others, out, options, facts)
+
+
+def _priors(recipe: Recipe) -> Recipe:
+    """Those of the recipe's stages that say how far things are, alone."""
+    kept = {name: stage for name, stage in recipe.priors.items() if _DEPTHS & {spec.name for spec in stage.written}}
+    if not any(DEPTH.name in {spec.name for spec in stage.written} for stage in kept.values()):
+        raise BadRecipe(
+            "the recipe has no priors that write depth, by which Dr.Occ knows where something is; add some, as in "
+            "priors: {depth: {kind: stored_depth, path: priors/depth/{log}/{camera}/{frame}.png}}"
+        )
+    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": kept, "gates": Gates(min_labelled=0)})
+
+
+def check_logs(reader: LogReader, space: LabelSpace) -> None:
+    """Raises BadLog for logs without cameras, calibration, voxel truth or exact depth, before hours of work."""
+    for log in reader.logs():
+        frames = [frame for frame in log.frames if frame.truth.voxels is not None]
+        where = f"log {log.id} of {reader.root}"
+        if not frames:
+            raise BadLog(f"{where} has no voxel truth; occlabel simulate writes logs with it")
+        cameras = [camera for frame in frames for camera in frame.cameras]
+        if not cameras:
+            raise BadLog(f"{where} has no cameras: simulate it without --no-images")
+        if not any(_calibrated(camera) for camera in cameras):
+            raise BadLog(f"{where}: no camera is calibrated, so nothing says where what it sees lies")
+        lacking = (f for frame in frames for camera in frame.cameras for f in [_exact_file(reader, log, frame, camera)])
+        if (missing := next((file for file in lacking if not file.is_file()), None)) is not None:
+            raise BadLog(
+                f"{where} has no {missing.relative_to(reader.root)}, which says how far everything is; simulate the "
+                "logs with --priors exact"
+            )
+        check_truth(reader, frames, space)
+
+
+def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor: str) -> list[Drive]:
+    """The logs of ``reader``, of each the frames that have truth and depth of the ``priors``."""
+    version = f"{hashlib.blake2b(priors.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
+    label_logs(priors, reader, store, version, workplace=Workplace(executor))
+    published = open_version(spec_of(store, version))
+    logs = reader.logs(list(published.logs))
+    found = [_Log(reader, log, priors.space, list(published.frames(log.id))).drive() for log in logs]
+    return [drive for drive in found if drive.frames]
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """Reads a log's frames when they are asked for."""
+
+    reader: LogReader
+    log: DriveLog
+    space: LabelSpace
+    published: Sequence[PublishedFrame]
+
+    def drive(self) -> Drive:
+        from occlabel.stages.completion.drocc.samples import Drive
+
+        rows = {frame.name: frame for frame in self.published}
+        pairs = [(f, rows[f.name]) for f in self.log.frames if f.truth.voxels is not None and f.name in rows]
+        return Drive(
+            len(pairs),
+            len(self.log.rig.names),
+            lambda row: self._moment(*pairs[row]),
+            lambda row: self._exact(pairs[row][0]),
+            lambda row: self._truth(pairs[row][0]),
+            lambda row: pairs[row][0].ego_from_grid(self.space.grid),
+        )
+
+    def _moment(self, frame: Frame, published: PublishedFrame) -> Moment:
+        from occlabel.stages.completion.drocc.looking import Moment
+
+        taken = [self._taken(camera, published) for camera in self._cameras(frame)]
+        return Moment(taken, frame.world_from_ego)
+
+    def _taken(self, camera: Camera | None, published: PublishedFrame) -> Taken | None:
+        from occlabel.stages.completion.drocc.looking import Taken
+
+        if camera is None or camera.intrinsics is None or camera.ego_from_camera is None:
+            return None
+        spec = DEPTH.on(camera.name)
+        try:
+            image = self.reader.image(camera)
+        except DamagedFile:  # the labelling has said so
+            return None
+        if not published.holds(spec):
+            return None
+        return Taken(image, camera.intrinsics, camera.ego_from_camera, published[spec])
+
+    def _exact(self, frame: Frame) -> list[NDArray[np.float32] | None]:
+        return [None if camera is None else self._metres(frame, camera) for camera in self._cameras(frame)]
+
+    def _metres(self, frame: Frame, camera: Camera) -> NDArray[np.float32] | None:
+        if camera.size is None:
+            return None
+        metres = read_depth(_exact_file(self.reader, self.log, frame, camera), camera.size).astype(np.float32)
+        return np.where(metres > 0, metres, np.float32(np.nan))
+
+    def _truth(self, frame: Frame) -> NDArray[np.uint8]:
+        truth = truth_in(self.reader, frame, self.space)
+        return np.where(truth.scored, truth.semantics, np.uint8(UNKNOWN))
+
+    def _cameras(self, frame: Frame) -> list[Camera | None]:
+        """In the order of the rig."""
+        taken = {camera.name: camera for camera in frame.cameras}
+        return [taken.get(name) for name in self.log.rig.names]
+
+
+def _calibrated(camera: Camera) -> bool:
+    return camera.intrinsics is not None and camera.ego_from_camera is not None
+
+
+def _exact_file(reader: LogReader, log: DriveLog, frame: Frame, camera: Camera) -> Path:
+    files = ImageFiles(reader.root / FOLDER / "exact/depth/{log}/{camera}/{frame}.png")
+    return files.place(log.id, camera.name, frame.name)
