@@ -14,6 +14,7 @@ from occlabel.pipeline.cli.options import LogsRoot, LogsRoots, ReaderName, Recip
 from occlabel.pipeline.cli.training_options import offering
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
+from occlabel.stages.completion.vipocc.options import Options as ViPOccOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.priors.alignment.residual.options import Options as ResidualOptions
 from occlabel.stages.priors.glance.options import Options as GlanceOptions
@@ -186,6 +187,35 @@ def depth_alignment(
     others = None if held_out is None else open_logs(held_out, reader)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
     told = [f"{name} {facts[name]}" for name in ("network", "alignment", "abs_rel") if name in facts]
+    typer.echo(f"{out}: {', '.join(told)}")
+
+
+@app.command()
+@offering(ViPOccOptions)
+def vipocc(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: _Out,
+    options: ViPOccOptions,
+    held_out: Annotated[Path | None, typer.Option(help="Root of logs to hold out, instead of every tenth.")] = None,
+    executor: _Executor = "ray",
+    reader: ReaderName = None,
+) -> None:
+    """Train ViPOcc, a density field of single images, on video with poses; no labels are needed.
+
+    Runs the recipe's priors first: depth, which the network aligns, and segments, which say where to look. Learns from
+    what images show of each other by the poses. Every tenth log is held out and scored after each epoch, by depth at
+    the points of sweeps where there are any. Depth, checkpoints and curves (CSV) lie in the folder beside OUT whose
+    name ends with .training.
+    """
+    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.teaching.train_vipocc import train
+    from occlabel.stages.ingest.recognise import open_logs
+
+    writable("--out", out, _WEIGHTS)
+    others = None if held_out is None else open_logs(held_out, reader)
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    told = [f"{name} {facts[name]}" for name in ("network", "images", "abs_rel") if name in facts]
     typer.echo(f"{out}: {', '.join(told)}")
 
 

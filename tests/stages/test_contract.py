@@ -224,6 +224,24 @@ def residual(folder: Path) -> dict[str, Any]:
     return {"weights": folder / "residual.safetensors"}
 
 
+def vipocc(folder: Path) -> dict[str, Any]:
+    """With random weights."""
+    import torch
+
+    from occlabel.stages.completion.vipocc.field import ViPOcc
+    from occlabel.stages.completion.vipocc.sizes import Sizes
+    from occlabel.stages.completion.vipocc.weight_file import facts_of
+    from occlabel.stages.learning.weights import save_weights
+
+    sizes = Sizes(stem=8, rows=64, columns=96, channels=8)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = ViPOcc(sizes)
+        torch.nn.init.normal_(network.second.weight, std=3)
+    save_weights(folder / "vipocc.safetensors", dict(network.state_dict()), facts_of(sizes))
+    return {"weights": folder / "vipocc.safetensors"}
+
+
 CASES: dict[str, list[Case]] = {
     "priors.grounded_sam": [Case("semantickitti", {}, files=detector_and_segmenter)],
     "priors.depth_anything": [
@@ -264,6 +282,10 @@ CASES: dict[str, list[Case]] = {
         Case("occ3d", {"radius": 2, "stride": 2, "deviation": True}),
     ],
     "completion.drocc": [Case("occ3d", {}, lambda: coarser("occ3d"), drocc)],
+    "completion.vipocc": [
+        Case("occ3d", {}, files=vipocc),
+        Case("semantickitti", {"segments": False, "unnamed": "building"}, lambda: SPACES["occ3d"], files=vipocc),
+    ],
     "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=predicted)],
     "completion.torch_export": [Case("semantickitti", {}, files=exported)],
     "completion.onnx": [Case("semantickitti", {}, files=onnx)],

@@ -10,6 +10,7 @@ from occlabel.pipeline.cli.train import app
 from occlabel.stages.completion import training
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
+from occlabel.stages.completion.vipocc.options import Options as ViPOccOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.learning.options import FIXED, TrainingOptions
 from occlabel.stages.priors.alignment.residual.options import Options as ResidualOptions
@@ -23,6 +24,7 @@ COMMANDS: dict[str, type[TrainingOptions]] = {
     "propagation": PropagationOptions,
     "instances": InstancesOptions,
     "depth_alignment": ResidualOptions,
+    "vipocc": ViPOccOptions,
 }
 
 
