@@ -47,6 +47,7 @@ KINDS: dict[str, dict[str, str]] = {
         "lmscnet": "occlabel.stages.completion.trained:Trained",
         "accumulated": "occlabel.stages.completion.accumulated.stage:Accumulated",
         "depth_lifting": "occlabel.stages.completion.depth_lifting.stage:DepthLifting",
+        "drocc": "occlabel.stages.completion.drocc.stage:DrOccCompletion",
         "vipocc": "occlabel.stages.completion.vipocc.stage:ViPOccCompletion",
         "stored": "occlabel.stages.completion.stored:Stored",
         "torch_export": "occlabel.stages.completion.own_model:TorchExport",
