@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
@@ -46,23 +46,38 @@ def train(
     from occlabel.stages.completion.vipocc.training import train_field
     from occlabel.stages.learning.trainer import check_device
 
-    # What cannot work is said before hours of labelling.
     check_device(options.device)
+    part = parted(recipe, reader, held_out, out.with_suffix(".training"), executor, options.held_out_every)
+    return train_field(part.learned, part.held_out, out, options, part.facts | {"command": command})
+
+
+class Parted(NamedTuple):
+    """Logs with what priors say of them."""
+
+    learned: list[Drive]
+    held_out: list[Drive]
+    facts: dict[str, str]
+
+
+def parted(
+    recipe: Recipe, reader: LogReader, held_out: LogReader | None, folder: Path, executor: str, every: int
+) -> Parted:
+    """Runs the recipe's priors; what they say lies in stores in ``folder``. One log of ``every`` is held out where
+    ``held_out`` is None. Raises as ``train`` does."""
     priors = _priors(recipe)
     sources = [reader] if held_out is None else [reader, held_out]
+    # What cannot work is said before hours of labelling.
     for source in sources:
         if not any(_known(frame, camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
             raise BadLog(
-                f"{source.root} has no log with poses and images of a calibrated camera, of which a field could "
-                "be learned; occlabel simulate writes such logs"
+                f"{source.root} has no log with poses and images of a calibrated camera, of which a field could be "
+                "learned; occlabel simulate writes such logs"
             )
-    folder = out.with_suffix(".training")
     found = [drives(priors, source, folder, "apart" if n else "logs", executor) for n, source in enumerate(sources)]
-    logs, every = found[0], options.held_out_every
+    logs = found[0]
     others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
     logs = [log for log in logs if all(log is not other for other in others)]
-    facts = {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs)), "command": command}
-    return train_field(logs, others, out, options, facts)
+    return Parted(logs, others, {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs))})
 
 
 def _priors(recipe: Recipe) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,12 +35,8 @@ def street() -> Drive:
         objects = np.zeros(far.shape, np.uint16)
         objects[20:30, 60:80] = 1
         seen = Seen(taken[str(camera.path)], far, objects, far)
-        result.append({"front": View(partial(Seen, *vars_of(seen)), K, frame.world_from_ego @ camera.ego_from_camera)})
+        result.append({"front": View(partial(replace, seen), K, frame.world_from_ego @ camera.ego_from_camera)})
     return result
-
-
-def vars_of(seen: Seen) -> tuple[object, ...]:
-    return seen.image, seen.depth, seen.objects, seen.measured
 
 
 def test_a_few_steps_lower_the_loss(street: Drive) -> None:

@@ -1,0 +1,57 @@
+"""ViPOcc is learned on logs on disk without their labels, and what it labels is scored; what cannot work is said."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from simulated import TWO_SHORT, Simulated
+
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.train_vipocc import train
+from occlabel.pipeline.teaching.vipocc_rows import ROWS, rows
+from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.stages.completion.vipocc.options import Options
+from occlabel.stages.ingest.kitti import KittiReader
+
+FEW = Options(steps=1, epoch=1, batch=1, stem=8, rows=64, columns=96, channels=8, rays=128, samples=8, views=2)
+SPACE = {"grid": "semantickitti", "taxonomy": "semantickitti"}
+
+
+def recipe(**more: object) -> Recipe:
+    return Recipe.model_validate({**SPACE, "priors": {"depth": {"kind": "lidar"}}, **more})
+
+
+@pytest.mark.slow
+def test_a_row_is_trained_and_scored_without_labels(simulated: Simulated, tmp_path: Path) -> None:
+    reader = KittiReader(simulated("kitti", TWO_SHORT))
+    completion = {"kind": "vipocc", "weights": "none.safetensors", "segments": False, "unnamed": "building"}
+    (row,) = rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["baseline"])
+    assert row.name == "baseline" and not math.isnan(row.scores["scene slice"].o_acc)
+    assert row.abs_rel is not None and row.abs_rel.startswith("0.0"), "half of the points say how far the others are"
+    with pytest.raises(BadRecipe, match="there is no row all; there are baseline"):
+        next(rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["all"]))
+
+
+def test_rows_are_options_and_differ() -> None:
+    every = [FEW.model_copy(update=changed) for changed in ROWS.values()]
+    assert all(Options.model_validate(one.model_dump()) == one for one in every)
+    assert len({one.model_dump_json() for one in every}) == len(ROWS)
+    assert every[-1] == FEW, "the last is the whole"
+
+
+def test_what_cannot_work_is_said_before_anything_is_run(tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    with pytest.raises(BadRecipe, match=r"the rows are of completion\.kind vipocc"):
+        next(rows(recipe(), (KittiReader(tmp_path), KittiReader(tmp_path)), tmp_path, FEW, ["full"]))
+    blind = tmp_path / "blind/sequences/00"
+    (blind / "velodyne").mkdir(parents=True)
+    (blind / "velodyne/000000.bin").write_bytes(bytes(160))
+    reader = KittiReader(tmp_path / "blind")
+    with pytest.raises(BadLog, match="has no log with poses and images of a calibrated camera"):
+        train(recipe(), reader, out, FEW, "local", "")
+    bare = Recipe.model_validate({**SPACE, "evidence": {"kind": "rays"}})
+    with pytest.raises(BadRecipe, match="no priors that write depth, which ViPOcc aligns"):
+        train(bare, reader, out, FEW, "local", "")
+    assert not out.with_suffix(".training").exists()
