@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from simulated import TWO_SHORT, Simulated
+from simulated import TWO_SEEN, Simulated
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.train_vipocc import train
@@ -16,7 +16,8 @@ from occlabel.stages.completion.vipocc.options import Options
 from occlabel.stages.ingest.kitti import KittiReader
 
 FEW = Options(steps=1, epoch=1, batch=1, stem=8, rows=64, columns=96, channels=8, rays=128, samples=8, views=2)
-SPACE = {"grid": "semantickitti", "taxonomy": "semantickitti"}
+GRID = {"origin": [0.0, -12.8, -2.0], "voxel_size": 0.4, "shape": [64, 64, 16], "frame": "lidar"}
+SPACE = {"grid": GRID, "taxonomy": "semantickitti"}
 
 
 def recipe(**more: object) -> Recipe:
@@ -25,7 +26,7 @@ def recipe(**more: object) -> Recipe:
 
 @pytest.mark.slow
 def test_a_row_is_trained_and_scored_without_labels(simulated: Simulated, tmp_path: Path) -> None:
-    reader = KittiReader(simulated("kitti", TWO_SHORT))
+    reader = KittiReader(simulated("kitti", TWO_SEEN))
     completion = {"kind": "vipocc", "weights": "none.safetensors", "segments": False, "unnamed": "building"}
     (row,) = rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["baseline"])
     assert row.name == "baseline" and not math.isnan(row.scores["scene slice"].o_acc)
