@@ -20,6 +20,7 @@ _PUBLIC = {
     "label_logs": "occlabel.pipeline.running.label",
     "open_version": "occlabel.pipeline.published.version",
     "evaluate": "occlabel.pipeline.quality.evaluate",
+    "compare": "occlabel.pipeline.quality.compare.compare",
     "Grid": "occlabel.schemas.grid",
     "Taxonomy": "occlabel.schemas.taxonomy",
     "LabelSpace": "occlabel.schemas.space",
@@ -37,6 +38,7 @@ __all__ = [
     "OcclabelError",
     "Stage",
     "Taxonomy",
+    "compare",
     "evaluate",
     "label_logs",
     "load_recipe",
@@ -47,6 +49,7 @@ __all__ = [
 if TYPE_CHECKING:
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.quality.compare.compare import compare
     from occlabel.pipeline.quality.evaluate import evaluate
     from occlabel.pipeline.running.label import label_logs
     from occlabel.schemas.arrays import ArraySpec

@@ -10,6 +10,7 @@ import typer
 from occlabel._version import __version__
 from occlabel.pipeline.cli.bench import app as bench_app
 from occlabel.pipeline.cli.calibrate import calibrate
+from occlabel.pipeline.cli.compare import compare
 from occlabel.pipeline.cli.demo import demo
 from occlabel.pipeline.cli.evaluate import evaluate
 from occlabel.pipeline.cli.export import export
@@ -59,6 +60,7 @@ app.command()(run)
 app.command()(status)
 app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
+app.command()(compare)
 app.command()(calibrate)
 app.command()(export)
 app.command()(tracks)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from occlabel.pipeline.planning.fingerprint import digest_of
+from occlabel.pipeline.published.common import CommonLabels
 from occlabel.pipeline.published.labelled_log import Join
 from occlabel.pipeline.published.labels import Format, LabelSource, VersionLabels, open_labels
 from occlabel.pipeline.published.spec import spec_of
@@ -43,30 +44,38 @@ class EvaluateLog(Job):
     labels: str
     """STORE@VERSION."""
     question: Question
+    beside: str | None = None
+    """STORE@VERSION: only frames that this one has too are scored."""
 
     @property
     def resources(self) -> Resources:
         return Resources(memory=1 << 30)
 
     def fingerprint(self, unit: str) -> str:
-        joined, asked = _joined(self.labels, self.question), self.question
+        joined, asked = self._joined, self.question
         facts = [self.name, self.version, asked.format, asked.at, asked.told, unit]
         labels = [joined.labels.stamp(unit), joined.labels.space.model_dump(mode="json")]
+        if isinstance(joined.labels, CommonLabels) and joined.labels.fewer(unit):
+            labels.append(joined.labels.names(unit))
         return digest_of([*facts, *labels, truth_stamp(joined, unit)])
 
     def frames(self, unit: str) -> int:
-        labels = _joined(self.labels, self.question).labels
-        assert isinstance(labels, VersionLabels)  # see _joined
-        return len(labels.names(unit))
+        assert isinstance(self._joined.labels, VersionLabels)  # see _joined
+        return len(self._joined.labels.names(unit))
 
     def work(self, unit: str) -> bytes:
-        return count_log(self.question, _joined(self.labels, self.question), unit).to_bytes()
+        return count_log(self.question, self._joined, unit).to_bytes()
+
+    @property
+    def _joined(self) -> Join:
+        return _joined(self.labels, self.question, self.beside)
 
 
 @lru_cache(maxsize=2)
-def _joined(labels: str, question: Question) -> Join:
+def _joined(labels: str, question: Question, beside: str | None = None) -> Join:
     """Once per process and evaluation: a worker does many logs."""
-    return question.joined(VersionLabels(open_version(labels)))
+    version = open_version(labels)
+    return question.joined(VersionLabels(version) if beside is None else CommonLabels(version, open_version(beside)))
 
 
 def evaluate(
@@ -93,18 +102,30 @@ def evaluate(
         labels = spec_of(labels.store, labels.name)
     source = open_labels(labels, format)
     question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
-    if not isinstance(source, VersionLabels) or _read_only(source.version.store):
+    if not isinstance(source, VersionLabels) or read_only(source.version.store):
         return score(source, question, logs)
     spec = spec_of(source.version.store, source.version.name)  # also where "latest" was asked for
-    _joined.cache_clear()  # what lies there may be another than when this process asked before
-    joined = _joined(spec, question)
+    joined = fresh(spec, question)
     asked = _logs(question, joined, logs)
     job = EvaluateLog(labels=spec, question=question)
-    if workplace == Workplace("ray") and sum(job.frames(log) for log in asked.chosen) < FRAMES_WORTH_RAY:
+    counted, failed = counts_of(job, asked.chosen, source.version.store, workplace, quiet)
+    return _scored(question, joined, asked, counted, failed)
+
+
+def fresh(labels: str, question: Question, beside: str | None = None) -> Join:
+    """Labels and truth as they are now: what lies there may be another than when this process asked before."""
+    _joined.cache_clear()
+    return _joined(labels, question, beside)
+
+
+def counts_of(
+    job: EvaluateLog, logs: Sequence[str], store: Store, workplace: Workplace, quiet: bool
+) -> tuple[dict[str, LogCounts], dict[str, str]]:
+    """What was counted of each log, and which could not be counted and why."""
+    if workplace == Workplace("ray") and sum(job.frames(log) for log in logs) < FRAMES_WORTH_RAY:
         workplace = Workplace("local")
-    done = run_job(job, asked.chosen, source.version.store, workplace, quiet=quiet)
-    counted = {log: LogCounts.from_bytes(result) for log, result in done.results.items()}
-    return _scored(question, joined, asked, counted, done.failed)
+    done = run_job(job, logs, store, workplace, quiet=quiet)
+    return {log: LogCounts.from_bytes(result) for log, result in done.results.items()}, done.failed
 
 
 def score(source: LabelSource, question: Question, logs: Sequence[str] | None = None) -> Evaluation:
@@ -123,7 +144,7 @@ def score(source: LabelSource, question: Question, logs: Sequence[str] | None = 
     return _scored(question, joined, asked, counted, {log: str(error) for log, error in errors.items()})
 
 
-def _read_only(store: Store) -> bool:
+def read_only(store: Store) -> bool:
     """Whether the store is a folder in which nothing may be written."""
     return "://" not in store.location and not access(store.location, W_OK)
 

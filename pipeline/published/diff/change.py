@@ -36,7 +36,12 @@ class Change:
 def _shown(value: Any) -> str:
     """As it stands in a recipe, cut where it is long."""
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return shortened(text, _LONGEST)
+
+
+def shortened(text: str, most: int = 160) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def leaves(value: Any, place: str = "") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from occlabel.pipeline.published.diff.change import Change
+from occlabel.pipeline.published.diff.change import Change, shortened
 from occlabel.schemas.version import VersionFrame, VersionInfo
 
 Rows = dict[str, VersionFrame]
@@ -143,4 +143,4 @@ def _counted(names: Sequence[str]) -> str:
 
 def _few(names: Sequence[str], between: str = "; ", most: int = 3) -> str:
     rest = len(names) - most
-    return between.join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+    return between.join(map(shortened, names[:most])) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,135 @@
+"""``occlabel compare``: two versions held against each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, writable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from occlabel.pipeline.quality.compare.against_truth import AgainstTruth
+    from occlabel.pipeline.quality.compare.compare import Comparison
+
+_MOST = 12
+"""Classes in the table of voxels."""
+
+
+def compare(
+    before: Annotated[str, typer.Argument(metavar="STORE@A", help="A version.")],
+    after: Annotated[str, typer.Argument(metavar="STORE@B", help="The version to hold against it.")],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Score both against this root of voxel truth, and their difference.")
+    ] = None,
+    format: Annotated[
+        Literal["semantickitti", "occ3d"] | None,
+        typer.Option("--format", help="With --truth: whose rules and layout; that of the classes when not given."),
+    ] = None,
+    log: LogIds = None,
+    map_: ClassMap = None,
+    picture: Annotated[
+        Path | None, typer.Option("--out", metavar="PNG", help="Also draw where voxels changed, from above.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write everything as JSON.")] = None,
+    executor: Executor = ExecutorName.ray,
+) -> None:
+    """Say what differs between two versions: why, in which voxels, and with --truth which is better.
+
+    Why: the options, weights, code, logs and frames that differ, from the manifests. Which voxels: per class and range,
+    in which logs and frames most. With --truth both are scored in the frames that both have, as occlabel evaluate
+    scores them; the difference is called better or worse only where these logs show that it is more than chance.
+
+    Voxels of another grid are looked up at the centres of those of A, other classes through --map. What was counted is
+    kept in the stores: the same comparison again reads it. Exit code 3 when labels of either could not be read.
+    """
+    from rich.console import Console
+
+    from occlabel.pipeline.quality.compare.compare import compare as hold
+    from occlabel.pipeline.running.workplace import Workplace
+    from occlabel.schemas.errors import OcclabelError
+    from occlabel.schemas.taxonomy_map import read_map
+
+    if format is not None and truth is None:
+        raise OcclabelError("--format says whose rules truth is scored by; add --truth, or leave it out")
+    writable("--out", picture, (".png",), make=True)
+    writable("--json", out)
+    told = None if map_ is None else read_map(map_)
+    found = hold(before, after, truth, format, logs=log, told=told, workplace=Workplace(executor.value), quiet=False)
+    console = Console()
+    console.print(f"{found.diff.a} -> {found.diff.b}", highlight=False, soft_wrap=True, markup=False)
+    console.print(*found.sentences(), sep="\n", highlight=False, soft_wrap=True, markup=False)
+    if found.truth is not None:
+        console.print(truth_table(found.truth))
+    if found.changed().changed:
+        console.print(voxel_table(found))
+        console.print(_most_changed(found), highlight=False, soft_wrap=True, markup=False)
+    _keep(found, picture, out)
+    if not found.sound:
+        raise typer.Exit(3)
+
+
+def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
+    if picture is not None:
+        from occlabel.pipeline.delivery.pictures.heat import draw_heat
+
+        names = [spec.rpartition("@")[2] for spec in (found.diff.a, found.diff.b)]
+        title = f"changed voxels, {names[0]} -> {names[1]}, {found.frames} frames"
+        draw_heat(found.heat, found.space.grid, title, picture)
+        typer.echo(f"wrote {picture}")
+    if out is not None:
+        text = json.dumps(found.facts(), indent=1)
+        if out == Path("-"):
+            typer.echo(text)
+        else:
+            out.write_text(text + "\n")
+
+
+def truth_table(found: AgainstTruth) -> Table:
+    """Percent: both scores, the difference with its interval, the log that carries most; the worst class first."""
+    from rich.table import Table
+
+    table = Table("", "A", "B", "difference", "19 in 20 draws", "most of it in")
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    rows = {name: found.measures[name] for name in ("mIoU", "IoU")} | found.classes
+    for name, one in rows.items():
+        if not (one.a > 0 or one.b > 0):
+            continue
+        low, high = 100 * one.interval.low, 100 * one.interval.high
+        table.add_row(
+            name, f"{100 * one.a:.2f}", f"{100 * one.b:.2f}",
+            f"{100 * one.interval.value:+.2f}{' *' if one.shown else ''}", f"{low:+.2f} to {high:+.2f}",
+            "" if one.log is None else f"{one.log} ({100 * one.share:.0f}%)", end_section=name == "IoU",
+        )  # fmt: skip
+    table.caption = f"range {found.range}; * more than chance"
+    return table
+
+
+def voxel_table(found: Comparison) -> Table:
+    """By class, the one of which most changed first: voxels in both versions, how far they agree in each range."""
+    from rich.table import Table
+
+    facts = {name: entry["per_class"] for name, entry in found.facts()["voxels"]["ranges"].items()}
+    whole, *ranges = facts
+    table = Table("class", "in A", "in B", "IoU A/B", *(f"{name} m" for name in ranges), "became mostly")
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    order = sorted(facts[whole].items(), key=lambda item: item[1]["both"] * 2 - item[1]["a"] - item[1]["b"])
+    for name, entry in order[:_MOST]:
+        near = [f"{100 * facts[r][name]['iou']:.1f}" if name in facts[r] else "-" for r in ranges]
+        became = ", ".join(f"{other} {count:,}" for other, count in list(entry["became"].items())[:1])
+        table.add_row(name, f"{entry['a']:,}", f"{entry['b']:,}", f"{100 * entry['iou']:.1f}", *near, became)
+    return table
+
+
+def _most_changed(found: Comparison) -> str:
+    logs = ", ".join(f"{log} {100 * share:.1f}%" for log, share in found.worst_logs()[:3])
+    frames = ", ".join(f"{log} {name} {100 * share:.1f}%" for log, name, share in found.worst_frames()[:3])
+    return f"of the occupied voxels changed most: in logs {logs}; in frames {frames}"
