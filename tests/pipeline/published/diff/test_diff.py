@@ -28,7 +28,7 @@ from occlabel.workers.store import Store
 GRID = Grid(origin=(0.0, -4.0, -1.0), voxel_size=1.0, shape=(8, 8, 4), frame="lidar")
 HALF = GRID.model_copy(update={"voxel_size": 0.5})
 SPACE = LabelSpace(GRID, TAXONOMIES["semantickitti"])
-RECIPE = {
+RECIPE: dict[str, Any] = {
     "clip_frames": 16,
     "priors": {"depth": {"kind": "moge2", "stride": 4}},
     "completion": {"kind": "lmscnet", "weights": "/a/net.safetensors", "sweeps": 2},
@@ -83,7 +83,7 @@ class Made:
         return PublishedVersion(Store("nowhere"), info, rows)
 
 
-def of(**block: Any) -> dict[str, Any]:
+def of(**block: dict[str, Any]) -> dict[str, Any]:
     """The recipe with these blocks changed."""
     return {name: {**value, **block.get(name, {})} if name in block else value for name, value in RECIPE.items()}
 
