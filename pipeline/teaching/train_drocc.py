@@ -22,6 +22,7 @@ from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.learning.options import TrainingOptions
 from occlabel.stages.learning.truth import check_truth, truth_in
 from occlabel.stages.priors.depth.stored import read_depth
 from occlabel.stages.priors.image_files import ImageFiles
@@ -57,20 +58,35 @@ def train(
     # What cannot work is said before hours of labelling.
     check_device(options.device)
     check_options(options, recipe.space)
+    store = Store(str(out.with_suffix(".training") / "priors"))
+    lesson = prepared(recipe, reader, held_out, store, executor)
+    return train_drocc(recipe.space, lesson.learned, lesson.held_out, out, options, lesson.facts | {"command": command})
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learned from, and what is held out to judge it."""
+
+    learned: Sequence[Drive]
+    held_out: Sequence[Drive]
+    facts: dict[str, str]
+    """For the weight file."""
+
+
+def prepared(recipe: Recipe, reader: LogReader, held_out: LogReader | None, store: Store, executor: str) -> Lesson:
+    """Runs the recipe's priors on the logs into ``store``. See ``train``, also for what is raised."""
     priors = _priors(recipe)
     sources = [reader] if held_out is None else [reader, held_out]
     for source in sources:
         check_logs(source, recipe.space)
-    store = Store(str(out.with_suffix(".training") / "priors"))
-    found = [
-        drives(priors, source, store, name, executor) for source, name in zip(sources, ("logs", "apart"), strict=False)
-    ]
-    logs, every = found[0], options.held_out_every
+    named = zip(sources, ("logs", "apart"), strict=False)
+    found = [drives(priors, source, store, name, executor) for source, name in named]
+    every = TrainingOptions.model_fields["held_out_every"].default
+    logs = found[0]
     others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
     logs = [log for log in logs if all(log is not other for other in others)]
     depth = ", ".join(step.stage.kind for step in priors.chain)
-    facts = {"priors": depth, "logs": str(len(logs)), "command": command}
-    return train_drocc(recipe.space, logs, others, out, options, facts)
+    return Lesson(logs, others, {"priors": depth, "logs": str(len(logs))})
 
 
 def _priors(recipe: Recipe) -> Recipe:

@@ -35,7 +35,7 @@ class Decoder(nn.Module):
 
     def __init__(self, width: int, classes: int, cells: Cells) -> None:
         super().__init__()
-        self.cells = cells
+        self.cells, self.classes = cells, classes
         self.body = Residual(width)
         self.columns = nn.Linear(width, cells.fold**2 * width)
         self.classify = nn.Sequential(

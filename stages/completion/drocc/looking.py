@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Taken(NamedTuple):
     intrinsics: Matrix
     """K [3, 3] in its pixels."""
     ego_from_camera: Matrix
-    depth: NDArray[np.floating]
+    depth: NDArray[np.floating[Any]]
     """[v, u] metres of the priors at every ``DEPTH.stride``-th pixel; NaN unknown."""
 
 

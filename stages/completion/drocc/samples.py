@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class Drive:
     """Of its rig."""
     moment: Callable[[int], Moment]
     """With depth as the priors see it."""
-    exact: Callable[[int], Sequence[NDArray[np.floating] | None]]
+    exact: Callable[[int], Sequence[NDArray[np.floating[Any]] | None]]
     """Of each camera what depth [h, w] its pixels really have, NaN none; None where there is no image."""
     truth: Callable[[int], NDArray[np.uint8]]
     """Class ids [X, Y, Z], UNKNOWN where no camera sees."""
@@ -146,7 +146,7 @@ def mirrored(seen: Seen, axis: int, grid: Grid, sizes: Sizes) -> Seen:
     return Seen(turned, seen.depth.flip(2), seen.truth.flip(axis))
 
 
-def _quarter(depth: NDArray[np.floating], sizes: Sizes) -> NDArray[np.float32]:
+def _quarter(depth: NDArray[np.floating[Any]], sizes: Sizes) -> NDArray[np.float32]:
     """``depth`` [h, w] of every pixel at the lattice of the priors, [rows / 4, columns / 4]."""
     step = SHRINK // FINER
     at = [

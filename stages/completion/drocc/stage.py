@@ -12,6 +12,7 @@ from pydantic import Field
 from occlabel.schemas.arrays import CONFIDENCE, DEPTH, EXTRINSICS, INTRINSICS, POSES, SEMANTICS, ArraySpec, Extent
 from occlabel.schemas.arrays import resolved as stored
 from occlabel.schemas.errors import BadPredictions, BadWeights
+from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
@@ -123,7 +124,7 @@ class DrOccCompletion(Completion):
         return Taken(image, k, place, inputs[DEPTH.on(camera)][row])
 
 
-Predict = Callable[[list[Moment], np.ndarray, str], Prediction]
+Predict = Callable[[list[Moment], Matrix, str], Prediction]
 
 
 def predictor(network: DrOcc, temperature: float, space: LabelSpace) -> Predict:
@@ -136,7 +137,7 @@ def predictor(network: DrOcc, temperature: float, space: LabelSpace) -> Predict:
 
     device = network.get_buffer("references").device
 
-    def predict(moments: list[Moment], ego_from_grid: np.ndarray, name: str) -> Prediction:
+    def predict(moments: list[Moment], ego_from_grid: Matrix, name: str) -> Prediction:
         shown = Views(*(part.to(device) for part in views(moments, ego_from_grid, space.grid, network.sizes)))
         semantics = np.full(space.grid.voxels, SEMANTICS.fill, np.uint8)
         confidence = np.zeros(space.grid.voxels, np.uint8)

@@ -113,7 +113,7 @@ def in_question(network: DrOcc, scenes: Scenes, number: int) -> tuple[Tensor, Te
     voxels = torch.nonzero(truth != UNKNOWN)[:, 0]
     told = network(Views(*(part.to(device) for part in seen.views)))
     scores = [network.decoder.scores(told.decoded, part.to(device)).cpu() for part in voxels.split(1 << 16)]
-    classes = network.decoder.classify[-1].out_features
+    classes = network.decoder.classes
     return torch.cat([torch.zeros(0, classes), *scores]), truth[voxels].long()
 
 
@@ -162,7 +162,7 @@ def train_drocc(
 def judged(network: DrOcc, scenes: Scenes, free_id: int, frames: int) -> tuple[float, dict[str, float]]:
     """The temperature of the network's confidence, and what it scores on at most so many frames: IoU of occupied
     against free and mean IoU over the classes of the truth, where a camera sees."""
-    classes = network.decoder.classify[-1].out_features
+    classes = network.decoder.classes
     chosen, confusion = EvenlySpread(len(scenes), frames).chosen, torch.zeros(classes, classes, dtype=torch.int64)
     strides, parts = strides_of(_counts(scenes, chosen, classes)), []
     for n, number in enumerate(chosen):

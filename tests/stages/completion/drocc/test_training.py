@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from simulated import ONE_WITH_PRIORS, TWO_SWEPT, Simulated
 from tiny_drocc import SIZES, SPACE, drive, weights
 
-from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.planning.recipe_file import load_recipe
-from occlabel.pipeline.teaching.train_drocc import train
-from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights
+from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.stages.completion.drocc.network import DrOcc
 from occlabel.stages.completion.drocc.options import Options
-from occlabel.stages.completion.drocc.parts import Parts, Sizes
+from occlabel.stages.completion.drocc.parts import Parts
 from occlabel.stages.completion.drocc.samples import Samples, Scenes
 from occlabel.stages.completion.drocc.training import DrOccTask, check_options, depth_loss, judged, train_drocc
 from occlabel.stages.completion.drocc.weight_file import check, load_network
-from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.learning.weight_header import read_facts
 
 _CHOSEN = ("stem", "rows", "columns", "width", "step")
@@ -131,32 +124,3 @@ def test_depth_that_nobody_knows_is_not_learned() -> None:
     bins = torch.tensor([[[2, -1], [-1, -1]]])
     expected = -scores[0, :, 0, 0].log_softmax(dim=0)[2]
     torch.testing.assert_close(depth_loss(scores, bins), expected)
-
-
-def recipe(root: Path) -> Recipe:
-    path = root / "priors/degraded/depth/{log}/{camera}/{frame}.png"
-    return load_recipe("nuscenes_camera", [f"priors.depth.path={path}"])
-
-
-def test_a_simulated_log_is_learned_from_and_others_are_refused(simulated: Simulated, tmp_path: Path) -> None:
-    root = simulated("nuscenes", ONE_WITH_PRIORS)
-    reader, out = open_logs(root), tmp_path / "out.safetensors"
-    few = changed(steps=1, frames=1)
-    facts = train(recipe(root), reader, out, few, "local", "typed", reader)
-    assert (facts["priors"], facts["logs"], facts["frames"]) == ("stored_depth", "1", "1")
-    assert check(out, recipe(root).space)[1] == Sizes(frames=1, **{name: getattr(SIZES, name) for name in _CHOSEN})
-    bare = shutil.copytree(root, tmp_path / "bare", ignore=shutil.ignore_patterns("exact"))
-    without = recipe(root).model_copy(update={"priors": {}})
-    for told, logs, error, said in (
-        (
-            recipe(root),
-            open_logs(bare),
-            BadLog,
-            r"has no priors/exact/depth/.*png.*simulate the logs with --priors exact",
-        ),
-        (recipe(root), open_logs(simulated("nuscenes", TWO_SWEPT)), BadLog, "has no cameras"),
-        (without, reader, BadRecipe, "no priors that write depth"),
-    ):
-        with pytest.raises(error, match=said):
-            train(told, logs, tmp_path / "x.safetensors", few, "local", "typed")
-    assert np.isfinite(json.loads(facts["held_out"])["miou"])

@@ -1,0 +1,90 @@
+"""What Dr.Occ is taught of simulated logs; logs that teach nothing are refused by name; and the rows of its table."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from simulated import ONE_ORACLE, TWO_SWEPT, Simulated
+from tiny_drocc import SIZES, SPACE, drive
+
+from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.teaching.drocc_rows import Result, ablate, table
+from occlabel.pipeline.teaching.train_drocc import Lesson, prepared, train
+from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.completion.drocc.options import Options
+from occlabel.stages.ingest.recognise import open_logs
+from occlabel.workers.store import Store
+
+TINY = Options(
+    steps=1, epoch=1, **{name: getattr(SIZES, name) for name in ("stem", "rows", "columns", "width", "step")}
+)
+
+
+def recipe(root: Path) -> Recipe:
+    path = root / "priors/degraded/depth/{log}/{camera}/{frame}.png"
+    return load_recipe("nuscenes_camera", [f"priors.depth.path={path}"])
+
+
+def test_a_simulated_log_is_what_its_files_say(simulated: Simulated, tmp_path: Path) -> None:
+    root = simulated("nuscenes", ONE_ORACLE)
+    reader, told = open_logs(root), recipe(root)
+    lesson = prepared(told, reader, reader, Store(tmp_path / "priors"), "local")
+    assert lesson.facts == {"priors": "stored_depth", "logs": "1"}, "segments are of no use to it"
+    (one,), (log,) = lesson.learned, reader.logs()
+    assert (one.frames, one.cameras) == (4, 6) and len(lesson.held_out) == 1
+    truth, whole = one.truth(0), reader.voxel_truth(log.frames[0])
+    assert whole is not None and ((truth != UNKNOWN) == (whole.scored & (whole.semantics != UNKNOWN))).all()
+    moment = one.moment(0)
+    assert not moment.blind and moment.world_from_ego is not None
+    for taken, camera, metres in zip(moment.cameras, log.frames[0].cameras, one.exact(0), strict=True):
+        assert taken is not None and metres is not None and camera.intrinsics is not None
+        assert (taken.image == reader.image(camera)).all() and (taken.intrinsics == camera.intrinsics).all()
+        assert metres.shape == taken.image.shape[:2]
+        both = np.isfinite(taken.depth) & np.isfinite(metres[::4, ::4])
+        ratio = taken.depth[both].astype(float) / metres[::4, ::4][both]
+        assert both.mean() > 0.2 and 0.7 < np.median(ratio) < 1.4 and (np.abs(ratio - 1) > 1e-3).any()
+
+
+def test_logs_that_teach_nothing_are_refused_by_name(simulated: Simulated, tmp_path: Path) -> None:
+    root = simulated("nuscenes", ONE_ORACLE)
+    bare = shutil.copytree(root, tmp_path / "bare", ignore=shutil.ignore_patterns("exact"))
+    without = recipe(root).model_copy(update={"priors": {}})
+    for told, logs, error, said in (
+        (recipe(root), bare, BadLog, r"has no priors/exact/depth/.*png.*simulate the logs with --priors exact"),
+        (recipe(root), simulated("nuscenes", TWO_SWEPT), BadLog, "has no cameras: simulate it without --no-images"),
+        (without, root, BadRecipe, "no priors that write depth"),
+    ):
+        with pytest.raises(error, match=said):
+            train(told, open_logs(logs), tmp_path / "x.safetensors", TINY, "local", "typed")
+
+
+def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
+    lesson = Lesson([drive(2, far=7.0)], [drive(1, far=6.0)], {"priors": "made up"})
+    found = list(ablate(SPACE, lesson, tmp_path, TINY, ["base", "d2"], [0]))
+    assert [(one.row, one.seed, one.frames) for one in found] == [("base", 0, 1), ("d2", 0, 1)]
+    files = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")}
+    assert set(files) == {"base-0.safetensors", "d2-0.safetensors"}
+    assert list(ablate(SPACE, lesson, tmp_path, TINY, ["base", "d2"], [0])) == found
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")} == files
+    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps or sizes"):
+        list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"steps": 2}), ["base"], [0]))
+    with pytest.raises(OcclabelError, match="there is no row 'r3'; there are base, d2, d2-r, d2-r2, direct"):
+        list(ablate(SPACE, lesson, tmp_path, TINY, ["r3"], [0]))
+
+
+def test_the_table_is_the_papers() -> None:
+    results = [
+        Result("base", 0, 0.70, 0.36, 9),
+        Result("base", 1, 0.71, 0.37, 9),
+        Result("d2-r2", 0, 0.7287, 0.4343, 9),
+    ]
+    lines = table(results).splitlines()
+    assert lines[2:] == [
+        "|  |  |  |  | 70.50 +- 0.50 | 36.50 +- 0.50 |",
+        "| x |  | x |  | 72.87 | 43.43 |",
+    ]
