@@ -67,7 +67,8 @@ def test_what_is_written_beside_it_is_known(tmp_path: Path) -> None:
     (tmp_path / "calibration.json").write_text(json.dumps(notes))
     _, log = only(tmp_path / "drive.mp4")
     camera = log.frames[0].cameras[0]
-    np.testing.assert_array_equal(camera.intrinsics, K)
+    assert camera.intrinsics is not None
+    np.testing.assert_array_equal(camera.intrinsics, np.array(K))
     assert camera.ego_from_camera is None and log.rig.cameras[0].height == 1.5
     assert log.warnings == ("log drive is video: it has no poses and no LiDAR",)
 
@@ -75,7 +76,9 @@ def test_what_is_written_beside_it_is_known(tmp_path: Path) -> None:
     (tmp_path / "calibration.json").write_text(json.dumps(notes))
     _, scaled = only(tmp_path / "drive.mp4")
     # The middle of the image stays the middle: 47.5 of 0..95 for 95.5 of 0..191.
-    np.testing.assert_allclose(scaled.frames[0].cameras[0].intrinsics, [[25, 0, 23.5], [0, 25, 11.5], [0, 0, 1]])
+    smaller = scaled.frames[0].cameras[0].intrinsics
+    assert smaller is not None
+    np.testing.assert_allclose(smaller, np.array([[25, 0, 23.5], [0, 25, 11.5], [0, 0, 1]]))
     assert scaled.text != log.text and "was scaled to 96x48" in scaled.warnings[1]
 
     notes["camera"]["size"] = [100, 100]
