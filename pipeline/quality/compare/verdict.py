@@ -88,9 +88,7 @@ def _values(counts: Counts, score: Callable[[Counts, Taxonomy], Scores], of: Tax
     return np.array([[scores.miou, scores.iou, *scores.per_class.values()] for scores in found])
 
 
-def _swapped(
-    a: Counts, b: Counts, score: Callable[[Counts, Taxonomy], Scores], of: Taxonomy
-) -> NDArray[np.float64]:
+def _swapped(a: Counts, b: Counts, score: Callable[[Counts, Taxonomy], Scores], of: Taxonomy) -> NDArray[np.float64]:
     """[ways, measures]: the differences with the names of some logs' versions swapped."""
     logs = len(a)
     if 2**logs <= _SWAPS:
