@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_glance
 from simulated import ONE_ORACLE, Simulated
 
 from occlabel.pipeline.planning.plan import make_plan
@@ -30,18 +29,18 @@ def root(request: pytest.FixtureRequest, simulated: Simulated, tmp_path_factory:
     return shutil.copytree(simulated(request.param, ONE_ORACLE), folder)
 
 
-def stored(root: Path) -> list[str]:
-    files = root / "priors/exact"
+def stored(priors: Path) -> list[str]:
+    files = priors / "exact"
     return [
-        f"priors.depth.path={files}/depth/{{log}}/{{camera}}/{{frame}}.png",
-        f"priors.segments.path={files}/segments/{{log}}/{{camera}}/{{frame}}.npz",
+        f"priors.depth={{kind: stored_depth, path: '{files}/depth/{{log}}/{{camera}}/{{frame}}.png'}}",
+        f"priors.segments={{kind: stored_segments, path: '{files}/segments/{{log}}/{{camera}}/{{frame}}.npz'}}",
     ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", ["stored", "lidar"])
 def test_a_camera_recipe_labels_a_town(root: Path, depth: str, tmp_path: Path) -> None:
-    sets = [one for one in stored(root) if depth == "stored" or "segments" in one]
+    sets = [one for one in stored(root / "priors") if depth == "stored" or "segments" in one]
     sets += ["clip_frames=2", *(["priors.depth.kind=lidar"] if depth == "lidar" else [])]
     recipe, reader = load_recipe(RECIPES[root.name], sets), open_logs(root)
     report = label_logs(recipe, reader, Store(tmp_path), "v1", workplace=Workplace("local"), quiet=True)
@@ -62,22 +61,20 @@ def test_a_camera_recipe_labels_a_town(root: Path, depth: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_camera_recipe_needs_no_files_with_glance(root: Path, tmp_path: Path) -> None:
-    weights = tiny_glance.weights(tmp_path / "glance.safetensors")
-    sets = [f"priors.{name}={{kind: glance_{name}, weights: {weights}}}" for name in ("depth", "segments")]
-    recipe, store = load_recipe(RECIPES[root.name], [*sets, "clip_frames=2"]), Store(tmp_path / "store")
+def test_a_camera_recipe_needs_no_files(root: Path, tmp_path: Path) -> None:
+    recipe, store = load_recipe(RECIPES[root.name], ["clip_frames=2"]), Store(tmp_path / "store")
     report = label_logs(recipe, open_logs(root), store, "v1", workplace=Workplace("local"), quiet=True)
     assert report.state == "complete"
     (log,) = open_logs(root).logs()
     for frame in open_version(f"{tmp_path}/store@v1").frames():
         for camera in log.rig.names:
             depth = frame[DEPTH.on(camera)].astype(float)
-            assert np.isfinite(depth).mean() > 0.9 and np.nanmin(depth) > 0
+            assert np.isfinite(depth).mean() > 0.5 and np.nanmin(depth) > 0, "all but sky"
             assert (frame[SEGMENT_CLASS.on(camera)] != UNKNOWN).any()
         assert (frame[SEMANTICS] != UNKNOWN).any()
 
 
 def test_a_camera_recipe_says_which_files_it_lacks(root: Path, tmp_path: Path) -> None:
-    plan = make_plan(load_recipe(RECIPES[root.name]), open_logs(root), Store(tmp_path))
+    plan = make_plan(load_recipe(RECIPES[root.name], stored(Path("priors"))), open_logs(root), Store(tmp_path))
     (said,) = plan.refused.values()
-    assert "none of its" in said and "priors/depth/{log}/{camera}/{frame}.png" in said
+    assert "none of its" in said and "priors/exact/depth/{log}/{camera}/{frame}.png" in said

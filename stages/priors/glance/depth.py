@@ -30,20 +30,20 @@ class GlanceDepth(Depth):
     exact: ClassVar[bool] = False
 
     kind: Literal["glance_depth"] = "glance_depth"
-    weights: Path
-    """A safetensors file of ``occlabel train glance``; none comes with occlabel."""
+    weights: Path | None = None
+    """A safetensors file of ``occlabel train glance``; the one that comes with occlabel by default."""
     batch: int = Field(default=8, ge=1)
     """Images of one camera that a GPU is given at once; a CPU does one after the other."""
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return (self.weights,)
+        return (self.weights or weight_file.SHIPPED,)
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         return weight_file.resources(self.batch, clip_bytes(self, clip_frames, space, rig))
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None:
-            return weight_file.refusal(self.weights)
+            return weight_file.refusal(*self.files(space))
         if (said := super().refuse(space, rig)) is not None:
             return said
         lost = uncalibrated(rig)
@@ -58,7 +58,7 @@ class GlanceDepth(Depth):
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.priors.glance.looking import look
 
-        network = weight_file.load_network(self.weights, hands)
+        network = weight_file.load_network(*self.files(space), hands)
         at_once = self.batch if hands.device == "cuda" else 1
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:

@@ -32,8 +32,8 @@ class GlanceSegments(Segments):
     exact: ClassVar[bool] = False
 
     kind: Literal["glance_segments"] = "glance_segments"
-    weights: Path
-    """A safetensors file of ``occlabel train glance``; none comes with occlabel."""
+    weights: Path | None = None
+    """A safetensors file of ``occlabel train glance``; the one that comes with occlabel by default."""
     classes: str | ClassTable = "glance"
     """What its labels mean: ``glance`` for the taxonomies ``semantickitti`` and ``occ3d``, or a table of your own
     (``labels: {car: car, sky: null}``)."""
@@ -41,7 +41,7 @@ class GlanceSegments(Segments):
     """Images of one camera that a GPU is given at once; a CPU does one after the other."""
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return (self.weights,)
+        return (self.weights or weight_file.SHIPPED,)
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         return weight_file.resources(self.batch, clip_bytes(space, rig, clip_frames))
@@ -53,12 +53,12 @@ class GlanceSegments(Segments):
             self._meaning(space)
         except (BadRecipe, BadWeights) as error:
             return str(error)
-        return weight_file.refusal(self.weights)
+        return weight_file.refusal(*self.files(space))
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.priors.glance.looking import look
 
-        network, meaning = weight_file.load_network(self.weights, hands), self._meaning(space)
+        network, meaning = weight_file.load_network(*self.files(space), hands), self._meaning(space)
 
         def find(views: Sequence[Calibrated]) -> list[PixelSegments]:
             images, cameras = [view.image for view in views], [view.intrinsics for view in views]

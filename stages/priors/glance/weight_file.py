@@ -18,6 +18,8 @@ NETWORK = "glance-1"
 """Changes when old weights no longer fit."""
 COMMAND = "occlabel train glance"
 """What trains such weights."""
+SHIPPED = Path(__file__).parent / "weights" / "glance.safetensors"
+"""Come with occlabel."""
 
 
 def purpose() -> dict[str, str]:

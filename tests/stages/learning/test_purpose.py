@@ -19,6 +19,7 @@ from occlabel.stages.instances.weight_file import purpose as objects_purpose
 from occlabel.stages.learning.purpose import temperature_of
 from occlabel.stages.learning.weight_header import check_content
 from occlabel.stages.learning.weights import save_weights
+from occlabel.stages.priors import glance as glance_room
 from occlabel.stages.propagation.stage import LocalPropagation
 from occlabel.stages.propagation.weight_file import purpose
 
@@ -78,12 +79,14 @@ def test_a_temperature_that_nobody_fitted_is_one() -> None:
         temperature_of(Path("w"), {"temperature": "inf"})
 
 
-@pytest.mark.parametrize("room", [completion_room, propagation_room, instances_room])
-def test_shipped_weights_are_what_their_sums_say(room: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("room", "files"), [(completion_room, 2), (propagation_room, 2), (instances_room, 2), (glance_room, 1)]
+)
+def test_shipped_weights_are_what_their_sums_say(room: object, files: int, tmp_path: Path) -> None:
     folder = Path(str(room.__file__)).parent / "weights"  # type: ignore[attr-defined]
     shipped = sorted(folder.glob("*.safetensors"))
     sums = (folder / "SHA256SUMS").read_text()
-    assert len(shipped) == 2 and all(f"  {path.name}\n" in sums for path in shipped)
+    assert len(shipped) == files and all(f"  {path.name}\n" in sums for path in shipped)
     for path in shipped:
         check_content(path)
     damaged = bytearray(shipped[0].read_bytes())
