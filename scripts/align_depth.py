@@ -1,10 +1,12 @@
-"""Scores depth of a simulated town that is as wrong as a model's, as it is and aligned: as ViPOcc's table 4.
+"""Scores depth of images, as it is and aligned: as ViPOcc's table 4.
 
     occlabel simulate --format kitti --logs 2 --frames 40 --seed 3 --split val --out TOWN --priors degraded
     python scripts/align_depth.py TOWN [--frames 12] [--weights RESIDUAL.safetensors]
+    python scripts/align_depth.py KITTI --eyes glance --log 04
 
-Half of the points of each sweep align the depth, the other half score it. With weights of occlabel train
-depth_alignment, alignments are also scored as the residual network corrects them.
+The depth is that of a simulated town, as wrong as a model's, or what glance sees. Half of the points of each sweep
+align it, the other half score it. With weights of occlabel train depth_alignment, alignments are also scored as the
+residual network corrects them.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from occlabel.stages.priors.alignment.lidar import LidarAlignment
 from occlabel.stages.priors.alignment.residual.stage import ResidualAlignment
 from occlabel.stages.priors.depth.lidar import LidarDepth
 from occlabel.stages.priors.depth.stored import StoredDepth
+from occlabel.stages.priors.glance.depth import GlanceDepth
+from occlabel.stages.priors.glance.segments import GlanceSegments
 from occlabel.stages.priors.segments.stored import StoredSegments
 from occlabel.workers.sensors import FrameSensors
 
@@ -47,15 +51,25 @@ def run(stage: Stage, space: LabelSpace, log: DriveLog, arrays: Arrays, reader: 
     return stage.setup(space, rig, Hands())(clip, inputs)
 
 
+def eyes(kind: str, root: Path) -> tuple[Stage, Stage]:
+    """What sees depth, and what sees segments."""
+    if kind == "glance":
+        return GlanceDepth(), GlanceSegments()
+    files = root / "priors/degraded"
+    depth, segments = files / "depth/{log}/{camera}/{frame}.png", files / "segments/{log}/{camera}/{frame}.npz"
+    return StoredDepth(path=depth), StoredSegments(path=segments)
+
+
 def rows(
-    log: DriveLog, root: Path, reader: LogReader, layout: str, weights: Path | None
+    log: DriveLog, seeing: tuple[Stage, Stage], reader: LogReader, layout: str, weights: Path | None
 ) -> Iterator[tuple[str, Arrays, Arrays, Scaling]]:
     """Name, depth, truth and what of the truth it is told."""
     grid, taxonomy = ("semantickitti", "semantickitti") if layout == "kitti" else ("occ3d", "occ3d")
-    space, files = LabelSpace(GRIDS[grid], TAXONOMIES[taxonomy]), root / "priors/degraded"
+    space = LabelSpace(GRIDS[grid], TAXONOMIES[taxonomy])
     known, held_out = HalfSweeps(reader, odd=False), HalfSweeps(reader, odd=True)
-    said = run(StoredDepth(path=files / "depth/{log}/{camera}/{frame}.png"), space, log, {}, known)
-    said |= run(StoredSegments(path=files / "segments/{log}/{camera}/{frame}.npz"), space, log, {}, known)
+    said: Arrays = {}
+    for stage in seeing:
+        said |= run(stage, space, log, {}, known)
     true = run(LidarDepth(), space, log, {}, held_out)
     yield "no scaling", said, true, "none"
     yield "median scaling", said, true, "median"
@@ -73,12 +87,14 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--frames", type=int, default=12, help="of each log")
     parser.add_argument("--weights", type=Path, help="of the residual network")
+    parser.add_argument("--eyes", choices=("degraded", "glance"), default="degraded", help="of depth and segments")
+    parser.add_argument("--log", action="append", help="one of the logs; may be given again")
     told = parser.parse_args()
     reader = open_logs(told.root)
     found: dict[str, list[tuple[float, ...]]] = {}
-    for log in reader.logs():
-        layout = "kitti" if (told.root / "sequences").is_dir() else "nuscenes"
-        for name, said, true, scaling in rows(log.part(0, told.frames), told.root, reader, layout, told.weights):
+    layout, seeing = "kitti" if (told.root / "sequences").is_dir() else "nuscenes", eyes(told.eyes, told.root)
+    for log in reader.logs(told.log):
+        for name, said, true, scaling in rows(log.part(0, told.frames), seeing, reader, layout, told.weights):
             for camera in log.rig.names:
                 array = DEPTH.on(camera).name
                 for one, other in zip(said[array].astype(float), true[array].astype(float), strict=True):
