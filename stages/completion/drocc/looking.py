@@ -13,9 +13,9 @@ from PIL import Image
 from occlabel.schemas.arrays import DEPTH
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.grid import Grid
+from occlabel.stages.completion.drocc.image_encoder import SHRINK
 from occlabel.stages.completion.drocc.parts import Sizes
 from occlabel.stages.completion.drocc.projection import FINER
-from occlabel.stages.completion.drocc.resnet import SHRINK
 from occlabel.stages.sensing.depth_images import on
 
 if TYPE_CHECKING:

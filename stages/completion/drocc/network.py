@@ -17,9 +17,9 @@ from occlabel.stages.completion.drocc.attention import Look, Sight, sights
 from occlabel.stages.completion.drocc.cells import Cells
 from occlabel.stages.completion.drocc.decoder import Decoder, Residual, convolution
 from occlabel.stages.completion.drocc.eformer import R2EFormer, REFormer
+from occlabel.stages.completion.drocc.image_encoder import ImageEncoder, layer
 from occlabel.stages.completion.drocc.parts import Parts, Sizes
 from occlabel.stages.completion.drocc.projection import at_features, certain, frustum, lifted, moved
-from occlabel.stages.completion.drocc.resnet import ImageEncoder, layer
 from occlabel.stages.completion.drocc.vformer import D2VFormer, DepthEncoder
 
 _FAR = 40.0

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from occlabel.stages.completion.drocc.cells import Cells
+from occlabel.stages.completion.drocc.image_encoder import SHRINK
 from occlabel.stages.completion.drocc.parts import Sizes
-from occlabel.stages.completion.drocc.resnet import SHRINK
 
 FINER = 4
 """Elements of the images of depth along each axis for one feature."""

@@ -16,11 +16,11 @@ from torch.utils.data import Dataset
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.completion.drocc.image_encoder import SHRINK
 from occlabel.stages.completion.drocc.looking import Moment, views
 from occlabel.stages.completion.drocc.network import Views
 from occlabel.stages.completion.drocc.parts import Sizes
 from occlabel.stages.completion.drocc.projection import FINER, at_features, bin_of
-from occlabel.stages.completion.drocc.resnet import SHRINK
 
 VOXELS = 48 * 1024
 """Of each frame that enter the loss, at most."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from occlabel.stages.completion.drocc.attention import CrossAttention, Look
+from occlabel.stages.completion.drocc.image_encoder import layer
 from occlabel.stages.completion.drocc.parts import Sizes
-from occlabel.stages.completion.drocc.resnet import layer
 
 _FAR = 50.0
 """[m]: a depth whose logarithm is given as 1."""

@@ -43,7 +43,7 @@ class GlanceDepth(Depth):
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None:
-            return weight_file.refusal(*self.files(space))
+            return weight_file.refusal(self.files(space)[0])
         if (said := super().refuse(space, rig)) is not None:
             return said
         lost = uncalibrated(rig)
@@ -58,7 +58,7 @@ class GlanceDepth(Depth):
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.priors.glance.looking import look
 
-        network = weight_file.load_network(*self.files(space), hands)
+        network = weight_file.load_network(self.files(space)[0], hands)
         at_once = self.batch if hands.device == "cuda" else 1
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:

@@ -53,12 +53,12 @@ class GlanceSegments(Segments):
             self._meaning(space)
         except (BadRecipe, BadWeights) as error:
             return str(error)
-        return weight_file.refusal(*self.files(space))
+        return weight_file.refusal(self.files(space)[0])
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.priors.glance.looking import look
 
-        network, meaning = weight_file.load_network(*self.files(space), hands), self._meaning(space)
+        network, meaning = weight_file.load_network(self.files(space)[0], hands), self._meaning(space)
 
         def find(views: Sequence[Calibrated]) -> list[PixelSegments]:
             images, cameras = [view.image for view in views], [view.intrinsics for view in views]

@@ -14,9 +14,9 @@ from occlabel.stages.completion.drocc.attention import CrossAttention, ImageAtte
 from occlabel.stages.completion.drocc.cells import Cells
 from occlabel.stages.completion.drocc.decoder import Decoder
 from occlabel.stages.completion.drocc.eformer import COVERAGE, R2EFormer, REFormer, regions
+from occlabel.stages.completion.drocc.image_encoder import ImageEncoder
 from occlabel.stages.completion.drocc.parts import Sizes
 from occlabel.stages.completion.drocc.projection import bin_of, certain, frustum, lifted, moved
-from occlabel.stages.completion.drocc.resnet import ImageEncoder
 from occlabel.stages.completion.drocc.vformer import D2VFormer
 
 CELLS = Cells(SPACE.grid, 4)
@@ -185,18 +185,20 @@ def test_recursion_covers_fewer_cells_each_round_and_all_of_them_of_the_last() -
     scores = router(features)[:, 0]
     assert scores[masks[2]].min() >= scores[masks[1] & ~masks[2]].max()
     rounds[-1][0].sum().backward()
-    assert all(router.weight.grad is not None and router.weight.grad.any() for router in former.routers)
+    learned = [router.get_parameter("weight").grad for router in former.routers]
+    assert all(grad is not None and grad.any() for grad in learned)
 
 
 def test_the_decoder_interpolates_between_cells() -> None:
     torch.manual_seed(0)
     decoder = Decoder(8, 3, CELLS).eval()
+    plain = torch.nn.Linear(8, 8)
     with torch.no_grad():
-        decoder.columns.weight.zero_()
-        decoder.columns.bias.zero_()
-        decoder.classify = torch.nn.Linear(8, 8)
-        decoder.classify.weight.copy_(torch.eye(8))
-        decoder.classify.bias.zero_()
+        for name in ("columns.weight", "columns.bias"):
+            decoder.get_parameter(name).zero_()
+        plain.weight.copy_(torch.eye(8))
+        plain.bias.zero_()
+    decoder.classify = torch.nn.Sequential(plain)
     x = CELLS.centres[:, :1].expand(-1, 8)
     volume = CELLS.volume(x)
     voxels = torch.arange(SPACE.grid.voxels)

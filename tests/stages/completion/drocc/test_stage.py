@@ -90,7 +90,7 @@ def test_scores_that_are_no_numbers_are_no_labels(file: Path) -> None:
     from occlabel.stages.completion.drocc.stage import predictor
 
     network, _ = load_network(file, SPACE)
-    torch.nn.init.constant_(network.decoder.classify[-1].bias, torch.nan)
+    torch.nn.init.constant_(network.get_parameter("decoder.classify.3.bias"), torch.nan)
     image = np.zeros((48, 80, 3), np.uint8)
     place = np.eye(4)
     place[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
