@@ -27,7 +27,7 @@ TINY = Options(
 
 def recipe(root: Path) -> Recipe:
     path = root / "priors/degraded/depth/{log}/{camera}/{frame}.png"
-    return load_recipe("nuscenes_camera", [f"priors.depth.path={path}"])
+    return load_recipe("nuscenes_camera", [f"priors.depth={{kind: stored_depth, path: '{path}'}}"])
 
 
 def test_a_simulated_log_is_what_its_files_say(simulated: Simulated, tmp_path: Path) -> None:
