@@ -62,4 +62,4 @@ def test_without_the_package_what_it_brings_is_not_known_and_that_is_said(tmp_pa
     recipe.write_text("{grid: occ3d, taxonomy: occ3d, completion: {kind: flat}}")
     said = occlabel(tmp_path, "plan", recipe, "--logs", tmp_path, "--store", tmp_path / "store")
     assert said.returncode == 1
-    assert "completion has no kind 'flat'; known: lmscnet, accumulated, depth_lifting, stored" in said.stderr
+    assert "completion has no kind 'flat'; known: lmscnet, " in said.stderr
