@@ -23,6 +23,7 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.priors.alignment.lidar import LidarAlignment
 from occlabel.stages.priors.depth.depth_anything import DepthAnything
 from occlabel.stages.priors.depth.depth_anything_3 import DepthAnything3
 from occlabel.stages.priors.depth.lidar import LidarDepth
@@ -70,9 +71,11 @@ def priors(reader: KittiReader, tmp_path_factory: pytest.TempPathFactory) -> dic
     moge = Moge2(weights=str(tiny.moge2(folder / "moge")))
     metric = DepthAnything(weights=str(tiny.depth_anything(folder / "da", "metric")), side=56)
     prompted = PromptDepthAnything(weights=str(tiny.prompt_depth_anything(folder / "pda")), side=56)
+    relative = DepthAnything(weights=str(tiny.depth_anything(folder / "dar")), estimates="relative", side=56)
     third = DepthAnything3(weights=str(tiny.depth_anything_3(folder / "da3")), side=56)
     return {
         "depth_anything": {"depth": metric},
+        "relative depth_anything": {"depth": relative, "metric": LidarAlignment(of="relative_depth")},
         "depth_anything_3": {"depth": third},
         "glance_depth": {"depth": GlanceDepth(weights=tiny_glance.weights(folder / "glance.safetensors"))},
         "stereo": {"depth": Stereo()},
@@ -83,7 +86,14 @@ def priors(reader: KittiReader, tmp_path_factory: pytest.TempPathFactory) -> dic
     }
 
 
-LEARNED = ("depth_anything", "depth_anything_3", "glance_depth", "moge2", "prompt_depth_anything")
+LEARNED = (
+    "depth_anything",
+    "relative depth_anything",
+    "depth_anything_3",
+    "glance_depth",
+    "moge2",
+    "prompt_depth_anything",
+)
 KINDS = (*LEARNED, "stereo", "stored_depth", "lidar")
 
 
@@ -122,8 +132,10 @@ def test_a_version_made_on_ray_holds_the_depth_that_each_kind_sees(
             if kind == "stored_depth":
                 np.testing.assert_array_equal(depth[row], known(row)[::4, ::4].astype(np.float16))
         return
-    # Random weights of Depth Anything 3 take nearly all for sky.
-    assert np.isfinite(depth[:DARK]).mean() > (0.05 if kind == "depth_anything_3" else 0.3)
+    if kind == "relative depth_anything":
+        assert np.isnan(depth).all(), "random weights agree with no sweep, so no scale is made up"
+    else:  # random weights of Depth Anything 3 take nearly all for sky
+        assert np.isfinite(depth[:DARK]).mean() > (0.05 if kind == "depth_anything_3" else 0.3)
     assert (depth[np.isfinite(depth)] > 0).all()
     assert np.isnan(depth[DARK]).all()
     if kind == "stereo":
