@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import own_models
 import pytest
+import stage_files as given
 from box_street import STREET, drive, photographs, sweeps
 from contract import BLIND, FRAMES, LOST, SPACES, ScriptedSensors, check_contract, log_of, run, street, without_poses
-from PIL import Image
 from stereo_car import before_a_wall
 from toy_stages import BrightIsNear, BrightnessOdometer, Careless
 
@@ -20,15 +19,11 @@ from occlabel.pipeline.planning.kinds import KINDS, stage_class
 from occlabel.schemas.arrays import DEPTH, MARGIN, POSES, PROBABILITY, SUPPORT
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import LabelClass, Taxonomy
 from occlabel.stages.voting.stage import Registration
-
-Files = Callable[[Path], dict[str, Any]]
-"""Writes what a stage needs into a folder and returns the options that name it."""
 
 
 def coarser(name: str) -> LabelSpace:
@@ -51,7 +46,7 @@ class Case:
     space: str
     options: dict[str, Any]
     refuses: Callable[[], LabelSpace] | None = None
-    files: Files = lambda folder: {}
+    files: given.Files = lambda folder: {}
     log: Callable[[], tuple[DriveLog, ScriptedSensors]] = street
 
 
@@ -66,230 +61,57 @@ def photographed() -> tuple[DriveLog, ScriptedSensors]:
     return log, photographs(log, STREET)
 
 
-def exported(folder: Path) -> dict[str, Any]:
-    return {"path": own_models.export(folder / "model.pt2", SPACES["semantickitti"])}
-
-
-def onnx(folder: Path) -> dict[str, Any]:
-    pytest.importorskip("onnxruntime")
-    path = folder / "model.onnx"
-    path.write_bytes(own_models.onnx_that_marks_hits(SPACES["semantickitti"]))
-    return {"path": path}
-
-
-def installed(folder: Path) -> dict[str, Any]:
-    own_models.install(folder)
-    return {"model": "mine"}
-
-
-def predicted(folder: Path) -> dict[str, Any]:
-    """Of every frame but one."""
-    space, place = SPACES["semantickitti"], folder / "sequences/log/predictions"
-    place.mkdir(parents=True)
-    for index in range(FRAMES - 1):
-        volume = np.random.default_rng(index).integers(0, 20, space.grid.shape)
-        semantickitti.write_volume(place / f"{index:06d}.label", space.taxonomy.to_raw[volume])
-    return {"path": folder}
-
-
-def points_named(folder: Path) -> dict[str, Any]:
-    """Of the sweeps of every frame but one, 4000 points each."""
-    place = folder / "lidarseg/test"
-    place.mkdir(parents=True)
-    for index in range(FRAMES - 1):
-        classes = np.random.default_rng(index).integers(0, 17, 4000).astype(np.uint8)
-        classes.tofile(place / f"sweep{index}_lidarseg.bin")
-    return {"labels": folder}
-
-
-def pixels_named(folder: Path) -> dict[str, Any]:
-    """Of every image of one camera but one."""
-    for index in range(FRAMES - 1):
-        draw = np.random.default_rng(index)
-        arrays = {"class": draw.integers(0, 17, (46, 80)), "instance": draw.integers(0, 9, (46, 80))}
-        np.savez(folder / f"front_{index:06d}.npz", **arrays)
-    return {"path": folder / "{camera}_{frame}.npz"}
-
-
-def segmenter(name: str) -> Files:
-    """A network for the labels of Cityscapes, with random weights."""
-
-    def files(folder: Path) -> dict[str, Any]:
-        pytest.importorskip("transformers")
-        import tiny_segmenters
-
-        return {"weights": str(tiny_segmenters.EVERY[name](folder)), "classes": "cityscapes"}
-
-    return files
-
-
-def depths(suffix: str) -> Files:
-    """Of every image of one camera but one."""
-
-    def write(folder: Path) -> dict[str, Any]:
-        for index in range(FRAMES - 1):
-            metres = np.random.default_rng(index).uniform(1, 80, (46, 80)).astype(np.float32)
-            place = folder / f"front_{index:06d}.{suffix}"
-            if suffix == "png":
-                Image.fromarray((256 * metres).astype(np.uint16)).save(place)
-            else:
-                np.save(place, metres)
-        return {"path": folder / f"{{camera}}_{{frame}}.{suffix}"}
-
-    return write
-
-
-def depth_anything(estimates: Literal["relative", "metric"]) -> Files:
-    def write(folder: Path) -> dict[str, Any]:
-        pytest.importorskip("transformers")
-        from tiny_checkpoints import depth_anything
-
-        return {"weights": str(depth_anything(folder / "weights", estimates))}
-
-    return write
-
-
-def detector_and_segmenter(folder: Path) -> dict[str, Any]:
-    """With random weights."""
-    pytest.importorskip("transformers")
-    import tiny_detectors
-
-    detector, segmenter = tiny_detectors.grounding_dino(folder / "dino"), tiny_detectors.sam2(folder / "sam")
-    return {"detector": str(detector), "segmenter": str(segmenter)}
-
-
-def prompted(folder: Path) -> dict[str, Any]:
-    pytest.importorskip("transformers")
-    from tiny_checkpoints import prompt_depth_anything
-
-    return {"weights": str(prompt_depth_anything(folder / "weights"))}
-
-
-def moge2(folder: Path) -> dict[str, Any]:
-    pytest.importorskip("transformers")
-    from tiny_checkpoints import moge2
-
-    return {"weights": str(moge2(folder / "weights"))}
-
-
-def depth_anything_3(folder: Path) -> dict[str, Any]:
-    pytest.importorskip("transformers")
-    from tiny_checkpoints import depth_anything_3
-
-    return {"weights": str(depth_anything_3(folder / "weights"))}
-
-
-def glance(folder: Path) -> dict[str, Any]:
-    from tiny_glance import weights
-
-    return {"weights": weights(folder / "glance.safetensors")}
-
-
-def painted(folder: Path) -> dict[str, Any]:
-    """With random weights."""
-    import torch
-
-    from occlabel.stages.completion.lmscnet import LMSCNet
-    from occlabel.stages.completion.training import write_weights
-
-    space = SPACES["occ3d"]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted=True)
-        assert network.paint is not None
-        torch.nn.init.normal_(network.paint.last.weight)
-    write_weights(network, 1.0, folder / "painted.safetensors", space, {})
-    return {"weights": folder / "painted.safetensors"}
-
-
-def drocc(folder: Path) -> dict[str, Any]:
-    """With random weights."""
-    from tiny_drocc import weights
-
-    return {"weights": weights(folder / "drocc.safetensors", SPACES["occ3d"])}
-
-
-def residual(folder: Path) -> dict[str, Any]:
-    """With random weights."""
-    import torch
-
-    from occlabel.stages.learning.weights import save_weights
-    from occlabel.stages.priors.alignment.residual.network import Residual
-    from occlabel.stages.priors.alignment.residual.weight_file import PURPOSE, Shares
-
-    torch.manual_seed(0)
-    network = Residual()
-    torch.nn.init.normal_(network.last.weight, std=0.3)
-    save_weights(folder / "residual.safetensors", dict(network.state_dict()), PURPOSE | Shares().fact())
-    return {"weights": folder / "residual.safetensors"}
-
-
-def vipocc(folder: Path) -> dict[str, Any]:
-    """With random weights."""
-    import torch
-
-    from occlabel.stages.completion.vipocc.field import ViPOcc
-    from occlabel.stages.completion.vipocc.sizes import Sizes
-    from occlabel.stages.completion.vipocc.weight_file import facts_of
-    from occlabel.stages.learning.weights import save_weights
-
-    sizes = Sizes(stem=8, rows=64, columns=96, channels=8)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = ViPOcc(sizes)
-        torch.nn.init.normal_(network.second.weight, std=3)
-    save_weights(folder / "vipocc.safetensors", dict(network.state_dict()), facts_of(sizes))
-    return {"weights": folder / "vipocc.safetensors"}
-
-
 CASES: dict[str, list[Case]] = {
-    "priors.grounded_sam": [Case("semantickitti", {}, files=detector_and_segmenter)],
+    "priors.grounded_sam": [Case("semantickitti", {}, files=given.detector_and_segmenter)],
     "priors.depth_anything": [
-        Case("occ3d", {"side": 70}, files=depth_anything("metric")),
-        Case("semantickitti", {"side": 56, "estimates": "relative"}, files=depth_anything("relative")),
+        Case("occ3d", {"side": 70}, files=given.depth_anything("metric")),
+        Case("semantickitti", {"side": 56, "estimates": "relative"}, files=given.depth_anything("relative")),
     ],
-    "priors.depth_anything_3": [Case("occ3d", {"side": 70}, files=depth_anything_3)],
-    "priors.prompt_depth_anything": [Case("occ3d", {"side": 70}, files=prompted)],
+    "priors.depth_anything_3": [Case("occ3d", {"side": 70}, files=given.depth_anything_3)],
+    "priors.prompt_depth_anything": [Case("occ3d", {"side": 70}, files=given.prompted)],
     "priors.moge2": [
-        Case("occ3d", {}, files=moge2),
-        Case("semantickitti", {"field_of_view": "guessed", "level": 0}, files=moge2),
+        Case("occ3d", {}, files=given.moge2),
+        Case("semantickitti", {"field_of_view": "guessed", "level": 0}, files=given.moge2),
     ],
     "priors.lidar": [Case("semantickitti", {}), Case("occ3d", {"sweeps": 2, "gap": 0})],
     "priors.lidar_alignment": [Case("occ3d", {"steadied": 2}, log=between_walls)],
     "priors.motion_alignment": [Case("occ3d", {"steadied": 1}, log=photographed)],
     "priors.ground_alignment": [Case("semantickitti", {"of": "relative_depth"}, log=between_walls)],
-    "priors.residual_alignment": [Case("occ3d", {}, files=residual)],
+    "priors.residual_alignment": [Case("occ3d", {}, files=given.residual)],
     "priors.stereo": [Case("occ3d", {}, log=before_a_wall)],
-    "priors.glance_depth": [Case("occ3d", {}, files=glance)],
-    "priors.glance_segments": [Case("semantickitti", {}, stuff, glance), Case("occ3d", {}, stuff, glance)],
-    "priors.stored_depth": [Case("occ3d", {}, files=depths("png")), Case("semantickitti", {}, files=depths("npy"))],
-    "priors.panoptic": [Case("semantickitti", {"threshold": 0.1}, files=segmenter("mask2former"))],
-    "priors.semantic": [Case("occ3d", {}, files=segmenter("segformer"))],
-    "priors.stored_segments": [Case("occ3d", {}, files=pixels_named)],
+    "priors.glance_depth": [Case("occ3d", {}, files=given.glance)],
+    "priors.glance_segments": [Case("semantickitti", {}, stuff, given.glance), Case("occ3d", {}, stuff, given.glance)],
+    "priors.stored_depth": [
+        Case("occ3d", {}, files=given.depths("png")),
+        Case("semantickitti", {}, files=given.depths("npy")),
+    ],
+    "priors.panoptic": [Case("semantickitti", {"threshold": 0.1}, files=given.segmenter("mask2former"))],
+    "priors.semantic": [Case("occ3d", {}, files=given.segmenter("segformer"))],
+    "priors.stored_segments": [Case("occ3d", {}, files=given.pixels_named)],
     "evidence.rays": [Case("semantickitti", {}), Case("occ3d", {})],
     "evidence.depth": [Case("semantickitti", {}), Case("occ3d", {"deviation": True})],
     "completion.lmscnet": [
         Case("semantickitti", {}, lambda: coarser("semantickitti")),
         Case("occ3d", {"mirror": False}, lambda: coarser("occ3d")),
-        Case("occ3d", {"paint": True, "sweeps": 1, "mirror": False}, files=painted),
+        Case("occ3d", {"paint": True, "sweeps": 1, "mirror": False}, files=given.painted),
     ],
     "completion.accumulated": [
         Case("semantickitti", {"radius": 2}, lambda: coarser("semantickitti")),
-        Case("occ3d", {"radius": 1, "stride": 2}, files=points_named),
+        Case("occ3d", {"radius": 1, "stride": 2}, files=given.points_named),
     ],
     "completion.depth_lifting": [
         Case("semantickitti", {"radius": 1, "stride": 1}),
         Case("occ3d", {"radius": 2, "stride": 2, "deviation": True}),
     ],
-    "completion.drocc": [Case("occ3d", {}, lambda: coarser("occ3d"), drocc)],
+    "completion.drocc": [Case("occ3d", {}, lambda: coarser("occ3d"), given.drocc)],
     "completion.vipocc": [
-        Case("occ3d", {}, files=vipocc),
-        Case("semantickitti", {"segments": False, "unnamed": "building"}, lambda: SPACES["occ3d"], files=vipocc),
+        Case("occ3d", {}, files=given.vipocc),
+        Case("semantickitti", {"segments": False, "unnamed": "building"}, lambda: SPACES["occ3d"], files=given.vipocc),
     ],
-    "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=predicted)],
-    "completion.torch_export": [Case("semantickitti", {}, files=exported)],
-    "completion.onnx": [Case("semantickitti", {}, files=onnx)],
-    "completion.entry_point": [Case("semantickitti", {}, files=installed)],
+    "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=given.predicted)],
+    "completion.torch_export": [Case("semantickitti", {}, files=given.exported)],
+    "completion.onnx": [Case("semantickitti", {}, files=given.onnx)],
+    "completion.entry_point": [Case("semantickitti", {}, files=given.installed)],
     "geometry.registration": [
         Case("occ3d", {"where": "always"}),
         Case("semantickitti", {"where": "always", "keep": "nothing"}),
