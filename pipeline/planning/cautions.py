@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from occlabel.pipeline.planning.chain import Step
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import POSES
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.stages.propagation.stage import LocalPropagation
@@ -47,8 +48,21 @@ def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     of it."""
     found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
     found += [_poses(log, recipe), _scans(log, recipe)]
-    found += [step.stage.doubts(recipe.space, log) for step in recipe.chain]
+    found += [_asked(step, recipe, log) for step in recipe.chain]
     return tuple(said for said in found if said is not None)
+
+
+def _asked(step: Step, recipe: Recipe, log: LogFacts) -> str | None:
+    """What a stage says of a log. Raises BadLog when it fails at that: a stage of a package may raise anything, and
+    other logs go on."""
+    try:
+        return step.stage.doubts(recipe.space, log)
+    except OcclabelError:
+        raise
+    except Exception as error:
+        raise BadLog(
+            f"log {log.id}: {step.title} failed with {type(error).__name__}: {error} when it was asked about the log"
+        ) from error
 
 
 def _ground(log: LogFacts, grid: Grid) -> str | None:

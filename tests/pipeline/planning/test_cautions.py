@@ -21,6 +21,7 @@ from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.stored import Stored
 from occlabel.stages.completion.trained import weight_facts
 from occlabel.stages.ingest.recognise import open_logs
@@ -42,6 +43,24 @@ def test_a_log_without_predictions_is_refused_and_frames_without_are_said(tmp_pa
     assert [log.id for log in plan.logs] == ["a", "b"]
     assert plan.cautions == (f"log b: 1 of 4 frames have no prediction in {folder} and stay unknown: 000003",)
     assert plan.refused["c"].startswith(f"log c: 4 of 4 frames have no prediction in {folder}; ")
+
+
+class Hasty(Stored):
+    """Of a package, with a mistake in it."""
+
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        if log.id == "b":
+            raise KeyError(log.id)
+        return None
+
+
+def test_a_stage_that_fails_when_it_is_asked_about_a_log_is_named_and_other_logs_go_on(tmp_path: Path) -> None:
+    (tmp_path / "sequences/a/predictions").mkdir(parents=True)
+    semantickitti.write_volume(tmp_path / "sequences/a/predictions/000000.label", np.zeros(EGO.shape, np.uint16))
+    recipe = Recipe.model_validate({"grid": EGO, "taxonomy": "semantickitti", "completion": Hasty(path=tmp_path)})
+    plan = make_plan(recipe, MadeUpReader(tmp_path, {"a": 4, "b": 4}), Store(tmp_path / "s"))
+    said = "stage completion (stored) failed with KeyError: 'b' when it was asked about the log"
+    assert ([log.id for log in plan.logs], plan.refused) == (["a"], {"b": f"log b: {said}"})
 
 
 def log_that(**seen: object) -> LogFacts:
