@@ -17,3 +17,11 @@ def meant(name: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def in_bytes(size: int) -> str:
+    """``1.3 GB``, in powers of 1000."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= least:
+            return f"{size / least:.1f} {unit}"
+    return f"{size} B"

@@ -35,7 +35,7 @@ class Ledger:
         if not names:
             return frozenset()
         tags = self._store.tags(artifact_path(stage, fingerprint, log))
-        clips = (clip for name in sorted(names) if (clip := _clip(log, name)) is not None)
+        clips = (clip for name in sorted(names) if (clip := clip_named(log, name)) is not None)
         return frozenset(clip.name for clip in clips if self._holds(stage, fingerprint, clip, tags))
 
     def receipt(self, stage: str, fingerprint: str, clip: Clip) -> Receipt | None:
@@ -95,7 +95,7 @@ def void_frame(store: Store, array: str, index: int) -> None:
     from occlabel.workers.artifact import Artifact
 
     _, stage, fingerprint, log, *name = array.split("/")
-    clips = (_clip(log, name) for name in store.committed(stage, fingerprint, log))
+    clips = (clip_named(log, name) for name in store.committed(stage, fingerprint, log))
     for clip in clips:
         if clip is not None and clip.start <= index < clip.stop:
             store.delete(store.receipt_path(stage, fingerprint, clip))
@@ -128,7 +128,7 @@ def _compared(store: Store, receipt: Receipt) -> Receipt | None:
     return receipt
 
 
-def _clip(log: str, name: str) -> Clip | None:
+def clip_named(log: str, name: str) -> Clip | None:
     """The clip of a receipt's file name, None for another file."""
     start, _, stop = name.partition("-")
     if not (start.isascii() and start.isdecimal() and stop.isascii() and stop.isdecimal()):

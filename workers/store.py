@@ -2,11 +2,12 @@
 
     artifacts/<stage>/<fingerprint>/<log>/             zarr v3 group; chunk = one frame, shard = one clip
     receipts/<stage>/<fingerprint>/<log>/<clip>.json
-    versions/<name>.parquet, versions/latest
+    versions/<name>.parquet, versions/latest, versions/tags/<tag>
     jobs/<job>/<fingerprint>/<unit>.json, .bin        receipts and results of work over a log or a version
     catalogue/<root>/<part>.json                      what plans remember of logs
     quarantine/<run>/<stage>-<log>-<clip>.json
-    runs/<run>/recipe.yaml, state.json, aborted
+    runs/<run>/recipe.yaml, state.json, holds.json, aborted
+    collecting                                        when unread artifacts were removed last, or that they are now
     layout                                            which of occlabel's layouts this is
 
 Every object is written whole and appears at once; what must not be written twice is created if absent.
@@ -18,6 +19,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,17 @@ def safe_name(name: str, what: str) -> str:
     if not _SAFE_NAME.fullmatch(name):
         raise StoreError(f"{what} {name!r} cannot be a name in a store; use letters, digits, '.', '_' and '-'")
     return name
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """One object of a store."""
+
+    path: str
+    size: int
+    """Bytes."""
+    written: float
+    """When, in seconds since 1970, by the clock of the store."""
 
 
 class Store:
@@ -148,6 +161,23 @@ class Store:
         does."""
         if "://" not in self.location and (place := Path(self.location) / path).is_dir():
             shutil.rmtree(place)
+
+    def remove(self, path: str) -> None:
+        """Removes everything below ``path``, and on a disk the folders that are empty without it. What is left when
+        this ends in the middle is removed by calling it again."""
+        if "://" not in self.location:
+            self.clear(path)
+            with suppress(OSError):  # somebody else's objects are in it
+                for folder in (Path(self.location) / path).parents[:2]:
+                    folder.rmdir()
+        elif paths := [one.path for one in self.lying(path)]:
+            self.patience.call(lambda: obstore.delete(self.objects, paths), path)
+
+    def lying(self, path: str = "") -> list[Lying]:
+        """All objects below ``path``, in no order."""
+        with self._there():
+            found = self.patience.call(lambda: [meta for part in obstore.list(self.objects, path) for meta in part])
+        return [Lying(meta["path"], meta["size"], meta["last_modified"].timestamp()) for meta in found]
 
     def names(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the objects directly below ``path``, sorted."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from occlabel.pipeline.cli.options import Overrides, RecipeName, Skips, writable_folder
+from occlabel.schemas.words import in_bytes
 
 if TYPE_CHECKING:
     from occlabel.pipeline.planning.hub_names import NamedWeights
@@ -60,8 +61,8 @@ def _say(model: HubModel) -> None:
         licence += ": labels made with it are for NON-COMMERCIAL use"
     typer.echo(f"{model.page}\n  revision  {model.commit} ({model.revision})\n  licence   {licence}")
     for file in model.files:
-        typer.echo(f"  {_bytes(file.size):>9}  {file.name}")
-    typer.echo(f"  {_bytes(model.nbytes):>9}  in all")
+        typer.echo(f"  {in_bytes(file.size):>9}  {file.name}")
+    typer.echo(f"  {in_bytes(model.nbytes):>9}  in all")
 
 
 def _say_how_named(wanted: list[tuple[NamedWeights, HubModel]], folders: dict[tuple[str, str], Path] | None) -> None:
@@ -78,11 +79,3 @@ def _say_how_named(wanted: list[tuple[NamedWeights, HubModel]], folders: dict[tu
     typer.echo(f"{how}, set in the recipe or on the command line:")
     for one in sets:
         typer.echo(f"  --set {shlex.quote(one)}")
-
-
-def _bytes(size: int) -> str:
-    """``1.3 GB``, in powers of 1000 as the hub's pages say it."""
-    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= least:
-            return f"{size / least:.1f} {unit}"
-    return f"{size} B"

@@ -1,4 +1,4 @@
-"""``occlabel versions``: list, show, verify and diff label versions."""
+"""``occlabel versions``: list, show, verify and diff label versions; the rest is in ``versions_life.py``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import typer
 
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
+from occlabel.pipeline.cli.versions_life import du, gc, rm, tag, untag
 
-app = App(help="List, show, verify and diff published label versions.")
+app = App(help="List, show, verify, diff, tag and remove published label versions.")
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
 
 
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
     """List the versions of a store. Exit code 1 when one of them is damaged."""
-    from occlabel.pipeline.published.spec import existing_store
+    from occlabel.pipeline.published.latest import newest, tags
+    from occlabel.pipeline.published.spec import LATEST, existing_store
     from occlabel.pipeline.published.version import manifest_of, version_names
     from occlabel.schemas.errors import StoreAway, StoreError
 
@@ -33,19 +35,27 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
             damaged.append(str(error))
             continue
         infos += [manifest[0]] if manifest is not None else []
+    called: dict[str, list[str]] = {}
+    try:
+        for called_so, version in {LATEST: newest(store), **tags(store)}.items():
+            called.setdefault(str(version), []).append(called_so)
+    except StoreAway:
+        raise
+    except StoreError as error:
+        damaged.append(str(error))
     for sentence in damaged:
         typer.echo(f"occlabel: {sentence}", err=True)
     if as_json:
-        typer.echo(json.dumps([info.model_dump(exclude={"provenance"}) for info in infos], indent=1))
+        rows = [{**info.model_dump(exclude={"provenance"}), "tags": called.get(info.name, [])} for info in infos]
+        typer.echo(json.dumps(rows, indent=1))
         raise typer.Exit(1 if damaged else 0)
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("version", "created", "logs", "frames", "missing", "content digest")
+    table = Table("version", "also called", "created", "logs", "frames", "missing", "content digest")
     for info in sorted(infos, key=lambda info: info.created):
-        table.add_row(
-            info.name, info.created, str(len(info.logs)), str(info.frames), str(len(info.missing)), info.content_digest
-        )
+        counts = map(str, (len(info.logs), info.frames, len(info.missing)))
+        table.add_row(info.name, ", ".join(called.get(info.name, ())), info.created, *counts, info.content_digest)
     Console().print(table if infos or damaged else "no version is published yet")
     raise typer.Exit(1 if damaged else 0)
 
@@ -120,3 +130,7 @@ def diff(
         return
     typer.echo(f"{found.a} -> {found.b}")
     typer.echo("\n".join(found.sentences()))
+
+
+for command in (rm, tag, untag, gc, du):
+    app.command()(command)

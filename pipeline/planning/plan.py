@@ -76,6 +76,13 @@ class Plan:
         """The different ones of the logs."""
         return tuple({rig.model_dump_json(): rig for rig in (log.facts.rig for log in self.logs)}.values())
 
+    @property
+    def pieces(self) -> Iterator[str]:
+        """All that the plan may read or write: stage, fingerprint and log."""
+        for log in self.logs:
+            for step, fingerprint in zip(self.recipe.chain, log.fingerprints, strict=True):
+                yield f"{step.name}/{fingerprint}/{log.id}"
+
     def needs(self, index: int) -> Resources:
         """What one worker needs for stage ``index``: the most that any log does."""
         stage, recipe = self.recipe.chain[index].stage, self.recipe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.published.latest import latest
+from occlabel.pipeline.published.latest import latest, tagged
 from occlabel.pipeline.published.manifest import decode
 from occlabel.pipeline.published.spec import spec_of, split
 from occlabel.schemas.arrays import ArraySpec
@@ -148,7 +148,8 @@ def version_names(store: Store) -> list[str]:
 
 
 def open_version(spec: str) -> PublishedVersion:
-    """The version ``STORE@NAME`` (``STORE@latest`` or ``STORE`` alone: the newest). Raises StoreError."""
+    """The version ``STORE@NAME``, by its name or a tag (``STORE@latest`` or ``STORE`` alone: the newest). Raises
+    StoreError."""
     location, name = split(spec)
     store = Store(location)
     if not store.exists():
@@ -156,9 +157,12 @@ def open_version(spec: str) -> PublishedVersion:
     store.check_layout()
     if name == "latest":
         name = latest(store)
-    content = store.get(manifest_path(name)) if name in version_names(store) else None
+    names = version_names(store)
+    if name not in names:
+        name = tagged(store, name) or name
+    content = store.get(manifest_path(name)) if name in names else None
     if content is None:
-        raise StoreError(f"{location} has no version {name!r}; it has {', '.join(version_names(store)) or 'none'}")
+        raise StoreError(f"{location} has no version {name!r}; it has {', '.join(names) or 'none'}")
     return PublishedVersion(store, *decode(content, f"{store.location}/{manifest_path(name)}"))
 
 

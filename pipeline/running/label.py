@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.published.version import version_names
 from occlabel.pipeline.running.history import RunState, State, new_state
+from occlabel.pipeline.running.holds import hold, last_collection, let_go
 from occlabel.pipeline.running.loop import Work
 from occlabel.pipeline.running.quarantine import QuarantineEntry
 from occlabel.pipeline.running.rehearse import rehearse
@@ -99,7 +100,7 @@ def label_logs(
     """
     store = store if isinstance(store, Store) else Store(store)
     safe_name(version, "version")
-    device, note = workplace.likely_device, _mute if quiet else _say
+    device, note, collected = workplace.likely_device, _mute if quiet else _say, last_collection(store)
     plan = make_plan(recipe, reader, store, log_ids, device, note)
     if plan.todo and workplace.device != device:  # the cluster is of another kind than this machine
         device = workplace.device
@@ -117,6 +118,9 @@ def label_logs(
     store.check_layout(mark=True)
     state = new_state(f"version {version}", [])
     with told(store, state):
+        hold(store, state, plan.pieces)
+        if last_collection(store) != collected:  # what the plan found need not be there any more
+            report.plan = plan = renewed(plan, store)
         if plan.todo:
             from occlabel.pipeline.running.run import ChainWork, stages_of  # zarr: not where nothing is to do
 
@@ -127,6 +131,7 @@ def label_logs(
                 _label(report, hands, state, quiet, lambda now: ChainWork(now, reader, reader_name, store, device))
         _publish(report, version, reader)
         state.state, state.message = report.state, report.message
+    let_go(store, state)
     return report
 
 
