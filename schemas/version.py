@@ -129,6 +129,20 @@ class Provenance(BaseModel):
     """Of the logs that were planned. Empty as above."""
     device: str | None = None
     """What stages that use a GPU ran on; it decides the voxels of those that are not exact."""
+    base: str | None = None
+    """Name of the version whose other logs are in it by reference."""
+
+
+class Changelog(BaseModel):
+    """What changed since the version before, as it was said when the version was published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: str
+    """Name of the version before: the base, or what was the latest. Empty where that could not be read."""
+    content_digest: str
+    """Of that version: the name may have been given to another one since."""
+    sentences: tuple[str, ...]
 
 
 class VersionInfo(BaseModel):
@@ -155,6 +169,8 @@ class VersionInfo(BaseModel):
     content_digest: str
     """Digest of the published values alone: not of paths, times, machines or clip sizes."""
     provenance: Provenance
+    changes: Changelog | None = None
+    """None for the first version of its store, and for one that was published before this was kept."""
 
     @cached_property
     def specs(self) -> dict[str, ArraySpec[Any]]:

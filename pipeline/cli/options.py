@@ -30,6 +30,14 @@ LogsRoots = Annotated[
 LogsRoot = Annotated[
     Path, typer.Option("--logs", help="Root of the drive logs (a KITTI or nuScenes layout, or video).")
 ]
+BaseName = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="VERSION",
+        help="A version of the store whose other logs are published too, by reference: they need not be on disk.",
+    ),
+]
 LogIds = Annotated[list[str] | None, typer.Option("--log", help="Only this log; may be given again.")]
 StorePath = Annotated[str, typer.Option("--store", help="Where artifacts and versions live: a folder or an s3:// URL.")]
 ReaderName = Annotated[

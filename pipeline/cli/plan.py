@@ -9,6 +9,7 @@ import typer
 
 from occlabel.pipeline.cli.options import (
     AsJson,
+    BaseName,
     LogIds,
     LogsRoots,
     Overrides,
@@ -30,6 +31,7 @@ def plan(
     version: Annotated[
         str | None, typer.Option("--version", help="Also say whether a run could publish under this name.")
     ] = None,
+    base: BaseName = None,
     log: LogIds = None,
     set_: Overrides = None,
     skip: Skips = None,
@@ -42,6 +44,7 @@ def plan(
     """
     from occlabel.pipeline.planning.plan import make_plan
     from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.published.base import open_base
     from occlabel.pipeline.published.publish import refuse_taken
     from occlabel.pipeline.published.spec import store_to_fill, version_name
     from occlabel.pipeline.running.workplace import Workplace
@@ -60,8 +63,11 @@ def plan(
         typer.echo(json.dumps(plan_facts(result, target), indent=1))
     else:
         print_plan(result, target)
+    held = None if base is None else open_base(target, base, (log.id for log in result.logs))
+    if held is not None:
+        held.refuse_other(result)
     if version is not None:
-        refuse_taken(target, result, version)
+        refuse_taken(target, result, version, base=held)
     if not result.logs:
         raise typer.Exit(1)
 

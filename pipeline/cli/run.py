@@ -9,6 +9,7 @@ import typer
 
 from occlabel.pipeline.cli.options import (
     AsJson,
+    BaseName,
     Executor,
     ExecutorName,
     LogIds,
@@ -26,6 +27,7 @@ def run(
     logs: LogsRoots,
     store: StorePath,
     version: Annotated[str, typer.Option("--version", help="Name of the label version to publish.")],
+    base: BaseName = None,
     log: LogIds = None,
     set_: Overrides = None,
     skip: Skips = None,
@@ -64,6 +66,7 @@ def run(
         target,
         name,
         log_ids=log,
+        base=base,
         reader_name=reader,
         workplace=workplace,
         quiet=as_json,

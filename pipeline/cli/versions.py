@@ -9,7 +9,7 @@ import typer
 
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
-from occlabel.pipeline.cli.versions_life import du, gc, rm, tag, untag
+from occlabel.pipeline.cli.versions_life import du, gc, log, rm, tag, untag
 
 app = App(help="List, show, verify, diff, tag and remove published label versions.")
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
@@ -20,21 +20,12 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
     """List the versions of a store. Exit code 1 when one of them is damaged."""
     from occlabel.pipeline.published.latest import newest, tags
     from occlabel.pipeline.published.spec import LATEST, existing_store
-    from occlabel.pipeline.published.version import manifest_of, version_names
+    from occlabel.pipeline.published.version import infos_of
     from occlabel.schemas.errors import StoreAway, StoreError
 
     store = existing_store(spec)
     store.check_layout()
-    infos, damaged = [], []
-    for name in version_names(store):
-        try:
-            manifest = manifest_of(store, name)
-        except StoreAway:
-            raise
-        except StoreError as error:
-            damaged.append(str(error))
-            continue
-        infos += [manifest[0]] if manifest is not None else []
+    infos, damaged = infos_of(store)
     called: dict[str, list[str]] = {}
     try:
         for called_so, version in {LATEST: newest(store), **tags(store)}.items():
@@ -53,7 +44,7 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     table = Table("version", "also called", "created", "logs", "frames", "missing", "content digest")
-    for info in sorted(infos, key=lambda info: info.created):
+    for info in infos:
         counts = map(str, (len(info.logs), info.frames, len(info.missing)))
         table.add_row(info.name, ", ".join(called.get(info.name, ())), info.created, *counts, info.content_digest)
     Console().print(table if infos or damaged else "no version is published yet")
@@ -83,6 +74,10 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
         typer.echo(f"gate            {gate.gate}: {gate.found:.3f} (required {gate.required})")
     for place, reason in info.missing.items():
         typer.echo(f"missing         {place}: {reason}")
+    if info.provenance.base is not None:
+        typer.echo(f"base            {info.provenance.base}: its other logs are in it by reference")
+    if info.changes is not None:
+        typer.echo("\n  ".join([f"since {info.changes.since or 'the one before'}", *info.changes.sentences]))
     typer.echo("recipe\n  " + "\n  ".join(info.provenance.recipe.splitlines()))
 
 
@@ -132,5 +127,5 @@ def diff(
     typer.echo("\n".join(found.sentences()))
 
 
-for command in (rm, tag, untag, gc, du):
+for command in (log, rm, tag, untag, gc, du):
     app.command()(command)

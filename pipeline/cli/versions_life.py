@@ -1,4 +1,4 @@
-"""``occlabel versions``: remove and tag versions, say what they take, and remove what none of them reads."""
+"""``occlabel versions``: what each changed and takes; tags; removing versions, and what none of them reads."""
 
 from __future__ import annotations
 
@@ -19,6 +19,31 @@ if TYPE_CHECKING:
 DAY = 86400.0
 Version = Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version, by its own name.")]
 StoreSpec = Annotated[str, typer.Argument(metavar="STORE", help="A folder or a URL.")]
+
+
+def log(store: StoreSpec, as_json: AsJson = False) -> None:
+    """Say what each version changed, the newest first, as it was written when the version was published."""
+    from occlabel.pipeline.published.spec import existing_store
+    from occlabel.pipeline.published.version import infos_of
+
+    target = existing_store(store)
+    target.check_layout()
+    infos, damaged = infos_of(target)
+    for sentence in damaged:
+        typer.echo(f"occlabel: {sentence}", err=True)
+    if as_json:
+        rows = [info.model_dump(include={"name", "created", "changes"}) for info in reversed(infos)]
+        bases = (info.provenance.base for info in reversed(infos))
+        typer.echo(json.dumps([{**row, "base": base} for row, base in zip(rows, bases, strict=True)], indent=1))
+        raise typer.Exit(1 if damaged else 0)
+    for info in reversed(infos):
+        typer.echo(f"{info.name}  {info.created}  {info.frames} frames of {len(info.logs)} logs")
+        if info.changes is None:
+            typer.echo("  what changed was not written down: the first version of its store, or an old one")
+            continue
+        grown = " and grown from it" if info.provenance.base == info.changes.since else ""
+        typer.echo("\n    ".join([f"  since {info.changes.since or 'the one before'}{grown}", *info.changes.sentences]))
+    raise typer.Exit(1 if damaged else 0)
 
 
 def rm(

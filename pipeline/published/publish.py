@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
+from occlabel.pipeline.published.base import Base
+from occlabel.pipeline.published.changelog import changelog
 from occlabel.pipeline.published.gates import check_gates
-from occlabel.pipeline.published.latest import point_to
+from occlabel.pipeline.published.latest import point_to, tagged
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.origins import provenance_of
 from occlabel.pipeline.published.version import manifest_of, manifest_path
@@ -84,15 +86,19 @@ def _why_blank(rows: list[VersionFrame]) -> str:
     return "nothing is known of any voxel: " + (damage or "nothing was predicted there")
 
 
-def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Collected | None = None) -> VersionInfo:
+def publish(
+    store: Store, plan: Plan, name: str, reader: LogReader, found: Collected | None = None, base: Base | None = None
+) -> VersionInfo:
     """Publishes what the plan has committed as version ``name``, in one atomic write; ``found`` is what ``collect``
-    found. ``reader`` tells times and poses of the frames.
+    found. ``reader`` tells times and poses of the frames. The other logs of ``base`` are in it by reference; gates are
+    asked of what is new.
 
     Publishing the same content under the same name again changes nothing. Raises GateFailed (nothing is published)
     and StoreError when the name is taken by other content.
     """
     found = found or collect(store, plan)
-    digest = content_digest(found.rows)
+    held = () if base is None else base.rows
+    digest = content_digest([*found.rows, *held])
     taken = manifest_of(store, safe_name(name, "version"))
     if taken is not None:
         return _same(name, taken[0], digest)
@@ -115,6 +121,9 @@ def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Colle
         provenance=provenance_of(plan),
     )
     rows = list(_placed(store, plan, found.rows, reader))
+    if base is not None:
+        info, rows = _grown(info, base), sorted([*rows, *held], key=lambda row: row.log)
+    info = info.model_copy(update={"changes": changelog(store, info, rows, None if base is None else base.version)})
     if store.create(manifest_path(name), encode(info, rows)):
         point_to(store, name)
         return info
@@ -127,11 +136,33 @@ def publish(store: Store, plan: Plan, name: str, reader: LogReader, found: Colle
     return _same(name, taken[0], digest)
 
 
-def refuse_taken(store: Store, plan: Plan, name: str, note: Callable[[str], None] = lambda _: None) -> None:
+def _grown(info: VersionInfo, base: Base) -> VersionInfo:
+    """The version of what is new, with what the base says of its other logs."""
+    before, logs = base.info, base.logs
+    mine = info.provenance
+    origins = {log: origin for log, origin in before.provenance.logs.items() if log in logs}
+    return info.model_copy(
+        update={
+            "arrays": {**before.arrays, **info.arrays},
+            "logs": tuple(sorted({*info.logs, *logs})),
+            "cameras": {**{log: names for log, names in before.cameras.items() if log in logs}, **info.cameras},
+            "worlds": {**{log: world for log, world in before.worlds.items() if log in logs}, **info.worlds},
+            "frames": info.frames + len(base.rows),
+            "missing": {**base.missing, **{p: why for p, why in info.missing.items() if p not in logs}},
+            "provenance": mine.model_copy(update={"logs": {**origins, **mine.logs}, "base": before.name}),
+        }
+    )
+
+
+def refuse_taken(
+    store: Store, plan: Plan, name: str, note: Callable[[str], None] = lambda _: None, base: Base | None = None
+) -> None:
     """Raises StoreError before any compute when ``name`` is a version with other content than the plan would publish:
     other logs, or labels under other fingerprints. ``note`` is told when it lacks some of what is planned."""
     if name == "latest":
         raise StoreError("a version cannot be named 'latest': that is how the newest one is called")
+    if called := tagged(store, name):
+        raise StoreError(f"{name} is a tag of version {called}: choose another --version, or take the tag away")
     taken = manifest_of(store, safe_name(name, "version"))
     if taken is None:
         return
@@ -140,7 +171,8 @@ def refuse_taken(store: Store, plan: Plan, name: str, note: Callable[[str], None
     planned = {artifact_path(step.name, log.fingerprints[last], log.id) for log in plan.logs}
     held = {place.path for row in taken[1] for place in row.arrays.values()}
     fresh = planned - {"/".join(path.split("/")[:4]) for path in held}
-    lost = sorted({row.log for row in taken[1]} - {log.id for log in plan.logs})
+    there = {log.id for log in plan.logs} | (set() if base is None else base.logs)
+    lost = sorted({row.log for row in taken[1]} - there)
     if fresh or lost:
         why = "without " + ", ".join(lost[:5]) if lost else f"with other labels of {len(fresh)} logs"
         raise StoreError(

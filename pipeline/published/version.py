@@ -13,7 +13,7 @@ from occlabel.pipeline.published.latest import latest, tagged
 from occlabel.pipeline.published.manifest import decode
 from occlabel.pipeline.published.spec import spec_of, split
 from occlabel.schemas.arrays import ArraySpec
-from occlabel.schemas.errors import AlteredArtifact, InTheWay, StoreError
+from occlabel.schemas.errors import AlteredArtifact, InTheWay, StoreAway, StoreError
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.version import VersionFrame, VersionInfo
@@ -170,6 +170,22 @@ def manifest_of(store: Store, name: str) -> tuple[VersionInfo, list[VersionFrame
     """The manifest of a version, None when there is no such version."""
     content = store.get(manifest_path(safe_name(name, "version")))
     return None if content is None else decode(content, f"{store.location}/{manifest_path(name)}")
+
+
+def infos_of(store: Store) -> tuple[list[VersionInfo], list[str]]:
+    """What every version of the store says about itself, the oldest first, and a sentence for each that cannot be
+    read."""
+    infos, damaged = [], []
+    for name in version_names(store):
+        try:
+            found = manifest_of(store, name)
+        except StoreAway:
+            raise
+        except StoreError as error:
+            damaged.append(str(error))
+            continue
+        infos += [] if found is None else [found[0]]
+    return sorted(infos, key=lambda info: info.created), damaged
 
 
 def manifest_path(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from occlabel.pipeline.planning.plan import Key, Plan, make_plan, renewed
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.base import Base, open_base
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.published.version import version_names
 from occlabel.pipeline.running.history import RunState, State, new_state
@@ -41,6 +42,8 @@ class Report:
     damaged: int = 0
     entries: list[QuarantineEntry] = field(default_factory=list)
     run: RunState | None = None
+    base: Base | None = None
+    """The version whose other logs are published too, by reference."""
 
     def facts(self) -> dict[str, object]:
         return {
@@ -78,6 +81,9 @@ class Report:
         if self.info is not None:
             damaged = f", {self.damaged} with damaged sensor files" if self.damaged else ""
             console.print(f"published {self.store.location}@{self.info.name}: {self.info.frames} frames{damaged}")
+            if self.base is not None:
+                held = f"{len(self.base.rows)} frames of {len(self.base.logs)} logs"
+                console.print(f"  of these by reference, from {self.base.info.name}: {held}")
         console.print(f"{self.state}{': ' + self.message if self.message else ''}", style="bold")
 
 
@@ -88,6 +94,7 @@ def label_logs(
     version: str,
     *,
     log_ids: list[str] | None = None,
+    base: str | None = None,
     reader_name: str | None = None,
     workplace: Workplace = Workplace(),
     quiet: bool = False,
@@ -95,8 +102,11 @@ def label_logs(
     """Labels the logs and publishes ``version`` in ``store``, a folder or a URL. With nothing left to do no executor is
     started.
 
-    Raises OcclabelError when the recipe or the workplace cannot work, no log can be labelled, or the version exists
-    with other content.
+    ``base`` names a version of the store (or a tag, or ``latest``) whose other logs are in the version too, by
+    reference: their drive logs need not be there.
+
+    Raises OcclabelError when the recipe or the workplace cannot work, no log can be labelled, the version exists with
+    other content, or the base has another log of one id or was labelled by another recipe.
     """
     store = store if isinstance(store, Store) else Store(store)
     safe_name(version, "version")
@@ -108,19 +118,23 @@ def label_logs(
     if not plan.logs:
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")
-    refuse_taken(store, plan, version, note)
+    held = None if base is None else open_base(store, base, (log.id for log in plan.logs))
+    if held is not None:
+        held.refuse_other(plan)
+    refuse_taken(store, plan, version, note, held)
     if device == workplace.likely_device:  # or it is another machine's
         rehearse(plan, device)
-    report = Report("complete", plan, store, None)
+    report = Report("complete", plan, store, None, base=held)
     if not plan.todo and version in version_names(store):  # nothing to write: the store may be one to read from
         _publish(report, version, reader)
         return report
     store.check_layout(mark=True)
     state = new_state(f"version {version}", [])
     with told(store, state):
-        hold(store, state, plan.pieces)
+        hold(store, state, [*plan.pieces, *(() if held is None else held.pieces())])
         if last_collection(store) != collected:  # what the plan found need not be there any more
             report.plan = plan = renewed(plan, store)
+            report.base = None if held is None else open_base(store, held.info.name, held.fresh)
         if plan.todo:
             from occlabel.pipeline.running.run import ChainWork, stages_of  # zarr: not where nothing is to do
 
@@ -175,7 +189,7 @@ def _publish(report: Report, version: str, reader: LogReader) -> None:
         report.message = f"the store failed {len(unlucky)} clips, nothing was published; run again to go on"
         return
     try:
-        report.info = publish(store, plan, version, reader, found)
+        report.info = publish(store, plan, version, reader, found, report.base)
     except GateFailed as error:
         report.state, report.message = "gate failed", str(error)
         return

@@ -81,7 +81,7 @@ def log_diff(
     as the data flows."""
     (_, mine), (info, other) = a, b
     both = [name for name in mine if name in other]
-    result = LogDiff(log, len(both), differs=_differs(log, a[0], info))
+    result = LogDiff(log, len(both), differs=origin_differs(log, a[0], info))
     result.added = tuple(name for name in other if name not in mine)
     result.removed = {name: why_missing(info, log) for name in mine if name not in other}
     result.damaged, result.mended = _only(other, mine), _only(mine, other)
@@ -110,7 +110,8 @@ def _why(
     return tuple(reasons or [change.sentence for change in told])
 
 
-def _differs(log: str, a: VersionInfo, b: VersionInfo) -> tuple[str, ...]:
+def origin_differs(log: str, a: VersionInfo, b: VersionInfo) -> tuple[str, ...]:
+    """What of the log itself is another in the two versions, as ``LogDiff.differs``; nothing where nobody says."""
     mine, other = a.provenance.logs.get(log), b.provenance.logs.get(log)
     if mine is None or other is None:
         return ()
