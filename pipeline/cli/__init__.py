@@ -21,6 +21,7 @@ from occlabel.pipeline.cli.loop import loop
 from occlabel.pipeline.cli.map import map_
 from occlabel.pipeline.cli.plan import plan
 from occlabel.pipeline.cli.replay import replay
+from occlabel.pipeline.cli.report import report
 from occlabel.pipeline.cli.run import run
 from occlabel.pipeline.cli.simulate import simulate
 from occlabel.pipeline.cli.status import status
@@ -61,6 +62,7 @@ app.command()(status)
 app.add_typer(versions_app, name="versions")
 app.command()(evaluate)
 app.command()(compare)
+app.command()(report)
 app.command()(calibrate)
 app.command()(export)
 app.command()(tracks)

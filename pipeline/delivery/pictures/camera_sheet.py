@@ -50,8 +50,8 @@ def draw_cameras(
 
     Raises BadLog where the logs have no such frame or camera, or images of another size than those that were labelled.
     """
-    taken = _images(reader, frame, cameras)
-    looks = [_looked(version, frame, reader, camera) for camera in taken]
+    taken = cameras_of(reader, frame, cameras)
+    looks = [looked_at(version, frame, reader, camera) for camera in taken]
     kinds: list[Draw] = [image_panel]
     said = []
     for what, drawn, there in (
@@ -76,8 +76,9 @@ def draw_cameras(
     return said
 
 
-def _images(reader: LogReader, frame: PublishedFrame, cameras: Sequence[str]) -> list[Camera]:
-    """Those of the frame that are asked for, as one looks around."""
+def cameras_of(reader: LogReader, frame: PublishedFrame, cameras: Sequence[str]) -> list[Camera]:
+    """Those of the frame that are asked for, all where none is named, as one looks around. Raises BadLog where the logs
+    have no such frame or camera."""
     found: Frame | None = next(
         (f for log in reader.logs([frame.log]) for f in log.frames if f.name == frame.name), None
     )
@@ -94,7 +95,8 @@ def _images(reader: LogReader, frame: PublishedFrame, cameras: Sequence[str]) ->
     return sorted((there[name] for name in cameras or there), key=lambda camera: rank.get(camera.name, len(rank)))
 
 
-def _looked(version: PublishedVersion, frame: PublishedFrame, reader: LogReader, camera: Camera) -> Looked:
+def looked_at(version: PublishedVersion, frame: PublishedFrame, reader: LogReader, camera: Camera) -> Looked:
+    """What the version and the log know of one camera. Raises BadLog for images of another size than were labelled."""
     try:
         image: NDArray[np.uint8] | None = reader.image(camera)
     except DamagedFile:

@@ -1,0 +1,55 @@
+"""``occlabel report``: everything about a version as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from occlabel.pipeline.cli.options import Executor, ExecutorName, ReaderName, writable
+
+
+def report(
+    version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version; the latest of a store.")],
+    out: Annotated[Path, typer.Option("--out", metavar="HTML", help="The file to write.")],
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="STORE@VERSION", help="A version to hold it against.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Score it against this root of voxel truth.")] = None,
+    format: Annotated[
+        Literal["semantickitti", "occ3d"] | None,
+        typer.Option("--format", help="With --truth: whose rules and layout; that of the classes when not given."),
+    ] = None,
+    logs: Annotated[
+        list[Path] | None, typer.Option("--logs", help="The logs, for pictures of their cameras; may be given again.")
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=0, max=40, help="How many frames are shown.")] = 12,
+    reader: ReaderName = None,
+    executor: Executor = ExecutorName.ray,
+) -> None:
+    """Write everything about a version as one HTML file that needs no network.
+
+    Gates, scores by class and range, whether confidence means what it says, what changed from another version and which
+    is better, the worst frames from above, in space and in the cameras, time by stage, quarantine with the commands
+    that replay it, and where all of it comes from. The frames are those that changed most, or those furthest from the
+    truth, or else those of which the labels are least sure, of each log in turn; of more than 200 frames every so
+    manieth is looked at.
+    """
+    from occlabel.pipeline.delivery.report.gather import Sources, gather
+    from occlabel.pipeline.delivery.report.page import page
+    from occlabel.pipeline.running.workplace import Workplace
+    from occlabel.schemas.errors import OcclabelError
+    from occlabel.schemas.words import in_bytes
+    from occlabel.stages.ingest.recognise import open_logs
+
+    if format is not None and truth is None:
+        raise OcclabelError("--format says whose rules truth is scored by; add --truth, or leave it out")
+    if reader is not None and not logs:
+        raise OcclabelError("--reader is for the logs, whose images are shown: add --logs, or leave it out")
+    writable("--out", out, (".html", ".htm"), make=True)
+    opened = open_logs(logs, reader) if logs else None
+    sources = Sources(against, truth, format, opened, frames, Workplace(executor.value))
+    text = page(gather(version, sources, lambda said: typer.echo(said, err=True)))
+    out.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {out} ({in_bytes(len(text.encode()))})")

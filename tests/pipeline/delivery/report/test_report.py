@@ -1,0 +1,128 @@
+"""A report of versions of which every voxel is known: what the page says and holds, and that it asks for nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from reported import CAR, GRID, SPACE, published, volume
+from typer.testing import CliRunner
+
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.delivery.report.gather import Sources, gather
+from occlabel.pipeline.delivery.report.look import apart
+from occlabel.pipeline.delivery.report.page import page
+from occlabel.pipeline.delivery.report.volumes import UNSCORED
+from occlabel.pipeline.quality.evaluate import evaluate
+from occlabel.pipeline.running.history import StageProgress, new_state, write_state
+from occlabel.pipeline.running.quarantine import QuarantineEntry, write_entry
+from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.grid import GRIDS, Grid
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
+
+EVIL_LOG, EVIL_CLASS = "<script>alert(1)<b>", "</script><img src=x onerror=alert(2)>"
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """What the page's script reads."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def inflated(text: str, grid: Grid = GRID) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(grid.shape)
+
+
+def test_a_page_holds_its_frames_and_asks_for_nothing(tmp_path: Path) -> None:
+    cars = {("00", "000000"): 4, ("00", "000001"): 1, ("01", "000000"): 2}
+    text = page(gather(published(tmp_path / "s", "v1", cars).spec, Sources(frames=2)))
+    frames = data_of(text)["frames"]
+    found = [(frame["log"], frame["name"]) for frame in frames]
+    assert found == [("01", "000000"), ("00", "000001")], "the least sure of each log"
+    np.testing.assert_array_equal(inflated(frames[0]["volumes"]["now"]), volume(2))
+    assert "is less than half sure" in frames[0]["why"]
+    assert not re.search(r"https?://|src=\"(?!data:)|href=\"(?!data:)|@import|fetch\(|XMLHttpRequest|WebSocket", text)
+    assert "default-src 'none'" in text
+
+
+def test_names_of_logs_and_classes_stay_text(tmp_path: Path) -> None:
+    classes = (*SPACE.taxonomy.classes[:-1], LabelClass(id=19, name=EVIL_CLASS, colour=(1, 2, 3)))
+    space = LabelSpace(GRID, Taxonomy(name="evil", free_id=0, classes=classes))
+    text = page(gather(published(tmp_path / "s", "v1", {(EVIL_LOG, "0"): 1}, space).spec, Sources()))
+    assert EVIL_LOG in unescape(text) and EVIL_CLASS in unescape(text)
+    assert EVIL_LOG not in text and EVIL_CLASS not in text
+    assert text.count("</script>") == 3 and "<img" not in text
+    assert data_of(text)["space"]["names"][19] == EVIL_CLASS
+
+
+def test_what_changed_is_shown_and_nothing_is_invented(tmp_path: Path) -> None:
+    before = published(tmp_path / "a", "v1", {("00", "000000"): 4, ("00", "000001"): 4, ("01", "000000"): 4})
+    after = published(tmp_path / "b", "v2", {("00", "000000"): 4, ("00", "000001"): 1, ("01", "000000"): 2})
+    text = page(gather(after.spec, Sources(against=before.spec)))
+    data = data_of(text)
+    assert [(frame["log"], frame["name"]) for frame in data["frames"]] == [("00", "000001"), ("01", "000000")]
+    np.testing.assert_array_equal(inflated(data["frames"][0]["volumes"]["before"]), volume(4))
+    assert np.sum(data["heat"]["changed"]) == pytest.approx((18 + 12) / 3, abs=0.01)
+    same = page(gather(after.spec, Sources(against=after.spec)))
+    assert data_of(same)["frames"] == [] and "they hold the same labels of the same frames" in same
+
+
+def test_figures_are_those_of_evaluate_and_the_worst_frame_comes_first(tmp_path: Path) -> None:
+    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+    version = published(tmp_path / "s", "v1", {("00", "000000"): 2, ("00", "000005"): 3}, space)
+    truth = tmp_path / "truth/sequences/00/voxels"
+    truth.mkdir(parents=True)
+    for name in ("000000", "000005"):
+        semantickitti.write_volume(truth / f"{name}.label", space.taxonomy.to_raw[volume(2, space.grid)])
+        invalid = np.zeros(space.grid.shape, bool)
+        invalid[:, :, 31] = True
+        (truth / f"{name}.invalid").write_bytes(np.packbits(invalid).tobytes())
+    report = gather(version.spec, Sources(truth=tmp_path / "truth"))
+    scores = evaluate(version, tmp_path / "truth").facts()["scores"]
+    assert report.measures == scores
+    text = page(report)
+    assert f"{100 * scores['51.2']['miou']:.1f}</b> <span>mIoU" in text
+    frames = data_of(text)["frames"]
+    assert [frame["name"] for frame in frames] == ["000005", "000000"]
+    true = inflated(frames[0]["volumes"]["truth"], space.grid)
+    assert (true[:, :, 31] == UNSCORED).all() and true[4, 6, 1] == CAR
+    other = gather(published(tmp_path / "o", "v1", {("00", "000000"): 2}).spec, Sources(truth=tmp_path / "truth"))
+    assert "the truth is not drawn: it has other voxels or classes than the version" in other.notes
+
+
+def test_time_and_quarantine_of_the_run_that_made_it(tmp_path: Path) -> None:
+    version = published(tmp_path / "s", "v1", {("00", "000000"): 1})
+    state = new_state("version v1", [StageProgress(stage="voting", done=1, frames=10, process=36.0, load=4.0)])
+    state.state = "quarantine"
+    write_state(version.store, state)
+    write_state(version.store, new_state("version another", []))
+    entry = QuarantineEntry(
+        run=state.run, stage="evaluate", unit="00", cause="damaged", error="scan 3 is <empty>", fingerprint="f"
+    )
+    write_entry(version.store, entry)
+    version.store.put(f"quarantine/{state.run}/torn.json", b"{")
+    text = page(gather(version.spec, Sources()))
+    assert "<td>4.000</td><td>1.11</td>" in text.replace("\n", ""), "36 + 4 seconds for 10 frames"
+    assert "scan 3 is &lt;empty&gt;" in text and "torn.json is damaged" in text
+
+
+def test_the_command(tmp_path: Path) -> None:
+    version = published(tmp_path / "s", "v1", {("00", "000000"): 1})
+    out = tmp_path / "pages/report.html"
+    told = CliRunner().invoke(app, ["report", version.spec, "--out", str(out), "--executor", "local"])
+    assert told.exit_code == 0 and f"wrote {out}" in told.stdout
+    assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_worst_of_each_log_comes_before_the_second_worst_of_any() -> None:
+    ranked = [("a", "0"), ("a", "1"), ("a", "2"), ("b", "7"), ("c", "4")]
+    assert apart(ranked, 4) == [("a", "0"), ("b", "7"), ("c", "4"), ("a", "1")]
