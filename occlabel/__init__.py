@@ -17,8 +17,9 @@ _settle()
 _PUBLIC = {
     "open_logs": "occlabel.stages.ingest.recognise",
     "load_recipe": "occlabel.pipeline.planning.recipe_file",
-    "label_logs": "occlabel.pipeline.running.label",
+    "label_logs": "occlabel.pipeline.quality.gates.labelled",
     "open_version": "occlabel.pipeline.published.version",
+    "LabelDataset": "occlabel.pipeline.published.data_set",
     "evaluate": "occlabel.pipeline.quality.evaluate",
     "compare": "occlabel.pipeline.quality.compare.compare",
     "Grid": "occlabel.schemas.grid",
@@ -33,6 +34,7 @@ _PUBLIC = {
 __all__ = [
     "ArraySpec",
     "Grid",
+    "LabelDataset",
     "LabelSpace",
     "LogReader",
     "OcclabelError",
@@ -48,10 +50,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.published.data_set import LabelDataset
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.quality.compare.compare import compare
     from occlabel.pipeline.quality.evaluate import evaluate
-    from occlabel.pipeline.running.label import label_logs
+    from occlabel.pipeline.quality.gates.labelled import label_logs
     from occlabel.schemas.arrays import ArraySpec
     from occlabel.schemas.drive_log import LogReader
     from occlabel.schemas.errors import OcclabelError

@@ -67,12 +67,36 @@ class GateResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     gate: str
+    """``min_known``, ``drift``, ``score.min_miou``."""
     required: float
-    found: float
+    found: float | None
+    """None where it could not be judged; ``said`` has why."""
+    bound: Literal["least", "most"] = "least"
+    """Whether ``required`` is the least or the most that passes."""
+    action: Literal["block", "warn"] = "block"
+    held: bool | None = None
+    """Whether it passes, where that is not for the two numbers alone to say: a change that is noise passes."""
+    said: str = ""
+    """What is worst and by how much, as a sentence."""
+    look: str = ""
+    """A command that shows it."""
 
     @property
     def passed(self) -> bool:
-        return self.found >= self.required
+        if self.held is not None or self.found is None:
+            return bool(self.held)
+        return self.found >= self.required if self.bound == "least" else self.found <= self.required
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the version must not be the latest for it."""
+        return not self.passed and self.action == "block"
+
+    def sentence(self) -> str:
+        """``drift: 0.412, at most 0.1: car is ...``"""
+        found = "not judged" if self.found is None else f"{self.found:.3g}"
+        said = f": {self.said}" if self.said else ""
+        return f"{self.gate}: {found}, at {self.bound} {self.required:g}{said}"
 
 
 class PublishedArray(BaseModel):
@@ -163,6 +187,8 @@ class VersionInfo(BaseModel):
     worlds: dict[str, str] = {}
     """Log -> name of the frame that its poses are in, where other logs may share it."""
     frames: int
+    planned: int | None = None
+    """Frames that were to be labelled. None in versions that were published before it was kept."""
     missing: dict[str, str]
     """What was planned and has no labels: log or log and clip -> why."""
     gates: tuple[GateResult, ...]

@@ -16,6 +16,7 @@ from occlabel.schemas.arrays import (
     CONFIDENCE,
     DEPTH,
     INSTANCE,
+    OBSERVED,
     SEGMENT_CLASS,
     SEGMENT_INSTANCE,
     SEMANTICS,
@@ -37,7 +38,9 @@ from occlabel.schemas.version import (
 from occlabel.workers.artifact import Artifact, frame_digests
 from occlabel.workers.store import Store
 
-SPECS = {spec.name: spec for spec in (SEMANTICS, CONFIDENCE, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)}
+SPECS = {
+    spec.name: spec for spec in (SEMANTICS, CONFIDENCE, OBSERVED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)
+}
 
 
 @dataclass
@@ -124,7 +127,8 @@ def publish(version: MadeUpVersion, root: Path, rig: Rig = Rig()) -> PublishedVe
             places = {
                 name: ArrayPlace(path=f"{artifact.path}/{name}", digest=digests[name][index]) for name in frame.arrays
             }
-            rows.append(VersionFrame(log=log, index=index, name=frame.name, arrays=places))
+            pose = None if frame.world_from_grid is None else tuple(frame.world_from_grid.ravel().tolist())
+            rows.append(VersionFrame(log=log, index=index, name=frame.name, arrays=places, world_from_ego=pose))
     info = VersionInfo(
         name=version.name,
         created="2026-01-01T00:00:00+00:00",

@@ -33,6 +33,7 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "taxonomy": Taxonomy,
     "class of a taxonomy": LabelClass,
     "gates": Gates,
+    **{f"gate {name}": options for name, options in Gates.blocks().items()},
     "limits": Limits,
     "class table": ClassTable,
     "prompts": Prompts,

@@ -44,12 +44,13 @@ def run(
 ) -> None:
     """Label logs and publish a version. Run it again to go on where it stopped.
 
-    Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed and nothing was published,
-    1 aborted, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed (the version is published and not
+    the latest; where too little was labelled, nothing is published), 1 aborted, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.published.spec import store_to_fill, version_name
-    from occlabel.pipeline.running.label import EXIT_CODES, label_logs
+    from occlabel.pipeline.quality.gates.labelled import label_logs
+    from occlabel.pipeline.running.label import EXIT_CODES
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
 

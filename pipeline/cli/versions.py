@@ -9,6 +9,7 @@ import typer
 
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
+from occlabel.pipeline.cli.versions_check import check
 from occlabel.pipeline.cli.versions_life import du, gc, log, rm, tag, untag
 
 app = App(help="List, show, verify, diff, tag and remove published label versions.")
@@ -54,11 +55,15 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
 @app.command()
 def show(spec: Spec, as_json: AsJson = False) -> None:
     """Show what a version says about itself."""
+    from occlabel.pipeline.published.judged import judged
     from occlabel.pipeline.published.version import open_version
 
-    info = open_version(spec).info
+    version = open_version(spec)
+    info, known = version.info, judged(version.store, version.info)
+    results = () if known is None else known.results
     if as_json:
-        typer.echo(info.model_dump_json(indent=1))
+        facts = info.model_dump(mode="json")
+        typer.echo(json.dumps({**facts, "gates": [*facts["gates"], *(one.model_dump() for one in results)]}, indent=1))
         return
     typer.echo(f"version         {info.name}\ncreated         {info.created} by occlabel {info.provenance.code}")
     typer.echo(f"logs            {len(info.logs)}: {', '.join(info.logs[:10])}{' ...' if len(info.logs) > 10 else ''}")
@@ -70,8 +75,10 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
     typer.echo(f"classes         {', '.join(info.space.taxonomy.names)}")
     for name, array in sorted(info.arrays.items()):
         typer.echo(f"array           {name}: {array.spec.dtype}, {array.spec.meaning} (written by {array.stage})")
-    for gate in info.gates:
-        typer.echo(f"gate            {gate.gate}: {gate.found:.3f} (required {gate.required})")
+    for gate in (*info.gates, *results):
+        typer.echo(
+            f"gate            {'passes' if gate.passed else 'blocks' if gate.blocks else 'warns'}: {gate.sentence()}"
+        )
     for place, reason in info.missing.items():
         typer.echo(f"missing         {place}: {reason}")
     if info.provenance.base is not None:
@@ -127,5 +134,5 @@ def diff(
     typer.echo("\n".join(found.sentences()))
 
 
-for command in (log, rm, tag, untag, gc, du):
+for command in (check, log, rm, tag, untag, gc, du):
     app.command()(command)

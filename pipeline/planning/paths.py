@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from occlabel.pipeline.planning.gates import Gates
 from occlabel.pipeline.planning.kinds import KINDS, SEVERAL, SLOTS, stage_class
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import HUB_OR_FOLDER, NAME_OR_FILE
@@ -27,6 +28,12 @@ def anchored(fields: dict[str, Any], folder: Path) -> dict[str, Any]:
             result[slot] = {name: _block(slot, inner, folder) for name, inner in block.items()}
         else:
             result[slot] = _block(slot, block, folder)
+    if isinstance(gates := fields.get("gates"), dict):
+        result["gates"] = gates | {
+            name: _value(Gates.model_fields[name], value, folder) for name, value in gates.items() if name == "truth"
+        }
+        if isinstance(against := gates.get("against"), str) and "@" in against and "://" not in against:
+            result["gates"]["against"] = str(folder / Path(against).expanduser())
     return result
 
 

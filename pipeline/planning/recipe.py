@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 
 from occlabel.pipeline.planning.blocks import stages_of
 from occlabel.pipeline.planning.chain import Chain, Step, changes, sources, unresolved
+from occlabel.pipeline.planning.gates import Gates as Gates
 from occlabel.pipeline.planning.kinds import SEVERAL, SLOTS
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.grid import Grid, grid_preset
@@ -17,17 +18,6 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
 from occlabel.schemas.words import meant
-
-
-class Gates(BaseModel):
-    """What a version must hold before it is published."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    min_labelled: float = Field(default=0.5, ge=0, le=1)
-    """Least share of the planned frames that have labels."""
-    min_known: float = Field(default=0.0, ge=0, le=1)
-    """Least mean share of voxels, over the labelled frames, that are not unknown."""
 
 
 class Limits(BaseModel):
@@ -79,7 +69,7 @@ class Recipe(BaseModel):
     audit: OneStage = None
     """Judges each object by all frames around: its class, whether there is evidence for it, how it moves."""
     gates: Gates = Gates()
-    """What a version must hold before it is published."""
+    """What a version must hold before it is published, and before it is the latest."""
     limits: Limits = Limits()
     """When a run stops waiting."""
 

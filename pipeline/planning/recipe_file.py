@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from occlabel.pipeline.planning.blocks import sentences, stages_of, switches
+from occlabel.pipeline.planning.gates import TRUTHLESS, Gates
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.paths import anchored
 from occlabel.pipeline.planning.recipe import Recipe
@@ -41,6 +42,30 @@ def load_recipe(
         _override(fields, place, value)
     recipe = parse_recipe(anchored(fields, Path.cwd()), name)
     return recipe.without(skip, note) if skip else recipe
+
+
+def load_gates(name: str | None, overrides: list[str], against: str | None, truth: Path | None) -> Gates:
+    """The gates of the recipe ``name``; without one all that need no truth, with the values of a nightly run, and with
+    ``against`` and ``truth`` those that hold a version against another one. Both stand before what the recipe says.
+
+    Raises BadRecipe as ``load_recipe`` does.
+    """
+    fields = {"gates": {gate: {} for gate in TRUTHLESS}} if name is None else _read(name)
+    told = {place: str(value) for place, value in (("against", against), ("truth", truth)) if value is not None}
+    fields["gates"] = {**(fields.get("gates") or {}), **told}
+    if name is None and against is not None:
+        fields["gates"] |= {"drift": {}} | ({} if truth is None else {"regression": {}})
+    for place, value in _in_order(overrides):
+        if place.partition(".")[0] != "gates":
+            raise BadRecipe(f"--set {place}: only gates can be set here, e.g. gates.drift.most=0.2")
+        _override(fields, place, value)
+    fields = anchored(fields, Path.cwd())
+    if name is not None:
+        return parse_recipe(fields, name).gates
+    try:
+        return Gates.model_validate(fields["gates"])
+    except ValidationError as error:
+        raise BadRecipe("; ".join(sentences(error, Gates, "gates"))) from error
 
 
 def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:

@@ -1,4 +1,4 @@
-"""Gates: what a version must hold before it is published."""
+"""What must be labelled before a version is published at all; ``quality/gates`` judges what is."""
 
 from __future__ import annotations
 

@@ -93,7 +93,8 @@ def publish(
     found. ``reader`` tells times and poses of the frames. The other logs of ``base`` are in it by reference; gates are
     asked of what is new.
 
-    Publishing the same content under the same name again changes nothing. Raises GateFailed (nothing is published)
+    It is the latest from then on, unless the recipe has gates to judge it by first (``judged.settle``). Publishing the
+    same content under the same name again changes nothing. Raises GateFailed (nothing is published)
     and StoreError when the name is taken by other content.
     """
     found = found or collect(store, plan)
@@ -102,7 +103,8 @@ def publish(
     taken = manifest_of(store, safe_name(name, "version"))
     if taken is not None:
         return _same(name, taken[0], digest)
-    gates = check_gates(plan.recipe.gates, sum(log.frames for log in plan.logs), len(found.rows), found.known)
+    planned = sum(log.frames for log in plan.logs)
+    gates = check_gates(plan.recipe.gates, planned, len(found.rows), found.known)
     if failed := [gate for gate in gates if not gate.passed]:
         said = "; ".join(f"{gate.gate} is {gate.found:.3f}, required {gate.required}" for gate in failed)
         raise GateFailed(f"version {name} was not published: {said}. The labels are in the store; see the quarantine")
@@ -115,6 +117,7 @@ def publish(
         cameras={log.id: log.facts.rig.names for log in plan.logs if log.facts.rig.cameras},
         worlds={log.id: log.facts.world for log in plan.logs if log.facts.world is not None},
         frames=len(found.rows),
+        planned=planned,
         missing=found.missing,
         gates=gates,
         content_digest=digest,
@@ -125,7 +128,8 @@ def publish(
         info, rows = _grown(info, base), sorted([*rows, *held], key=lambda row: row.log)
     info = info.model_copy(update={"changes": changelog(store, info, rows, None if base is None else base.version)})
     if store.create(manifest_path(name), encode(info, rows)):
-        point_to(store, name)
+        if not any(plan.recipe.gates.judged()):
+            point_to(store, name)
         return info
     taken = manifest_of(store, name)
     if taken is None:  # it was there a moment ago, and versions are never deleted by a run
@@ -148,6 +152,7 @@ def _grown(info: VersionInfo, base: Base) -> VersionInfo:
             "cameras": {**{log: names for log, names in before.cameras.items() if log in logs}, **info.cameras},
             "worlds": {**{log: world for log, world in before.worlds.items() if log in logs}, **info.worlds},
             "frames": info.frames + len(base.rows),
+            "planned": (info.planned or info.frames) + len(base.rows),
             "missing": {**base.missing, **{p: why for p, why in info.missing.items() if p not in logs}},
             "provenance": mine.model_copy(update={"logs": {**origins, **mine.logs}, "base": before.name}),
         }

@@ -10,6 +10,8 @@ from pathlib import Path
 from occlabel.pipeline.planning.plan import Key, Plan, make_plan, renewed
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.base import Base, open_base
+from occlabel.pipeline.published.judged import Judge, let_through
+from occlabel.pipeline.published.judged import told as gates_told
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.published.version import version_names
 from occlabel.pipeline.running.history import RunState, State, new_state
@@ -20,7 +22,7 @@ from occlabel.pipeline.running.rehearse import rehearse
 from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
-from occlabel.schemas.version import VersionInfo
+from occlabel.schemas.version import GateResult, VersionInfo
 from occlabel.workers.executor import Device, Executor
 from occlabel.workers.store import Store, safe_name
 
@@ -44,6 +46,8 @@ class Report:
     run: RunState | None = None
     base: Base | None = None
     """The version whose other logs are published too, by reference."""
+    gates: tuple[GateResult, ...] = ()
+    """Of the published version, where the recipe has such; those that block first."""
 
     def facts(self) -> dict[str, object]:
         return {
@@ -54,6 +58,7 @@ class Report:
             "content_digest": None if self.info is None else self.info.content_digest,
             "frames": 0 if self.info is None else self.info.frames,
             "damaged_frames": self.damaged,
+            "gates": [{**gate.model_dump(), "passed": gate.passed} for gate in self.gates],
             "run": None if self.run is None else self.run.model_dump(),
             "warnings": {log.id: list(log.warnings) for log in self.plan.logs if log.warnings},
             "quarantine": [entry.model_dump(exclude={"traceback", "recipe"}) for entry in self.entries],
@@ -84,6 +89,8 @@ class Report:
             if self.base is not None:
                 held = f"{len(self.base.rows)} frames of {len(self.base.logs)} logs"
                 console.print(f"  of these by reference, from {self.base.info.name}: {held}")
+        for line in gates_told(self.gates):
+            console.print(line, style="yellow" if line.startswith("gate ") else None)
         console.print(f"{self.state}{': ' + self.message if self.message else ''}", style="bold")
 
 
@@ -98,9 +105,11 @@ def label_logs(
     reader_name: str | None = None,
     workplace: Workplace = Workplace(),
     quiet: bool = False,
+    judge: Judge | None = None,
 ) -> Report:
     """Labels the logs and publishes ``version`` in ``store``, a folder or a URL. With nothing left to do no executor is
-    started.
+    started. Where the recipe has gates for a published version, ``judge`` asks them; without it the version is not the
+    latest.
 
     ``base`` names a version of the store (or a tag, or ``latest``) whose other logs are in the version too, by
     reference: their drive logs need not be there.
@@ -126,7 +135,7 @@ def label_logs(
         rehearse(plan, device)
     report = Report("complete", plan, store, None, base=held)
     if not plan.todo and version in version_names(store):  # nothing to write: the store may be one to read from
-        _publish(report, version, reader)
+        _publish(report, version, reader, judge)
         return report
     store.check_layout(mark=True)
     state = new_state(f"version {version}", [])
@@ -143,7 +152,7 @@ def label_logs(
             with workplace.open() as hands:
                 _refuse_other_device(plan, device, hands)
                 _label(report, hands, state, quiet, lambda now: ChainWork(now, reader, reader_name, store, device))
-        _publish(report, version, reader)
+        _publish(report, version, reader, judge)
         state.state, state.message = report.state, report.message
     let_go(store, state)
     return report
@@ -178,7 +187,7 @@ def _without(todo: Mapping[Key, tuple[Key, ...]], failed: set[Key]) -> dict[Key,
     return left
 
 
-def _publish(report: Report, version: str, reader: LogReader) -> None:
+def _publish(report: Report, version: str, reader: LogReader, judge: Judge | None) -> None:
     """Publishes what is committed, unless something is missing that another run would do: what infrastructure failed
     takes no name."""
     plan, store = report.plan, report.store
@@ -200,6 +209,23 @@ def _publish(report: Report, version: str, reader: LogReader) -> None:
             f"{len(found.missing)} of the planned logs or clips have no labels: {', '.join(list(found.missing)[:5])}; "
             "once they can be labelled, publish them under another --version"
         )
+    _judge(report, report.info, judge)
+
+
+def _judge(report: Report, info: VersionInfo, judge: Judge | None) -> None:
+    """A version that a gate blocks exists, and is not the latest."""
+    gates = report.plan.recipe.gates
+    known = let_through(report.store, info, gates, judge)
+    report.gates = () if known is None else known.results
+    blocking = [result.gate for result in report.gates if result.blocks]
+    if blocking:
+        report.state = "gate failed"
+        said = f"version {info.name} is published and not the latest: {', '.join(blocking)}"
+    elif known is None and any(gates.judged()):
+        said = f"version {info.name} is published and not the latest: nobody asked its gates"
+    else:
+        return
+    report.message = "; ".join(filter(None, (said, report.message)))
 
 
 def _say(sentence: str) -> None:

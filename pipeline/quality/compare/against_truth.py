@@ -10,7 +10,7 @@ from typing import Any
 from occlabel.pipeline.published.labels import Format
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
-from occlabel.pipeline.quality.compare.verdict import LEAST_LOGS, Difference, differences
+from occlabel.pipeline.quality.compare.verdict import LEAST_LOGS, Counts, Difference, differences
 from occlabel.pipeline.quality.counting import LogCounts, Question
 from occlabel.pipeline.quality.evaluate import EvaluateLog, counts_of, fresh
 from occlabel.pipeline.quality.rules.rule import part
@@ -38,6 +38,8 @@ class AgainstTruth:
     """Logs that are not scored -> why: no truth in both, or labels that cannot be read."""
     failed: bool = False
     """Whether any of these is for labels that could not be read or scored."""
+    by_log: tuple[Sequence[Counts], Sequence[Counts]] = ((), ())
+    """Counts [prediction, truth] of each of ``logs``, of a and of b, over ``range``."""
 
     @property
     def verdict(self) -> str:
@@ -129,6 +131,7 @@ def against_truth(
         measures=differences(scored, a, b, benchmark.score, taxonomy),
         left_out=left_out,
         failed=any(failed) or any(c.damaged for found in counted for c in found.values()),
+        by_log=(a, b),
     )
 
 

@@ -44,7 +44,10 @@ def test_another_kind_does_not_inherit_the_options_of_the_recipes_kind() -> None
     [
         (PLAIN + "votng: {}\n", r"votng: there is no such option \(did you mean 'voting'\?\)"),
         (PLAIN + "gates: {min_known: 2}\n", "gates.min_known: must be less than or equal to 1, got 2"),
-        (PLAIN + "gates: {min: 1}\n", r"gates.min: there is no such option .*\(known: min_labelled, min_known\)"),
+        (
+            PLAIN + "gates: {min: 1}\n",
+            r"gates.min: there is no such option .*\(known: min_labelled, min_known, against, ",
+        ),
         (PLAIN + "limits: 7\n", r"limits: must be a block of options \(clip_seconds, stall_minutes, attempts\), got 7"),
         (PLAIN + "voting: {radus: 1}\n", r"voting.radus: .*did you mean 'radius'.*known: kind, radius, stride"),
         (PLAIN.replace("lmscnet", "lmscnt"), r"completion.kind: .*did you mean 'lmscnet'\?\); known: lmscnet"),
@@ -89,7 +92,7 @@ def test_raw_ids_may_be_unknown_on_purpose(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sets", "said"),
     [
-        (["votng.radius=1"], r"no block 'votng' \(did you mean 'voting'\?\); blocks are priors"),
+        (["votng.radius=1"], r"no block 'votng' \(did you mean 'voting'\?\); blocks are geometry"),
         (["voting.radus=1"], "did you mean 'radius'"),
         (["voting.radius=1", "voting.radius=2"], "--set voting.radius is given twice, as 1 and as 2"),
         (["voting.radius=[1"], r"--set voting.radius=\[1: the value is not valid YAML"),

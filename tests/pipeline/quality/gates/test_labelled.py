@@ -1,0 +1,99 @@
+"""Runs with gates: what a gate blocks exists and is not the latest; labels are the same whatever is asked."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chain import MadeUpReader, Voxelise, small_recipe
+from typer.testing import CliRunner
+
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.planning.plan import make_plan
+from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.quality.gates.labelled import label_logs
+from occlabel.pipeline.running.label import EXIT_CODES, Report
+from occlabel.pipeline.running.label import label_logs as label_alone
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.workers.store import Store
+
+NEVER: dict[str, Any] = {"low_confidence": {"below": 1.0, "most": 0.0}}
+"""A gate that no labels pass."""
+
+
+def run(root: Path, version: str, label: int = 9, **gates: Any) -> Report:
+    reader = MadeUpReader(root, {"a": 4, "b": 3})
+    recipe = small_recipe(first=Voxelise(label=label), gates=gates)
+    return label_logs(recipe, reader, root / "store", version, workplace=Workplace("local"), quiet=True)
+
+
+def test_a_blocked_version_exists_and_is_not_the_latest(tmp_path: Path) -> None:
+    assert run(tmp_path, "v1").state == "complete"
+    blocked = run(tmp_path, "v2", label=10, **NEVER)
+    assert blocked.state == "gate failed" and EXIT_CODES[blocked.state] == 4
+    assert "v2 is published and not the latest: low_confidence" in blocked.message
+    assert blocked.gates[0].blocks and "most in log" in blocked.gates[0].said
+    assert open_version(f"{tmp_path}/store@v2").info.frames == 7
+    assert open_version(f"{tmp_path}/store").name == "v1"
+    shown = CliRunner().invoke(app, ["versions", "show", f"{tmp_path}/store@v2"]).output
+    assert "blocks: low_confidence: 1, at most 0" in shown
+
+
+def test_another_threshold_lets_it_through_without_labelling(tmp_path: Path) -> None:
+    run(tmp_path, "v1", **NEVER)
+    with pytest.raises(StoreError, match="latest is not there"):
+        open_version(f"{tmp_path}/store")
+    again = run(tmp_path, "v1", low_confidence={"below": 1.0, "most": 1.0})
+    assert again.state == "complete" and again.run is None and open_version(f"{tmp_path}/store").name == "v1"
+    assert run(tmp_path, "v1", **NEVER).state == "complete", "what has passed stays passed"
+
+
+def test_a_warning_is_said_and_blocks_nothing(tmp_path: Path) -> None:
+    report = run(tmp_path, "v1", low_confidence={"below": 1.0, "most": 0.0, "action": "warn"})
+    assert report.state == "complete" and not report.gates[0].passed
+    assert open_version(f"{tmp_path}/store").name == "v1"
+
+
+def test_a_version_that_passes_late_stays_behind_a_newer_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, "v1", **NEVER)
+    run(tmp_path, "v2", label=10)
+    monkeypatch.setattr("occlabel.pipeline.published.judged._made", lambda info: info.name)
+    assert run(tmp_path, "v1", static={"least": 0.0}, quarantine={}).state == "complete"
+    assert open_version(f"{tmp_path}/store").name == "v2"
+
+
+def test_gates_change_no_fingerprint_and_no_recipe_that_has_none(tmp_path: Path) -> None:
+    reader, store = MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "store")
+    plans = [make_plan(small_recipe(gates=gates), reader, store) for gates in ({}, NEVER)]
+    assert plans[0].logs[0].fingerprints == plans[1].logs[0].fingerprints
+    assert "low_confidence" not in plans[0].recipe.to_yaml() and "low_confidence" in plans[1].recipe.to_yaml()
+
+
+def test_nobody_who_judges_lets_nothing_through(tmp_path: Path) -> None:
+    recipe = small_recipe(gates=NEVER)
+    report = label_alone(
+        recipe, MadeUpReader(tmp_path, {"a": 4}), tmp_path / "store", "v1", workplace=Workplace("local"), quiet=True
+    )
+    assert "nobody asked its gates" in report.message
+    with pytest.raises(StoreError, match="latest is not there"):
+        open_version(f"{tmp_path}/store")
+
+
+def test_what_is_not_there_is_said_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(OcclabelError, match="there is no store at"):
+        run(tmp_path, "v1", drift={}, against=f"{tmp_path}/nowhere@v1")
+    with pytest.raises(OcclabelError, match=r"gates.truth: there is no folder"):
+        run(tmp_path, "v1", score={"min_iou": 0.5}, truth=str(tmp_path / "nowhere"))
+    assert not (tmp_path / "store/receipts").exists()
+
+
+def test_check_asks_without_deciding(tmp_path: Path) -> None:
+    run(tmp_path, "v1")
+    spec = f"{tmp_path}/store@v1"
+    result = CliRunner().invoke(app, ["versions", "check", spec, "--set", "gates.low_confidence.below=1.0"])
+    assert result.exit_code == 4 and "gate blocks: low_confidence" in result.output
+    assert not (tmp_path / "store/versions/v1.gates").exists() and open_version(f"{tmp_path}/store").name == "v1"
+    tried = ["--set", "gates.low_confidence.most=1", "--set", "gates.low_confidence.below=1.0", "--against", "latest"]
+    rest = [f"--set=gates.{name}.action=warn" for name in ("hits_free", "static", "shapes", "sizes")]
+    result = CliRunner().invoke(app, ["versions", "check", spec, *tried, *rest])
+    assert result.exit_code == 0 and "gates passed: " in result.output, result.output
