@@ -217,6 +217,11 @@ EXTRINSICS: ArraySpec[np.float64] = ArraySpec(
     "extrinsics", _F64, _NAN, "ego_from_camera of each camera; NaN unknown", ("frame", "camera", "row", "column"),
     (4, 4), chunk=None,
 )  # fmt: skip
+SCALE_DEVIATION: ArraySpec[np.float64] = ArraySpec(
+    "scale_deviation", _F64, _NAN,
+    "deviation of the length of the way to the frame, as a share of it; 0 it stands; NaN unknown",
+    ("frame",), chunk=None,
+)  # fmt: skip
 
 GEOMETRY: tuple[ArraySpec[np.float64], ...] = (POSES, INTRINSICS, EXTRINSICS)
 """What the log itself has written, where it knows it."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from occlabel.pipeline.planning.chain import Step
 from occlabel.pipeline.planning.fingerprint import onboard_name
+from occlabel.pipeline.planning.needs import known_by_then
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import POSES
 from occlabel.schemas.errors import BadLog, OcclabelError
@@ -48,7 +49,9 @@ def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     of it."""
     found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
     found += [_poses(log, recipe), _scans(log, recipe)]
-    found += [_asked(step, recipe, log) for step in recipe.chain]
+    for index, step in enumerate(recipe.chain):
+        rig = known_by_then(log.rig, recipe.chain[:index])
+        found.append(_asked(step, recipe, log.model_copy(update={"rig": rig})))
     return tuple(said for said in found if said is not None)
 
 

@@ -11,7 +11,7 @@ from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
 
 SLOTS = (
-    "priors", "geometry", "evidence", "completion", "propagation", "voting", "ground", "instances", "tracking", "audit",
+    "geometry", "priors", "evidence", "completion", "propagation", "voting", "ground", "instances", "tracking", "audit",
 )  # fmt: skip
 """The slots of the chain, in the order the data flows."""
 
@@ -38,7 +38,10 @@ KINDS: dict[str, dict[str, str]] = {
         "glance_segments": "occlabel.stages.priors.glance.segments:GlanceSegments",
         "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",
     },
-    "geometry": {"registration": "occlabel.stages.geometry.stage:PosesFromScans"},
+    "geometry": {
+        "registration": "occlabel.stages.geometry.stage:PosesFromScans",
+        "odometry": "occlabel.stages.geometry.odometry.stage:PosesFromImages",
+    },
     "evidence": {
         "rays": "occlabel.stages.evidence.rays:Rays",
         "depth": "occlabel.stages.evidence.depth:DepthOfCameras",

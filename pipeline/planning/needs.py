@@ -43,7 +43,7 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
                     f"log {log.id} has no {_NAMES[sense]}, which {step.title} needs; leave the log out with --log, or "
                     "use a recipe without that stage"
                 )
-        if (reason := step.stage.refuse(recipe.space, _known_by_then(log.rig, chain[:index]))) is not None:
+        if (reason := step.stage.refuse(recipe.space, known_by_then(log.rig, chain[:index]))) is not None:
             raise BadLog(f"log {log.id}: {step.title}: {reason}")
         for spec in resolved(step.stage.written, log.rig):
             if spec.camera is not None:
@@ -59,7 +59,7 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
         raise BadLog(f"log {log.id} has no LiDAR, and the recipe's grid is fixed to it; use a grid in the ego frame")
 
 
-def _known_by_then(rig: Rig, before: Chain) -> Rig:
+def known_by_then(rig: Rig, before: Chain) -> Rig:
     """The rig of a log as a stage finds it: calibration that stages ``before`` it write is known."""
     written = {spec.name for step in before for spec in step.stage.written}
     known = {field for field in ("intrinsics", "extrinsics") if field in written}

@@ -117,6 +117,7 @@ CASES: dict[str, list[Case]] = {
         Case("semantickitti", {"where": "always", "keep": "nothing"}),
         Case("occ3d", {}),
     ],
+    "geometry.odometry": [Case("occ3d", {"camera_height": 1.6}, log=photographed)],
     "propagation.dualflow4d": [
         Case("semantickitti", {"distance": 1.0}, lambda: coarser("semantickitti")),
         Case("occ3d", {"distance": 1.0, "radius": 2, "local": 3}, lambda: coarser("occ3d")),

@@ -14,7 +14,6 @@ from occlabel.schemas.words import meant
 from occlabel.schemas.yaml_text import MOST_BYTES, parse_yaml
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.files import is_there, read_file
-from occlabel.stages.ingest.video.layout import ALONE
 
 NAMES = ("calibration.yaml", "calibration.json")
 _SAME_FORM = 0.01
@@ -56,8 +55,9 @@ class Notes(BaseModel):
     camera: CameraNotes | None = None
     cameras: dict[str, CameraNotes] = {}
 
-    def of(self, camera: str) -> CameraNotes:
-        return (self.camera if camera == ALONE else None) or self.cameras.get(camera, CameraNotes())
+    def of(self, camera: str, alone: bool) -> CameraNotes:
+        """Of a camera by its name; of one that is ``alone`` in its log also without."""
+        return (self.camera if alone else None) or self.cameras.get(camera, CameraNotes())
 
 
 def read_notes(folders: tuple[Path, ...]) -> tuple[Notes, bytes, Path | None]:

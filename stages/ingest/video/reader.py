@@ -99,7 +99,7 @@ def _calibrated(
         raise BadLog(f"{found} tells of cameras {', '.join(strange)}, and the log has {', '.join(shots)}; rename them")
     result = {}
     for name, each in shots.items():
-        told = notes.of(name)
+        told = notes.of(name, alone=len(shots) == 1)
         k, said = intrinsics_of(told, each.size)
         if said is not None:
             warnings.append(f"camera {name}: {said}")
