@@ -22,6 +22,7 @@ _ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "global": (("ground", "propagation"), (_ALONE,)),
     "both": (("ground",), (_ALONE,)),
     "sweeps": (("ground", "propagation", "voting"), ()),
+    "sweeps+local": (("ground", "voting"), ()),
     "sweeps+global": (("ground", "propagation"), ()),
     "sweeps+both": (("ground",), ()),
     "recipe": ((), ()),
@@ -35,9 +36,10 @@ PARTS = {
     "global": ("single",),
     "both": ("single", "local", "global"),
     "sweeps": ("single",),
+    "sweeps+local": ("local", "sweeps"),
     "sweeps+global": ("global", "sweeps"),
-    "sweeps+both": ("both", "sweeps+global"),
-    "recipe": ("ground", "both", "sweeps+global", "sweeps+both"),
+    "sweeps+both": ("both", "sweeps+local", "sweeps+global"),
+    "recipe": ("ground", "both", "sweeps+local", "sweeps+global", "sweeps+both"),
 }
 """Rows that a row is made of, and should not be below."""
 
