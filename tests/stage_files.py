@@ -12,6 +12,7 @@ import pytest
 from contract import FRAMES, SPACES
 from PIL import Image
 
+from occlabel.schemas.corrections import CorrectedVoxels, Correction, as_yaml, voxels_as_bytes
 from occlabel.schemas.formats import semantickitti
 
 Files = Callable[[Path], dict[str, Any]]
@@ -192,3 +193,14 @@ def vipocc(folder: Path) -> dict[str, Any]:
         torch.nn.init.normal_(network.second.weight, std=3)
     save_weights(folder / "vipocc.safetensors", dict(network.state_dict()), facts_of(sizes))
     return {"weights": folder / "vipocc.safetensors"}
+
+
+def corrected(folder: Path) -> dict[str, Any]:
+    """A box of one frame, and voxels of another."""
+    (folder / "log").mkdir()
+    box = {"centre": [0.0, 0.0, 0.0], "size": [4.0, 4.0, 2.0]}
+    found = [Correction.model_validate({"frame": "000001", "box": box, "wrong": "missing", "class": "car"})]
+    (folder / "log/boxes.yaml").write_text(as_yaml(found))
+    voxels = CorrectedVoxels(np.array([5, 77]), ("car", "car"))
+    (folder / "log/000002.npz").write_bytes(voxels_as_bytes(voxels))
+    return {"path": folder}

@@ -11,7 +11,8 @@ from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
 
 SLOTS = (
-    "geometry", "priors", "evidence", "completion", "propagation", "voting", "ground", "instances", "tracking", "audit",
+    "geometry", "priors", "evidence", "completion", "propagation", "voting", "ground", "review", "instances", "tracking",
+    "audit",
 )  # fmt: skip
 """The slots of the chain, in the order the data flows."""
 
@@ -63,6 +64,7 @@ KINDS: dict[str, dict[str, str]] = {
         "intensity": "occlabel.stages.ground.stage:GroundByIntensity",
         "segments": "occlabel.stages.ground.segments:GroundBySegments",
     },
+    "review": {"corrections": "occlabel.stages.review.stage:Corrections"},
     "instances": {
         "components": "occlabel.stages.instances.touching:ConnectedComponents",
         "offsetocc": "occlabel.stages.instances.learned:ObjectQueries",

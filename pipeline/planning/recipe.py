@@ -62,6 +62,8 @@ class Recipe(BaseModel):
     """Lets all frames around one vote on its labels."""
     ground: OneStage = None
     """Tells grown ground from paved ground."""
+    review: OneStage = None
+    """Lays what people corrected over the labels: votes never overrule a human."""
     instances: OneStage = None
     """Finds the objects of each frame."""
     tracking: OneStage = None

@@ -133,6 +133,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "ground.intensity": [Case("semantickitti", {"radius": 2}), Case("occ3d", {"radius": 0})],
     "ground.segments": [Case("semantickitti", {"radius": 2}), Case("occ3d", {"radius": 0})],
+    "review.corrections": [Case("occ3d", {}, stuff, given.corrected), Case("semantickitti", {}, files=given.corrected)],
     "instances.components": [Case("occ3d", {}, stuff)],
     "instances.offsetocc": [
         Case("occ3d", {"score": 0.1}, stuff),

@@ -1,0 +1,118 @@
+"""What people corrected, as a stage: votes never overrule a human."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from occlabel.schemas.arrays import CONFIDENCE, POSES, SEMANTICS, ArraySpec
+from occlabel.schemas.corrections import Correction, corrected_logs, read_boxes, read_voxels, voxel_file
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.formats.content import content_of
+from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
+from occlabel.schemas.words import meant
+from occlabel.stages.review.applying import apply
+
+
+class Corrections(Stage):
+    """Lays corrections (``occlabel review``) over the labels: boxes of a frame, places of a whole log, single voxels.
+
+    They come after everything that votes, and before objects are found: a label that a human gave is certain, whatever
+    options before it change. Later ones win. Those of a place of the world are applied in each frame whose pose is
+    known. A log without any keeps its labels to the last bit.
+    """
+
+    slot: ClassVar[str] = "review"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
+
+    kind: Literal["corrections"] = "corrections"
+    path: Path
+    """The folder of corrections."""
+
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        """The libraries; the labels as they were and as they are, with the shards that are made of them."""
+        return Resources(memory=(300 << 20) + 8 * clip_frames * space.grid.voxels)
+
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        """Digest of the log's own corrections: another log's make nothing anew."""
+        digest = hashlib.blake2b(digest_size=16)
+        for correction in read_boxes(self.path, log.id):
+            digest.update(correction.model_dump_json().encode() + b"\n")
+        for name in log.names:
+            if (file := voxel_file(self.path, log.id, name)).is_file():
+                digest.update(f"{name}\0{content_of(file)}\n".encode())
+        return digest.hexdigest()
+
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        if rig is not None:
+            return None
+        if not self.path.is_dir():
+            return f"the folder of corrections {self.path} does not exist; occlabel review apply makes one"
+        try:
+            for log in corrected_logs(self.path):
+                for one in read_boxes(self.path, log):
+                    if (said := _unfit(one, space)) is not None:
+                        return f"a correction of log {log}, frame {one.frame} in {self.path} {said}"
+        except BadRecipe as error:
+            return str(error)
+        return None
+
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        lost = sorted({one.frame for one in read_boxes(self.path, log.id)} - set(log.names))
+        if not lost:
+            return None
+        return f"log {log.id}: {self.path} corrects frames that it does not have: {', '.join(lost[:5])}"
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            own = inputs.target(clip)
+            labels, sure = inputs[SEMANTICS][own].copy(), inputs[CONFIDENCE][own].copy()
+            corrections = read_boxes(self.path, clip.log)
+            for n, row in enumerate(inputs.own(clip)):
+                name = inputs.frames[row].name
+                for one in corrections:
+                    if (here := _here(one, name, inputs, row, space)) is not None:
+                        apply(one, labels[n], sure[n], space, here)
+                if (file := voxel_file(self.path, clip.log, name)).is_file():
+                    found = read_voxels(file, space.grid.voxels)
+                    ids = [_id(space, class_, file) for class_ in found.classes]
+                    labels[n].reshape(-1)[found.index], sure[n].reshape(-1)[found.index] = ids, 255
+            return {SEMANTICS.name: labels, CONFIDENCE.name: sure}
+
+        return process
+
+
+def _unfit(one: Correction, space: LabelSpace) -> str | None:
+    """Why a correction cannot be applied in the space, as the end of a sentence."""
+    names = space.taxonomy.names
+    if (strange := next((name for name in one.classes if name not in names), None)) is not None:
+        return f"names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}"
+    movable = {entry.name for entry in space.taxonomy.classes if entry.movable}
+    if one.holds == "log" and (moves := next((name for name in one.classes if name in movable), None)):
+        return f"holds for the whole log and names {moves!r}, which moves; let it hold for its frame"
+    return None
+
+
+def _here(one: Correction, name: str, inputs: Inputs, row: int, space: LabelSpace) -> Matrix | None:
+    """[4, 4] from the grid of the corrected frame to that of the frame in ``row``; None where it does not hold."""
+    if one.frame == name:
+        return np.eye(4)
+    if one.holds == "frame" or one.pose is None:
+        return None
+    world_from_grid = inputs.world_from_grid(row, space.grid)
+    return None if world_from_grid is None else inverse(world_from_grid) @ one.pose
+
+
+def _id(space: LabelSpace, name: str, file: Path) -> int:
+    if name not in space.taxonomy.names:
+        raise BadRecipe(f"{file} names {name!r}, no class of {space.taxonomy.name}{meant(name, space.taxonomy.names)}")
+    return space.taxonomy.names.index(name)
