@@ -133,6 +133,18 @@ class Store:
         except ABSENT:
             return None
 
+    def get_part(self, path: str, start: int, length: int | None) -> bytes | None:
+        """So many bytes of the object, or all from ``start`` on; a negative ``start`` counts from its end. None when it
+        is absent."""
+        part: Any = {"suffix": -start} if start < 0 else {"offset": start}
+        if start >= 0 and length is not None:
+            part = (start, start + length)
+        try:
+            options: Any = {"range": part}
+            return self.patience.call(lambda: bytes(obstore.get(self.objects, path, options=options).bytes()), path)
+        except ABSENT:
+            return None
+
     def put(self, path: str, content: bytes) -> None:
         """Writes or replaces the object, atomically."""
         with self._there():

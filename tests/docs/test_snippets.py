@@ -78,7 +78,7 @@ def publish_cars(store: Store) -> None:
     store.put("versions/v1.parquet", encode(info, rows))
 
 
-@pytest.mark.parametrize(("number", "who"), [(0, "occlabel"), (1, "zarr and pyarrow alone")])
+@pytest.mark.parametrize(("number", "who"), [(0, "occlabel"), (2, "zarr and pyarrow alone")])
 def test_a_version_is_read_as_the_page_says(
     number: int, who: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

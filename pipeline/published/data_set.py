@@ -1,0 +1,165 @@
+"""A version as a data set of ``torch``: what a training reads, in any order and by many processes, without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from occlabel.pipeline.published.sensors import Raw, SensorFrames
+from occlabel.pipeline.published.splits import SHARES, logs_of
+from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, OBSERVED, SEMANTICS, ArraySpec
+from occlabel.schemas.errors import StoreError
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.version import VersionFrame
+from occlabel.schemas.words import meant
+from occlabel.workers.chunks import FrameReader
+from occlabel.workers.store import Store
+
+_USUAL = (SEMANTICS.name, CONFIDENCE.name, OBSERVED.name, INSTANCE.name)
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What every item is read from. Small, so that a worker of a DataLoader takes it along."""
+
+    store: Store
+    spec: str
+    rows: tuple[VersionFrame, ...]
+
+
+class LabelDataset(Dataset[Item]):
+    """The labelled frames of a version, each a dictionary of tensors:
+
+    | name | what |
+    | --- | --- |
+    | `semantics` | uint8 [x, y, z], class ids; 255 unknown or not sure: the `ignore_index` of a loss |
+    | `confidence` | uint8 [x, y, z], 0..255 for 0..1 |
+    | `weight` | float32 [x, y, z], with `weights`: confidence 0..1, and 0 where semantics is 255 |
+    | `observed` | uint8 [x, y, z], 0 nobody saw it, 1 a ray passed through, 2 a point was measured in it |
+    | `instance` | int32 [x, y, z], object; tracked ones keep their id through a log; 0 none |
+    | any other | as the version publishes it, by its stored name: `flow`, `depth/CAM_FRONT`, `intrinsics` |
+    | `world_from_ego` | float64 [4, 4], the pose that the labels were made with; NaN where it is not known |
+    | `ego_from_grid` | float64 [4, 4], from the frame that the grid is fixed to |
+    | `time` | seconds, on the log's clock |
+    | `log`, `name` | of the frame, as text |
+
+    With `logs`, the root of the drive logs, also `points` float32 [n, 4] in the LiDAR frame, `images` (camera -> uint8
+    [height, width, 3]), and as far as the log knows them `intrinsics` (camera -> float64 [3, 3]), `ego_from_camera`
+    (camera -> float64 [4, 4]) and `ego_from_lidar`. Points differ in number, so such items need a `collate_fn`.
+
+    A process that a DataLoader forks reads a store on a disk; for one behind a URL say
+    `multiprocessing_context="spawn"`.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        split: str | Collection[str] | None = None,
+        *,
+        shares: Mapping[str, float] = SHARES,
+        arrays: Sequence[str] | None = None,
+        sure: float = 0.0,
+        weights: bool = False,
+        logs: str | Path | Sequence[str | Path] | None = None,
+        raw: Literal["decoded", "paths"] = "decoded",
+        verify: bool = False,
+    ) -> None:
+        """``version``: STORE@VERSION, or @TAG, or STORE alone for the latest.
+
+        ``split``: ``train``, ``val`` or ``test``, by a hash of each log, so that no log changes sides when others are
+        added; or ids of logs; None: all. ``arrays``: stored names; by default semantics, confidence, observed and
+        instance, where the version has them. ``sure``: labels that are less sure, 0..1, are 255. ``raw``: with
+        ``logs``, points and images as they are, or as paths. ``verify``: compares everything that is read with what was
+        published, and not only checksums.
+
+        Raises StoreError for a version, split, log or array that is not there, and for a split that is empty.
+        """
+        opened = open_version(version)
+        self._arrays = _chosen(opened, arrays)
+        needed = (CONFIDENCE.name,) if weights or sure > 0 else ()
+        self._extra = tuple(name for name in needed if name not in self._arrays)
+        if needed and CONFIDENCE.name not in opened.info.arrays:
+            raise StoreError(f"{opened.spec} has no confidence to weigh labels by: leave out sure and weights")
+        if not 0 <= sure <= 1:
+            raise StoreError(f"sure={sure}: a confidence is 0 to 1")
+        self.space: LabelSpace = opened.space
+        self.logs = _logs(opened, split, shares)
+        self._least, self._weights, self._verify = int(np.ceil(sure * 255)), weights, verify
+        rows = tuple(frame.row for log in self.logs for frame in opened.frames(log))
+        self._source = _Source(opened.store, opened.spec, rows)
+        self._reader = FrameReader(opened.store)
+        self._raw = None if logs is None else SensorFrames(Raw.of(logs, decoded=raw == "decoded"))
+
+    def __len__(self) -> int:
+        return len(self._source.rows)
+
+    def __getitem__(self, index: int) -> Item:
+        """Raises AlteredArtifact for labels that are not as published, BadLog and DamagedFile for the drive log."""
+        row = self._source.rows[index]
+        names = [name for name in (*self._arrays, *self._extra) if name in row.arrays]
+        values = self._reader.read(row.index, [row.arrays[name] for name in names], self._verify)
+        item: Item = dict(zip(names, map(_tensor, values), strict=True))
+        self._weigh(item)
+        pose = np.full(16, np.nan) if row.world_from_ego is None else np.array(row.world_from_ego)
+        item["world_from_ego"] = torch.from_numpy(pose.reshape(4, 4))
+        item["ego_from_grid"] = torch.from_numpy(row.ego_from_grid_matrix)
+        item |= {"time": row.time, "log": row.log, "name": row.name}
+        if self._raw is not None:
+            item = {**self._raw.frame(row.log, row.index, row.name), **item}  # what the version has counts
+        return item
+
+    def _weigh(self, item: Item) -> None:
+        """Makes labels unknown that are not sure enough, and says how much the others weigh."""
+        semantics, confidence = item.get(SEMANTICS.name), item.get(CONFIDENCE.name)
+        if semantics is not None and self._least:
+            semantics[confidence < self._least] = UNKNOWN
+        if self._weights and confidence is not None:
+            weight = confidence.float() / 255
+            item["weight"] = weight if semantics is None else weight * (semantics != UNKNOWN)
+        for name in self._extra:
+            item.pop(name, None)
+
+
+def _tensor(values: np.ndarray[Any, Any]) -> torch.Tensor:
+    """torch can do little with uint16 and uint32."""
+    wider = {"uint16": np.int32, "uint32": np.int64}.get(values.dtype.name)
+    return torch.from_numpy(values if wider is None else values.astype(wider))
+
+
+def _chosen(version: PublishedVersion, arrays: Sequence[str] | None) -> tuple[str, ...]:
+    """Stored names of what items hold."""
+    known: dict[str, ArraySpec[Any]] = version.info.specs
+    if arrays is None:
+        return tuple(name for name in _USUAL if name in known)
+    for name in arrays:
+        if name not in known:
+            raise StoreError(f"{version.spec} has no array {name!r}{meant(name, known)}; it has {', '.join(known)}")
+    return tuple(arrays)
+
+
+def _logs(
+    version: PublishedVersion, split: str | Collection[str] | None, shares: Mapping[str, float]
+) -> tuple[str, ...]:
+    if split is None:
+        return version.logs
+    if not isinstance(split, str):
+        for log in split:
+            if log not in version.logs:
+                raise StoreError(f"{version.spec} has no log {log!r}{meant(log, version.logs)}")
+        return tuple(log for log in version.logs if log in set(split))
+    found = logs_of(split, version.logs, shares)
+    if not found:
+        raise StoreError(
+            f"none of the {len(version.logs)} logs of {version.spec} is in the split {split!r}: give other shares, or "
+            "the ids of logs as split"
+        )
+    return found

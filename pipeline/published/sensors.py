@@ -1,0 +1,87 @@
+"""What the car had at a labelled frame, beside the labels: scan, images, calibration, from the drive log."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.ingest.recognise import open_logs
+
+_OPEN_LOGS = 8
+"""Drive logs that are kept: a log is some text, and a shuffled training comes back to each."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Where sensor data is read from, and in which form.
+
+    decoded: ``points`` float32 [n, 4] in the LiDAR frame (x, y, z [m], intensity), ``images`` camera -> uint8
+    [height, width, 3]; otherwise paths, as text. What a frame lacks is left out. Both forms have, as far as the log
+    knows them, ``intrinsics`` camera -> float64 [3, 3], ``ego_from_camera`` camera -> float64 [4, 4], and
+    ``ego_from_lidar`` float64 [4, 4].
+    """
+
+    reader: LogReader
+    decoded: bool = True
+
+    @staticmethod
+    def of(roots: str | Path | Sequence[str | Path], decoded: bool) -> Raw:
+        """Raises BadLog when there are no logs."""
+        return Raw(open_logs(roots), decoded)
+
+
+class SensorFrames:
+    """Frames of drive logs by id and place. Pickles without the logs that it has opened."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._logs: OrderedDict[str, DriveLog] = OrderedDict()
+
+    def __reduce__(self) -> tuple[type[SensorFrames], tuple[Raw]]:
+        return SensorFrames, (self._raw,)
+
+    def frame(self, log: str, index: int, name: str) -> dict[str, Any]:
+        """Raises BadLog when the log has no such frame there any more, DamagedFile for a file that cannot be read."""
+        frames = self._log(log).frames
+        if index >= len(frames) or frames[index].name != name:
+            raise BadLog(
+                f"log {log} under {self._raw.reader.root} has no frame {name} at place {index}: it is not the log that "
+                "was labelled"
+            )
+        return self._sensed(frames[index])
+
+    def _log(self, log: str) -> DriveLog:
+        if log not in self._logs:
+            self._logs[log] = next(iter(self._raw.reader.logs([log])))
+            if len(self._logs) > _OPEN_LOGS:
+                self._logs.popitem(last=False)
+        self._logs.move_to_end(log)
+        return self._logs[log]
+
+    def _sensed(self, frame: Frame) -> dict[str, Any]:
+        item: dict[str, Any] = {"images": {camera.name: self._image(camera) for camera in frame.cameras}}
+        item["intrinsics"] = _known({camera.name: camera.intrinsics for camera in frame.cameras})
+        item["ego_from_camera"] = _known({camera.name: camera.ego_from_camera for camera in frame.cameras})
+        if (sweep := frame.sweep) is not None:
+            scan = torch.from_numpy(self._raw.reader.points(sweep)) if self._raw.decoded else str(sweep.path)
+            item |= {"points": scan, "ego_from_lidar": torch.from_numpy(sweep.ego_from_lidar)}
+        return item
+
+    def _image(self, camera: Camera) -> torch.Tensor | str | tuple[str, int]:
+        """Of a film the path and the place of the image in it."""
+        if self._raw.decoded:
+            return torch.from_numpy(np.array(self._raw.reader.image(camera)))  # pixels that may be written to
+        return str(camera.path) if camera.index is None else (str(camera.path), camera.index)
+
+
+def _known(matrices: dict[str, Matrix | None]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(matrix) for name, matrix in matrices.items() if matrix is not None}
