@@ -72,6 +72,11 @@ def let_through(store: Store, info: VersionInfo, gates: Gates, judge: Judge | No
     return settle(store, info, gates, judge(version, gates))
 
 
+def forget(store: Store, name: str) -> None:
+    """What a version that is removed was judged to be."""
+    store.delete(_path(name))
+
+
 def told(results: tuple[GateResult, ...]) -> Iterator[str]:
     """A line for each gate that does not pass, with the command that shows why; the others in one."""
     for result in results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from occlabel.pipeline.published.judged import forget
 from occlabel.pipeline.published.latest import newest, point_to, point_to_none, remove_tag, set_tag, tagged, tags
 from occlabel.pipeline.published.spec import LATEST, spec_of, split, version_name
 from occlabel.pipeline.published.version import manifest_path, version_names
@@ -11,8 +12,8 @@ from occlabel.workers.store import Store
 
 
 def remove_version(store: Store, name: str, newest_then: str | None = None) -> None:
-    """Removes the manifest of a version and nothing else: what it shares with others is theirs, and what nobody reads
-    any more is for ``collect``. A manifest that is damaged is removed too.
+    """Removes the manifest of a version, with what its gates said, and nothing else: what it shares with others is
+    theirs, and what nobody reads any more is for ``collect``. A manifest that is damaged is removed too.
 
     ``newest_then`` is the version that ``latest`` means from now on. Raises StoreError for a version that is not there
     or has a tag, and for the newest one while others are there and none of them was named.
@@ -40,6 +41,7 @@ def remove_version(store: Store, name: str, newest_then: str | None = None) -> N
     elif not others:
         point_to_none(store)
     store.delete(manifest_path(name))
+    forget(store, name)  # left behind it harms nobody: it is of other content than a version that takes the name
 
 
 def tag_version(store: Store, name: str, tag: str) -> str | None:
