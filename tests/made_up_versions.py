@@ -16,7 +16,7 @@ from occlabel.schemas.arrays import (
     CONFIDENCE,
     DEPTH,
     INSTANCE,
-    OBSERVED,
+    MEASURED,
     SEGMENT_CLASS,
     SEGMENT_INSTANCE,
     SEMANTICS,
@@ -39,7 +39,7 @@ from occlabel.workers.artifact import Artifact, frame_digests
 from occlabel.workers.store import Store
 
 SPECS = {
-    spec.name: spec for spec in (SEMANTICS, CONFIDENCE, OBSERVED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)
+    spec.name: spec for spec in (SEMANTICS, CONFIDENCE, MEASURED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)
 }
 
 

@@ -86,7 +86,7 @@ class LowConfidenceGate(GateOptions):
 
     below: float = Field(default=0.5, gt=0, le=1)
     """What confidence is low."""
-    most: float = Field(default=0.25, ge=0, le=1)
+    most: float = Field(default=0.5, ge=0, le=1)
     """Largest share of the occupied voxels whose confidence is lower."""
 
 
@@ -99,7 +99,7 @@ class QuarantineGate(GateOptions):
 
 
 class HitsFreeGate(GateOptions):
-    """Where a point was measured, something is. It needs labels that say what was observed."""
+    """Where a frame's own sweep measured a point, something is. It needs an evidence block, which says where."""
 
     most: float = Field(default=0.01, ge=0, le=1)
     """Largest share of the voxels that were hit and are labelled free."""
@@ -121,11 +121,14 @@ class ShapesGate(GateOptions):
 
 
 class SizesGate(GateOptions):
-    """Objects are not larger than their class can be. It needs instances."""
+    """Objects are not larger than their class can be. It needs instances. What can be is generous, so that most of what
+    is larger are neighbours taken for one."""
 
-    most: float = Field(default=0.05, ge=0, le=1)
-    """Largest share of the objects, each counted once a log, that are longer, wider or higher than anything of their
-    class by more than two voxels."""
+    action: Action = "warn"
+    """As above; a warning alone unless it is told to block."""
+    most: float = Field(default=0.3, ge=0, le=1)
+    """Largest share of the objects that are longer, wider or higher than anything of their class by more than two
+    voxels, in the median of their frames; each is counted once a log."""
 
 
 class Gates(BaseModel):

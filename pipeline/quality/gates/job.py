@@ -39,7 +39,7 @@ class MeasureLog(Job):
 
     def work(self, unit: str) -> bytes:
         measures = [MEASURES[name] for name in self.measures]
-        return measure_log(opened(self.labels), unit, measures).to_bytes()
+        return measure_log(opened(self.labels).version, unit, measures).to_bytes()
 
 
 @lru_cache(maxsize=2)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.published.labelled_log import join, labelled_log
-from occlabel.pipeline.published.labels import VersionLabels
+from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.look import Look
 from occlabel.schemas.arrays import ArraySpec
 from occlabel.schemas.errors import StoreAway, StoreError
@@ -68,18 +67,16 @@ class LogNumbers:
             return LogNumbers(tuple(about["names"]), tuple(about["damaged"]), found)
 
 
-def measure_log(labels: VersionLabels, log: str, measures: Sequence[Measure]) -> LogNumbers:
+def measure_log(version: PublishedVersion, log: str, measures: Sequence[Measure]) -> LogNumbers:
     """A frame at a time, in time; two are held at once. One that cannot be read costs that frame. Raises StoreAway."""
-    joined = join(labels, labels.space)
     names, damaged = [], []
     found: dict[str, list[Numbers]] = {measure.name: [] for measure in measures}
     before: Look | None = None
-    arrays = sorted({spec.name for measure in measures for spec in measure.reads})
-    for frame in labelled_log(joined, log, labels.names(log), None).frames():
-        look = Look(frame, before)
+    for frame in version.frames(log):
+        look = Look(frame, version.space, before)
         try:
-            for array in arrays:  # all of them first: what a measure reads late would be said of the next frame
-                getattr(frame, array)
+            for spec in {spec.name: spec for measure in measures for spec in measure.reads}.values():
+                look[spec]  # all of them first: what a measure reads late would be said of the next frame
             rows = {measure.name: measure.count(look) for measure in measures}
         except StoreAway:
             raise

@@ -6,7 +6,7 @@ import numpy as np
 
 from occlabel.pipeline.quality.gates.look import Look
 from occlabel.pipeline.quality.gates.measure import Measure, Numbers
-from occlabel.schemas.arrays import CONFIDENCE, HIT, INSTANCE, OBSERVED, SEMANTICS
+from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, MEASURED, SEMANTICS
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.evaluation.object_sizes import sizes
 from occlabel.stages.evaluation.steadiness import shape_agreement, static_agreement
@@ -18,22 +18,19 @@ STEP, STEPS = 5, 52
 def _classes(look: Look) -> Numbers:
     """[1, classes + 1]: voxels of each class, and unknown ones."""
     count = len(look.space.taxonomy.classes)
-    return np.bincount(np.minimum(look.semantics, count).ravel(), minlength=count + 1)[None].astype(np.float64)
+    return np.bincount(np.minimum(look[SEMANTICS], count).ravel(), minlength=count + 1)[None].astype(np.float64)
 
 
 def _confidence(look: Look) -> Numbers:
     """[1, classes * STEPS]: occupied voxels by class and step of their confidence."""
-    classes, confidence = look.semantics[look.occupied], look.frame.confidence
-    assert confidence is not None  # see Measure.reads
-    steps = confidence[look.occupied] // STEP
+    classes, steps = look[SEMANTICS][look.occupied], look[CONFIDENCE][look.occupied] // STEP
     size = len(look.space.taxonomy.classes) * STEPS
     return np.bincount(classes.astype(np.int64) * STEPS + steps, minlength=size)[None].astype(np.float64)
 
 
 def _hits(look: Look) -> Numbers:
-    """[1, 2]: voxels in which a point was measured, and those of them that are labelled free."""
-    assert look.frame.observed is not None  # see Measure.reads
-    hit = look.semantics[look.frame.observed == HIT]
+    """[1, 2]: voxels in which the frame's own sweep measured a point, and those of them that are labelled free."""
+    hit = look[SEMANTICS][look[MEASURED] > 0]
     return np.array([[len(hit), np.count_nonzero(hit == look.space.taxonomy.free_id)]], np.float64)
 
 
@@ -44,7 +41,7 @@ def _static(look: Look) -> Numbers:
     taxonomy = look.space.taxonomy
     static = np.zeros(UNKNOWN + 1, np.bool_)
     static[: len(taxonomy.classes)] = [not c.movable and c.id != taxonomy.free_id for c in taxonomy.classes]
-    counts = static_agreement(look.semantics, look.before.semantics, look.before_from_now, look.space.grid, static)
+    counts = static_agreement(look[SEMANTICS], look.before[SEMANTICS], look.before_from_now, look.space.grid, static)
     return counts[: len(taxonomy.classes)].reshape(1, -1).astype(np.float64)
 
 
@@ -53,9 +50,7 @@ def _shapes(look: Look) -> Numbers:
     if look.before is None or look.before_from_now is None:
         return np.zeros((0, 3))
     mine, other, grid = look.objects, look.before.objects, look.space.grid
-    instance = look.before.frame.instance
-    assert instance is not None  # see Measure.reads
-    agreed = shape_agreement((mine, other), instance, look.before_from_now, grid)
+    agreed = shape_agreement((mine, other), look.before[INSTANCE], look.before_from_now, grid)
     classes = dict(zip(mine.ids.tolist(), mine.classes.tolist(), strict=True))
     return np.array([[i, classes[i], share] for i, share in agreed.items()], np.float64).reshape(-1, 3)
 
@@ -68,7 +63,7 @@ def _sizes(look: Look) -> Numbers:
 
 CLASSES = Measure("classes", (SEMANTICS,), _classes)
 CONFIDENCES = Measure("confidence", (SEMANTICS, CONFIDENCE), _confidence)
-HITS = Measure("hits", (SEMANTICS, OBSERVED), _hits)
+HITS = Measure("hits", (SEMANTICS, MEASURED), _hits)
 STATIC = Measure("static", (SEMANTICS,), _static)
 SHAPES = Measure("shapes", (SEMANTICS, INSTANCE), _shapes)
 SIZES = Measure("sizes", (SEMANTICS, INSTANCE), _sizes)

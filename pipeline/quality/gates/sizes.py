@@ -17,42 +17,40 @@ _SLACK = 2.0
 """Voxels: a box holds whole voxels, up to one too many on each side."""
 
 
-@dataclass
-class _Largest:
-    """An object as it was when it was furthest beyond what its class can be."""
+@dataclass(frozen=True)
+class _Sighting:
+    """An object in one frame."""
 
     name: str
     size: Numbers
+    """Length, width and height [m]."""
     frame: str
     beyond: float
-    """[m]; negative for one that is small enough."""
+    """[m] beyond what its class can be, whichever side is worst; negative for one that is small enough."""
 
 
 def judge(case: Case, options: SizesGate) -> list[GateResult]:
-    found: dict[tuple[str, int], _Largest] = {}
+    found: dict[tuple[str, int], list[_Sighting]] = {}
     for log, frame, row in case.rows(SIZES):
         name = case.names[int(row[1])]
-        if name not in LARGEST:
-            continue
-        beyond = float((row[2:] - np.array(LARGEST[name])).max()) - _SLACK * case.version.space.grid.voxel_size
-        key = log, int(row[0])
-        if key not in found or beyond > found[key].beyond:
-            found[key] = _Largest(name, row[2:], frame, beyond)
+        if name in LARGEST:
+            beyond = float((row[2:] - np.array(LARGEST[name])).max()) - _SLACK * case.version.space.grid.voxel_size
+            found.setdefault((log, int(row[0])), []).append(_Sighting(name, row[2:], frame, beyond))
     if not found:
         raise NotJudged(f"there is no object of {', '.join(n for n in case.names if n in LARGEST) or 'a known class'}")
-    (log, track), worst = max(found.items(), key=lambda item: item[1].beyond)
-    large = [one for one in found.values() if one.beyond > 0]
-    share = len(large) / len(found)
+    beyond = {key: float(np.median([one.beyond for one in seen])) for key, seen in found.items()}
+    large = [key for key in found if beyond[key] > 0]
+    share, look = len(large) / len(found), ""
     said = f"{len(large)} of {len(found)} objects are larger than their class can be ({percent(share)})"
     if large:
+        log, track = max(large, key=lambda key: beyond[key])
+        worst = max(found[log, track], key=lambda one: one.beyond)
         length, width, height = worst.size
-        said += (
-            f"; most the {worst.name} {track} of log {log}, frame {worst.frame}: {length:.1f} x {width:.1f} x "
-            f"{height:.1f} m"
-        )
+        said += f"; most the {worst.name} {track} of log {log}, frame {worst.frame}: {length:.1f} x {width:.1f} x "
+        said += f"{height:.1f} m"
+        look = case.view(log, worst.frame, " --objects")
     return [
         GateResult(
-            gate="sizes", required=options.most, found=share, bound="most", action=options.action, said=said,
-            look=case.view(log, worst.frame, " --objects") if large else "",
+            gate="sizes", required=options.most, found=share, bound="most", action=options.action, said=said, look=look
         )
-    ]  # fmt: skip
+    ]

@@ -10,7 +10,6 @@ from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from occlabel.pipeline.planning.gates import Gates
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.judge import judge_version
-from occlabel.schemas.arrays import HIT
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
@@ -33,8 +32,8 @@ def street(log: str, frame: int) -> Arrays:
     semantics[10:19, 30:34, 2:5] = CAR
     instance = np.where(semantics == CAR, 7, 0).astype(np.uint16)
     confidence = np.where(semantics == ROAD, 250, 200).astype(np.uint8)
-    observed = np.where((semantics != 0) & (np.arange(64)[:, None, None] % 2 == 0), HIT, 0).astype(np.uint8)
-    return {"semantics": semantics, "instance": instance, "confidence": confidence, "observed": observed}
+    measured = ((semantics != 0) & (np.arange(64)[:, None, None] % 2 == 0)).astype(np.uint8)
+    return {"semantics": semantics, "instance": instance, "confidence": confidence, "measured": measured}
 
 
 def published(
@@ -79,7 +78,7 @@ def test_hits_that_are_free_are_counted_and_placed(tmp_path: Path) -> None:
             arrays["semantics"][:, :16, 1] = 0
 
     gate = asked(published(tmp_path, "v2", hole), hits_free={"most": 0.01})["hits_free"]
-    hit = 9 * np.count_nonzero(street("00", 0)["observed"] == HIT)
+    hit = 9 * np.count_nonzero(street("00", 0)["measured"])
     assert gate.blocks and gate.found == pytest.approx(32 * 16 / hit)
     assert "log 01 " in gate.said and "frame 000002" in gate.said and "--log 01 --frame 000002" in gate.look
 
@@ -159,10 +158,10 @@ def test_an_object_keeps_its_shape(tmp_path: Path) -> None:
 
 def test_a_car_of_forty_metres_is_none(tmp_path: Path) -> None:
     def grown(log: str, frame: int, arrays: Arrays) -> None:
-        if (log, frame) == ("01", 0):
+        if (log, frame) in (("01", 0), ("01", 2), ("02", 1)):
             arrays["semantics"][10:50, 30:34, 2:5], arrays["instance"][10:50, 30:34, 2:5] = CAR, 7
 
-    gate = asked(published(tmp_path, "v2", grown), sizes={})["sizes"]
+    gate = asked(published(tmp_path, "v2", grown), sizes={"action": "block"})["sizes"]
     assert gate.blocks and gate.found == pytest.approx(1 / 3)
     assert "the car 7 of log 01, frame 000000: 20.0 x 2.0 x 1.5 m" in gate.said
 
@@ -178,7 +177,7 @@ def test_what_cannot_be_judged_does_not_pass(tmp_path: Path) -> None:
     bare = publish(MadeUpVersion(frames, SPACE, "bare"), tmp_path / "bare")
     found = asked(bare, **ALL, drift={}, against="latest")
     assert {name for name, one in found.items() if not one.passed} == set(ALL) - {"quarantine"}
-    assert found["hits_free"].said.endswith("publishes no observed") and "have poses" in found["static"].said
+    assert found["hits_free"].said.endswith("publishes no measured") and "have poses" in found["static"].said
     assert found["drift"].passed and "no other version yet" in found["drift"].said
 
 

@@ -94,6 +94,6 @@ def test_check_asks_without_deciding(tmp_path: Path) -> None:
     assert result.exit_code == 4 and "gate blocks: low_confidence" in result.output
     assert not (tmp_path / "store/versions/v1.gates").exists() and open_version(f"{tmp_path}/store").name == "v1"
     tried = ["--set", "gates.low_confidence.most=1", "--set", "gates.low_confidence.below=1.0", "--against", "latest"]
-    rest = [f"--set=gates.{name}.action=warn" for name in ("hits_free", "static", "shapes", "sizes")]
+    rest = [f"--set=gates.{name}.action=warn" for name in ("hits_free", "static", "shapes")]
     result = CliRunner().invoke(app, ["versions", "check", spec, *tried, *rest])
     assert result.exit_code == 0 and "gates passed: " in result.output, result.output
