@@ -220,7 +220,8 @@ def _judge(report: Report, info: VersionInfo, judge: Judge | None) -> None:
     blocking = [result.gate for result in report.gates if result.blocks]
     if blocking:
         report.state = "gate failed"
-        said = f"version {info.name} is published and not the latest: {', '.join(blocking)}"
+        said = f"version {info.name} is published and not the latest: {', '.join(dict.fromkeys(blocking))}"
+        said += "; run again with other gates to let it through"
     elif known is None and any(gates.judged()):
         said = f"version {info.name} is published and not the latest: nobody asked its gates"
     else:

@@ -92,6 +92,22 @@ def test_a_version_is_read_as_the_page_says(
     assert frames == ["00 000000 0.0 1", "00 000001 0.1 2", "00 000002 0.2 3"]
 
 
+def test_the_gates_of_the_page_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (asked,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "gates.md").read_text(), re.DOTALL)
+    recipe = f"grid: semantickitti\ntaxonomy: semantickitti\ncompletion: {{kind: lmscnet}}\n{asked}"
+    (tmp_path / "nightly.yaml").write_text(recipe)
+    names = [name for name, _ in load_recipe(str(tmp_path / "nightly.yaml")).gates.judged()]
+    assert names == ["drift", "low_confidence", "quarantine", "hits_free", "static"]
+    publish_cars(Store(tmp_path / "STORE"))
+    monkeypatch.chdir(tmp_path)
+    (code,) = snippets("gates.md")
+    exec(compile(code, "docs/gates.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "low_confidence: 0, at most 0.2" in said and "quarantine: 0, at most 0.02" in said and "False" not in said
+
+
 def test_the_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_cars(Store(tmp_path / "STORE"))
     monkeypatch.chdir(tmp_path)
