@@ -47,12 +47,14 @@ class Fit:
 
     def alike(self, plane: Plane) -> float:
         """Correlation, -1..1; -1 where too little is seen in both."""
-        pixels, _ = self._laid(plane)
+        pixels, _, _ = self._laid(plane)
         there = self._inside(pixels)
         if there.sum() < min(self.LEAST, 1 + len(there) // 3):
             return -1.0
         one, other = self._seen[there], _sampled(self._other, pixels[there])
-        return float(np.corrcoef(one, other)[0, 1]) if one.std() > 0 and other.std() > 0 else -1.0
+        one, other = one - one.mean(), other - other.mean()
+        length = float(np.sqrt((one @ one) * (other @ other)))
+        return float(one @ other) / length if length > 0 else -1.0
 
     def best(self, plane: Plane) -> tuple[Plane, float]:
         """The plane near the given one under which both are most alike, and the deviation of its first number as a
@@ -60,11 +62,12 @@ class Fit:
         deviation = np.inf
         prior = np.array([0.0, _TILT**-2, _ROLL**-2])
         for _ in range(_ROUNDS):
-            pixels, slope = self._laid(plane)
+            pixels, placed, leaning = self._laid(plane)
             there = self._inside(pixels)
             if there.sum() < self.LEAST or plane[0] <= 0:
                 return plane, np.inf
-            off, change = self._off(pixels[there], slope[there], self._seen[there])
+            slope = self._slope(plane, placed, leaning, there)
+            off, change = self._off(pixels[there], slope, self._seen[there])
             noise = max(1.4826 * float(np.median(np.abs(off))), 1e-3)
             weight = np.maximum(1 - (off / (_CUT * noise)) ** 2, 0.0) ** 2 / noise**2 / _NEIGHBOURS
             normal = (change * weight[:, None]).T @ change + np.diag(prior) + np.diag([1e-9, 0, 0])
@@ -86,17 +89,25 @@ class Fit:
         along = np.column_stack([_sampled(each, pixels) for each in self._slopes])
         return (gain * other - one).astype(np.float64), gain * np.einsum("ni,nij->nj", along, slope)
 
-    def _laid(self, plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where the second image has the plane [n, 2], and how that changes with ``plane`` [n, 2, 3]."""
+    def _laid(self, plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Where the second image has the plane [n, 2], where that lies before its camera times inverse depth [n, 3],
+        and how far rays go towards the plane for their length [n]."""
         down, ahead, right = self._axes
-        leaning = down + plane[1] * ahead + plane[2] * right
-        way, rays, focal = self._way, self._rays, np.diag(self._k)[:2]
-        placed = self._turned + (plane[0] * rays @ leaning)[:, None] * way
+        leaning = self._rays @ (down + plane[1] * ahead + plane[2] * right)
+        placed = self._turned + (plane[0] * leaning)[:, None] * self._way
         z = np.where(placed[:, 2] > 1e-3, placed[:, 2], np.nan)
-        pixels = placed[:, :2] / z[:, None] * focal + self._k[:2, 2]
-        by_length = focal * (way[:2] * z[:, None] - placed[:, :2] * way[2]) / z[:, None] ** 2
-        by_plane = np.column_stack([rays @ leaning, plane[0] * rays @ ahead, plane[0] * rays @ right])
-        return pixels, by_length[:, :, None] * by_plane[:, None, :]
+        return placed[:, :2] / z[:, None] * np.diag(self._k)[:2] + self._k[:2, 2], placed, leaning
+
+    def _slope(
+        self, plane: Plane, placed: NDArray[np.float64], leaning: NDArray[np.float64], there: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """How pixels of the second image change with ``plane`` [n, 2, 3], of what ``_laid`` gave."""
+        _, ahead, right = self._axes
+        placed, rays, way = placed[there], self._rays[there], self._way
+        z = placed[:, 2:]
+        by_length = np.diag(self._k)[:2] * (way[:2] * z - placed[:, :2] * way[2]) / z**2
+        by_plane = np.column_stack([leaning[there], plane[0] * rays @ ahead, plane[0] * rays @ right])
+        return by_length[:, :, None] * by_plane[:, None, :]
 
     def _inside(self, pixels: NDArray[np.float64]) -> NDArray[np.bool_]:
         high, wide = self._other.shape

@@ -20,12 +20,15 @@ _FAR, _NEAR = 10.0, 4.0
 """Pixels of parallax that the way should have, and must have: the nearest image with so much is taken."""
 _FLOOR = 0.02
 """Deviation of a measured length that no pixel makes smaller: the road is no plane, and the car sways."""
+_COMMON = 0.05
+"""What all ways may be off together, as a share: by the height of the camera, its K, and roads that are no planes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metres:
-    """``scale``: metres in a length of the course. ``spread``: deviation of what single ways say of it, as a share;
-    ``ways`` were measured. ``down`` and ``ahead`` [3], of length 1, in the camera."""
+    """``scale``: metres in a length of the course. ``spread``: deviation of what single ways say of it, as a share,
+    and no less than they may be off together; ``ways`` were measured. ``down`` and ``ahead`` [3], of length 1, in the
+    camera."""
 
     scale: float
     spread: float
@@ -63,7 +66,7 @@ def metres_of(
         return len(logs)
     middle = _weighted_median(np.array(logs), np.array(weights))
     spread = 1.4826 * _weighted_median(np.abs(np.array(logs) - middle), np.array(weights))
-    return Metres(float(np.exp(middle)), max(spread, _FLOOR), len(logs), _mean(downs), _mean(aheads))
+    return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads))
 
 
 def mounting(metres: Metres, height: float) -> Matrix:

@@ -18,7 +18,7 @@ from occlabel.stages.geometry.odometry.brightness import Fit, Plane, sharp
 
 _ASIDE, _NEAR, _FAR = 1.2, 3.0, 11.0
 """The road that is looked at, in heights of the camera: so far to each side, and from there to there ahead."""
-_PIXELS, _COARSE = 8_000, 4
+_PIXELS, _COARSE = 8_000, 6
 """So many pixels are looked at, and one in so many while lengths are tried."""
 _AROUND = 0.3
 """Of the size of the road in an image is looked at around it in the other."""

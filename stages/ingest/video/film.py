@@ -29,6 +29,9 @@ _ERRORS = 2
 """OpenCV's level of what it says itself; its headers for Python do not name it."""
 _AHEAD = 60
 """Frames that are decoded and thrown away before it is quicker to look for the place anew."""
+_KEPT = 4
+"""Frames that are kept after they were asked for: stages look at one with those beside it, and to go back by one means
+to decode all since the last whole picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +154,25 @@ class _Decoder:
         self._film = _opened(film.path, raw=False)
         self._at = -1
         """The frame that was decoded last."""
+        self._kept: dict[int, NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
 
     def read(self, index: int) -> NDArray[np.uint8]:
         with self._lock:
+            if index in self._kept:
+                return self._kept[index].copy()
             if not self._at <= index <= self._at + _AHEAD:
                 self._leap(index)
             while self._at < index:
                 self._step()
             there, pixels = self._film.retrieve() if self._at == index else (False, None)
-        if not there or pixels is None:
-            raise DamagedFile(f"{self._of.path}: frame {index} does not decode; copy the film again")
-        return np.ascontiguousarray(pixels[..., ::-1])
+            if not there or pixels is None:
+                raise DamagedFile(f"{self._of.path}: frame {index} does not decode; copy the film again")
+            image = np.ascontiguousarray(pixels[..., ::-1])
+            self._kept[index] = image
+            for oldest in list(self._kept)[:-_KEPT]:
+                del self._kept[oldest]
+            return image.copy()
 
     def _leap(self, index: int) -> None:
         """To ``index`` or somewhere before it."""

@@ -71,6 +71,7 @@ def test_what_is_written_beside_it_is_known(tmp_path: Path) -> None:
     np.testing.assert_array_equal(camera.intrinsics, np.array(K))
     assert camera.ego_from_camera is None and log.rig.cameras[0].height == 1.5
     assert log.warnings == ("log drive is video: it has no poses and no LiDAR",)
+    assert only(tmp_path)[1].rig.camera("drive").height == 1.5, "the only film of a folder is the camera too"
 
     notes["camera"]["size"] = [192, 96]
     (tmp_path / "calibration.json").write_text(json.dumps(notes))
