@@ -72,13 +72,14 @@ class RegressionGate(GateOptions):
 
 class DriftGate(GateOptions):
     """Each class has the share of all voxels that it has in the version that ``gates.against`` names; no truth is
-    needed. In the frames that both have, or where they have none in common over all logs of each."""
+    needed. Shares are of the frames that both have. Versions that have none in common are held against each other over
+    all logs, of which it takes six each; then a class has moved where the draws of the logs show it."""
 
     most: float = Field(default=0.1, ge=0)
-    """How far the share of a class may move, as a part of what it was, over all logs; unknown and free are such classes
-    too. More blocks only where the logs show it."""
+    """How far the share of a class may move over all logs, as a part of the larger of the two; unknown and free are
+    such classes too."""
     most_of_log: float = Field(default=0.3, ge=0)
-    """The same for one log, where the other logs' shares of that class move far less."""
+    """The same for one log."""
 
 
 class LowConfidenceGate(GateOptions):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.planning.gates import Gates
+from occlabel.pipeline.planning.gates import GateOptions, Gates
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.measure import LogNumbers, Measure, Numbers
 from occlabel.pipeline.running.workplace import Workplace
@@ -111,6 +111,16 @@ class Shares:
         shares = self.part[mine] / self.whole[mine]
         place = int(shares.argmax() if high else shares.argmin())
         return str(self.frames[mine[place]]), float(shares[place])
+
+
+def answer(
+    name: str, options: GateOptions, found: float | None, said: str, look: str = "", held: bool | None = None
+) -> GateResult:
+    """What a gate with one threshold found."""
+    bound, required = options.bound
+    return GateResult(
+        gate=name, required=required, found=found, bound=bound, action=options.action, held=held, said=said, look=look
+    )
 
 
 def percent(share: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from occlabel.pipeline.planning.gates import HitsFreeGate
-from occlabel.pipeline.quality.gates.case import Case, Shares, percent
+from occlabel.pipeline.quality.gates.case import Case, Shares, answer, percent
 from occlabel.pipeline.quality.gates.measures import HITS
 from occlabel.schemas.version import GateResult
 
@@ -17,9 +17,4 @@ def judge(case: Case, options: HitsFreeGate) -> list[GateResult]:
         f"{percent(shares.share)} of {shares.whole.sum():,.0f} voxels that were hit are labelled free; most in log "
         f"{log} ({percent(of_log)}), frame {frame} ({percent(of_frame)})"
     )
-    return [
-        GateResult(
-            gate="hits_free", required=options.most, found=shares.share, bound="most", action=options.action,
-            said=said, look=case.view(log, frame),
-        )
-    ]  # fmt: skip
+    return [answer("hits_free", options, shares.share, said, case.view(log, frame))]

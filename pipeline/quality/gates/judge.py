@@ -9,7 +9,7 @@ from occlabel.pipeline.published.latest import latest
 from occlabel.pipeline.published.spec import LATEST, spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
-from occlabel.pipeline.quality.gates.case import Case, NotJudged
+from occlabel.pipeline.quality.gates.case import Case, NotJudged, answer
 from occlabel.pipeline.quality.gates.job import MeasureLog, opened
 from occlabel.pipeline.quality.gates.measure import LogNumbers, Measure
 from occlabel.pipeline.quality.gates.stores import kept_in
@@ -58,10 +58,7 @@ def _judged(case: Case, name: str, options: GateOptions, lacking: str | None) ->
         why, held = "there is no other version yet to hold this one against", True
     except NotJudged as error:
         why, held = str(error), False
-    bound, required = options.bound
-    return [
-        GateResult(gate=name, required=required, found=None, bound=bound, action=options.action, held=held, said=why)
-    ]
+    return [answer(name, options, None, why, held=held)]
 
 
 def _countable(version: PublishedVersion, asked: Iterable[str]) -> tuple[set[Measure], dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from occlabel.pipeline.planning.gates import LowConfidenceGate
-from occlabel.pipeline.quality.gates.case import Case, Shares, percent
+from occlabel.pipeline.quality.gates.case import Case, Shares, answer, percent
 from occlabel.pipeline.quality.gates.measures import CONFIDENCES, STEP, STEPS
 from occlabel.schemas.version import GateResult
 
@@ -29,9 +29,4 @@ def judge(case: Case, options: LowConfidenceGate) -> list[GateResult]:
         f"({percent(of_log)}), frame {frame} ({percent(of_frame)}), and of {case.names[worst]} "
         f"({percent(by_class[worst])})"
     )
-    return [
-        GateResult(
-            gate="low_confidence", required=options.most, found=shares.share, bound="most", action=options.action,
-            said=said, look=case.view(log, frame),
-        )
-    ]  # fmt: skip
+    return [answer("low_confidence", options, shares.share, said, case.view(log, frame))]

@@ -6,7 +6,7 @@ from collections import Counter
 
 from occlabel.pipeline.planning.gates import QuarantineGate
 from occlabel.pipeline.published.version import PublishedFrame
-from occlabel.pipeline.quality.gates.case import Case, percent
+from occlabel.pipeline.quality.gates.case import Case, answer, percent
 from occlabel.schemas.version import GateResult
 
 
@@ -20,19 +20,15 @@ def judge(case: Case, options: QuarantineGate) -> list[GateResult]:
     share = bad / whole if whole else 1.0
     said = f"of {whole:.0f} planned frames {planned - info.frames} have no labels, {len(damaged)} lack a sensor file"
     if refused:
-        said += f", and {len(refused)} logs were refused ({', '.join(refused[:3])}), each counted as a mean log"
+        were = "log was" if len(refused) == 1 else "logs were"
+        said += f", and {len(refused)} {were} refused ({', '.join(refused[:3])}), each counted as a mean log"
     if (worst := _worst(damaged)) is not None:
         said += f"; most of these in log {worst}"
     if info.missing:
         place, why = next(iter(info.missing.items()))
         said += f"; {place}: {why}"
     look = f"occlabel status {case.version.store.location}"
-    return [
-        GateResult(
-            gate="quarantine", required=options.most, found=share, bound="most", action=options.action,
-            said=f"{percent(share)}: {said}", look=look,
-        )
-    ]  # fmt: skip
+    return [answer("quarantine", options, share, f"{percent(share)}: {said}", look)]
 
 
 def _refused(case: Case) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from occlabel.pipeline.planning.gates import ShapesGate
-from occlabel.pipeline.quality.gates.case import Case, NotJudged, Shares, percent
+from occlabel.pipeline.quality.gates.case import Case, NotJudged, Shares, answer, percent
 from occlabel.pipeline.quality.gates.measures import SHAPES
 from occlabel.schemas.version import GateResult
 
@@ -27,9 +27,4 @@ def judge(case: Case, options: ShapesGate) -> list[GateResult]:
         f"in log {log} ({percent(of_log)}), the {case.names[int(row[1])]} {track} "
         f"({percent(float(np.mean(of_object[track])))}), worst in frame {frame}"
     )
-    return [
-        GateResult(
-            gate="shapes", required=options.least, found=shares.share, action=options.action, said=said,
-            look=case.view(log, frame, " --objects"),
-        )
-    ]  # fmt: skip
+    return [answer("shapes", options, shares.share, said, case.view(log, frame, " --objects"))]

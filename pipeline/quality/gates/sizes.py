@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from occlabel.pipeline.planning.gates import SizesGate
-from occlabel.pipeline.quality.gates.case import Case, NotJudged, percent
+from occlabel.pipeline.quality.gates.case import Case, NotJudged, answer, percent
 from occlabel.pipeline.quality.gates.measure import Numbers
 from occlabel.pipeline.quality.gates.measures import SIZES
 from occlabel.schemas.version import GateResult
@@ -38,19 +38,15 @@ def judge(case: Case, options: SizesGate) -> list[GateResult]:
             found.setdefault((log, int(row[0])), []).append(_Sighting(name, row[2:], frame, beyond))
     if not found:
         raise NotJudged(f"there is no object of {', '.join(n for n in case.names if n in LARGEST) or 'a known class'}")
-    beyond = {key: float(np.median([one.beyond for one in seen])) for key, seen in found.items()}
-    large = [key for key in found if beyond[key] > 0]
+    mostly = {key: float(np.median([one.beyond for one in seen])) for key, seen in found.items()}
+    large = [key for key in found if mostly[key] > 0]
     share, look = len(large) / len(found), ""
     said = f"{len(large)} of {len(found)} objects are larger than their class can be ({percent(share)})"
     if large:
-        log, track = max(large, key=lambda key: beyond[key])
+        log, track = max(large, key=lambda key: mostly[key])
         worst = max(found[log, track], key=lambda one: one.beyond)
         length, width, height = worst.size
         said += f"; most the {worst.name} {track} of log {log}, frame {worst.frame}: {length:.1f} x {width:.1f} x "
         said += f"{height:.1f} m"
         look = case.view(log, worst.frame, " --objects")
-    return [
-        GateResult(
-            gate="sizes", required=options.most, found=share, bound="most", action=options.action, said=said, look=look
-        )
-    ]
+    return [answer("sizes", options, share, said, look)]

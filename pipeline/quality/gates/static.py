@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from occlabel.pipeline.planning.gates import StaticGate
-from occlabel.pipeline.quality.gates.case import Case, Shares, percent
+from occlabel.pipeline.quality.gates.case import Case, Shares, answer, percent
 from occlabel.pipeline.quality.gates.measures import STATIC
 from occlabel.schemas.version import GateResult
 
@@ -27,9 +27,4 @@ def judge(case: Case, options: StaticGate) -> list[GateResult]:
         f"({percent(of_log)}), frame {frame} ({percent(of_frame)}), and of {case.names[worst]} "
         f"({percent(by_class[worst])})"
     )
-    return [
-        GateResult(
-            gate="static", required=options.least, found=shares.share, action=options.action, said=said,
-            look=case.view(log, frame),
-        )
-    ]  # fmt: skip
+    return [answer("static", options, shares.share, said, case.view(log, frame))]

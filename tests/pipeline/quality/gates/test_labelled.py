@@ -97,3 +97,15 @@ def test_check_asks_without_deciding(tmp_path: Path) -> None:
     rest = [f"--set=gates.{name}.action=warn" for name in ("hits_free", "static", "shapes")]
     result = CliRunner().invoke(app, ["versions", "check", spec, *tried, *rest])
     assert result.exit_code == 0 and "gates passed: " in result.output, result.output
+
+
+def test_frames_that_are_missing_count_as_quarantined(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 6, "b": 4, "c": 5}, damaged=("a/000002",), blind=("c",))
+    recipe = small_recipe(gates={"quarantine": {"most": 0.1}})
+    report = label_logs(recipe, reader, tmp_path / "store", "v1", workplace=Workplace("local"), quiet=True)
+    assert report.info is not None and report.info.planned == 10 and report.state == "gate failed"
+    (gate,) = report.gates
+    lost = report.info.planned - report.info.frames
+    damaged = sum(bool(frame.row.damaged) for frame in open_version(f"{tmp_path}/store@v1").frames())
+    assert lost + damaged == 1 and gate.found == pytest.approx((1 + 5) / 15)
+    assert "1 log was refused (c)" in gate.said
