@@ -32,7 +32,7 @@ from occlabel.pipeline.published.version import manifest_path
 from occlabel.schemas.arrays import OBSERVED, SEMANTICS, Extent
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Clip
+from occlabel.schemas.stage import Arrays, Clip
 from occlabel.schemas.version import (
     ArrayPlace,
     Provenance,
@@ -71,7 +71,7 @@ def publish(store: Store, reader: LogReader) -> LabelSpace:
             truths = [truth for frame in part if (truth := reader.voxel_truth(frame)) is not None]
             space = truths[0].space
             artifact.create(SPECS, Extent(len(frames), space.grid), CLIP)
-            arrays = {
+            arrays: Arrays = {
                 SEMANTICS.name: np.stack([truth.semantics for truth in truths]),
                 OBSERVED.name: np.stack([truth.scored for truth in truths]).astype(np.uint8),
             }

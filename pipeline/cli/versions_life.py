@@ -37,7 +37,7 @@ def log(store: StoreSpec, as_json: AsJson = False) -> None:
         typer.echo(json.dumps([{**row, "base": base} for row, base in zip(rows, bases, strict=True)], indent=1))
         raise typer.Exit(1 if damaged else 0)
     for info in reversed(infos):
-        typer.echo(f"{info.name}  {info.created}  {info.frames} frames of {len(info.logs)} logs")
+        typer.echo(f"{info.name}  {info.created}  {info.frames} frames of {_logs(len(info.logs))}")
         if info.changes is None:
             typer.echo("  what changed was not written down: the first version of its store, or an old one")
             continue
@@ -172,7 +172,10 @@ def _print_du(facts: dict[str, Any]) -> None:
         Console(markup=False).print(table)
     jobs, cost = facts["other"].get("jobs", 0), _cost(facts["seconds_to_make_intermediate"])
     rows = {
-        "published": (facts["published"], f"{in_bytes(facts['shared'])} of it by several versions"),
+        "published": (
+            facts["published"],
+            f"{in_bytes(facts['shared'])} of it by several versions" * bool(facts["shared"]),
+        ),
         "intermediate": (
             facts["intermediate"],
             f"versions were made from it; gc --intermediate frees it; again takes {cost}",
@@ -188,6 +191,10 @@ def _print_du(facts: dict[str, Any]) -> None:
     typer.echo(f"{'total':17} {in_bytes(facts['total']):>9}")
 
 
+def _logs(count: int) -> str:
+    return f"{count} log{'s' * (count != 1)}"
+
+
 def _size(pieces: Iterable[Piece]) -> int:
     return sum(piece.size for piece in pieces)
 
@@ -197,7 +204,7 @@ def _told(pieces: Iterable[Piece]) -> str:
     from occlabel.pipeline.published.inventory import by_stage
 
     stages = {stage: (_size(those), len({piece.log for piece in those})) for stage, those in by_stage(pieces).items()}
-    said = (f"{stage} {in_bytes(size)} of {n} log{'s' * (n > 1)}" for stage, (size, n) in stages.items())
+    said = (f"{stage} {in_bytes(size)} of {_logs(n)}" for stage, (size, n) in stages.items())
     return f"{in_bytes(sum(size for size, _ in stages.values()))} ({', '.join(said)})"
 
 

@@ -87,7 +87,8 @@ class Report:
             damaged = f", {self.damaged} with damaged sensor files" if self.damaged else ""
             console.print(f"published {self.store.location}@{self.info.name}: {self.info.frames} frames{damaged}")
             if self.base is not None:
-                held = f"{len(self.base.rows)} frames of {len(self.base.logs)} logs"
+                logs = len(self.base.logs)
+                held = f"{len(self.base.rows)} frames of {logs} log{'s' * (logs != 1)}"
                 console.print(f"  of these by reference, from {self.base.info.name}: {held}")
         for line in gates_told(self.gates):
             console.print(line, style="yellow" if line.startswith("gate ") else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +74,20 @@ def test_killed_at_any_step_latest_names_a_version_or_nothing(
     if latest is None:
         for name in ("v1", "v2"):
             remove_version(Store(store), name)
-    steps = 0
+    alive = steps = 0
 
-    def counted(*_: object) -> None:
-        nonlocal steps
-        steps += 1
-        if steps > alive:
-            raise KeyboardInterrupt
+    def mortal(call: Callable[..., None]) -> Callable[..., None]:
+        def step(*arguments: object) -> None:
+            nonlocal steps
+            steps += 1
+            if steps > alive:
+                raise KeyboardInterrupt
+            call(*arguments)
 
-    real = {name: getattr(Store, name) for name in ("put", "delete")}
-    for name, call in real.items():
-        monkeypatch.setattr(Store, name, lambda self, *a, _call=call: (counted(), _call(self, *a))[1])
+        return step
+
+    for name in ("put", "delete"):
+        monkeypatch.setattr(Store, name, mortal(getattr(Store, name)))
     for allowed in range(4):
         alive, steps = allowed, 0
         try:
