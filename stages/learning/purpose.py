@@ -73,16 +73,19 @@ def temperature_of(path: Path, facts: Mapping[str, str]) -> float:
     return temperature
 
 
-def shipped(folder: Path, purpose: Mapping[str, str], space: LabelSpace, slot: str, otherwise: str = "") -> Path:
-    """The weight file in ``folder`` that serves the purpose in ``space``.
+def shipped(
+    folder: Path, purpose: Mapping[str, str], space: LabelSpace, slot: str, otherwise: str = "", sensor: str = "lidar"
+) -> Path:
+    """The weight file in ``folder`` that serves the purpose in ``space``, for labels made by ``sensor``, by which the
+    names of shipped files end.
 
     Raises BadWeights when there is none; ``otherwise`` ends the sentence with what else a user of ``slot`` can do.
     """
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(folder.glob(f"*_{sensor}.safetensors")):
         if fits(read_facts(path), purpose):
             return path
     raise BadWeights(
-        f"no weights of {slot} are shipped for voxels of {space.grid.voxel_size:g} m, {space.grid.shape[2]} of them on "
-        f"each other, and these {len(space.taxonomy.classes)} classes; train them with occlabel train {slot} and name "
-        f"the file as {slot}.weights{otherwise}"
+        f"no weights of {slot} for labels of {sensor}s are shipped for voxels of {space.grid.voxel_size:g} m, "
+        f"{space.grid.shape[2]} of them on each other, and these {len(space.taxonomy.classes)} classes; train them "
+        f"with occlabel train {slot} and name the file as {slot}.weights{otherwise}"
     )

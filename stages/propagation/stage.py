@@ -34,7 +34,10 @@ class LocalPropagation(Stage):
 
     kind: Literal["dualflow4d"] = "dualflow4d"
     weights: Path | None = None
-    """A safetensors file of ``occlabel train propagation``; the one shipped for grid and taxonomy by default."""
+    """A safetensors file of ``occlabel train propagation``; the one shipped for sensor, grid and classes by default."""
+    sensor: Literal["lidar", "camera"] = "lidar"
+    """What made the labels that are corrected: of the shipped weights it takes those that know its errors. Labels of
+    cameras leave open what no camera saw."""
     local: int = Field(default=_REACH.local, ge=1)
     """Frames refined in one pass."""
     references: int = Field(default=_REACH.references, ge=0)
@@ -84,7 +87,7 @@ class LocalPropagation(Stage):
         from occlabel.stages.learning.purpose import shipped
         from occlabel.stages.propagation.weight_file import purpose
 
-        return shipped(_SHIPPED, purpose(space), space, self.slot)
+        return shipped(_SHIPPED, purpose(space), space, self.slot, sensor=self.sensor)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:

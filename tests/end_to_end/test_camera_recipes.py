@@ -42,7 +42,8 @@ def stored(priors: Path) -> list[str]:
 def test_a_camera_recipe_labels_a_town(root: Path, depth: str, tmp_path: Path) -> None:
     sets = [one for one in stored(root / "priors") if depth == "stored" or "segments" in one]
     sets += ["clip_frames=2", *(["priors.depth.kind=lidar"] if depth == "lidar" else [])]
-    recipe, reader = load_recipe(RECIPES[root.name], sets), open_logs(root)
+    recipe = load_recipe(RECIPES[root.name], sets, ["propagation"])  # which knows the errors of glance
+    reader = open_logs(root)
     report = label_logs(recipe, reader, Store(tmp_path), "v1", workplace=Workplace("local"), quiet=True)
     assert report.state == "complete"
     (log,) = reader.logs()

@@ -134,7 +134,7 @@ def test_weights_for_something_else_are_refused(weights: Path, space: LabelSpace
     assert "was made for the grid" in refusal(LabelSpace(GRIDS["semantickitti"], space.taxonomy))
     other = refusal(LabelSpace(space.grid, TAXONOMIES["occ3d"]))
     assert "was made for the classes" in other and "occlabel train propagation" in other
-    missing = "no weights of propagation are shipped for voxels of 0.4 m"
+    missing = "no weights of propagation for labels of lidars are shipped for voxels of 0.4 m"
     assert missing in (LocalPropagation().refuse(space, None) or "")
     with pytest.raises(BadWeights, match=missing):
         LocalPropagation().files(space)
