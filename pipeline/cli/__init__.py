@@ -22,6 +22,7 @@ from occlabel.pipeline.cli.map import map_
 from occlabel.pipeline.cli.plan import plan
 from occlabel.pipeline.cli.replay import replay
 from occlabel.pipeline.cli.report import report
+from occlabel.pipeline.cli.review import app as review_app
 from occlabel.pipeline.cli.run import run
 from occlabel.pipeline.cli.simulate import simulate
 from occlabel.pipeline.cli.status import status
@@ -60,6 +61,7 @@ app.command()(plan)
 app.command()(run)
 app.command()(status)
 app.add_typer(versions_app, name="versions")
+app.add_typer(review_app, name="review")
 app.command()(evaluate)
 app.command()(compare)
 app.command()(report)

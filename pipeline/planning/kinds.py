@@ -11,8 +11,8 @@ from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
 
 SLOTS = (
-    "geometry", "priors", "evidence", "completion", "propagation", "voting", "ground", "review", "instances", "tracking",
-    "audit",
+    "geometry", "priors", "evidence", "completion", "propagation", "voting", "ground", "review", "instances",
+    "tracking", "audit",
 )  # fmt: skip
 """The slots of the chain, in the order the data flows."""
 

@@ -1,0 +1,178 @@
+"""``occlabel review``: what to look at, and what people said of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from occlabel.pipeline.cli.front import App
+from occlabel.pipeline.cli.options import AsJson, Executor, ExecutorName, writable_folder
+
+if TYPE_CHECKING:
+    from occlabel.pipeline.review.queue import Item
+
+app = App(help="Look at what is probably wrong, and correct it: the next version carries the corrections.")
+Spec = Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version; the latest of a store.")]
+ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="As queue and next name it.")]
+Reviewer = Annotated[str, typer.Option("--by", help="Your name.")]
+Into = Annotated[Path, typer.Option("--into", help="The folder of corrections; made where it is not there.")]
+
+
+@app.command("queue")
+def queue(
+    spec: Spec,
+    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="Places in the queue.")] = 500,
+    executor: Executor = ExecutorName.ray,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the places of a version by how many voxels are probably wrong there, and keep the queue in the store.
+
+    A place is 4 x 4 m of the world and a quarter of the grid's height, in all frames that see it. A voxel labelled
+    occupied with confidence p is wrong with 1 - p. No log has more than twice its share of the queue's beginning.
+    """
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review.queue import make_queue
+    from occlabel.pipeline.running.workplace import Workplace
+
+    items = make_queue(open_version(spec), Workplace(executor.value), most, quiet=False)
+    if as_json:
+        typer.echo(json.dumps([item.model_dump(mode="json") for item in items], indent=1))
+        return
+    for item in items[:20]:
+        typer.echo(sentence(item))
+    typer.echo(f"{len(items)} places; occlabel review next shows the first")
+
+
+@app.command("next")
+def next_(
+    spec: Spec,
+    by: Reviewer,
+    out: Annotated[Path | None, typer.Option("--out", metavar="PNG", help="Also draw it from above.")] = None,
+) -> None:
+    """Say what to look at next; what comes back to its reviewer comes first."""
+    from occlabel.pipeline.cli.options import writable
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review.queue import next_item
+
+    writable("--out", out, (".png",), make=True)
+    version = open_version(spec)
+    item = next_item(version, by)
+    if item is None:
+        typer.echo("nothing is pending")
+        return
+    typer.echo(sentence(item))
+    if out is not None:
+        from occlabel.pipeline.delivery.pictures.place import draw_place
+
+        draw_place(version, item.log, item.frame, item.box, sentence(item), out)
+        typer.echo(f"wrote {out}")
+
+
+@app.command()
+def mark(
+    spec: Spec,
+    item: ItemName,
+    state: Annotated[
+        Literal["accepted", "rejected", "pending"],
+        typer.Option("--state", help="accepted: the labels are right; rejected: it cannot be said; pending: again."),
+    ],
+    by: Reviewer,
+    note: Annotated[str, typer.Option("--note", help="In your words.")] = "",
+) -> None:
+    """Say that a place is right, or cannot be told. What was said before stays in the store."""
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review import queue
+
+    version = open_version(spec)
+    said = queue.mark(version, queue.item_of(version, item), state, by, note=note)
+    typer.echo(f"{item}: {said.state}, {said.by}, {said.at}")
+
+
+@app.command()
+def fix(
+    spec: Spec,
+    item: ItemName,
+    wrong: Annotated[
+        Literal["missing", "extraneous", "class", "position"], typer.Option("--wrong", help="What is wrong.")
+    ],
+    by: Reviewer,
+    into: Into,
+    class_: Annotated[str | None, typer.Option("--class", help="The class that is there.")] = None,
+    was: Annotated[
+        list[str] | None, typer.Option("--was", help="Correct voxels of this class alone; may be given again.")
+    ] = None,
+    box: Annotated[
+        tuple[float, float, float, float, float, float, float] | None,
+        typer.Option(
+            "--box", help="x y z, length width height [m] and yaw [rad] in the frame's grid; else the item's."
+        ),
+    ] = None,
+    moved: Annotated[
+        tuple[float, float, float] | None, typer.Option("--moved", help="With --wrong position: by x y z [m].")
+    ] = None,
+    holds: Annotated[
+        Literal["frame", "log"], typer.Option("--holds", help="log: in all frames of the log; for what does not move.")
+    ] = "frame",
+) -> None:
+    """Correct a place. The folder of corrections goes into a recipe as review: {kind: corrections, path: FOLDER}."""
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review.correcting import Fix
+    from occlabel.pipeline.review.correcting import fix as correct
+    from occlabel.pipeline.review.queue import item_of
+    from occlabel.schemas.corrections import Box, box_file
+
+    writable_folder("--into", into)
+    version = open_version(spec)
+    place = None if box is None else Box(centre=box[:3], size=box[3:6], yaw=box[6])
+    told = Fix(wrong, class_, tuple(was or ()), moved, place, holds)
+    found = item_of(version, item)
+    correct(version, found, told, by, into)
+    typer.echo(f"{item}: fixed, in {box_file(into, found.log)}")
+
+
+@app.command()
+def apply(
+    spec: Spec,
+    labels: Annotated[Path, typer.Option("--labels", help="A folder of volumes that were edited.")],
+    into: Into,
+    format: Annotated[
+        Literal["semantickitti", "occ3d"], typer.Option("--format", help="Their layout: as occlabel export wrote them.")
+    ],
+) -> None:
+    """Take corrections from volumes that another tool has edited: each voxel that differs from the version's label."""
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review.correcting import from_volumes
+
+    writable_folder("--into", into)
+    version = open_version(spec)
+    found = from_volumes(version, labels, format, into, lambda said: typer.echo(said, err=True))
+    if found.unknown:
+        typer.echo(f"not in {version.spec}, and left out: {', '.join(found.unknown[:10])}", err=True)
+    typer.echo(f"{found.voxels} voxels of {found.frames} frames are corrections in {into}")
+
+
+@app.command()
+def status(spec: Spec, as_json: AsJson = False) -> None:
+    """Say how far a review is."""
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review.queue import counts, queue_of, said_of
+
+    version = open_version(spec)
+    found = counts(version)
+    if as_json:
+        rows = {item.id: [s.model_dump() for s in said_of(version, item)] for item in queue_of(version)}
+        typer.echo(json.dumps({"states": found, "said": {name: said for name, said in rows.items() if said}}, indent=1))
+        return
+    typer.echo(", ".join(f"{state} {count}" for state, count in found.items()))
+
+
+def sentence(item: Item) -> str:
+    """What is to be looked at, and where."""
+    x, y, z = item.box.centre
+    return (
+        f"{item.id}: {item.wrong:.0f} of {item.labelled} voxels probably wrong in {item.frames} frames, mostly "
+        f"{item.doubted}; log {item.log}, frame {item.frame}, around x {x:.1f} y {y:.1f} z {z:.1f} m"
+    )

@@ -1,0 +1,141 @@
+"""Corrections that come back: boxes that reviewers name, and whole volumes that other tools have edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from occlabel.pipeline.published.labels import FolderLabels, Format
+from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.review.queue import Item, mark, now
+from occlabel.schemas.arrays import SEMANTICS
+from occlabel.schemas.corrections import (
+    Box,
+    CorrectedVoxels,
+    Correction,
+    Three,
+    Wrong,
+    as_yaml,
+    box_file,
+    read_boxes,
+    read_voxels,
+    voxel_file,
+    voxels_as_bytes,
+)
+from occlabel.schemas.errors import BadPredictions, OcclabelError
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.words import meant
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What a reviewer says is wrong."""
+
+    wrong: Wrong
+    became: str | None = None
+    was: tuple[str, ...] = ()
+    moved: Three | None = None
+    box: Box | None = None
+    """The item's, where none is given."""
+    holds: Literal["frame", "log"] = "frame"
+
+
+def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -> Correction:
+    """Adds a correction to the folder ``into`` and marks the item as fixed. Raises OcclabelError for a class that there
+    is not, or a correction that says too little."""
+    names = version.space.taxonomy.names
+    for name in (*said.was, *(() if said.became is None else (said.became,))):
+        if name not in names:
+            raise OcclabelError(f"{version.space.taxonomy.name} has no class {name!r}{meant(name, names)}")
+    pose = version.frame(item.log, item.frame).world_from_grid
+    if said.holds == "log" and pose is None:
+        raise OcclabelError(
+            f"frame {item.frame} of log {item.log} has no pose, so its place in other frames is not known; correct it "
+            "in its frame alone"
+        )
+    facts = {
+        "frame": item.frame, "box": said.box or item.box, "wrong": said.wrong, "class": said.became, "was": said.was,
+        "moved": said.moved, "holds": said.holds, "by": by, "at": now(),
+        "world_from_grid": None if pose is None else tuple(pose.ravel().tolist()),
+    }  # fmt: skip
+    try:
+        correction = Correction.model_validate(facts)
+    except ValueError as error:
+        raise OcclabelError(f"this is no correction: {error.errors()[0]['msg']}") from error  # type: ignore[attr-defined]
+    append(into, item.log, correction)
+    mark(version, item, "fixed", by, said.wrong)
+    return correction
+
+
+def append(into: Path, log: str, correction: Correction) -> None:
+    """Adds it to the file of the log, which is whole at any moment."""
+    file = box_file(into, log)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _write(file, as_yaml([*read_boxes(into, log), correction]).encode())
+
+
+@dataclass
+class Volumes:
+    """What came of a folder of edited volumes."""
+
+    frames: int = 0
+    """That were read."""
+    voxels: int = 0
+    """That differ from the version's labels, and are corrections now."""
+    unknown: list[str] = field(default_factory=list)
+    """Frames that the version has not."""
+
+
+def from_volumes(
+    version: PublishedVersion, folder: Path, format: Format, into: Path, note: Callable[[str], None] = lambda _: None
+) -> Volumes:
+    """Reads volumes in the layout of ``format`` and keeps each voxel that differs from the version's label as a
+    correction of its frame, beside those that there are. What is unknown in the version and free in the volume is no
+    correction: exports have unknown voxels free. Raises BadPredictions for a folder that has none, or other classes."""
+    edited, found = FolderLabels(folder, format), Volumes()
+    mine, theirs = version.space, edited.space
+    if mine.taxonomy.names != theirs.taxonomy.names or mine.grid.shape != theirs.grid.shape:
+        raise BadPredictions(f"{folder} is of {format}, whose classes and grid {version.spec} does not have")
+    free = mine.taxonomy.free_id
+    for log in version.logs:
+        for frame in version.frames(log):
+            if not edited.has(log, frame.name):
+                continue
+            found.frames += 1
+            labels, volume = frame[SEMANTICS], edited.semantics(log, frame.name)
+            differs = (labels != volume) & (volume != UNKNOWN) & ~((labels == UNKNOWN) & (volume == free))
+            if not differs.any():
+                continue
+            note(f"log {log}, frame {frame.name}: {int(differs.sum())} voxels")
+            found.voxels += int(differs.sum())
+            index = np.flatnonzero(differs)
+            classes = tuple(mine.taxonomy.names[i] for i in volume.ravel()[index].tolist())
+            _merge(into, log, frame.name, CorrectedVoxels(index, classes), mine.grid.voxels)
+        known = {frame.name for frame in version.frames(log)}
+        found.unknown += [f"{log} {name}" for name in edited.names(log) if name not in known]
+    found.unknown += [log for log in edited.logs() if log not in version.logs]
+    if not found.frames:
+        raise BadPredictions(f"{folder} has no volume of any frame of {version.spec}")
+    return found
+
+
+def _merge(into: Path, log: str, frame: str, found: CorrectedVoxels, voxels: int) -> None:
+    """Beside the voxels that were corrected before; the newer word counts."""
+    file = voxel_file(into, log, frame)
+    said: dict[int, str] = {}
+    for one in (*((read_voxels(file, voxels),) if file.is_file() else ()), found):
+        said |= dict(zip(one.index.tolist(), one.classes, strict=True))
+    places = sorted(said)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _write(file, voxels_as_bytes(CorrectedVoxels(np.array(places, np.int64), tuple(said[n] for n in places))))
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    spare = file.with_name(file.name + ".part")
+    spare.write_bytes(content)
+    spare.replace(file)

@@ -1,0 +1,170 @@
+"""The queue of a review, what is said of its items, and corrections that come back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+from reported import CAR, GRID, ROAD, SPACE
+from reported import published as published_cars
+from typer.testing import CliRunner
+
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.review.blocks import Blocks, count_blocks
+from occlabel.pipeline.review.correcting import Fix, fix, from_volumes
+from occlabel.pipeline.review.queue import Item, counts, item_of, make_queue, mark, next_item, queue_of, said_of
+from occlabel.schemas.arrays import SEMANTICS
+from occlabel.schemas.corrections import read_boxes, read_voxels, voxel_file
+from occlabel.schemas.errors import BadPredictions, OcclabelError, StoreError
+from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.review.applying import apply
+
+
+def at(x: float, turned: bool = False) -> np.ndarray:
+    pose = np.eye(4)
+    pose[0, 3] = x
+    if turned:
+        pose[:2, :2] = [[0, -1], [1, 0]]
+    return pose
+
+
+def frame(log: str, name: str, doubts: dict[tuple[int, int], int], pose: np.ndarray | None) -> MadeUpFrame:
+    """A road of which the labels are sure, but for the columns x, y with a car on them, of these bytes."""
+    labels, sure = np.zeros(GRID.shape, np.uint8), np.full(GRID.shape, 255, np.uint8)
+    labels[:, :, 0] = ROAD
+    for (x, y), byte in doubts.items():
+        labels[x, y, 1], sure[x, y, 1] = CAR, byte
+    arrays = {"semantics": labels, "confidence": sure}
+    return MadeUpFrame(log, name, arrays, world_from_grid=pose)
+
+
+def published(root: Path, *frames: MadeUpFrame) -> PublishedVersion:
+    return publish(MadeUpVersion(list(frames), SPACE, "v1"), root)
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> PublishedVersion:
+    """A car in one place of the world that two frames doubt, another that one doubts more, and a log without poses."""
+    first, second = {(6, 8): 55, (12, 2): 5}, {(2, 8): 155}
+    return published(
+        tmp_path / "s", frame("00", "0", first, at(0)), frame("00", "1", second, at(4)), frame("01", "0", second, None)
+    )
+
+
+def test_a_place_of_several_frames_is_one_and_the_most_probable_errors_come_first(version: PublishedVersion) -> None:
+    first, second, third = make_queue(version)[:3]
+    assert (first.log, first.frame, first.frames, first.doubted) == ("00", "0", 2, "car")
+    assert first.wrong == pytest.approx((200 + 100) / 255, abs=0.01), "of both frames"
+    assert second.wrong == pytest.approx(250 / 255, abs=0.01) and second.frame == "0"
+    assert third.log == "01" and third.wrong == pytest.approx(100 / 255, abs=0.01)
+    assert queue_of(version)[:3] == (first, second, third)
+    x, y, z = first.box.centre
+    assert (x, y, z) == pytest.approx((6.0, 2.0, 0.5)) and first.box.size == (4.0, 4.0, 1.0)
+    assert Blocks.from_bytes(count_blocks(version, "00").to_bytes()).names == ["0", "1"]
+
+
+def test_the_box_of_a_turned_frame_holds_the_doubted_voxel(tmp_path: Path) -> None:
+    version = published(tmp_path / "s", frame("00", "0", {(13, 5): 5}, at(3, turned=True)))
+    item = make_queue(version)[0]
+    fix(version, item, Fix("class", "truck", was=("car",)), "anna", tmp_path / "c")
+    (correction,) = read_boxes(tmp_path / "c", "00")
+    labels = version.frame("00", "0")[SEMANTICS].copy()
+    assert apply(correction, labels, np.zeros_like(labels), SPACE, np.eye(4)) == 1
+    assert SPACE.taxonomy.names[labels[13, 5, 1]] == "truck"
+
+
+def test_no_log_hides_the_others(tmp_path: Path) -> None:
+    bad = {(x, y): 0 for x in range(0, 16, 2) for y in range(0, 16, 2)}
+    frames = [frame("00", "0", bad, at(0)), *(frame(log, "0", {(3, 3): 200}, at(0)) for log in ("01", "02", "03"))]
+    items = make_queue(published(tmp_path / "s", *frames))
+    assert {item.log for item in items[:8]} == {"00", "01", "02", "03"}
+    assert items[0].log == "00"
+
+
+def test_what_was_said_stays_and_what_comes_back_goes_to_who_corrected_it(
+    version: PublishedVersion, tmp_path: Path
+) -> None:
+    first, second, *_ = make_queue(version)
+    assert next_item(version, "anna") == first
+    fix(version, first, Fix("extraneous"), "anna", tmp_path / "c")
+    assert next_item(version, "anna") == second
+    mark(version, first, "pending", "lead", note="look again")
+    assert next_item(version, "anna") == first and next_item(version, "ben") == second
+    mark(version, first, "accepted", "anna")
+    assert [(said.state, said.by) for said in said_of(version, first)] == [
+        ("fixed", "anna"), ("pending", "lead"), ("accepted", "anna"),
+    ]  # fmt: skip
+    assert counts(version)["accepted"] == 1 and counts(version)["fixed"] == 0
+    with pytest.raises(OcclabelError, match="a reviewer has a name"):
+        mark(version, second, "accepted", " ")
+    with pytest.raises(OcclabelError, match="has no item 'nothing'"):
+        item_of(version, "nothing")
+
+
+def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="has no queue; make it with occlabel review queue"):
+        queue_of(version)
+    items = make_queue(version)
+    alone = next(item for item in items if item.log == "01")
+    for said, why in (
+        (Fix("class", "lorry"), "has no class 'lorry'"),
+        (Fix("class"), "class is named for what is missing or of another class"),
+        (Fix("class", "building", holds="log"), "has no pose"),
+    ):
+        with pytest.raises(OcclabelError, match=why):
+            fix(version, alone, said, "anna", tmp_path / "c")
+    assert not (tmp_path / "c").exists() and counts(version)["fixed"] == 0
+    unsure = MadeUpFrame("00", "0", {"semantics": np.zeros(GRID.shape, np.uint8)})
+    with pytest.raises(BadPredictions, match="publishes no confidence"):
+        make_queue(published(tmp_path / "other", unsure))
+    version.store.put("review/v1/queue.json", b"{}")
+    with pytest.raises(StoreError, match="damaged"):
+        queue_of(version)
+
+
+def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Path) -> None:
+    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+    version = published_cars(tmp_path / "s", "v1", {("00", "000000"): 2, ("00", "000005"): 2}, space)
+    edited = version.frame("00", "000005")[SEMANTICS].copy()
+    edited[4, 6, 1] = space.taxonomy.names.index("truck")
+    folder = tmp_path / "edited/sequences/00/predictions"
+    folder.mkdir(parents=True)
+    semantickitti.write_volume(folder / "000005.label", space.taxonomy.to_raw[edited])
+    semantickitti.write_volume(folder / "000099.label", space.taxonomy.to_raw[edited])
+    found = from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
+    assert (found.frames, found.voxels, found.unknown) == (1, 1, ["00 000099"])
+    kept = read_voxels(voxel_file(tmp_path / "c", "00", "000005"), space.grid.voxels)
+    assert np.unravel_index(kept.index, space.grid.shape) == ([4], [6], [1]) and kept.classes == ("truck",)
+    edited[4, 6, 1] = space.taxonomy.names.index("building")
+    semantickitti.write_volume(folder / "000005.label", space.taxonomy.to_raw[edited])
+    from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
+    assert read_voxels(voxel_file(tmp_path / "c", "00", "000005"), space.grid.voxels).classes == ("building",)
+    with pytest.raises(BadPredictions, match="whose classes and grid"):
+        from_volumes(
+            published(tmp_path / "o", frame("00", "0", {}, None)), tmp_path / "edited", "semantickitti", tmp_path
+        )
+
+
+def test_the_commands(version: PublishedVersion, tmp_path: Path) -> None:
+    def occlabel(*words: object) -> str:
+        told = CliRunner().invoke(app, ["review", *map(str, words)])
+        assert told.exit_code == 0, told.output
+        return told.stdout
+
+    items = [
+        Item.model_validate(one) for one in json.loads(occlabel("queue", version.spec, "--json", "--executor", "local"))
+    ]
+    picture = tmp_path / "next.png"
+    assert items[0].id in occlabel("next", version.spec, "--by", "anna", "--out", picture) and picture.is_file()
+    occlabel("fix", version.spec, items[0].id, "--wrong", "extraneous", "--by", "anna", "--into", tmp_path / "c")
+    occlabel("mark", version.spec, items[1].id, "--state", "rejected", "--by", "anna", "--note", "too dark")
+    assert "fixed 1, rejected 1" in occlabel("status", version.spec)
+    said = json.loads(occlabel("status", version.spec, "--json"))["said"]
+    assert said[items[1].id][0]["note"] == "too dark" and said[items[0].id][0]["wrong"] == "extraneous"
