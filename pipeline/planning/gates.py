@@ -122,8 +122,8 @@ class ShapesGate(GateOptions):
 
 
 class SizesGate(GateOptions):
-    """Objects are not larger than their class can be. It needs instances. What can be is generous, so that most of what
-    is larger are neighbours taken for one."""
+    """Objects are not larger than their class can be. It needs instances. What can be is generous: what is larger holds
+    voxels of something else."""
 
     action: Action = "warn"
     """As above; a warning alone unless it is told to block."""
