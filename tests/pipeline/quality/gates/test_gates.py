@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 
-from occlabel.pipeline.planning.gates import Gates
+from occlabel.pipeline.planning.gates import TRUTHLESS, Gates
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.judge import judge_version
 from occlabel.schemas.grid import Grid
@@ -57,7 +57,7 @@ def asked(version: PublishedVersion, **gates: object) -> dict[str, GateResult]:
     return {result.gate: result for result in judge_version(version, Gates.model_validate(gates))}
 
 
-ALL = {name: {} for name in ("low_confidence", "quarantine", "hits_free", "static", "shapes", "sizes")}
+ALL: dict[str, object] = {name: {} for name in TRUTHLESS}
 
 
 @pytest.fixture(scope="module")
