@@ -119,10 +119,14 @@ class LabelDataset(Dataset[Item]):
 
     def _weigh(self, item: Item) -> None:
         """Makes labels unknown that are not sure enough, and says how much the others weigh."""
+        if not (self._least or self._weights):
+            return
         semantics, confidence = item.get(SEMANTICS.name), item.get(CONFIDENCE.name)
+        if confidence is None:  # of this frame nobody says it
+            confidence = torch.zeros(self.space.grid.shape, dtype=torch.uint8)
         if semantics is not None and self._least:
             semantics[confidence < self._least] = UNKNOWN
-        if self._weights and confidence is not None:
+        if self._weights:
             weight = confidence.float() / 255
             item["weight"] = weight if semantics is None else weight * (semantics != UNKNOWN)
         for name in self._extra:

@@ -99,6 +99,15 @@ def test_what_is_not_sure_is_ignored_and_the_rest_weighs_as_much_as_it_is_sure(w
     assert "confidence" not in sure[1]
 
 
+def test_of_a_frame_without_confidence_no_label_is_sure(tmp_path: Path) -> None:
+    frames = [MadeUpFrame("00", f"{i:06d}", volumes("00", i), i) for i in range(2)]
+    del frames[1].arrays["confidence"]
+    publish(MadeUpVersion(frames, SPACE), tmp_path / "store")
+    assert (LabelDataset(f"{tmp_path}/store", sure=0.1)[1]["semantics"] == UNKNOWN).all()
+    assert LabelDataset(f"{tmp_path}/store", weights=True)[1]["weight"].sum() == 0
+    assert (LabelDataset(f"{tmp_path}/store")[1]["semantics"] != UNKNOWN).any()
+
+
 def test_no_log_changes_sides_when_others_are_added() -> None:
     few, many = [f"log-{n}" for n in range(60)], [f"log-{n}" for n in range(3000)]
     parts = {split: logs_of(split, many) for split in ("train", "val", "test")}
