@@ -1,6 +1,6 @@
 """How well poses are found in the images of one camera: those of the log, and how its cameras sit, are hidden.
 
-    occlabel simulate --format kitti --split test --seed 0 --logs 2 --frames 30 --rate 10 --out TOWN
+    occlabel simulate --format kitti --split val --seed 31 --logs 2 --frames 40 --rate 10 --image-scale 1 --out TOWN
     python scripts/score_odometry.py TOWN --camera image_2 --height 1.65
     python scripts/score_odometry.py NUSCENES --camera CAM_FRONT --height 1.51
 
