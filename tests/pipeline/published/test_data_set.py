@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -233,12 +231,3 @@ def test_what_the_car_had_comes_with_it(tmp_path: Path) -> None:
     kitti_sequence.written(logs, frames=1)
     with pytest.raises(BadLog, match="has no frame 000001 at place 1: it is not the log that was labelled"):
         LabelDataset(f"{tmp_path}/store", logs=logs)[1]
-
-
-def test_neither_ray_nor_a_recipe_is_needed(whole: Path) -> None:
-    code = (
-        "import sys, occlabel; occlabel.LabelDataset(sys.argv[1])[0]; "
-        "print([name for name in ('ray', 'open3d', 'numba', 'lightning') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code, f"{whole}@v1"], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

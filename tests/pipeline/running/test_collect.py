@@ -246,7 +246,7 @@ class Dying(Store):
 
 def test_a_collection_that_is_killed_anywhere_leaves_a_whole_store_and_goes_on(store: Path, tmp_path: Path) -> None:
     remove_by_hand(store, "v1")
-    for alive in (0, 1, 2, 3, 4, 6, 9, 13, 20):  # each goes on where the one before ended
+    for alive in (0, 1, 3, 8):  # each goes on where the one before ended
         try:
             collect(Dying(store, alive=alive), 0.0, intermediate=True)
             break
