@@ -105,7 +105,7 @@ class Bundle:
         rows = np.arange(len(along))
         points = csr_matrix((along, (rows, np.repeat(point, 2))), (len(along), len(self.inverse)))
         off = (off * root).ravel()
-        own: NDArray[np.float64] = np.bincount(np.repeat(point, 2), along**2, len(self.inverse))
+        own = np.asarray(np.bincount(np.repeat(point, 2), along**2, len(self.inverse)), np.float64)
         own = own * (1 + damp) + 1e-9
         both = (cameras.T @ points).toarray()
         right, right_points = -cameras.T @ off, -points.T @ off
