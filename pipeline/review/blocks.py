@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,14 +56,17 @@ class Blocks:
     @staticmethod
     def from_bytes(content: bytes) -> Blocks:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        texts = {name: [str(one) for one in arrays.pop(name).tolist()] for name in ("names", "damaged")}
-        return Blocks(**arrays, **texts)
+            arrays: dict[str, Any] = {name: file[name] for name in file.files}
+        for name in ("names", "damaged"):
+            arrays[name] = [str(one) for one in arrays[name].tolist()]
+        return Blocks(**arrays)
 
 
 def count_blocks(version: PublishedVersion, log: str) -> Blocks:
     """Reads the log a frame at a time. A voxel of confidence p is wrong with 1 - p. Raises StoreAway."""
-    grid, names, damaged = version.space.grid, [], []
+    grid = version.space.grid
+    names: list[str] = []
+    damaged: list[str] = []
     found: dict[tuple[int, ...], list[float]] = {}
     for frame in version.frames(log):
         try:
@@ -105,7 +109,7 @@ def block_keys(world_from_grid: Matrix | None, grid: Grid, number: int) -> NDArr
 
 def layer_heights(grid: Grid) -> NDArray[np.int64]:
     """[z]: the layer of each height of the grid."""
-    return np.minimum(np.arange(grid.shape[2]) * LAYERS // grid.shape[2], LAYERS - 1)
+    return np.asarray(np.minimum(np.arange(grid.shape[2]) * LAYERS // grid.shape[2], LAYERS - 1), np.int64)
 
 
 def _of_frame(frame: PublishedFrame, version: PublishedVersion) -> NDArray[np.float64]:
@@ -119,7 +123,8 @@ def _of_frame(frame: PublishedFrame, version: PublishedVersion) -> NDArray[np.fl
     size, classes = columns * LAYERS, len(taxonomy.classes)
     joint = semantics.ravel()[occupied].astype(np.int64) * size + place[occupied]
     wrong = np.bincount(joint, doubt.ravel()[occupied], classes * size)
-    return np.stack([wrong, np.bincount(joint, minlength=classes * size)], axis=-1).reshape(classes, size, 2)
+    both: NDArray[np.float64] = np.stack([wrong, np.bincount(joint, minlength=classes * size)], axis=-1)
+    return both.reshape(classes, size, 2)
 
 
 def _add(

@@ -174,7 +174,7 @@ def _spread(rows: Sequence[tuple[str, Blocks, int]], most: int) -> list[tuple[st
     """The first of ``rows``, the most probable errors first, no log with many times its share."""
     logs = len({log for log, *_ in rows})
     taken: Counter[str] = Counter()
-    chosen, waiting = [], list(rows)
+    waiting, chosen = list(rows), list(rows[:0])
     while waiting and len(chosen) < most:
         bound = _FAIR * (len(chosen) + 1) / logs + 1
         at = next((n for n, (log, *_) in enumerate(waiting) if taken[log] < bound), 0)
