@@ -35,6 +35,9 @@ def compare(
     picture: Annotated[
         Path | None, typer.Option("--out", metavar="PNG", help="Also draw where voxels changed, from above.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write it as a page with the worst frames.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write everything as JSON.")] = None,
     executor: Executor = ExecutorName.ray,
 ) -> None:
@@ -45,7 +48,8 @@ def compare(
     scores them; the difference is called better or worse only where these logs show that it is more than chance.
 
     Voxels of another grid are looked up at the centres of those of A, other classes through --map. What was counted is
-    kept in the stores: the same comparison again reads it. Exit code 3 when labels of either could not be read.
+    kept in the stores: the same comparison again reads it. Exit code 3 when labels of either could not be read. The
+    page of --html is that of occlabel report B --against A, which also takes logs for pictures of cameras.
     """
     from rich.console import Console
 
@@ -56,7 +60,10 @@ def compare(
 
     if format is not None and truth is None:
         raise OcclabelError("--format says whose rules truth is scored by; add --truth, or leave it out")
+    if page is not None and map_ is not None:
+        raise OcclabelError("--html draws versions of the same classes; leave it or --map out")
     writable("--out", picture, (".png",), make=True)
+    writable("--html", page, (".html", ".htm"), make=True)
     writable("--json", out)
     told = None if map_ is None else read_map(map_)
     found = hold(before, after, truth, format, logs=log, told=told, workplace=Workplace(executor.value), quiet=False)
@@ -69,6 +76,8 @@ def compare(
         console.print(voxel_table(found))
         console.print(_most_changed(found), highlight=False, soft_wrap=True, markup=False)
     _keep(found, picture, out)
+    if page is not None:
+        _write_page(found, truth, format, page)
     if not found.sound:
         raise typer.Exit(3)
 
@@ -87,6 +96,18 @@ def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
             typer.echo(text)
         else:
             out.write_text(text + "\n")
+
+
+def _write_page(
+    found: Comparison, truth: Path | None, format: Literal["semantickitti", "occ3d"] | None, out: Path
+) -> None:
+    """What was counted is read again from the stores."""
+    from occlabel.pipeline.delivery.report.gather import Sources, gather
+    from occlabel.pipeline.delivery.report.page import page
+
+    text = page(gather(found.diff.b, Sources(found.diff.a, truth, format)))
+    out.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {out}")
 
 
 def truth_table(found: AgainstTruth) -> Table:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,13 +16,13 @@ from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.compare.against_truth import AgainstTruth, against_truth, asked, rules_for
 from occlabel.pipeline.quality.compare.changes import WHOLE, LogChanges
 from occlabel.pipeline.quality.compare.job import CompareLog, opened
-from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY, read_only
+from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
+from occlabel.pipeline.quality.stores import kept_in
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.evaluation.changes import Changed, by_class, shares
-from occlabel.workers.store import Store
 
 _HEAT_CELLS = 64
 """Of the heat map in JSON along its longer side."""
@@ -167,14 +165,7 @@ def compare(
     place = workplace
     if workplace == Workplace("ray") and sum(job.frames(log) for log in chosen) < FRAMES_WORTH_RAY:
         place = Workplace("local")
-    with ExitStack() as open_:
-        stores = before.store, after.store
-        if any(read_only(store) for store in stores):  # nothing is kept
-            spare = Store(open_.enter_context(TemporaryDirectory()))
-            stores = (
-                spare if read_only(before.store) else before.store,
-                spare if read_only(after.store) else after.store,
-            )
+    with kept_in(before, after) as stores:
         done = run_job(job, chosen, stores[1], place, quiet=quiet)
         counted = {log: LogChanges.from_bytes(result) for log, result in done.results.items()}
         if not any(log.frames for log in counted.values()):
@@ -183,7 +174,7 @@ def compare(
         found = None
         if truth is not None:
             question = asked(truth, format or rules_for(before), told or {})
-            found = against_truth((before, after), stores, question, chosen, (workplace, quiet))
+            found = against_truth((before, after), (stores[0], stores[1]), question, chosen, (workplace, quiet))
     return Comparison(diff_versions(before, after), pair.a.space, counted, done.failed, found)
 
 

@@ -12,8 +12,8 @@ from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
 from occlabel.pipeline.quality.gates.case import Case, NotJudged, answer
 from occlabel.pipeline.quality.gates.job import MeasureLog, opened
 from occlabel.pipeline.quality.gates.measure import LogNumbers, Measure
-from occlabel.pipeline.quality.gates.stores import kept_in
 from occlabel.pipeline.quality.gates.table import GATES
+from occlabel.pipeline.quality.stores import kept_in
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import AlteredArtifact, BadLog, BadPredictions, StoreAway, StoreError

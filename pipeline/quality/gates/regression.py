@@ -13,7 +13,7 @@ from occlabel.pipeline.quality.compare.verdict import LEAST_LOGS
 from occlabel.pipeline.quality.gates.case import Case, NotJudged
 from occlabel.pipeline.quality.gates.lone import stands_out
 from occlabel.pipeline.quality.gates.ranking import worst_first
-from occlabel.pipeline.quality.gates.stores import kept_in
+from occlabel.pipeline.quality.stores import kept_in
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.schemas.version import GateResult

@@ -121,6 +121,8 @@ def test_the_command(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["report", version.spec, "--out", str(out), "--executor", "local"])
     assert told.exit_code == 0 and f"wrote {out}" in told.stdout
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+    beside = CliRunner().invoke(app, ["compare", version.spec, version.spec, "--html", str(out), "--executor", "local"])
+    assert beside.exit_code == 0 and "they hold the same labels" in out.read_text(encoding="utf-8")
 
 
 def test_the_worst_of_each_log_comes_before_the_second_worst_of_any() -> None:
