@@ -154,6 +154,27 @@ def apply(
     typer.echo(f"{found.voxels} voxels of {found.frames} frames are corrections in {into}")
 
 
+@app.command("page")
+def page_(
+    spec: Spec,
+    by: Reviewer,
+    into: Into,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+) -> None:
+    """Serve a page to review on, to this machine alone: one place after the other, by keyboard. Ctrl-C ends it."""
+    from occlabel.pipeline.delivery.review_page.desk import Desk
+    from occlabel.pipeline.delivery.review_page.server import serve
+    from occlabel.pipeline.published.version import open_version
+    from occlabel.pipeline.review.queue import queue_of
+
+    writable_folder("--into", into)
+    version = open_version(spec)
+    queue_of(version)  # that there is none is said here, not in the page
+    with serve(Desk(version, by, into), port) as server:
+        typer.echo(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)")
+        server.serve_forever()
+
+
 @app.command()
 def status(spec: Spec, as_json: AsJson = False) -> None:
     """Say how far a review is."""

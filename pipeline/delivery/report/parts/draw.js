@@ -48,10 +48,27 @@ function mark(pen, frame, zoom) {
   [[-long / 2, -wide / 2], [-long / 2, wide / 2], [long / 2, wide / 2], [long / 2 + 1.2, 0], [long / 2, -wide / 2]]
     .forEach(([a, b], n) => pen[n ? "lineTo" : "moveTo"](...corner(a, b)));
   pen.closePath(); pen.stroke();
+  if (frame.box) {
+    const {centre: [bx, by], size: [length, width], yaw} = frame.box, c = Math.cos(yaw), s = Math.sin(yaw);
+    pen.strokeStyle = "#ffe34d";
+    pen.beginPath();
+    [[1, 1], [1, -1], [-1, -1], [-1, 1]].forEach(([a, b], n) => {
+      const [p, q] = [a * length / 2, b * width / 2];
+      pen[n ? "lineTo" : "moveTo"](...place(bx + p * c - q * s, by + p * s + q * c));
+    });
+    pen.closePath(); pen.stroke();
+  }
   const metres = 10, length = metres / space.voxel * zoom, bottom = NX * zoom - 10;
   pen.fillRect(10, bottom - 3, length, 3);
   pen.font = "14px system-ui, sans-serif"; pen.lineWidth = 3; pen.strokeStyle = "#000";
   pen.strokeText(`${metres} m`, 12, bottom - 8); pen.fillText(`${metres} m`, 12, bottom - 8);
+}
+
+// Whether a voxel lies in the box of the frame, where it has one.
+function inside(box, x, y, z) {
+  const at = [x, y, z].map((cell, n) => space.origin[n] + (cell + 0.5) * space.voxel - box.centre[n]);
+  const c = Math.cos(box.yaw), s = Math.sin(box.yaw), turned = [at[0] * c + at[1] * s, at[1] * c - at[0] * s, at[2]];
+  return turned.every((part, n) => Math.abs(part) <= box.size[n] / 2);
 }
 
 // The highest occupied voxel of each column; lower ones are darker, and keep their hue.

@@ -65,10 +65,11 @@ const viewer = (() => {
     }
     const step = Math.ceil(found.length / MOST);
     count = Math.ceil(found.length / step) || 0;
-    const where = new Uint16Array(3 * count), tint = new Uint8Array(3 * count);
+    const where = new Uint16Array(3 * count), tint = new Uint8Array(3 * count), box = data.frames[state.frame].box;
     for (let n = 0; n < count; n++) {
       const at = found[n * step], z = at % NZ, y = Math.floor(at / NZ) % NY, x = Math.floor(at / (NZ * NY));
-      where.set([x, y, z], 3 * n); tint.set(colour(volume[at]), 3 * n);
+      const shade = !box || inside(box, x, y, z) ? 1 : 0.4;
+      where.set([x, y, z], 3 * n); tint.set(colour(volume[at]).map(part => part * shade), 3 * n);
     }
     gl.bindBuffer(gl.ARRAY_BUFFER, cells); gl.bufferData(gl.ARRAY_BUFFER, where, gl.STATIC_DRAW);
     gl.bindBuffer(gl.ARRAY_BUFFER, tints); gl.bufferData(gl.ARRAY_BUFFER, tint, gl.STATIC_DRAW);
