@@ -171,7 +171,7 @@ def page_(
     version = open_version(spec)
     queue_of(version)  # that there is none is said here, not in the page
     with serve(Desk(version, by, into), port) as server:
-        typer.echo(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)")
+        typer.echo(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
         server.serve_forever()
 
 

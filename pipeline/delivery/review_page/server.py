@@ -66,7 +66,7 @@ def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
             pass
 
         def _local(self) -> bool:
-            port = self.server.server_address[1]
+            port = self.connection.getsockname()[1]
             if self.headers.get("Host") in (f"{_HOST}:{port}", f"localhost:{port}"):
                 return True
             self._say(403, "this page is for this machine alone")
@@ -107,7 +107,7 @@ def _page(desk: Desk, token: str) -> str:
     )  # fmt: skip
     parts = {name: Markup(files(report).joinpath(name).read_text()) for name in ("page.css", "draw.js", "view.js")}
     parts["review.js"] = Markup(files(own).joinpath("review.js").read_text())
-    data = {"space": drawn(desk.version.space), "frames": [], "heat": None, "token": token}
+    data: dict[str, Any] = {"space": drawn(desk.version.space), "frames": [], "heat": None, "token": token}
     classes = [c.name for c in desk.version.space.taxonomy.classes if c.id != desk.version.space.taxonomy.free_id]
     page = environment.get_template("page.html")
     return page.render(version=desk.version.spec, by=desk.by, parts=parts, data=data, classes=classes)

@@ -48,7 +48,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     server = serve(Desk(version, "anna", tmp_path / "c"))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Site(server.server_address[1], version, tmp_path / "c")
+    yield Site(server.server_port, version, tmp_path / "c")
     server.shutdown()
     server.server_close()
     thread.join()
