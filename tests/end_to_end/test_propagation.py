@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("propagation") / "logs"
-    simulate_logs("kitti", root, Drives(logs=2, frames=6, seed=70, image_scale=None, rate=2.0))
+    simulate_logs("kitti", root, Drives(logs=2, frames=4, seed=70, image_scale=None, rate=2.0))
     return root
 
 
@@ -38,7 +38,7 @@ def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: 
     store = logs.parent / "store"
     arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1").stdout)
-    assert report["frames"] == 12
+    assert report["frames"] == 8
     assert report["cautions"] == []
     assert [stage["stage"] for stage in report["run"]["stages"]] == ["evidence", "completion", "propagation", "voting"]
     without = json.loads(occlabel("run", recipe, *arguments, "--version", "without", "--skip", "propagation").stdout)
@@ -76,7 +76,7 @@ def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_pa
 @pytest.mark.slow
 def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     roads, store = tmp_path / "logs", tmp_path / "store"
-    simulate_logs("nuscenes", roads, Drives(logs=1, frames=14, seed=90, image_scale=None, rate=2.0))
+    simulate_logs("nuscenes", roads, Drives(logs=1, frames=8, seed=90, image_scale=None, rate=2.0))
     arguments: tuple[object, ...] = ("--logs", roads, "--store", store, "--executor", "local", "--json")
     arguments += ("--skip", "ground", "--skip", "instances", "--skip", "tracking")
     local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)
