@@ -10,48 +10,54 @@ import typer
 from occlabel.pipeline.cli.options import ClassMap, ReaderName
 from occlabel.schemas.errors import OcclabelError
 
+Version = Annotated[str, typer.Argument(metavar="STORE@VERSION", help="The version to export.")]
+Layout = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="The layout to write: semantickitti, occ3d, semantickitti-panoptic, nuscenes-panoptic, or one that a "
+        "package brings.",
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="A folder that is empty or not there yet.")]
+Zipped = Annotated[bool, typer.Option("--zip", help="Also write submission.zip for the SemanticKITTI server.")]
+Frames = Annotated[
+    str | None,
+    typer.Option(
+        "--frames",
+        metavar="5n|NAMES",
+        help="Only these frames: 5n, those whose number is a multiple of 5; or names with commas between.",
+    ),
+]
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="ROOT",
+        help="Only the frames that the benchmark asks for: those of which ROOT, a copy of its data, has input voxels "
+        "(semantickitti), scans (semantickitti-panoptic), truth (occ3d), or a frame in its logs.",
+    ),
+]
+Logs = Annotated[
+    list[Path] | None, typer.Option("--logs", help="For labels of points: root of the logs that were labelled.")
+]
+Split = Annotated[str, typer.Option("--split", help="For nuscenes-panoptic: the set that the devkit is to evaluate.")]
+OwnClasses = Annotated[
+    bool, typer.Option("--own-classes", help="For semantickitti: the version's own classes and grid, as they are.")
+]
+
 
 def export(
-    version: Annotated[str, typer.Argument(metavar="STORE@VERSION", help="The version to export.")],
-    format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="The layout to write: semantickitti, occ3d, semantickitti-panoptic, nuscenes-panoptic, or one that a "
-            "package brings.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="A folder that is empty or not there yet.")],
-    zipped: Annotated[
-        bool, typer.Option("--zip", help="Also write submission.zip for the SemanticKITTI server.")
-    ] = False,
-    frames: Annotated[
-        str | None,
-        typer.Option(
-            "--frames",
-            metavar="5n|NAMES",
-            help="Only these frames: 5n, those whose number is a multiple of 5; or names with commas between.",
-        ),
-    ] = None,
-    like: Annotated[
-        Path | None,
-        typer.Option(
-            "--like",
-            metavar="ROOT",
-            help="Only the frames that the benchmark asks for: those of which ROOT, a copy of its data, has input "
-            "voxels (semantickitti), scans (semantickitti-panoptic), truth (occ3d), or a frame in its logs.",
-        ),
-    ] = None,
-    logs: Annotated[
-        list[Path] | None, typer.Option("--logs", help="For labels of points: root of the logs that were labelled.")
-    ] = None,
-    split: Annotated[
-        str, typer.Option("--split", help="For nuscenes-panoptic: the set that the devkit is to evaluate.")
-    ] = "val",
+    version: Version,
+    format: Layout,
+    out: Out,
+    zipped: Zipped = False,
+    frames: Frames = None,
+    like: Like = None,
+    logs: Logs = None,
+    split: Split = "val",
     map_: ClassMap = None,
-    own_classes: Annotated[
-        bool, typer.Option("--own-classes", help="For semantickitti: the version's own classes and grid, as they are.")
-    ] = False,
+    own_classes: OwnClasses = False,
     reader: ReaderName = None,
 ) -> None:
     """Write labels as the official tools and existing trainers read them.

@@ -55,11 +55,11 @@ def next_(
     """Say what to look at next; what comes back to its reviewer comes first."""
     from occlabel.pipeline.cli.options import writable
     from occlabel.pipeline.published.version import open_version
-    from occlabel.pipeline.review.queue import next_item
+    from occlabel.pipeline.review.queue import open_review
 
     writable("--out", out, (".png",), make=True)
     version = open_version(spec)
-    item = next_item(version, by)
+    item = open_review(version).next(by)
     if item is None:
         typer.echo("nothing is pending")
         return
@@ -87,7 +87,7 @@ def mark(
     from occlabel.pipeline.review import queue
 
     version = open_version(spec)
-    said = queue.mark(version, queue.item_of(version, item), state, by, note=note)
+    said = queue.mark(version, queue.open_review(version).item(item), state, by, note=note)
     typer.echo(f"{item}: {said.state}, {said.by}, {said.at}")
 
 
@@ -121,14 +121,14 @@ def fix(
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review.correcting import Fix
     from occlabel.pipeline.review.correcting import fix as correct
-    from occlabel.pipeline.review.queue import item_of
+    from occlabel.pipeline.review.queue import open_review
     from occlabel.schemas.corrections import Box, box_file
 
     writable_folder("--into", into)
     version = open_version(spec)
     place = None if box is None else Box(centre=box[:3], size=box[3:6], yaw=box[6])
     told = Fix(wrong, class_, tuple(was or ()), moved, place, holds)
-    found = item_of(version, item)
+    found = open_review(version).item(item)
     correct(version, found, told, by, into)
     typer.echo(f"{item}: fixed, in {box_file(into, found.log)}")
 
@@ -163,14 +163,14 @@ def page_(
 ) -> None:
     """Serve a page to review on, to this machine alone: one place after the other, by keyboard. Ctrl-C ends it."""
     from occlabel.pipeline.delivery.review_page.desk import Desk
-    from occlabel.pipeline.delivery.review_page.server import serve
+    from occlabel.pipeline.delivery.review_page.server import Server
     from occlabel.pipeline.published.version import open_version
-    from occlabel.pipeline.review.queue import queue_of
+    from occlabel.pipeline.review.queue import open_review
 
     writable_folder("--into", into)
     version = open_version(spec)
-    queue_of(version)  # that there is none is said here, not in the page
-    with serve(Desk(version, by, into), port) as server:
+    open_review(version)  # that there is none is said here, not in the page
+    with Server(Desk(version, by, into), port) as server:
         typer.echo(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
         server.serve_forever()
 
@@ -179,15 +179,14 @@ def page_(
 def status(spec: Spec, as_json: AsJson = False) -> None:
     """Say how far a review is."""
     from occlabel.pipeline.published.version import open_version
-    from occlabel.pipeline.review.queue import counts, queue_of, said_of
+    from occlabel.pipeline.review.queue import open_review
 
-    version = open_version(spec)
-    found = counts(version)
+    found = open_review(open_version(spec))
     if as_json:
-        rows = {item.id: [s.model_dump() for s in said_of(version, item)] for item in queue_of(version)}
-        typer.echo(json.dumps({"states": found, "said": {name: said for name, said in rows.items() if said}}, indent=1))
+        said = {name: [one.model_dump() for one in words] for name, words in found.said.items()}
+        typer.echo(json.dumps({"states": found.counts(), "said": said}, indent=1))
         return
-    typer.echo(", ".join(f"{state} {count}" for state, count in found.items()))
+    typer.echo(", ".join(f"{state} {count}" for state, count in found.counts().items()))
 
 
 def sentence(item: Item) -> str:

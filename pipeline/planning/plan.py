@@ -18,6 +18,7 @@ from occlabel.schemas.errors import BadLog, StoreAway, StoreError
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Resources
+from occlabel.workers.executor import Device
 from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store
 
@@ -68,7 +69,7 @@ class Plan:
     """What works and is probably not meant, in whole sentences."""
     ledger: Ledger | None = None
     """The receipts as they were read for it."""
-    device: str = "cpu"
+    device: Device = "cpu"
     """What stages that use a GPU run on."""
 
     @property
@@ -125,7 +126,7 @@ def make_plan(
     reader: LogReader,
     store: Store,
     log_ids: list[str] | None = None,
-    device: str = "cpu",
+    device: Device = "cpu",
     note: Callable[[str], None] = lambda _: None,
 ) -> Plan:
     """The plan for the logs (all of the reader's by default). ``device`` is what stages that use a GPU would run on;

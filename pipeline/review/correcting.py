@@ -95,7 +95,8 @@ def from_volumes(
 ) -> Volumes:
     """Reads volumes in the layout of ``format`` and keeps each voxel that differs from the version's label as a
     correction of its frame, beside those that there are. What is unknown in the version and free in the volume is no
-    correction: exports have unknown voxels free. Raises BadPredictions for a folder that has none, or other classes."""
+    correction: exports have unknown voxels free. Raises BadPredictions for a folder that has none, or
+    other classes."""
     edited, found = FolderLabels(folder, format), Volumes()
     mine, theirs = version.space, edited.space
     if mine.taxonomy.names != theirs.taxonomy.names or mine.grid.shape != theirs.grid.shape:
@@ -107,7 +108,12 @@ def from_volumes(
                 continue
             found.frames += 1
             labels, volume = frame[SEMANTICS], edited.semantics(log, frame.name)
-            differs = (labels != volume) & (volume != UNKNOWN) & ~((labels == UNKNOWN) & (volume == free))
+            if (strange := np.count_nonzero(volume >= len(mine.taxonomy.classes))) > 0:
+                raise BadPredictions(
+                    f"{edited.where(log, frame.name)}: {strange} of {volume.size} voxels have a number that is no "
+                    f"class of {format}; was it written as occlabel export writes it? What came before it is kept"
+                )
+            differs = (labels != volume) & ~((labels == UNKNOWN) & (volume == free))
             if not differs.any():
                 continue
             note(f"log {log}, frame {frame.name}: {int(differs.sum())} voxels")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -72,7 +73,48 @@ class _Queue(BaseModel):
 
 
 class _Marks(BaseModel):
+    content_digest: str
+    """Of the labels that were looked at: another version may take the name."""
     said: tuple[Said, ...]
+
+
+@dataclass(frozen=True)
+class Review:
+    """The queue of a version, and what was said of its items so far."""
+
+    items: tuple[Item, ...]
+    said: Mapping[str, tuple[Said, ...]]
+    """By id, the newest last; an item of which nothing was said is not in it."""
+
+    def item(self, name: str) -> Item:
+        """Raises OcclabelError when the queue has no such item."""
+        found = next((item for item in self.items if item.id == name), None)
+        if found is None:
+            raise OcclabelError(f"the queue has no item {name!r}; occlabel review next shows the first")
+        return found
+
+    def state(self, item: Item) -> State:
+        said = self.said.get(item.id)
+        return said[-1].state if said else "pending"
+
+    def counts(self) -> dict[State, int]:
+        """Items by state."""
+        found = Counter(self.state(item) for item in self.items)
+        return {state: found[state] for state in get_args(State)}
+
+    def next(self, by: str) -> Item | None:
+        """The first pending item; before it one that came back to ``by``, who had corrected it, and never one that
+        came back to somebody else. None: nothing is pending."""
+        first = None
+        for item in self.items:
+            if self.state(item) != "pending":
+                continue
+            corrected = {said.by for said in self.said.get(item.id, ()) if said.state == "fixed"}
+            if by in corrected:
+                return item
+            if first is None and not corrected:
+                first = item
+        return first
 
 
 def make_queue(
@@ -99,30 +141,27 @@ def make_queue(
     return items
 
 
-def queue_of(version: PublishedVersion) -> tuple[Item, ...]:
-    """The queue that was made. Raises StoreError where there is none, or it is damaged."""
+def open_review(version: PublishedVersion) -> Review:
+    """Raises StoreError where no queue was made, or what lies there is damaged or of other labels."""
     content = version.store.get(_queue_path(version))
     found = None if content is None else unsealed(_Queue, content)
     if found is None or found.content_digest != version.info.content_digest:
         why = "has no queue" if content is None else "has a queue that is damaged, or of other labels"
         raise StoreError(f"{version.spec} {why}; make it with occlabel review queue {version.spec}")
-    return found.items
+    names = {name.removesuffix(".json") for name in version.store.names(f"review/{version.name}/items")[1]}
+    return Review(found.items, {item.id: _said_of(version, item.id) for item in found.items if item.id in names})
 
 
-def said_of(version: PublishedVersion, item: Item) -> tuple[Said, ...]:
-    """What was said of the item, the newest last. Raises StoreError where it cannot be read."""
-    content = version.store.get(_item_path(version, item))
+def _said_of(version: PublishedVersion, item: str) -> tuple[Said, ...]:
+    """The newest last. Raises StoreError where it cannot be read."""
+    path = _item_path(version, item)
+    content = version.store.get(path)
     if content is None:
         return ()
     found = unsealed(_Marks, content)
     if found is None:
-        raise StoreError(f"{version.store.location}/{_item_path(version, item)} is damaged")
-    return found.said
-
-
-def state_of(version: PublishedVersion, item: Item) -> State:
-    said = said_of(version, item)
-    return said[-1].state if said else "pending"
+        raise StoreError(f"{version.store.location}/{path} is damaged: remove it, and say again what is in it")
+    return found.said if found.content_digest == version.info.content_digest else ()
 
 
 def mark(
@@ -131,43 +170,15 @@ def mark(
     """Keeps what ``by`` says of the item; what was said before stays."""
     if not by.strip():
         raise OcclabelError("say who says so: a reviewer has a name")
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    said = Said(state=state, by=by, at=now, wrong=wrong, note=note)
-    version.store.put(_item_path(version, item), sealed(_Marks(said=(*said_of(version, item), said))))
+    said = Said(state=state, by=by, at=now(), wrong=wrong, note=note)
+    marks = _Marks(content_digest=version.info.content_digest, said=(*_said_of(version, item.id), said))
+    version.store.put(_item_path(version, item.id), sealed(marks))
     return said
 
 
 def now() -> str:
     """ISO 8601, UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def next_item(version: PublishedVersion, by: str) -> Item | None:
-    """The first pending item; before it one that came back to ``by``, who had corrected it. None: all is done."""
-    pending = None
-    for item in queue_of(version):
-        said = said_of(version, item)
-        if not said or said[-1].state == "pending":
-            if any(one.by == by and one.state == "fixed" for one in said):
-                return item
-            # What another reviewer had corrected goes back to them.
-            if pending is None and not any(one.state == "fixed" for one in said):
-                pending = item
-    return pending
-
-
-def counts(version: PublishedVersion) -> dict[State, int]:
-    """Items by state."""
-    found = Counter(state_of(version, item) for item in queue_of(version))
-    return {state: found[state] for state in ("pending", "accepted", "fixed", "rejected")}  # type: ignore[misc]
-
-
-def item_of(version: PublishedVersion, name: str) -> Item:
-    """Raises OcclabelError when the queue has no such item."""
-    found = next((item for item in queue_of(version) if item.id == name), None)
-    if found is None:
-        raise OcclabelError(f"the queue of {version.spec} has no item {name!r}; occlabel review next shows the first")
-    return found
 
 
 def _spread(rows: Sequence[tuple[str, Blocks, int]], most: int) -> list[tuple[str, Blocks, int]]:
@@ -210,5 +221,5 @@ def _queue_path(version: PublishedVersion) -> str:
     return f"review/{version.name}/queue.json"
 
 
-def _item_path(version: PublishedVersion, item: Item) -> str:
-    return f"review/{version.name}/items/{item.id}.json"
+def _item_path(version: PublishedVersion, item: str) -> str:
+    return f"review/{version.name}/items/{item}.json"

@@ -23,7 +23,7 @@ from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
 from occlabel.schemas.version import GateResult, VersionInfo
-from occlabel.workers.executor import Device, Executor
+from occlabel.workers.executor import Executor
 from occlabel.workers.store import Store, safe_name
 
 _ROUNDS = 3
@@ -120,20 +120,14 @@ def label_logs(
     """
     store = store if isinstance(store, Store) else Store(store)
     safe_name(version, "version")
-    device, note, collected = workplace.likely_device, _mute if quiet else _say, last_collection(store)
-    plan = make_plan(recipe, reader, store, log_ids, device, note)
-    if plan.todo and workplace.device != device:  # the cluster is of another kind than this machine
-        device = workplace.device
-        plan = make_plan(recipe, reader, store, log_ids, device, note)
-    if not plan.logs:
-        reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
-        raise OcclabelError(f"there is nothing to label: {reasons}")
+    note, collected = _mute if quiet else _say, last_collection(store)
+    plan = _planned(recipe, reader, store, log_ids, workplace, note)
     held = None if base is None else open_base(store, base, (log.id for log in plan.logs))
     if held is not None:
         held.refuse_other(plan)
     refuse_taken(store, plan, version, note, held)
-    if device == workplace.likely_device:  # or it is another machine's
-        rehearse(plan, device)
+    if plan.device == workplace.likely_device:  # or it is another machine's
+        rehearse(plan, plan.device)
     report = Report("complete", plan, store, None, base=held)
     if not plan.todo and version in version_names(store):  # nothing to write: the store may be one to read from
         _publish(report, version, reader, judge)
@@ -151,12 +145,30 @@ def label_logs(
             report.run, state.stages = state, stages_of(plan)
             store.put(f"runs/{state.run}/recipe.yaml", plan.recipe.to_yaml().encode())
             with workplace.open() as hands:
-                _refuse_other_device(plan, device, hands)
-                _label(report, hands, state, quiet, lambda now: ChainWork(now, reader, reader_name, store, device))
+                _refuse_other_device(plan, hands)
+                _label(report, hands, state, quiet, lambda now: ChainWork(now, reader, reader_name, store, now.device))
         _publish(report, version, reader, judge)
         state.state, state.message = report.state, report.message
     let_go(store, state)
     return report
+
+
+def _planned(
+    recipe: Recipe,
+    reader: LogReader,
+    store: Store,
+    log_ids: list[str] | None,
+    workplace: Workplace,
+    note: Callable[[str], None],
+) -> Plan:
+    """For the device that the work is done on. Raises OcclabelError where there is nothing to label."""
+    plan = make_plan(recipe, reader, store, log_ids, workplace.likely_device, note)
+    if plan.todo and workplace.device != plan.device:  # the cluster is of another kind than this machine
+        plan = make_plan(recipe, reader, store, log_ids, workplace.device, note)
+    if not plan.logs:
+        reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
+        raise OcclabelError(f"there is nothing to label: {reasons}")
+    return plan
 
 
 def _label(report: Report, hands: Executor, state: RunState, quiet: bool, work: Callable[[Plan], Work[Key]]) -> None:
@@ -238,10 +250,10 @@ def _mute(sentence: str) -> None:
     pass
 
 
-def _refuse_other_device(plan: Plan, device: Device, hands: Executor) -> None:
+def _refuse_other_device(plan: Plan, hands: Executor) -> None:
     """Raises OcclabelError when the plan was made for GPUs that are not there, or without those that are."""
-    if hands.device != device and any(plan.needs(index).gpus for index in {index for index, _ in plan.todo}):
+    if hands.device != plan.device and any(plan.needs(index).gpus for index in {index for index, _ in plan.todo}):
         raise OcclabelError(
-            f"the plan was made for {device}, and {hands.where} has {hands.device}: run again if a node came or went, "
-            "or set CUDA_VISIBLE_DEVICES= to label without the GPU of this machine"
+            f"the plan was made for {plan.device}, and {hands.where} has {hands.device}: run again if a node came or "
+            "went, or set CUDA_VISIBLE_DEVICES= to label without the GPU of this machine"
         )

@@ -50,8 +50,6 @@ class Report:
     version: PublishedVersion
     gates: tuple[GateResult, ...]
     look: Look
-    looked_at: int
-    """Frames that were asked for; of a large version not all."""
     evaluation: Evaluation | None = None
     comparison: Comparison | None = None
     run: RunState | None = None

@@ -24,7 +24,7 @@ from occlabel.pipeline.running.quarantine import ClipEntry, QuarantineEntry
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, BadPredictions, OcclabelError, StoreAway
+from occlabel.schemas.errors import BadPredictions, OcclabelError, StoreAway
 from occlabel.workers.store import Store
 
 MOST_FRAMES = 200
@@ -59,13 +59,12 @@ def gather(spec: str, sources: Sources, note: Callable[[str], None] = lambda _: 
         raise BadPredictions(f"{version.spec} has no semantics, so there is nothing to report; label with completion")
     question = _question(version, sources)
     evaluation, comparison = _scores(version, sources, question)
-    frames = spread(list(version.frames()), MOST_FRAMES)
-    look = look_at(version, frames, note)
+    look = look_at(version, spread(list(version.frames()), MOST_FRAMES), note)
     known = judged(version.store, version.info)
     gates = (*version.info.gates, *(() if known is None else known.results))
     run = _newest_run(version, note)
     entries, unreadable = ((), ()) if run is None else _quarantine(version.store, run)
-    report = Report(version, gates, look, len(frames), evaluation, comparison, run, entries, unreadable)
+    report = Report(version, gates, look, evaluation, comparison, run, entries, unreadable)
     _show(report, sources, question, note)
     return report
 
@@ -121,5 +120,5 @@ def _show(report: Report, sources: Sources, question: Question | None, note: Cal
             report.shown.append(showing.frame(log, name, why))
         except StoreAway:
             raise
-        except (OcclabelError, BadLog) as error:
+        except OcclabelError as error:
             report.notes.append(f"frame {name} of log {log} is not shown: {error}")

@@ -15,6 +15,7 @@ from occlabel.pipeline.delivery.report.tables import (
     change_table,
     class_table,
     cost_table,
+    percent,
     score_table,
     truth_table,
 )
@@ -35,11 +36,6 @@ def page(report: Report) -> str:
     environment.filters["percent"] = percent
     parts = {name: Markup(files(_PARTS).joinpath(name).read_text()) for name in ("page.css", "draw.js", "view.js")}
     return environment.get_template("page.html").render(report=report, parts=parts, **_context(report))
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Of a share; a dash where there is none."""
-    return "–" if value is None else f"{100 * value:.{digits}f}"
 
 
 def _context(report: Report) -> dict[str, Any]:

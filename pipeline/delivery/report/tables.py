@@ -34,9 +34,9 @@ def score_table(measures: dict[str, Any]) -> Table:
     """As ``occlabel evaluate`` prints it: a column a range, the measures, then the classes."""
     ranges = list(measures)
     columns = ("", *(name if name == "full" else f"to {name} m" for name in ranges))
-    rows = [(title, *(_percent(measures[name][key]) for name in ranges)) for key, title in _MEASURES.items()]
+    rows = [(title, *(percent(measures[name][key]) for name in ranges)) for key, title in _MEASURES.items()]
     rows += [
-        (name, *(_percent(measures[r]["per_class"][name]) for r in ranges)) for name in measures[ranges[0]]["per_class"]
+        (name, *(percent(measures[r]["per_class"][name]) for r in ranges)) for name in measures[ranges[0]]["per_class"]
     ]
     return Table("IoU in percent, by the rules of the benchmark", columns, rows)
 
@@ -69,11 +69,11 @@ def change_table(found: Comparison) -> Table:
     rows: list[tuple[str, ...]] = []
     classes: dict[int, int] = {}
     for name, entry in order:
-        near = [_percent(facts[r][name]["iou"]) if name in facts[r] else "–" for r in ranges]
+        near = [percent(facts[r][name]["iou"]) if name in facts[r] else "–" for r in ranges]
         became = ", ".join(f"{other} {count:,}" for other, count in list(entry["became"].items())[:2])
         if name in names:
             classes[len(rows)] = names.index(name)
-        rows.append((name, f"{entry['a']:,}", f"{entry['b']:,}", _percent(entry["iou"]), *near, became))
+        rows.append((name, f"{entry['a']:,}", f"{entry['b']:,}", percent(entry["iou"]), *near, became))
     columns = ("", "voxels before", "now", "IoU of both", *(f"to {name} m" for name in ranges), "became mostly")
     return Table(f"voxels of {found.frames} frames that both versions have", columns, rows, classes=classes)
 
@@ -109,5 +109,6 @@ def cost_table(report: Report) -> Table:
     return Table("worker seconds for a frame, of what this run did itself", columns, rows, bars=bars)
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """Of a share, or a dash where there is none."""
     return "–" if value is None else f"{100 * value:.1f}"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from occlabel.pipeline.delivery.report.volumes import packed
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.review.correcting import Fix, fix
-from occlabel.pipeline.review.queue import Item, counts, item_of, mark, next_item
+from occlabel.pipeline.review.queue import Item, mark, open_review
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.corrections import Wrong
 from occlabel.schemas.geometry import inverse
@@ -49,12 +49,13 @@ class Desk:
     def next(self) -> dict[str, Any]:
         """For the page: the place to look at with the labels of its frame, or that there is none; and how many are in
         which state. Raises OcclabelError where the labels cannot be read."""
-        item = next_item(self.version, self.by)
-        return {"counts": counts(self.version), "item": None if item is None else self._shown(item)}
+        review = open_review(self.version)
+        item = review.next(self.by)
+        return {"counts": review.counts(), "item": None if item is None else self._shown(item)}
 
     def hear(self, word: Word) -> dict[str, Any]:
         """Keeps the word, and gives the next place. Raises OcclabelError for what cannot be."""
-        item = item_of(self.version, word.item)
+        item = open_review(self.version).item(word.item)
         if word.state == "fixed":
             assert word.wrong is not None  # or it would be no Word
             fix(self.version, item, Fix(word.wrong, word.became, word.was, holds=word.holds), self.by, self.into)

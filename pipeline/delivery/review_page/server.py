@@ -29,74 +29,79 @@ _HEAD = {
 }
 
 
-def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
-    """A server that is bound and not yet running: ``serve_forever`` runs it. Port 0 takes a free one.
+class Server(ThreadingHTTPServer):
+    """Bound and not yet running: ``serve_forever`` runs it. Port 0 takes a free one.
 
     Only who has the page can say anything: each word carries a token that stands in it, and names of other hosts are
     refused, so that no foreign page can speak in the reviewer's name. Raises OcclabelError where the port is taken.
     """
-    token, one = secrets.token_urlsafe(16), Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        server_version = "occlabel"
+    def __init__(self, desk: Desk, port: int = 0) -> None:
+        self.desk, self.token = desk, secrets.token_urlsafe(16)
+        self.one = Lock()
+        """What a reviewer says is written one after the other."""
+        try:
+            super().__init__((_HOST, port), _Handler)
+        except OSError as error:
+            raise OcclabelError(f"port {port} of {_HOST} cannot be used: {error.strerror}; choose another") from error
 
-        def do_GET(self) -> None:
-            if not self._local():
-                return
-            if self.path == "/":
-                self._send(200, _page(desk, token).encode(), "text/html; charset=utf-8")
-            elif self.path == "/next":
-                self._answer(desk.next)
-            else:
-                self._say(404, "there is no such page")
 
-        def do_POST(self) -> None:
-            if not self._local():
-                return
-            length = int(self.headers.get("Content-Length") or 0)
-            if self.path != "/word" or not secrets.compare_digest(self.headers.get("X-Token", ""), token):
-                self._say(403, "this is not the page that was served; load it again")
-            elif not 0 < length <= _MOST:
-                self._say(413, f"a word has at most {_MOST} bytes")
-            else:
-                content = self.rfile.read(length)
-                self._answer(lambda: desk.hear(Word.model_validate_json(content)))
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    server_version = "occlabel"
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+    def do_GET(self) -> None:
+        if not self._local():
+            return
+        if self.path == "/":
+            self._send(200, _page(self.server.desk, self.server.token).encode(), "text/html; charset=utf-8")
+        elif self.path == "/next":
+            self._answer(self.server.desk.next)
+        else:
+            self._say(404, "there is no such page")
 
-        def _local(self) -> bool:
-            port = self.connection.getsockname()[1]
-            if self.headers.get("Host") in (f"{_HOST}:{port}", f"localhost:{port}"):
-                return True
-            self._say(403, "this page is for this machine alone")
-            return False
+    def do_POST(self) -> None:
+        if not self._local():
+            return
+        length = self.headers.get("Content-Length", "")
+        if self.path != "/word" or not secrets.compare_digest(self.headers.get("X-Token", ""), self.server.token):
+            self._say(403, "this is not the page that was served; load it again")
+        elif not length.isascii() or not length.isdigit() or not 0 < int(length) <= _MOST:
+            self._say(413, f"a word has at most {_MOST} bytes")
+        else:
+            content = self.rfile.read(int(length))
+            self._answer(lambda: self.server.desk.hear(Word.model_validate_json(content)))
 
-        def _answer(self, ask: Callable[[], dict[str, Any]]) -> None:
-            try:
-                with one:  # what a reviewer says is written one after the other
-                    found = ask()
-            except ValidationError as error:
-                self._say(400, str(error.errors()[0]["msg"]))
-            except OcclabelError as error:
-                self._say(409, str(error))
-            else:
-                self._send(200, json.dumps(found).encode(), "application/json")
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
 
-        def _say(self, status: int, sentence: str) -> None:
-            self._send(status, json.dumps({"said": sentence}).encode(), "application/json")
+    def _local(self) -> bool:
+        port = self.server.server_port
+        if self.headers.get("Host") in (f"{_HOST}:{port}", f"localhost:{port}"):
+            return True
+        self._say(403, "this page is for this machine alone")
+        return False
 
-        def _send(self, status: int, content: bytes, kind: str) -> None:
-            self.send_response(status)
-            for name, value in {**_HEAD, "Content-Type": kind, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+    def _answer(self, ask: Callable[[], dict[str, Any]]) -> None:
+        try:
+            with self.server.one:
+                found = ask()
+        except ValidationError as error:
+            self._say(400, str(error.errors()[0]["msg"]))
+        except OcclabelError as error:
+            self._say(409, str(error))
+        else:
+            self._send(200, json.dumps(found).encode(), "application/json")
 
-    try:
-        return ThreadingHTTPServer((_HOST, port), Handler)
-    except OSError as error:
-        raise OcclabelError(f"port {port} of {_HOST} cannot be used: {error.strerror}; choose another") from error
+    def _say(self, status: int, sentence: str) -> None:
+        self._send(status, json.dumps({"said": sentence}).encode(), "application/json")
+
+    def _send(self, status: int, content: bytes, kind: str) -> None:
+        self.send_response(status)
+        for name, value in {**_HEAD, "Content-Type": kind, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
 
 
 def _page(desk: Desk, token: str) -> str:

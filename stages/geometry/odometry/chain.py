@@ -14,13 +14,9 @@ from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.stage import Clip, Inputs
 from occlabel.stages.geometry.odometry.looking import Looked
 from occlabel.stages.geometry.odometry.metres import mounting
+from occlabel.stages.geometry.odometry.reach import BLOCK
 from occlabel.stages.geometry.odometry.stretch import Stretch, linked, stretch_of
 
-BLOCK = 16
-"""Frames of the log whose motion is found at once, from those and as many before and after: so a pose depends on what
-is around its frame, and not on where clips begin."""
-REACH = 2 * BLOCK - 1
-"""Frames before and after a clip that are looked at."""
 _UNSURE = 0.3
 """Spread of what ways say of a metre, as a share, beyond which it is not known."""
 _CARRIED, _WAY = 1.25, 1.0

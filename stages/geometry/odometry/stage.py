@@ -13,9 +13,8 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor, Stage
+from occlabel.stages.geometry.odometry.reach import REACH
 
-_REACH = 31
-"""Frames before and after a clip that are looked at; see ``chain.py``."""
 _FRAME = 16 << 20
 """Bytes of the points of a frame, of what it shares with others, and of its image in grey."""
 
@@ -48,17 +47,17 @@ class PosesFromImages(Stage):
 
     @property
     def halo(self) -> int:
-        return _REACH
+        return REACH
 
     @property
     def recalls(self) -> int:
-        return _REACH
+        return REACH
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """The libraries; points and images of the frames around; what is read and written."""
         extent = Extent(clip_frames, space.grid, rig)
         arrays = sum(extent.nbytes(spec) for spec in (*self.reads, *self.writes))
-        return Resources(memory=(400 << 20) + (2 * _REACH + clip_frames) * _FRAME + 2 * arrays)
+        return Resources(memory=(400 << 20) + (2 * REACH + clip_frames) * _FRAME + 2 * arrays)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None:

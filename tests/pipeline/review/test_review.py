@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from occlabel.pipeline.cli import app
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.review.blocks import Blocks, count_blocks
 from occlabel.pipeline.review.correcting import Fix, fix, from_volumes
-from occlabel.pipeline.review.queue import Item, counts, item_of, make_queue, mark, next_item, queue_of, said_of
+from occlabel.pipeline.review.queue import Item, make_queue, mark, open_review
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.corrections import read_boxes, read_voxels, voxel_file
 from occlabel.schemas.errors import BadPredictions, OcclabelError, StoreError
@@ -64,7 +65,7 @@ def test_a_place_of_several_frames_is_one_and_the_most_probable_errors_come_firs
     assert first.wrong == pytest.approx((200 + 100) / 255, abs=0.01), "of both frames"
     assert second.wrong == pytest.approx(250 / 255, abs=0.01) and second.frame == "0"
     assert third.log == "01" and third.wrong == pytest.approx(100 / 255, abs=0.01)
-    assert queue_of(version)[:3] == (first, second, third)
+    assert open_review(version).items[:3] == (first, second, third)
     x, y, z = first.box.centre
     assert (x, y, z) == pytest.approx((6.0, 2.0, 0.5)) and first.box.size == (4.0, 4.0, 1.0)
     assert Blocks.from_bytes(count_blocks(version, "00").to_bytes()).names == ["0", "1"]
@@ -92,25 +93,36 @@ def test_what_was_said_stays_and_what_comes_back_goes_to_who_corrected_it(
     version: PublishedVersion, tmp_path: Path
 ) -> None:
     first, second, *_ = make_queue(version)
-    assert next_item(version, "anna") == first
+    assert open_review(version).next("anna") == first
     fix(version, first, Fix("extraneous"), "anna", tmp_path / "c")
-    assert next_item(version, "anna") == second
+    assert open_review(version).next("anna") == second
     mark(version, first, "pending", "lead", note="look again")
-    assert next_item(version, "anna") == first and next_item(version, "ben") == second
+    assert open_review(version).next("anna") == first and open_review(version).next("ben") == second
     mark(version, first, "accepted", "anna")
-    assert [(said.state, said.by) for said in said_of(version, first)] == [
+    assert [(said.state, said.by) for said in open_review(version).said[first.id]] == [
         ("fixed", "anna"), ("pending", "lead"), ("accepted", "anna"),
     ]  # fmt: skip
-    assert counts(version)["accepted"] == 1 and counts(version)["fixed"] == 0
+    assert open_review(version).counts()["accepted"] == 1 and open_review(version).counts()["fixed"] == 0
     with pytest.raises(OcclabelError, match="a reviewer has a name"):
         mark(version, second, "accepted", " ")
     with pytest.raises(OcclabelError, match="has no item 'nothing'"):
-        item_of(version, "nothing")
+        open_review(version).item("nothing")
+
+
+def test_another_version_of_the_name_begins_anew(version: PublishedVersion, tmp_path: Path) -> None:
+    item = make_queue(version)[0]
+    mark(version, item, "accepted", "anna")
+    again = published(tmp_path / "t", frame("00", "0", {(6, 8): 50}, at(0)))
+    shutil.copytree(tmp_path / "s/review", tmp_path / "t/review")
+    with pytest.raises(StoreError, match="of other labels"):
+        open_review(again)
+    items = make_queue(again)
+    assert item.id in {one.id for one in items} and open_review(again).counts()["pending"] == len(items)
 
 
 def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has no queue; make it with occlabel review queue"):
-        queue_of(version)
+        open_review(version)
     items = make_queue(version)
     alone = next(item for item in items if item.log == "01")
     for said, why in (
@@ -120,13 +132,13 @@ def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion,
     ):
         with pytest.raises(OcclabelError, match=why):
             fix(version, alone, said, "anna", tmp_path / "c")
-    assert not (tmp_path / "c").exists() and counts(version)["fixed"] == 0
+    assert not (tmp_path / "c").exists() and open_review(version).counts()["fixed"] == 0
     unsure = MadeUpFrame("00", "0", {"semantics": np.zeros(GRID.shape, np.uint8)})
     with pytest.raises(BadPredictions, match="publishes no confidence"):
         make_queue(published(tmp_path / "other", unsure))
     version.store.put("review/v1/queue.json", b"{}")
     with pytest.raises(StoreError, match="damaged"):
-        queue_of(version)
+        open_review(version)
 
 
 def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Path) -> None:
@@ -146,6 +158,12 @@ def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Pat
     semantickitti.write_volume(folder / "000005.label", space.taxonomy.to_raw[edited])
     from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
     assert read_voxels(voxel_file(tmp_path / "c", "00", "000005"), space.grid.voxels).classes == ("building",)
+    semantickitti.write_volume(folder / "000005.label", np.full(space.grid.shape, 777, np.uint16))
+    with pytest.raises(BadPredictions, match=r"000005.label: 2097152 of 2097152 voxels have a number that is no class"):
+        from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
+    (folder / "000005.label").write_bytes(b"cut")
+    with pytest.raises(OcclabelError, match=r"000005\.label"):
+        from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
     with pytest.raises(BadPredictions, match="whose classes and grid"):
         from_volumes(
             published(tmp_path / "o", frame("00", "0", {}, None)), tmp_path / "edited", "semantickitti", tmp_path

@@ -15,9 +15,9 @@ import pytest
 from reported import published
 
 from occlabel.pipeline.delivery.review_page.desk import Desk
-from occlabel.pipeline.delivery.review_page.server import serve
+from occlabel.pipeline.delivery.review_page.server import Server
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.pipeline.review.queue import counts, make_queue, said_of
+from occlabel.pipeline.review.queue import make_queue, open_review
 from occlabel.schemas.corrections import read_boxes
 from occlabel.schemas.errors import OcclabelError
 
@@ -45,7 +45,7 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     version = published(tmp_path / "s", "v1", {("00", "000000"): 1, ("01", "000000"): 2})
     make_queue(version)
-    server = serve(Desk(version, "anna", tmp_path / "c"))
+    server = Server(Desk(version, "anna", tmp_path / "c"))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield Site(server.server_port, version, tmp_path / "c")
@@ -66,7 +66,7 @@ def test_a_place_is_shown_and_what_is_said_of_it_leads_to_the_next(site: Site) -
     (correction,) = read_boxes(site.corrections, "01")
     assert (correction.became, correction.by) == ("truck", "anna")
     site.ask("POST", "/word", {"item": second["id"], "state": "accepted"}, **{"X-Token": token})
-    assert {state: n for state, n in counts(site.version).items() if state != "pending"} == {
+    assert {state: n for state, n in open_review(site.version).counts().items() if state != "pending"} == {
         "accepted": 1, "fixed": 1, "rejected": 0,
     }  # fmt: skip
 
@@ -80,7 +80,7 @@ def test_only_the_page_itself_may_speak(site: Site) -> None:
     assert site.ask("POST", "/word", word, **{"X-Token": site.token, "Host": "evil.example"})[0] == 403
     assert site.ask("POST", "/word", {"note": "x" * 70_000}, **{"X-Token": site.token})[0] == 413
     assert site.ask("GET", "/etc/passwd")[0] == 404
-    assert said_of(site.version, item) == ()
+    assert open_review(site.version).said == {}
 
 
 def test_words_that_cannot_be_are_answered_with_a_sentence(site: Site) -> None:
@@ -94,9 +94,9 @@ def test_words_that_cannot_be_are_answered_with_a_sentence(site: Site) -> None:
     ):
         found = site.ask("POST", "/word", word, **{"X-Token": token})
         assert found[0] == status and said in found[1]
-    assert counts(site.version)["fixed"] == 0
+    assert open_review(site.version).counts()["fixed"] == 0
 
 
 def test_a_port_that_is_taken_is_said(site: Site) -> None:
     with pytest.raises(OcclabelError, match=f"port {site.port} of 127.0.0.1 cannot be used"):
-        serve(Desk(site.version, "anna", site.corrections), site.port)
+        Server(Desk(site.version, "anna", site.corrections), site.port)
