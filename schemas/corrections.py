@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from occlabel.schemas.errors import BadRecipe, DamagedFile
 from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.words import first_of
 from occlabel.schemas.yaml_text import read_yaml
 
 Three = tuple[float, float, float]
@@ -85,10 +86,10 @@ class Correction(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.became is None) != (self.wrong in ("extraneous", "position")):
-            raise ValueError(
-                f"class is named for what is missing or of another class, and only then (wrong: {self.wrong})"
-            )
+        if self.became is None and self.wrong in ("missing", "class"):
+            raise ValueError(f"wrong: {self.wrong} needs class, what is there")
+        if self.became is not None and self.wrong not in ("missing", "class"):
+            raise ValueError(f"wrong: {self.wrong} takes no class, got {self.became!r}")
         if (self.moved is not None) != (self.wrong == "position"):
             raise ValueError("moved says where something is that has a wrong position, and only then")
         if self.holds == "log" and len(self.world_from_grid or ()) != 16:
@@ -152,9 +153,8 @@ def read_boxes(folder: Path, log: str) -> tuple[Correction, ...]:
     try:
         return _File.model_validate(read_yaml(path, "the corrections")).corrections
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadRecipe(f"the corrections {path} cannot be used: {where}: {first['msg']}") from error
+        where, said = first_of(error)
+        raise BadRecipe(f"the corrections {path} cannot be used: {where}: {said}") from error
 
 
 def as_yaml(corrections: Sequence[Correction]) -> str:

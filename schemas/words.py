@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def command(*words: object) -> str:
@@ -25,3 +29,9 @@ def in_bytes(size: int) -> str:
         if size >= least:
             return f"{size / least:.1f} {unit}"
     return f"{size} B"
+
+
+def first_of(error: ValidationError) -> tuple[str, str]:
+    """Where the first thing is that a model refuses (``corrections.0.box``), and what is wrong with it."""
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]), str(first["msg"]).removeprefix("Value error, ")

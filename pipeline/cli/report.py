@@ -34,7 +34,7 @@ def report(
     is better, the worst frames from above, in space and in the cameras, time by stage, quarantine with the commands
     that replay it, and where all of it comes from. The frames are those that changed most, or those furthest from the
     truth, or else those of which the labels are least sure, of each log in turn; of more than 200 frames every so
-    manieth is looked at.
+    manieth is looked at. Exit code 3 when labels could not be read: the page and the command name them.
     """
     from occlabel.pipeline.delivery.report.gather import Sources, gather
     from occlabel.pipeline.delivery.report.page import page
@@ -50,6 +50,11 @@ def report(
     writable("--out", out, (".html", ".htm"), make=True)
     opened = open_logs(logs, reader) if logs else None
     sources = Sources(against, truth, format, opened, frames, Workplace(executor.value))
-    text = page(gather(version, sources, lambda said: typer.echo(said, err=True)))
+    found = gather(version, sources, lambda said: typer.echo(said, err=True))
+    text = page(found)
     out.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {out} ({in_bytes(len(text.encode()))})")
+    for said in found.look.damaged:
+        typer.echo(f"occlabel: cannot be read: {said}", err=True)
+    if not found.sound:
+        raise typer.Exit(3)

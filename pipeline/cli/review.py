@@ -31,19 +31,24 @@ def queue(
     """Rank the places of a version by how many voxels are probably wrong there, and keep the queue in the store.
 
     A place is 4 x 4 m of the world and a quarter of the grid's height, in all frames that see it. A voxel labelled
-    occupied with confidence p is wrong with 1 - p. No log has more than twice its share of the queue's beginning.
+    occupied with confidence p is wrong with 1 - p. No log has more than twice its share of the queue's beginning. Exit
+    code 3 when labels of some frame could not be read: they are named, and not in the queue.
     """
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review.queue import make_queue
     from occlabel.pipeline.running.workplace import Workplace
 
-    items = make_queue(open_version(spec), Workplace(executor.value), most, quiet=False)
+    made = make_queue(open_version(spec), Workplace(executor.value), most, quiet=False)
     if as_json:
-        typer.echo(json.dumps([item.model_dump(mode="json") for item in items], indent=1))
-        return
-    for item in items[:20]:
-        typer.echo(sentence(item))
-    typer.echo(f"{len(items)} places; occlabel review next shows the first")
+        typer.echo(json.dumps([item.model_dump(mode="json") for item in made.items], indent=1))
+    else:
+        for item in made.items[:20]:
+            typer.echo(sentence(item))
+        typer.echo(f"{len(made.items)} places; occlabel review next shows the first")
+    for said in made.damaged:
+        typer.echo(f"occlabel: not in the queue: {said}", err=True)
+    if made.damaged:
+        raise typer.Exit(3)
 
 
 @app.command("next")

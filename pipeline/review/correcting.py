@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from occlabel.pipeline.published.labels import FolderLabels, Format
 from occlabel.pipeline.published.version import PublishedVersion
@@ -28,7 +29,7 @@ from occlabel.schemas.corrections import (
 )
 from occlabel.schemas.errors import BadPredictions, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.schemas.words import meant
+from occlabel.schemas.words import first_of, meant
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -
     names = version.space.taxonomy.names
     for name in (*said.was, *(() if said.became is None else (said.became,))):
         if name not in names:
-            raise OcclabelError(f"{version.space.taxonomy.name} has no class {name!r}{meant(name, names)}")
+            raise OcclabelError(
+                f"{version.space.taxonomy.name} has no class {name!r}{meant(name, names)}; it has {', '.join(names)}"
+            )
     pose = version.frame(item.log, item.frame).world_from_grid
     if said.holds == "log" and pose is None:
         raise OcclabelError(
@@ -64,8 +67,8 @@ def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -
     }  # fmt: skip
     try:
         correction = Correction.model_validate(facts)
-    except ValueError as error:
-        raise OcclabelError(f"this is no correction: {error.errors()[0]['msg']}") from error  # type: ignore[attr-defined]
+    except ValidationError as error:
+        raise OcclabelError(f"this is no correction: {first_of(error)[1]}") from error
     append(into, item.log, correction)
     mark(version, item, "fixed", by, said.wrong)
     return correction

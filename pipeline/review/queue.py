@@ -67,9 +67,14 @@ class Said(BaseModel):
     note: str = ""
 
 
-class _Queue(BaseModel):
+class Queue(BaseModel):
+    """What is kept of a queue."""
+
     content_digest: str
+    """Of the labels that it was made from."""
     items: tuple[Item, ...]
+    damaged: tuple[str, ...] = ()
+    """A sentence for each frame whose labels could not be read: it is not in the queue."""
 
 
 class _Marks(BaseModel):
@@ -119,7 +124,7 @@ class Review:
 
 def make_queue(
     version: PublishedVersion, workplace: Workplace = Workplace("local"), most: int = 500, quiet: bool = True
-) -> tuple[Item, ...]:
+) -> Queue:
     """The ``most`` places of the version that are most worth a look, kept in its store: the same version again has the
     same queue. Raises OcclabelError where labels do not say how sure they are, or cannot be read."""
     for spec in (SEMANTICS, CONFIDENCE):
@@ -131,20 +136,22 @@ def make_queue(
     done = run_job(job, list(version.logs), version.store, workplace, quiet=quiet)
     if done.failed:
         raise StoreError("; ".join(f"log {log}: {why}" for log, why in done.failed.items()))
-    rows = []
+    rows, damaged = [], []
     for log, content in done.results.items():
         blocks = Blocks.from_bytes(content)
+        damaged += blocks.damaged
         rows += [(log, blocks, n) for n in np.argsort(-blocks.wrong, kind="stable")[:most].tolist()]
     rows.sort(key=lambda row: -row[1].wrong[row[2]])
     items = tuple(_item(version, *row) for row in _spread(rows, most))
-    version.store.put(_queue_path(version), sealed(_Queue(content_digest=version.info.content_digest, items=items)))
-    return items
+    made = Queue(content_digest=version.info.content_digest, items=items, damaged=tuple(damaged))
+    version.store.put(_queue_path(version), sealed(made))
+    return made
 
 
 def open_review(version: PublishedVersion) -> Review:
     """Raises StoreError where no queue was made, or what lies there is damaged or of other labels."""
     content = version.store.get(_queue_path(version))
-    found = None if content is None else unsealed(_Queue, content)
+    found = None if content is None else unsealed(Queue, content)
     if found is None or found.content_digest != version.info.content_digest:
         why = "has no queue" if content is None else "has a queue that is damaged, or of other labels"
         raise StoreError(f"{version.spec} {why}; make it with occlabel review queue {version.spec}")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import CONFIDENCE, POSES, SEMANTICS, ArraySpec
 from occlabel.schemas.corrections import Correction, corrected_logs, read_boxes, read_voxels, voxel_file
-from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.log_facts import LogFacts
@@ -67,7 +68,16 @@ class Corrections(Stage):
         return None
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = sorted({one.frame for one in read_boxes(self.path, log.id)} - set(log.names))
+        """Which corrected frames the log does not have. Raises BadLog where voxels of one it has cannot be used."""
+        for name in log.names:
+            if (file := voxel_file(self.path, log.id, name)).is_file():
+                try:
+                    _voxels(file, space)
+                except (BadRecipe, DamagedFile) as error:
+                    raise BadLog(f"log {log.id}: {error}") from error
+        known = {one.frame for one in read_boxes(self.path, log.id)}
+        known |= {file.stem for file in voxel_file(self.path, log.id, "any").parent.glob("*.npz")}
+        lost = sorted(known - set(log.names))
         if not lost:
             return None
         return f"log {log.id}: {self.path} corrects frames that it does not have: {', '.join(lost[:5])}"
@@ -83,9 +93,8 @@ class Corrections(Stage):
                     if (here := _here(one, name, inputs, row, space)) is not None:
                         apply(one, labels[n], sure[n], space, here)
                 if (file := voxel_file(self.path, clip.log, name)).is_file():
-                    found = read_voxels(file, space.grid.voxels)
-                    ids = [_id(space, class_, file) for class_ in found.classes]
-                    labels[n].reshape(-1)[found.index], sure[n].reshape(-1)[found.index] = ids, 255
+                    index, ids = _voxels(file, space)
+                    labels[n].reshape(-1)[index], sure[n].reshape(-1)[index] = ids, 255
             return {SEMANTICS.name: labels, CONFIDENCE.name: sure}
 
         return process
@@ -112,7 +121,10 @@ def _here(one: Correction, name: str, inputs: Inputs, row: int, space: LabelSpac
     return None if world_from_grid is None else inverse(world_from_grid) @ one.pose
 
 
-def _id(space: LabelSpace, name: str, file: Path) -> int:
-    if name not in space.taxonomy.names:
-        raise BadRecipe(f"{file} names {name!r}, no class of {space.taxonomy.name}{meant(name, space.taxonomy.names)}")
-    return space.taxonomy.names.index(name)
+def _voxels(file: Path, space: LabelSpace) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Places in C order [n] and class ids [n]. Raises DamagedFile, BadRecipe for a class that there is not."""
+    found, names = read_voxels(file, space.grid.voxels), space.taxonomy.names
+    for name in sorted(set(found.classes)):
+        if name not in names:
+            raise BadRecipe(f"{file} names {name!r}, no class of {space.taxonomy.name}{meant(name, names)}")
+    return found.index, np.array([names.index(name) for name in found.classes], np.uint8)

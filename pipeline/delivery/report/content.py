@@ -62,6 +62,12 @@ class Report:
     """What could not be shown, in sentences."""
 
     @property
+    def sound(self) -> bool:
+        """Whether everything that was asked for could be read."""
+        parts = (part for part in (self.evaluation, self.comparison) if part is not None)
+        return not self.look.damaged and all(part.sound for part in parts)
+
+    @property
     def costs(self) -> list[Cost]:
         """By stage, in the order of the chain."""
         stages = () if self.run is None else self.run.stages

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from occlabel.pipeline.delivery.report.volumes import drawn
 from occlabel.pipeline.delivery.review_page.desk import Desk, Word
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.words import first_of
 
 _HOST = "127.0.0.1"
 _MOST = 1 << 16
@@ -87,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             with self.server.one:
                 found = ask()
         except ValidationError as error:
-            self._say(400, str(error.errors()[0]["msg"]))
+            self._say(400, ": ".join(filter(None, first_of(error))))
         except OcclabelError as error:
             self._say(409, str(error))
         else:

@@ -38,7 +38,7 @@ def labelled(root: Path, name: str, radius: int, corrections: Path | None) -> Pu
 def test_a_correction_is_in_the_next_version_whatever_the_votes_say(tmp_path: Path) -> None:
     corrections = tmp_path / "corrections"
     first = labelled(tmp_path, "v1", 1, None)
-    item = next(item for item in make_queue(first) if item.log == "a")
+    item = next(item for item in make_queue(first).items if item.log == "a")
     names = first.space.taxonomy.names
     fix(first, item, Fix("class", "building", box=EVERYWHERE), "anna", corrections)
     second, third = labelled(tmp_path, "v2", 1, corrections), labelled(tmp_path, "v3", 3, corrections)

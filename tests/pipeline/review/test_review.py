@@ -60,7 +60,7 @@ def version(tmp_path: Path) -> PublishedVersion:
 
 
 def test_a_place_of_several_frames_is_one_and_the_most_probable_errors_come_first(version: PublishedVersion) -> None:
-    first, second, third = make_queue(version)[:3]
+    first, second, third = make_queue(version).items[:3]
     assert (first.log, first.frame, first.frames, first.doubted) == ("00", "0", 2, "car")
     assert first.wrong == pytest.approx((200 + 100) / 255, abs=0.01), "of both frames"
     assert second.wrong == pytest.approx(250 / 255, abs=0.01) and second.frame == "0"
@@ -73,7 +73,7 @@ def test_a_place_of_several_frames_is_one_and_the_most_probable_errors_come_firs
 
 def test_the_box_of_a_turned_frame_holds_the_doubted_voxel(tmp_path: Path) -> None:
     version = published(tmp_path / "s", frame("00", "0", {(13, 5): 5}, at(3, turned=True)))
-    item = make_queue(version)[0]
+    item = make_queue(version).items[0]
     fix(version, item, Fix("class", "truck", was=("car",)), "anna", tmp_path / "c")
     (correction,) = read_boxes(tmp_path / "c", "00")
     labels = version.frame("00", "0")[SEMANTICS].copy()
@@ -84,7 +84,7 @@ def test_the_box_of_a_turned_frame_holds_the_doubted_voxel(tmp_path: Path) -> No
 def test_no_log_hides_the_others(tmp_path: Path) -> None:
     bad = {(x, y): 0 for x in range(0, 16, 2) for y in range(0, 16, 2)}
     frames = [frame("00", "0", bad, at(0)), *(frame(log, "0", {(3, 3): 200}, at(0)) for log in ("01", "02", "03"))]
-    items = make_queue(published(tmp_path / "s", *frames))
+    items = make_queue(published(tmp_path / "s", *frames)).items
     assert {item.log for item in items[:8]} == {"00", "01", "02", "03"}
     assert items[0].log == "00"
 
@@ -92,7 +92,7 @@ def test_no_log_hides_the_others(tmp_path: Path) -> None:
 def test_what_was_said_stays_and_what_comes_back_goes_to_who_corrected_it(
     version: PublishedVersion, tmp_path: Path
 ) -> None:
-    first, second, *_ = make_queue(version)
+    first, second, *_ = make_queue(version).items
     assert open_review(version).next("anna") == first
     fix(version, first, Fix("extraneous"), "anna", tmp_path / "c")
     assert open_review(version).next("anna") == second
@@ -110,24 +110,24 @@ def test_what_was_said_stays_and_what_comes_back_goes_to_who_corrected_it(
 
 
 def test_another_version_of_the_name_begins_anew(version: PublishedVersion, tmp_path: Path) -> None:
-    item = make_queue(version)[0]
+    item = make_queue(version).items[0]
     mark(version, item, "accepted", "anna")
     again = published(tmp_path / "t", frame("00", "0", {(6, 8): 50}, at(0)))
     shutil.copytree(tmp_path / "s/review", tmp_path / "t/review")
     with pytest.raises(StoreError, match="of other labels"):
         open_review(again)
-    items = make_queue(again)
+    items = make_queue(again).items
     assert item.id in {one.id for one in items} and open_review(again).counts()["pending"] == len(items)
 
 
 def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has no queue; make it with occlabel review queue"):
         open_review(version)
-    items = make_queue(version)
+    items = make_queue(version).items
     alone = next(item for item in items if item.log == "01")
     for said, why in (
         (Fix("class", "lorry"), "has no class 'lorry'"),
-        (Fix("class"), "class is named for what is missing or of another class"),
+        (Fix("class"), "wrong: class needs class, what is there"),
         (Fix("class", "building", holds="log"), "has no pose"),
     ):
         with pytest.raises(OcclabelError, match=why):
@@ -168,6 +168,17 @@ def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Pat
         from_volumes(
             published(tmp_path / "o", frame("00", "0", {}, None)), tmp_path / "edited", "semantickitti", tmp_path
         )
+
+
+def test_frames_that_cannot_be_read_are_named(version: PublishedVersion, tmp_path: Path) -> None:
+    for shard in (tmp_path / "s/artifacts/made/up/01").rglob("c/*/0/0/0"):
+        shard.write_bytes(shard.read_bytes()[:-30])
+    told = CliRunner().invoke(app, ["review", "queue", version.spec, "--executor", "local"])
+    assert told.exit_code == 3 and "not in the queue: log 01, frame 0:" in told.stderr
+    assert {item.log for item in open_review(version).items} == {"00"}
+    page = CliRunner().invoke(app, ["report", version.spec, "--out", str(tmp_path / "r.html"), "--executor", "local"])
+    assert page.exit_code == 3 and "cannot be read: log 01, frame 0:" in page.stderr
+    assert "cannot be read: log 01, frame 0:" in (tmp_path / "r.html").read_text()
 
 
 def test_the_commands(version: PublishedVersion, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from occlabel.schemas.corrections import (
     voxels_as_bytes,
 )
 from occlabel.schemas.drive_log import Frame
-from occlabel.schemas.errors import BadRecipe, DamagedFile
+from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.review.stage import Corrections
@@ -110,6 +111,20 @@ def test_single_voxels(tmp_path: Path) -> None:
     with pytest.raises(DamagedFile, match="indices of voxels are 0 to 4"):
         read_voxels(file, 5)
     file.write_bytes(b"torn")
+    log = LogFacts.model_validate(
+        {
+            "id": "log",
+            "digest": "d",
+            "geometry": "g",
+            "names": ("000001",),
+            "rig": {},
+            "scans": 1,
+            "images": {},
+            "poses": 1,
+        }
+    )
+    with pytest.raises(BadLog, match=r"log log: .*000001.npz is no file of corrected voxels"):
+        Corrections(path=tmp_path).doubts(SPACE, log)
     with pytest.raises(DamagedFile, match=r"000001.npz is no file of corrected voxels"):
         read_voxels(file, 256)
 
@@ -117,8 +132,8 @@ def test_single_voxels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"wrong": "class"}, "class is named for what is missing or of another class, and only then"),
-        ({"wrong": "extraneous", "class": "car"}, "class is named for what is missing"),
+        ({"wrong": "class"}, "wrong: class needs class, what is there"),
+        ({"wrong": "extraneous", "class": "car"}, "takes no class, got 'car'"),
         ({"wrong": "position"}, "moved says where something is"),
         ({"wrong": "class", "class": "car", "holds": "log"}, "holds: log needs world_from_grid"),
         ({"wrong": "extraneous", "box": {**MIDDLE, "size": [1, 0, 1]}}, "sides above 0"),

@@ -72,7 +72,7 @@ def test_a_place_is_shown_and_what_is_said_of_it_leads_to_the_next(site: Site) -
 
 
 def test_only_the_page_itself_may_speak(site: Site) -> None:
-    item = make_queue(site.version)[0]
+    item = make_queue(site.version).items[0]
     word = {"item": item.id, "state": "accepted"}
     assert site.ask("POST", "/word", word)[0] == 403
     assert site.ask("POST", "/word", word, **{"X-Token": "guessed"})[0] == 403
@@ -84,11 +84,11 @@ def test_only_the_page_itself_may_speak(site: Site) -> None:
 
 
 def test_words_that_cannot_be_are_answered_with_a_sentence(site: Site) -> None:
-    item, token = make_queue(site.version)[0].id, site.token
+    item, token = make_queue(site.version).items[0].id, site.token
     for word, status, said in (
         ({"item": item, "state": "fixed"}, 400, "what is wrong is said of what is fixed"),
         ({"item": item, "state": "fixed", "wrong": "class", "became": "lorry"}, 409, "has no class 'lorry'"),
-        ({"item": item, "state": "fixed", "wrong": "class"}, 409, "class is named for"),
+        ({"item": item, "state": "fixed", "wrong": "class"}, 409, "wrong: class needs class"),
         ({"item": "nothing", "state": "accepted"}, 409, "has no item 'nothing'"),
         ({"item": item, "state": "gone"}, 400, "Input should be"),
     ):
