@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,21 +12,62 @@ from occlabel.pipeline.cli.options import AsJson
 from occlabel.pipeline.cli.versions_check import check
 from occlabel.pipeline.cli.versions_life import du, gc, log, rm, tag, untag
 
+if TYPE_CHECKING:
+    from occlabel.schemas.version import VersionInfo
+    from occlabel.workers.store import Store
+
 app = App(help="List, show, verify, diff, tag and remove published label versions.")
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
 
 
 @app.command("list")
 def list_(spec: Spec, as_json: AsJson = False) -> None:
-    """List the versions of a store. Exit code 1 when one of them is damaged."""
-    from occlabel.pipeline.published.latest import newest, tags
-    from occlabel.pipeline.published.spec import LATEST, existing_store
+    """List the versions of a store, which is the latest, and which a gate keeps from it.
+
+    Exit code 1 when one of them is damaged.
+    """
+    from occlabel.pipeline.published.spec import existing_store, spec_of
     from occlabel.pipeline.published.version import infos_of
-    from occlabel.schemas.errors import StoreAway, StoreError
+    from occlabel.schemas.words import command
 
     store = existing_store(spec)
     store.check_layout()
     infos, damaged = infos_of(store)
+    called, verdicts = _names(store, damaged), _verdicts(store, infos, damaged)
+    for sentence in damaged:
+        typer.echo(f"occlabel: {sentence}", err=True)
+    if as_json:
+        rows = [
+            {
+                **info.model_dump(exclude={"provenance"}),
+                "tags": called.get(info.name, []),
+                "verdict": verdicts.get(info.name),
+            }
+            for info in infos
+        ]
+        typer.echo(json.dumps(rows, indent=1))
+        raise typer.Exit(1 if damaged else 0)
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("version", "also called", "gates", "created", "logs", "frames", "missing", "content digest")
+    for info in infos:
+        counts = map(str, (len(info.logs), info.frames, len(info.missing)))
+        gates, names = verdicts.get(info.name, "?").split(" ")[0].rstrip(";"), ", ".join(called.get(info.name, ()))
+        table.add_row(info.name, names, gates, info.created, *counts, info.content_digest)
+    Console().print(table if infos or damaged else "no version is published yet")
+    for name, said in verdicts.items():
+        if said not in ("", "passes"):
+            typer.echo(f"{name}: {said}; {command('versions', 'show', spec_of(store, name))} says why")
+    raise typer.Exit(1 if damaged else 0)
+
+
+def _names(store: Store, damaged: list[str]) -> dict[str, list[str]]:
+    """Version -> what else it is called: ``latest``, tags. What cannot be read joins ``damaged``."""
+    from occlabel.pipeline.published.latest import newest, tags
+    from occlabel.pipeline.published.spec import LATEST
+    from occlabel.schemas.errors import StoreAway, StoreError
+
     called: dict[str, list[str]] = {}
     try:
         for called_so, version in {LATEST: newest(store), **tags(store)}.items():
@@ -35,37 +76,46 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
         raise
     except StoreError as error:
         damaged.append(str(error))
-    for sentence in damaged:
-        typer.echo(f"occlabel: {sentence}", err=True)
-    if as_json:
-        rows = [{**info.model_dump(exclude={"provenance"}), "tags": called.get(info.name, [])} for info in infos]
-        typer.echo(json.dumps(rows, indent=1))
-        raise typer.Exit(1 if damaged else 0)
-    from rich.console import Console
-    from rich.table import Table
+    return called
 
-    table = Table("version", "also called", "created", "logs", "frames", "missing", "content digest")
+
+def _verdicts(store: Store, infos: list[VersionInfo], damaged: list[str]) -> dict[str, str]:
+    """Version -> what its gates say. What cannot be read joins ``damaged``."""
+    from occlabel.pipeline.published.judged import judged, verdict
+    from occlabel.schemas.errors import AlteredArtifact
+
+    said = {}
     for info in infos:
-        counts = map(str, (len(info.logs), info.frames, len(info.missing)))
-        table.add_row(info.name, ", ".join(called.get(info.name, ())), info.created, *counts, info.content_digest)
-    Console().print(table if infos or damaged else "no version is published yet")
-    raise typer.Exit(1 if damaged else 0)
+        try:
+            said[info.name] = verdict(info, judged(store, info))
+        except AlteredArtifact as error:
+            damaged.append(str(error))
+    return said
 
 
 @app.command()
 def show(spec: Spec, as_json: AsJson = False) -> None:
     """Show what a version says about itself."""
-    from occlabel.pipeline.published.judged import judged
+    from occlabel.pipeline.published.judged import judged, verdict
     from occlabel.pipeline.published.version import open_version
 
     version = open_version(spec)
     info, known = version.info, judged(version.store, version.info)
     results = () if known is None else known.results
+    damaged: list[str] = []
+    called = _names(version.store, damaged).get(info.name, [])
+    for sentence in damaged:
+        typer.echo(f"occlabel: {sentence}", err=True)
     if as_json:
         facts = info.model_dump(mode="json")
-        typer.echo(json.dumps({**facts, "gates": [*facts["gates"], *(one.model_dump() for one in results)]}, indent=1))
+        facts["gates"] += [one.model_dump() for one in results]
+        typer.echo(json.dumps({**facts, "tags": called, "verdict": verdict(info, known)}, indent=1))
         return
     typer.echo(f"version         {info.name}\ncreated         {info.created} by occlabel {info.provenance.code}")
+    if called:
+        typer.echo(f"also called     {', '.join(called)}")
+    if said := verdict(info, known):
+        typer.echo(f"gates           {said}")
     typer.echo(f"logs            {len(info.logs)}: {', '.join(info.logs[:10])}{' ...' if len(info.logs) > 10 else ''}")
     typer.echo(f"frames          {info.frames}\ncontent digest  {info.content_digest}")
     grid = info.space.grid

@@ -77,6 +77,17 @@ def forget(store: Store, name: str) -> None:
     store.delete(_path(name))
 
 
+def verdict(info: VersionInfo, known: Judged | None) -> str:
+    """In a few words what gates say of a version: ``blocked by drift``, ``passes; sizes warns``. A version of which
+    nothing was asked but whether enough was labelled was not judged, and nothing is said of it."""
+    results = (*info.gates, *(() if known is None else known.results))
+    said = [f"blocked by {', '.join(blocking)}"] if (blocking := [one.gate for one in results if one.blocks]) else []
+    warning = [one.gate for one in results if not one.passed and not one.blocks]
+    if known is not None and not blocking:
+        said = ["passes"]
+    return "; ".join([*said, *(f"{gate} warns" for gate in warning)])
+
+
 def told(results: tuple[GateResult, ...]) -> Iterator[str]:
     """A line for each gate that does not pass, with the command that shows why; the others in one."""
     for result in results:

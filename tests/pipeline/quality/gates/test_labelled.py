@@ -1,5 +1,6 @@
 """Runs with gates: what a gate blocks exists and is not the latest; labels are the same whatever is asked."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,27 @@ def test_a_blocked_version_exists_and_is_not_the_latest(tmp_path: Path) -> None:
     assert open_version(f"{tmp_path}/store@v2").info.frames == 7
     assert open_version(f"{tmp_path}/store").name == "v1"
     shown = CliRunner().invoke(app, ["versions", "show", f"{tmp_path}/store@v2"]).output
-    assert "blocks: low_confidence: 1, at most 0" in shown
+    assert "blocks: low_confidence: 1, at most 0" in shown and "blocked by low_confidence" in shown
+    assert "also called" not in shown
+
+
+def test_the_list_says_what_is_blocked_and_which_is_the_latest(tmp_path: Path) -> None:
+    run(tmp_path, "v1")
+    run(tmp_path, "v2", label=10, **NEVER)
+    run(tmp_path, "v3", label=11, low_confidence={"below": 1.0, "most": 0.0, "action": "warn"})
+    result = CliRunner().invoke(app, ["versions", "list", f"{tmp_path}/store", "--json"])
+    rows = {row["name"]: (row["verdict"], row["tags"]) for row in json.loads(result.stdout)}
+    assert rows == {
+        "v1": ("", []),
+        "v2": ("blocked by low_confidence", []),
+        "v3": ("passes; low_confidence warns", ["latest"]),
+    }
+    shown = CliRunner().invoke(app, ["versions", "show", f"{tmp_path}/store"]).output
+    assert "also called     latest" in shown and "gates           passes; low_confidence warns" in shown
+    (tmp_path / "store/versions/v2.gates").write_text("{}")
+    result = CliRunner().invoke(app, ["versions", "list", f"{tmp_path}/store"])
+    assert result.exit_code == 1 and "versions/v2.gates was altered" in result.stderr
+    assert "v3: passes; low_confidence warns; occlabel versions show" in result.stdout, "the others are listed"
 
 
 def test_another_threshold_lets_it_through_without_labelling(tmp_path: Path) -> None:
