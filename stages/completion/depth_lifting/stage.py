@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from occlabel.schemas.arrays import (
@@ -21,15 +20,13 @@ from occlabel.schemas.arrays import (
     Extent,
     resolved,
 )
-from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.completion.depth_lifting.path import under_the_path
-from occlabel.stages.completion.depth_lifting.votes import Lifted, Surface, Votes, lifted
-from occlabel.stages.completion.slot import Completion, Prediction, blank
-from occlabel.stages.sensing.depth_images import on
+from occlabel.stages.completion.depth_lifting.votes import Lifted
+from occlabel.stages.completion.depth_lifting.window import Window, label
+from occlabel.stages.completion.slot import Completion, blank
 
 _POINTS = 600_000
 """On the surfaces of an image, at most as memory is declared."""
@@ -96,51 +93,16 @@ class DepthLifting(Completion):
         return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        window = Window(self.radius, self.stride, self.deviation)
+
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             result, held = blank(clip.frames, space), dict[int, list[Lifted]]()
             for n, row in enumerate(inputs.own(clip)):
-                rows = self._around(row, len(inputs.frames))
-                held = {one: images for one, images in held.items() if one >= row - self.halo}
-                held |= {one: self._lifted(inputs, one, space) for one in rows if one not in held}
+                rows = window.rows(row, len(inputs.frames))
+                held = {one: images for one, images in held.items() if one >= row - window.halo}
+                held |= {one: window.lifted(inputs, one, space) for one in rows if one not in held}
                 if held[row]:
-                    found = self._label(inputs, rows, held, space)
-                    result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = found
+                    result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = label(inputs, rows, held, space)
             return result
 
         return process
-
-    def _around(self, row: int, frames: int) -> list[int]:
-        """Rows of the window, the frame's own first."""
-        away = range(-self.halo, self.halo + 1, self.stride)
-        return [row, *(row + one for one in away if one and 0 <= row + one < frames)]
-
-    def _label(self, inputs: Inputs, rows: list[int], held: dict[int, list[Lifted]], space: LabelSpace) -> Prediction:
-        row = rows[0]
-        grid_from_ego, pose = inverse(inputs.frames[row].ego_from_grid(space.grid)), inputs.pose(row)
-        votes = Votes(space)
-        votes.hear(held[row], grid_from_ego, own=True)
-        path: list[Matrix] = []
-        if pose is not None:
-            grid_from_world = grid_from_ego @ inverse(pose)
-            for one in sorted(rows):
-                if (there := inputs.pose(one)) is not None:
-                    path.append(grid_from_world @ there)
-                    if one != row:
-                        votes.hear(held[one], path[-1], own=False)
-        semantics, confidence = votes.counted()
-        under_the_path(semantics, confidence, path, space)
-        return semantics, confidence
-
-    def _lifted(self, inputs: Inputs, row: int, space: LabelSpace) -> list[Lifted]:
-        """Of each image of a frame of which something is known."""
-        result = []
-        for camera in inputs.rig.names:
-            off = inputs[DEPTH_DEVIATION.on(camera)][row] if self.deviation else None
-            k, place = inputs.intrinsics(row, camera), inputs.extrinsics(row, camera)
-            image = on(inputs[DEPTH.on(camera)][row], off, k, place)
-            if image is not None:
-                classes, scores = (inputs[spec.on(camera)][row] for spec in (SEGMENT_CLASS, SEGMENT_SCORE))
-                points, at = image.surface(space.grid.voxel_size / 2, classes)
-                sure, named = image.sureness(space.grid.voxel_size).ravel()[at], np.maximum(scores, 1).ravel()[at]
-                result.append(lifted(image, Surface(points, classes.ravel()[at], sure, named), classes, space))
-        return result

@@ -13,8 +13,9 @@ from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.vipocc.field import Looked, ViPOcc
-from occlabel.stages.completion.vipocc.shown import Shown, scales
+from occlabel.stages.completion.vipocc.shown import Shown
 from occlabel.stages.completion.vipocc.sizes import FAR, NEAR
+from occlabel.stages.sensing.resized import scales
 
 _AT_ONCE = 1 << 16
 """Voxels that are asked for at once."""

@@ -12,6 +12,7 @@ from PIL import Image
 from occlabel.schemas.arrays import DEPTH
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.completion.vipocc.sizes import Sizes
+from occlabel.stages.sensing.resized import scales, squeezed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,3 @@ def shown(
         prior = np.where(np.isfinite(near) & (near > 0), 1 / near, 0).astype(np.float32)
     whose = np.zeros(prior.shape, np.uint16) if objects is None else objects[np.ix_(*at)]
     return Shown(small, prior, squeezed(intrinsics, scale), whose)
-
-
-def scales(size: tuple[int, int], own: tuple[int, int]) -> tuple[float, float]:
-    """(down, across): pixels of the networks' image, ``own`` (height, width), for one of an image of ``size``."""
-    return own[0] / size[0], own[1] / size[1]
-
-
-def squeezed(intrinsics: Matrix, scale: tuple[float, float]) -> Matrix:
-    """K of an image after its pixels were made so much smaller."""
-    down, across = scale
-    move = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
-    result: Matrix = move @ intrinsics
-    return result

@@ -18,7 +18,6 @@ from occlabel.stages.completion.vipocc.losses import colour_loss, depth_loss, se
 from occlabel.stages.completion.vipocc.options import Options
 from occlabel.stages.completion.vipocc.rendering import Rendered, depths, render
 from occlabel.stages.completion.vipocc.samples import ASKED, Drive, Place, Samples, Videos
-from occlabel.stages.completion.vipocc.shown import scales
 from occlabel.stages.completion.vipocc.sizes import FAR, NEAR
 from occlabel.stages.completion.vipocc.weight_file import check, facts_of
 from occlabel.stages.learning.snog import PATCH
@@ -26,6 +25,7 @@ from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
 from occlabel.stages.learning.weights import load_weights, save_weights
+from occlabel.stages.sensing.resized import scales
 
 _LATE, _SLOWER = 0.6, 0.1
 """From this share of the steps on the rate is so much smaller: the last 10 of 25 epochs."""

@@ -20,6 +20,8 @@ FINEST = 4
 """Pixels of the input per row and column of the output."""
 CHANNELS = 4
 """Red, green, blue; and how far each row lies below the principal point."""
+FEATURES = 64
+"""Channels of what depth and labels are read from."""
 
 _NEAR_AND_FAR = (-0.7, 8.0)
 """Of the logarithm of inverse depth: 2 times a focal length to 1 / 3000 of one."""
@@ -82,16 +84,18 @@ class Glance(nn.Module):
             Block(64, 128, 4, stride=2), *(Block(128, 128, 4, dilation=dilation) for dilation in dilations)
         )
         self.whole = nn.Linear(128, 128)
-        self.down = nn.ModuleList([nn.Conv2d(128, 96, 1), nn.Conv2d(64, 96, 1), nn.Conv2d(40, 64, 1)])
-        self.up = nn.ModuleList([Block(96, 96, 2), nn.Sequential(Block(64, 64, 2), Block(64, 64, 2))])
-        self.narrow = nn.Conv2d(96, 64, 1)
-        self.depth = nn.Conv2d(64, 2, 1)
-        self.labels = nn.Conv2d(64, len(LABELS), 1)
+        self.down = nn.ModuleList([nn.Conv2d(128, 96, 1), nn.Conv2d(64, 96, 1), nn.Conv2d(40, FEATURES, 1)])
+        last = (Block(FEATURES, FEATURES, 2) for _ in range(2))
+        self.up = nn.ModuleList([Block(96, 96, 2), nn.Sequential(*last)])
+        self.narrow = nn.Conv2d(96, FEATURES, 1)
+        self.depth = nn.Conv2d(FEATURES, 2, 1)
+        self.labels = nn.Conv2d(FEATURES, len(LABELS), 1)
         with torch.no_grad():
             self.depth.weight.mul_(0.1)
 
-    def forward(self, image: Tensor) -> Said:
-        """Of ``image`` [n, CHANNELS, h, w], both sides multiples of COARSEST."""
+    def features(self, image: Tensor) -> Tensor:
+        """[n, FEATURES, h / 4, w / 4] of ``image`` [n, CHANNELS, h, w], both sides multiples of COARSEST: all that
+        depth and labels are read from, each by one layer."""
         quarter = self.quarter(self.stem(image))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
@@ -100,7 +104,12 @@ class Glance(nn.Module):
             layer(part) for layer, part in zip(self.down, (sixteenth, eighth, quarter), strict=True)
         )
         middle = self.up[0](middle + _doubled(coarse))
-        fine = self.up[1](fine + _doubled(self.narrow(middle)))
+        finest: Tensor = self.up[1](fine + _doubled(self.narrow(middle)))
+        return finest
+
+    def forward(self, image: Tensor) -> Said:
+        """Of ``image`` [n, CHANNELS, h, w], both sides multiples of COARSEST."""
+        fine = self.features(image)
         with torch.autocast(image.device.type, enabled=False):  # of 16 bits too few are left for a depth
             more, spread = self.depth(fine.float()).unbind(dim=1)
             inverse = _flat_road(image.float()) + more
