@@ -15,8 +15,8 @@ Layout = Annotated[
     str,
     typer.Option(
         "--format",
-        help="The layout to write: semantickitti, occ3d, semantickitti-panoptic, nuscenes-panoptic, or one that a "
-        "package brings.",
+        help="The layout to write: semantickitti, occ3d, sscbench-kitti360, objects, semantickitti-panoptic, "
+        "nuscenes-panoptic, or one that a package brings.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="A folder that is empty or not there yet.")]
@@ -35,11 +35,11 @@ Like = Annotated[
         "--like",
         metavar="ROOT",
         help="Only the frames that the benchmark asks for: those of which ROOT, a copy of its data, has input voxels "
-        "(semantickitti), scans (semantickitti-panoptic), truth (occ3d), or a frame in its logs.",
+        "(semantickitti, sscbench-kitti360), scans (semantickitti-panoptic), truth (occ3d), or a frame in its logs.",
     ),
 ]
 Logs = Annotated[
-    list[Path] | None, typer.Option("--logs", help="For labels of points: root of the logs that were labelled.")
+    list[Path] | None, typer.Option("--logs", help="For what needs scans or cameras: root of the labelled logs.")
 ]
 Split = Annotated[str, typer.Option("--split", help="For nuscenes-panoptic: the set that the devkit is to evaluate.")]
 OwnClasses = Annotated[
@@ -63,8 +63,12 @@ def export(
     """Write labels as the official tools and existing trainers read them.
 
     semantickitti: sequences/XX/predictions/NNNNNN.label, raw ids; a voxel of which nothing is known is empty there.
-    occ3d: SCENE/TOKEN/labels.npz; unknown voxels are free, and both masks are 1 where a voxel is known.
+    occ3d: SCENE/TOKEN/labels.npz; unknown voxels are free, masks are 1 where a voxel was observed.
+    sscbench-kitti360: data_2d_raw/LOG/voxels/FRAME.label and .invalid, which is 1 where a voxel was not observed.
     Labels in other classes are written through --map, those in another grid voxel by voxel of the layout's.
+
+    objects, of a version with instances: objects.parquet, a row for each object and frame with its class, box, voxels,
+    confidence and motion, and its boxes in the images, where the version or --logs know the calibration.
 
     Of a version with instances, labels of the LiDAR points, each that of the voxel that holds it; a point outside the
     grid is unlabelled. semantickitti-panoptic: sequences/XX/predictions/NNNNNN.label, one uint32 a point.

@@ -14,9 +14,10 @@ from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, drive_
 from occlabel.pipeline.published.labels import Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import OBSERVED
-from occlabel.schemas.drive_log import DriveLog
+from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats.semantickitti import write_volume
+from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.export import occ3d, semantickitti
 from occlabel.stages.export.files import appearing
@@ -30,7 +31,8 @@ def to_semantickitti(version: PublishedVersion, out: Path, options: ExportOption
     if options.own_classes and (options.zipped or options.told):
         given = "--zip" if options.zipped else "--map"
         raise BadPredictions(f"{given} is for the benchmark's classes; leave it out, or --own-classes")
-    frames = _frames(version, "semantickitti", options)
+    target = version.space if options.own_classes else truth_space("semantickitti")
+    frames = labelled_frames(version, target, "semantickitti", options.logs, dict(options.told))
     for frame in frames:
         semantickitti.refuse_name(frame.log, frame.name)
     if options.own_classes:
@@ -58,7 +60,7 @@ def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> st
     if options.own_classes:
         raise BadPredictions("--own-classes is for the layout of semantickitti; occ3d files hold the classes of Occ3D")
     refuse_full(out)
-    frames = _frames(version, "occ3d", options)
+    frames = labelled_frames(version, truth_space("occ3d"), "occ3d", options.logs, dict(options.told))
     for frame in frames:
         occ3d.refuse_name(frame.log, frame.name)
     written = _written(frames, out, "occ3d")
@@ -69,12 +71,13 @@ def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> st
     return written
 
 
-def _frames(version: PublishedVersion, format: Format, options: ExportOptions) -> list[LabelledFrame]:
-    """The frames of the version, looked at in the format's space. Raises BadPredictions when there are none, BadRecipe
-    when classes do not fit."""
-    target = version.space if options.own_classes else truth_space(format)
-    joined = join(VersionLabels(version), target, reader=options.logs, told=dict(options.told))
-    if version.space.grid.frame != target.grid.frame and options.logs is None:
+def labelled_frames(
+    version: PublishedVersion, target: LabelSpace, format: str, logs: LogReader | None, told: dict[str, str | None]
+) -> list[LabelledFrame]:
+    """The frames of the version, looked at in the ``target`` space of a format. Raises BadPredictions when there are
+    none, or nobody says how one grid lies to the other; BadRecipe when classes do not fit."""
+    joined = join(VersionLabels(version), target, reader=logs, told=told)
+    if version.space.grid.frame != target.grid.frame and logs is None:
         raise BadPredictions(
             f"version {version.name} has a grid in the {version.space.grid.frame} frame, {format} one in the "
             f"{target.grid.frame} frame; say where the labelled logs lie, with --logs: they know how these lie"
@@ -105,16 +108,19 @@ def _lying(joined: Join, log: str, frames: list[str]) -> DriveLog | None:
 
 def _written(frames: list[LabelledFrame], out: Path, format: Format) -> str:
     for frame in frames:
-        # Looked at anew, so that no volume is kept for longer than it takes to write it.
-        fresh = LabelledFrame(frame.joined, frame.log, frame.name, frame.frame)
+        fresh = frame.anew()
         labels = fresh.in_target(fresh.mapped, np.uint8(UNKNOWN))
         if format == "semantickitti":
             semantickitti.write_frame(out, frame.log, frame.name, labels)
         else:
             occ3d.write_frame(out, frame.log, frame.name, labels, *_masks(fresh))
+    return f"wrote {len(frames)} frames to {out}{unknown_instead(frames)}"
+
+
+def unknown_instead(frames: list[LabelledFrame]) -> str:
+    """What is said of classes that the format has not."""
     left_out = frames[0].joined.classes.left_out
-    said = f"; unknown where the labels say {', '.join(left_out)}" if left_out else ""
-    return f"wrote {len(frames)} frames to {out}{said}"
+    return f"; unknown where the labels say {', '.join(left_out)}" if left_out else ""
 
 
 def _masks(frame: LabelledFrame) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:

@@ -80,7 +80,7 @@ def export_points(version: PublishedVersion, format: PointFormat, out: Path, opt
     layout = _LAYOUTS[format]
     joined = join(VersionLabels(version), truth_space(layout.classes), reader=options.logs, told=dict(options.told))
     refuse_full(out)
-    _refuse_without_instances(version)
+    refuse_without_instances(version)
     for frame in _labelled(version, joined):
         if frame.frame is not None:
             layout.refuse(options.split, frame.log, frame.frame)
@@ -115,7 +115,8 @@ def _labelled(version: PublishedVersion, joined: Join) -> Iterator[LabelledFrame
             yield LabelledFrame(joined, log.id, published.name, frames.get(published.name))
 
 
-def _refuse_without_instances(version: PublishedVersion) -> None:
+def refuse_without_instances(version: PublishedVersion) -> None:
+    """Raises BadPredictions, also for a version without frames."""
     frames = list(version.frames())
     if not frames:
         raise BadPredictions(f"version {version.name} has no frames to export")

@@ -38,6 +38,8 @@ BadPredictions, before anything is written, for a version that the format cannot
 EXPORTERS: dict[str, str] = {
     "semantickitti": "occlabel.pipeline.delivery.export:to_semantickitti",
     "occ3d": "occlabel.pipeline.delivery.export:to_occ3d",
+    "sscbench-kitti360": "occlabel.pipeline.delivery.export_sscbench:to_sscbench_kitti360",
+    "objects": "occlabel.pipeline.delivery.export_objects:to_objects",
     "semantickitti-panoptic": "occlabel.pipeline.delivery.export_points:to_semantickitti_panoptic",
     "nuscenes-panoptic": "occlabel.pipeline.delivery.export_points:to_nuscenes_panoptic",
 }

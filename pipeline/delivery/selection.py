@@ -62,8 +62,8 @@ def by_rule(version: PublishedVersion, rule: str) -> Selection:
 
 
 def like(version: PublishedVersion, root: Path, format: str) -> Selection:
-    """The frames that ``root`` has: of SemanticKITTI's input voxels (or its voxel truth, where a sequence has no
-    input), scans for its panoptic task, of Occ3D's truth; for other formats those of the logs there.
+    """The frames that ``root`` has: of SemanticKITTI's and SSCBench's input voxels (or their voxel truth, where a
+    sequence has no input), scans for its panoptic task, of Occ3D's truth; for other formats those of the logs there.
 
     Raises BadLog when it has none, BadPredictions when the version has none of them.
     """
@@ -99,8 +99,16 @@ def _refuse_without_numbers(version: PublishedVersion) -> None:
 
 
 def _kitti_voxels(root: Path) -> set[_Place]:
+    return _voxels(root.glob("sequences/*/voxels"))
+
+
+def _sscbench_voxels(root: Path) -> set[_Place]:
+    return _voxels(root.glob("data_2d_raw/*/voxels"))
+
+
+def _voxels(folders: Iterable[Path]) -> set[_Place]:
     wanted: set[_Place] = set()
-    for folder in sorted(root.glob("sequences/*/voxels")):
+    for folder in sorted(folders):
         files = list(folder.glob("*.bin")) or list(folder.glob("*.label"))
         wanted |= {(folder.parent.name, file.stem) for file in files}
     return wanted
@@ -119,5 +127,10 @@ def _of_logs(root: Path) -> set[_Place]:
     return {(log.id, frame.name) for log in open_logs(root).logs() for frame in log.frames}
 
 
-_LIKE = {"semantickitti": _kitti_voxels, "semantickitti-panoptic": _kitti_scans, "occ3d": _occ3d}
+_LIKE = {
+    "semantickitti": _kitti_voxels,
+    "sscbench-kitti360": _sscbench_voxels,
+    "semantickitti-panoptic": _kitti_scans,
+    "occ3d": _occ3d,
+}
 """Format -> what its benchmark asks for, by files that lie under a root."""

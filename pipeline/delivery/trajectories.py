@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import INSTANCE, MEASURED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.trajectories import Trajectories
@@ -16,6 +16,19 @@ _TRACKED = ("tracking", "audit")
 """Slots whose ids hold over time."""
 
 
+def is_tracked(version: PublishedVersion) -> bool:
+    """Whether an object of the version keeps its id through a log."""
+    instance = version.info.arrays.get(INSTANCE.name)
+    return instance is not None and instance.stage.startswith(_TRACKED)
+
+
+def log_frame(logbook: Logbook, frame: PublishedFrame) -> None:
+    """Takes in the objects of one frame, by the time and the pose that the version keeps."""
+    measured = frame[MEASURED] if frame.holds(MEASURED) else None
+    place = frame.row.time, frame.world_from_grid
+    logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
+
+
 def write_trajectories(
     version: PublishedVersion, out: Path, note: Callable[[str], None] = lambda _: None
 ) -> dict[str, Trajectories]:
@@ -23,8 +36,7 @@ def write_trajectories(
 
     Times and poses are those that the version keeps. Raises BadPredictions when the version was not tracked.
     """
-    instance = version.info.arrays.get(INSTANCE.name)
-    if instance is None or not instance.stage.startswith(_TRACKED):
+    if not is_tracked(version):
         raise BadPredictions(
             f"the objects of version {version.name} have no ids that hold over time; add the blocks instances and "
             "tracking to its recipe and run it again, the labels are not computed anew"
@@ -35,9 +47,7 @@ def write_trajectories(
         logbook = Logbook(grid)
         for frame in version.frames(log):
             note(f"log {log}, frame {frame.name}")
-            measured = frame[MEASURED] if frame.holds(MEASURED) else None
-            place = frame.row.time, frame.world_from_grid
-            logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
+            log_frame(logbook, frame)
         tables[log] = logbook.table()
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{log}.parquet").write_bytes(to_parquet(tables[log]))

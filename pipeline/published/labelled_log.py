@@ -84,6 +84,10 @@ class LabelledFrame:
     def __init__(self, joined: Join, log: str, name: str, frame: Frame | None) -> None:
         self.joined, self.log, self.name, self.frame = joined, log, name, frame
 
+    def anew(self) -> LabelledFrame:
+        """The same frame, of which nothing was read yet: so that no volume is kept for longer than it is used."""
+        return LabelledFrame(self.joined, self.log, self.name, self.frame)
+
     @property
     def where(self) -> str:
         """What sentences call it."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from occlabel.pipeline.delivery.calibration import geometry_of
 from occlabel.pipeline.delivery.pictures.camera_panels import (
     Draw,
     Looked,
@@ -32,7 +33,7 @@ from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import DEPTH, EXTRINSICS, INTRINSICS, SEGMENT_CLASS, SEGMENT_INSTANCE, SEMANTICS, ArraySpec
 from occlabel.schemas.drive_log import Camera, Frame, LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile
-from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.geometry import inverse
 
 T = TypeVar("T", bound=np.generic)
 
@@ -101,8 +102,8 @@ def looked_at(version: PublishedVersion, frame: PublishedFrame, reader: LogReade
         image: NDArray[np.uint8] | None = reader.image(camera)
     except DamagedFile:
         image = None
-    intrinsics = _geometry(version, frame, INTRINSICS, camera)
-    ego_from_camera = _geometry(version, frame, EXTRINSICS, camera)
+    intrinsics = geometry_of(version, frame, INTRINSICS, camera)
+    ego_from_camera = geometry_of(version, frame, EXTRINSICS, camera)
     depth, classes = _held(frame, DEPTH.on(camera.name)), _held(frame, SEGMENT_CLASS.on(camera.name))
     shape = depth.shape if depth is not None else None if classes is None else classes.shape
     grid_from_ego = inverse(frame.row.ego_from_grid_matrix)
@@ -138,17 +139,6 @@ def _size(
             f"others (about {shape[1] * DEPTH.stride}x{shape[0] * DEPTH.stride}): are these the logs of the version?"
         )
     return known
-
-
-def _geometry(
-    version: PublishedVersion, frame: PublishedFrame, spec: ArraySpec[np.float64], camera: Camera
-) -> Matrix | None:
-    """As a stage of the version found it, or else as the log has it."""
-    names = version.info.cameras.get(frame.log, ())
-    if frame.holds(spec) and camera.name in names:
-        matrix = frame[spec][names.index(camera.name)]
-        return None if np.isnan(matrix).any() else matrix
-    return camera.intrinsics if spec.name == INTRINSICS.name else camera.ego_from_camera
 
 
 def _picture(panel: Panel, size: tuple[int, int]) -> Image.Image:
