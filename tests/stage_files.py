@@ -14,6 +14,7 @@ from PIL import Image
 
 from occlabel.schemas.corrections import CorrectedVoxels, Correction, as_yaml, voxels_as_bytes
 from occlabel.schemas.formats import semantickitti
+from occlabel.schemas.taxonomy import UNKNOWN
 
 Files = Callable[[Path], dict[str, Any]]
 """Writes what a stage needs into a folder and returns the options that name it."""
@@ -175,6 +176,30 @@ def residual(folder: Path) -> dict[str, Any]:
     torch.nn.init.normal_(network.last.weight, std=0.3)
     save_weights(folder / "residual.safetensors", dict(network.state_dict()), PURPOSE | Shares().fact())
     return {"weights": folder / "residual.safetensors"}
+
+
+def occany(taxonomy: str, forced: bool = True) -> Files:
+    """With random weights, half of whose views are believed."""
+
+    def files(folder: Path) -> dict[str, Any]:
+        import torch
+
+        from occlabel.stages.completion.occany.network import OccAny
+        from occlabel.stages.completion.occany.sizes import Meaning, Sizes
+        from occlabel.stages.completion.occany.weight_file import facts_of
+        from occlabel.stages.learning.weights import save_weights
+
+        sizes, names = Sizes(rows=24, columns=80, width=8, features=64 if forced else 0), SPACES[taxonomy].taxonomy
+        labels = (3, 5, 7, UNKNOWN) if forced else ()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = OccAny(len(names.names), len(labels), sizes)
+            network.head.normal_()
+        facts = facts_of(names, sizes, Meaning(labels, len(labels) - 1), {"0.7": 2.0})
+        save_weights(folder / "occany.safetensors", dict(network.state_dict()), facts)
+        return {"weights": folder / "occany.safetensors"}
+
+    return files
 
 
 def vipocc(folder: Path) -> dict[str, Any]:

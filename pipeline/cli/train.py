@@ -13,6 +13,7 @@ from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import LogsRoot, LogsRoots, ReaderName, RecipeName, writable
 from occlabel.pipeline.cli.training_options import offering
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
+from occlabel.stages.completion.occany.options import Options as OccAnyOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.completion.vipocc.options import Options as ViPOccOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
@@ -217,6 +218,35 @@ def vipocc(
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
     told = [f"{name} {facts[name]}" for name in ("network", "images", "abs_rel") if name in facts]
     typer.echo(f"{out}: {', '.join(told)}")
+
+
+@app.command()
+@offering(OccAnyOptions)
+def occany(
+    recipe: RecipeName,
+    logs: LogsRoot,
+    out: _Out,
+    options: OccAnyOptions,
+    held_out: Annotated[Path | None, typer.Option(help="Root of logs to hold out, instead of every tenth.")] = None,
+    executor: _Executor = "ray",
+    reader: ReaderName = None,
+) -> None:
+    """Train OccAny, which completes what cameras see by views that no camera took, for a recipe's taxonomy.
+
+    Logs are of occlabel simulate --priors exact: the depth of every pixel is known. Runs the recipe's priors first, so
+    that the network learns from depth and segments as wrong as it will be given. Every tenth log is held out and
+    scored after each epoch: which share of depths is right, also where no image showed anything, and which share of
+    labels is glance's own. Priors, checkpoints and curves (CSV) lie in the folder beside OUT whose name ends with
+    .training.
+    """
+    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.teaching.train_occany import train
+    from occlabel.stages.ingest.recognise import open_logs
+
+    writable("--out", out, _WEIGHTS)
+    others = None if held_out is None else open_logs(held_out, reader)
+    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "held_out")))
 
 
 def _command() -> str:

@@ -53,6 +53,7 @@ KINDS: dict[str, dict[str, str]] = {
         "depth_lifting": "occlabel.stages.completion.depth_lifting.stage:DepthLifting",
         "drocc": "occlabel.stages.completion.drocc.stage:DrOccCompletion",
         "vipocc": "occlabel.stages.completion.vipocc.stage:ViPOccCompletion",
+        "occany": "occlabel.stages.completion.occany.stage:OccAnyCompletion",
         "stored": "occlabel.stages.completion.stored:Stored",
         "torch_export": "occlabel.stages.completion.own_model:TorchExport",
         "onnx": "occlabel.stages.completion.own_model:Onnx",

@@ -17,6 +17,7 @@ from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedFrame, open_version
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
@@ -24,9 +25,6 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.options import TrainingOptions
 from occlabel.stages.learning.truth import check_truth, truth_in
-from occlabel.stages.priors.depth.stored import read_depth
-from occlabel.stages.priors.image_files import ImageFiles
-from occlabel.stages.town.writers.prior_files import FOLDER
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -112,7 +110,7 @@ def check_logs(reader: LogReader, space: LabelSpace) -> None:
             raise BadLog(f"{where} has no cameras: simulate it without --no-images")
         if not any(_calibrated(camera) for camera in cameras):
             raise BadLog(f"{where}: no camera is calibrated, so nothing says where what it sees lies")
-        lacking = (f for frame in frames for camera in frame.cameras for f in [_exact_file(reader, log, frame, camera)])
+        lacking = (f for frame in frames for camera in frame.cameras for f in [exact_file(reader, log, frame, camera)])
         if (missing := next((file for file in lacking if not file.is_file()), None)) is not None:
             raise BadLog(
                 f"{where} has no {missing.relative_to(reader.root)}, which says how far everything is; simulate the "
@@ -175,13 +173,10 @@ class _Log:
         return Taken(image, camera.intrinsics, camera.ego_from_camera, published[spec])
 
     def _exact(self, frame: Frame) -> list[NDArray[np.float32] | None]:
-        return [None if camera is None else self._metres(frame, camera) for camera in self._cameras(frame)]
-
-    def _metres(self, frame: Frame, camera: Camera) -> NDArray[np.float32] | None:
-        if camera.size is None:
-            return None
-        metres = read_depth(_exact_file(self.reader, self.log, frame, camera), camera.size).astype(np.float32)
-        return np.where(metres > 0, metres, np.float32(np.nan))
+        return [
+            None if camera is None else exact_depth(self.reader, self.log, frame, camera)
+            for camera in self._cameras(frame)
+        ]
 
     def _truth(self, frame: Frame) -> NDArray[np.uint8]:
         truth = truth_in(self.reader, frame, self.space)
@@ -195,8 +190,3 @@ class _Log:
 
 def _calibrated(camera: Camera) -> bool:
     return camera.intrinsics is not None and camera.ego_from_camera is not None
-
-
-def _exact_file(reader: LogReader, log: DriveLog, frame: Frame, camera: Camera) -> Path:
-    files = ImageFiles(reader.root / FOLDER / "exact/depth/{log}/{camera}/{frame}.png")
-    return files.place(log.id, camera.name, frame.name)

@@ -108,6 +108,10 @@ CASES: dict[str, list[Case]] = {
         Case("occ3d", {}, files=given.vipocc),
         Case("semantickitti", {"segments": False, "unnamed": "building"}, lambda: SPACES["occ3d"], files=given.vipocc),
     ],
+    "completion.occany": [
+        Case("occ3d", {"radius": 1, "stride": 1, "deviation": True}, files=given.occany("occ3d")),
+        Case("semantickitti", {"radius": 0}, lambda: SPACES["occ3d"], given.occany("semantickitti", forced=False)),
+    ],
     "completion.stored": [Case("semantickitti", {"confidence": 0.5}, files=given.predicted)],
     "completion.torch_export": [Case("semantickitti", {}, files=given.exported)],
     "completion.onnx": [Case("semantickitti", {}, files=given.onnx)],

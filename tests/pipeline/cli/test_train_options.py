@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli.train import app
 from occlabel.stages.completion import training
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
+from occlabel.stages.completion.occany.options import Options as OccAnyOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.completion.vipocc.options import Options as ViPOccOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
@@ -21,6 +22,7 @@ COMMANDS: dict[str, type[TrainingOptions]] = {
     "completion": CompletionOptions,
     "drocc": DrOccOptions,
     "glance": GlanceOptions,
+    "occany": OccAnyOptions,
     "propagation": PropagationOptions,
     "instances": InstancesOptions,
     "depth_alignment": ResidualOptions,

@@ -1,0 +1,146 @@
+"""Training of OccAny on simulated logs, whose images' depth is known exactly: runs the recipe's priors, then learns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from occlabel.pipeline.planning.kinds import SLOTS
+from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.published.spec import spec_of
+from occlabel.pipeline.published.version import PublishedFrame, open_version
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
+from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
+from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
+from occlabel.schemas.stage import Hands
+from occlabel.stages.priors.glance.segments import GlanceSegments
+from occlabel.stages.sensing.depth_images import on
+from occlabel.workers.store import Store
+
+if TYPE_CHECKING:
+    from occlabel.stages.completion.occany.options import Options
+    from occlabel.stages.completion.occany.samples import Drive, Instant, Seen
+
+_NEEDED = {DEPTH.name: "depth", SEGMENT_CLASS.name: "segments"}
+
+
+def train(
+    recipe: Recipe,
+    reader: LogReader,
+    out: Path,
+    options: Options,
+    executor: str,
+    command: str,
+    held_out: LogReader | None = None,
+) -> dict[str, str]:
+    """Runs the recipe's priors on the logs, learns views that they do not show and writes ``out``; returns the file's
+    facts.
+
+    The logs of ``held_out``, or else every tenth, are scored. What the priors say lies in a store in the folder ``out``
+    with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth or
+    segments, BadLog for logs without posed and calibrated cameras or exact depth.
+    """
+    from occlabel.pipeline.teaching.glance_teacher import glance_segmenter
+    from occlabel.stages.completion.occany.training import train_occany
+    from occlabel.stages.learning.trainer import check_device
+
+    # What cannot work is said before hours of labelling.
+    check_device(options.device)
+    priors = _priors(recipe)
+    sources = [reader] if held_out is None else [reader, held_out]
+    for source in sources:
+        _check_logs(source)
+    segmenter = glance_segmenter(recipe.space, _weights(recipe), Hands(options.device)) if options.forcing else None
+    store = Store(str(out.with_suffix(".training") / "priors"))
+    found = [
+        drives(priors, source, store, name, executor) for source, name in zip(sources, ("logs", "apart"), strict=False)
+    ]
+    logs, every = found[0], options.held_out_every
+    others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
+    logs = [log for log in logs if all(log is not other for other in others)]
+    facts = {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs)), "command": command}
+    return train_occany(recipe.space, logs, others, segmenter, out, options, facts)
+
+
+def _weights(recipe: Recipe) -> Path | None:
+    """Those of glance, where the recipe's segments are by others than come with occlabel."""
+    named = [stage.weights for stage in recipe.priors.values() if isinstance(stage, GlanceSegments)]
+    return named[0] if named else None
+
+
+def _priors(recipe: Recipe) -> Recipe:
+    """Those of the recipe's stages that say what images show, alone."""
+    written = {spec.name for stage in recipe.priors.values() for spec in stage.written}
+    if lacking := [what for name, what in _NEEDED.items() if name not in written]:
+        raise BadRecipe(
+            f"the recipe has no priors that write {' and '.join(lacking)}, of which other views are rendered; add "
+            "some, as in priors: {depth: {kind: glance_depth}, segments: {kind: glance_segments}}"
+        )
+    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": recipe.priors, "gates": Gates(min_labelled=0)})
+
+
+def _check_logs(reader: LogReader) -> None:
+    """Raises BadLog for logs without posed images of calibrated cameras, or whose exact depth is not known."""
+    for log in reader.logs():
+        pairs = [(frame, camera) for frame in log.frames for camera in frame.cameras if _known(frame, camera)]
+        where = f"log {log.id} of {reader.root}"
+        if not pairs:
+            raise BadLog(f"{where} has no poses and images of a calibrated camera: simulate it without --no-images")
+        lacking = (file for pair in pairs if not (file := exact_file(reader, log, *pair)).is_file())
+        if (missing := next(lacking, None)) is not None:
+            raise BadLog(
+                f"{where} has no {missing.relative_to(reader.root)}, which says how far everything is; simulate the "
+                "logs with --priors exact"
+            )
+
+
+def _known(frame: Frame, camera: Camera) -> bool:
+    placed = camera.intrinsics is not None and camera.ego_from_camera is not None
+    return placed and frame.world_from_ego is not None
+
+
+def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor: str) -> list[Drive]:
+    """Of each log of ``reader`` the posed frames, with what the ``priors`` say of their images."""
+    version = f"{hashlib.blake2b(priors.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
+    label_logs(priors, reader, store, version, workplace=Workplace(executor))
+    published = open_version(spec_of(store, version))
+    found = [_drive(reader, log, list(published.frames(log.id))) for log in reader.logs(list(published.logs))]
+    return [drive for drive in found if drive]
+
+
+def _drive(reader: LogReader, log: DriveLog, published: Sequence[PublishedFrame]) -> list[Instant]:
+    from occlabel.stages.completion.occany.samples import Instant, View
+
+    rows = {frame.name: frame for frame in published}
+    result = []
+    for frame in log.frames:
+        views = {}
+        for camera in frame.cameras:
+            if frame.name in rows and rows[frame.name].holds(DEPTH.on(camera.name)) and _known(frame, camera):
+                assert camera.intrinsics is not None and camera.ego_from_camera is not None  # see _known
+                read = partial(_seen, reader, log, frame, camera, rows[frame.name])
+                views[camera.name] = View(read, camera.intrinsics, camera.ego_from_camera)
+        if views:
+            assert frame.world_from_ego is not None  # see _known
+            result.append(Instant(frame.world_from_ego, views))
+    return result
+
+
+def _seen(reader: LogReader, log: DriveLog, frame: Frame, camera: Camera, said: PublishedFrame) -> Seen | None:
+    from occlabel.stages.completion.occany.samples import Seen
+
+    try:
+        photo = reader.image(camera)
+    except DamagedFile:  # the labelling has said so
+        return None
+    exact, off = exact_depth(reader, log, frame, camera), DEPTH_DEVIATION.on(camera.name)
+    name = camera.name
+    classes, scores = said[SEGMENT_CLASS.on(name)], said[SEGMENT_SCORE.on(name)]
+    image = on(said[DEPTH.on(name)], said[off] if said.holds(off) else None, camera.intrinsics, camera.ego_from_camera)
+    return None if exact is None or image is None else Seen(photo, image, classes, scores, exact)
