@@ -20,19 +20,19 @@ from occlabel.schemas.arrays import (
     Extent,
     resolved,
 )
-from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.stages.completion.depth_lifting.votes import Lifted
 from occlabel.stages.completion.depth_lifting.window import Window, label
-from occlabel.stages.completion.slot import Completion, blank
+from occlabel.stages.completion.from_cameras import CameraCompletion
+from occlabel.stages.completion.slot import blank
 
 _POINTS = 600_000
 """On the surfaces of an image, at most as memory is declared."""
 
 
-class DepthLifting(Completion):
+class DepthLifting(CameraCompletion):
     """Puts depth and segments of the images of a frame, and of a few around it, into the frame's voxels.
 
     A voxel is occupied where enough of the images that see it see a surface in it, free where they see through it, and
@@ -78,19 +78,6 @@ class DepthLifting(Completion):
         points = (2 * self.halo + 1) * max(len(rig.cameras), 1) * _POINTS * 2 * 17
         counted = 14 * space.grid.voxels + 4 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
         return Resources(memory=(400 << 20) + points + counted + arrays)
-
-    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
-        if rig is None:
-            return None
-        if not rig.cameras:
-            return "the log has no cameras, and labels are made of what they see"
-        if len(rig.uncalibrated) == len(rig.cameras):
-            return f"no camera is calibrated ({', '.join(rig.names)}), so nothing says where what it sees lies"
-        return None
-
-    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = log.rig.uncalibrated
-        return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         window = Window(self.radius, self.stride, self.deviation)

@@ -13,14 +13,14 @@ from occlabel.schemas.arrays import CONFIDENCE, DEPTH, EXTRINSICS, INTRINSICS, P
 from occlabel.schemas.arrays import resolved as stored
 from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.geometry import Matrix
-from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.stages.completion.drocc import weight_file
 from occlabel.stages.completion.drocc.looking import Moment, Taken, views
 from occlabel.stages.completion.drocc.parts import Sizes
-from occlabel.stages.completion.slot import Completion, Prediction, as_byte, blank, clip_bytes
+from occlabel.stages.completion.from_cameras import CameraCompletion
+from occlabel.stages.completion.slot import Prediction, as_byte, blank, clip_bytes
 
 if TYPE_CHECKING:
     from occlabel.stages.completion.drocc.network import DrOcc
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FRAMES = Sizes().frames
 
 
-class DrOccCompletion(Completion):
+class DrOccCompletion(CameraCompletion):
     """Semantic occupancy of the images of all cameras, a frame and the one before it, by Dr.Occ: depth of the priors
     says where something is, and experts refine what regions of space hold. Confidence is the probability of the class.
 
@@ -70,17 +70,7 @@ class DrOccCompletion(Completion):
         voxels = 300 * space.grid.voxels + clip_bytes(space, clip_frames) + 2 * sum(map(extent.nbytes, specs))
         return Resources(gpus=1.0, memory=(1 << 30) + images + voxels)
 
-    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
-        if rig is None:
-            return self._unfit(space)
-        if not rig.cameras:
-            return "the log has no cameras, and labels are made of what they see"
-        if len(rig.uncalibrated) == len(rig.cameras):
-            return f"no camera is calibrated ({', '.join(rig.names)}), so nothing says where what it sees lies"
-        return None
-
-    def _unfit(self, space: LabelSpace) -> str | None:
-        """Why no log can be labelled with the weights."""
+    def unfit(self, space: LabelSpace) -> str | None:
         try:
             _, sizes, _ = weight_file.check(self.weights, space)
         except BadWeights as error:
@@ -88,10 +78,6 @@ class DrOccCompletion(Completion):
         if sizes.frames == self.frames:
             return None
         return f"{self.weights} was trained with {sizes.frames} frames; set completion.frames: {sizes.frames}"
-
-    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = log.rig.uncalibrated
-        return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         import torch

@@ -26,18 +26,18 @@ from occlabel.schemas.arrays import (
 )
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.geometry import inverse
-from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.stages.completion.depth_lifting.votes import Lifted, movable_ids
 from occlabel.stages.completion.depth_lifting.window import Window, label
+from occlabel.stages.completion.from_cameras import CameraCompletion
 from occlabel.stages.completion.occany.clouds import Cloud, cloud_of, together
 from occlabel.stages.completion.occany.imagined import Imagined, complete
 from occlabel.stages.completion.occany.trust import least
 from occlabel.stages.completion.occany.views import novel_views
 from occlabel.stages.completion.occany.weight_file import check, load_network
-from occlabel.stages.completion.slot import Completion, blank
+from occlabel.stages.completion.slot import blank
 
 if TYPE_CHECKING:
     from occlabel.stages.completion.occany.asking import Asked
@@ -46,7 +46,7 @@ _POINTS = 600_000
 """On the surfaces of an image, at most as memory is declared."""
 
 
-class OccAnyCompletion(Completion):
+class OccAnyCompletion(CameraCompletion):
     """Puts depth and segments of images into voxels as ``depth_lifting`` does, and completes what no camera saw by
     views that no camera took: ahead of each, beside it and turned away (OccAny's test-time view augmentation).
 
@@ -112,17 +112,7 @@ class OccAnyCompletion(Completion):
         counted = 40 * space.grid.voxels + 20 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
         return Resources(gpus=1.0, memory=(1 << 30) + points + counted + arrays)
 
-    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
-        if rig is None:
-            return self._unfit(space)
-        if not rig.cameras:
-            return "the log has no cameras, and labels are made of what they see"
-        if len(rig.uncalibrated) == len(rig.cameras):
-            return f"no camera is calibrated ({', '.join(rig.names)}), so nothing says where what it sees lies"
-        return None
-
-    def _unfit(self, space: LabelSpace) -> str | None:
-        """Why no log can be labelled."""
+    def unfit(self, space: LabelSpace) -> str | None:
         try:
             _, _, trust = check(self.weights, space.taxonomy)
         except BadWeights as error:
@@ -134,10 +124,6 @@ class OccAnyCompletion(Completion):
                 f"{best:g} are; ask for less, or train the network on more"
             )
         return None
-
-    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = log.rig.uncalibrated
-        return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.completion.occany.asking import Asked

@@ -21,12 +21,12 @@ from occlabel.schemas.arrays import (
 )
 from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.geometry import inverse
-from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.slot import Completion, Prediction, as_byte, blank, clip_bytes
+from occlabel.stages.completion.from_cameras import CameraCompletion
+from occlabel.stages.completion.slot import Prediction, as_byte, blank, clip_bytes
 from occlabel.stages.completion.vipocc.shown import shown
 from occlabel.stages.completion.vipocc.sizes import THRESHOLD, Sizes
 from occlabel.stages.completion.vipocc.weight_file import check, load_network
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from occlabel.stages.completion.vipocc.asking import Said, Taken
 
 
-class ViPOccCompletion(Completion):
+class ViPOccCompletion(CameraCompletion):
     """Voxels before each camera are occupied where the density field of its image, learned from video without labels,
     is dense; what lies behind a surface is guessed as well. Where several cameras see a voxel, the mean of theirs
     counts.
@@ -79,17 +79,7 @@ class ViPOccCompletion(Completion):
         voxels = 120 * space.grid.voxels + clip_bytes(space, clip_frames)
         return Resources(gpus=1.0, memory=(1 << 30) + (300 << 20) + voxels + 2 * read)
 
-    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
-        if rig is None:
-            return self._unfit(space)
-        if not rig.cameras:
-            return "the log has no cameras, and labels are made of what they see"
-        if len(rig.uncalibrated) == len(rig.cameras):
-            return f"no camera is calibrated ({', '.join(rig.names)}), so nothing says where what it sees lies"
-        return None
-
-    def _unfit(self, space: LabelSpace) -> str | None:
-        """Why no log can be labelled."""
+    def unfit(self, space: LabelSpace) -> str | None:
         names = [space.taxonomy.names[one] for one in space.taxonomy.occupied_ids]
         if self.unnamed is not None and self.unnamed not in names:
             return f"completion.unnamed is {self.unnamed!r}, which is no class of what is occupied: {', '.join(names)}"
@@ -103,10 +93,6 @@ class ViPOccCompletion(Completion):
         except BadWeights as error:
             return str(error)
         return None
-
-    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        lost = log.rig.uncalibrated
-        return f"log {log.id}: {', '.join(lost)} without a calibration show nothing" if lost else None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.completion.vipocc.asking import asked
