@@ -1,4 +1,4 @@
-"""``occlabel view``: pictures of labels from above, alone or beside others, or as the cameras saw them."""
+"""``occlabel view``: labels from above, alone or beside others, or as the cameras saw them; logs in space."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _ALL = "all"
 
 def view(
     versions: Annotated[list[str], typer.Argument(metavar="STORE@VERSION ...", help="One or more label versions.")],
-    out: Annotated[Path, typer.Option("--out", help="The PNG to write, or .jpg and the like.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The PNG to write, or .jpg and the like; with --3d the .rrd, if one is wanted."),
+    ] = None,
     log: Annotated[str | None, typer.Option("--log", help="The log; the first one when not given.")] = None,
     frame: Annotated[
         str | None, typer.Option("--frame", help="The frame's name; the middle one when not given.")
@@ -34,9 +37,14 @@ def view(
         typer.Option("--camera", help="Draw what this camera saw, or all of them; may be given again. Needs --logs."),
     ] = None,
     logs: Annotated[
-        list[Path] | None, typer.Option("--logs", help="With --camera: the logs, as their images are not in the store.")
+        list[Path] | None,
+        typer.Option("--logs", help="With --camera or --3d: the logs, as what sensors saw is not in the store."),
     ] = None,
     reader: ReaderName = None,
+    in_space: Annotated[bool, typer.Option("--3d", help="The whole log in space and time, in rerun.")] = False,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="STORE@B", help="With --3d: the version to hold it against.")
+    ] = None,
 ) -> None:
     """Draw labels from above, one panel per version: the car looks up.
 
@@ -44,13 +52,26 @@ def view(
 
     With --camera: the image, the depth and the segments that the labels were made from, and the labels themselves as
     the camera sees them, the nearest occupied voxel of each pixel.
+
+    With --3d: a log in space, with a timeline, as a recording of rerun: classes, objects, confidence, flow, what
+    differs from --against, the ways that car and objects took, and with --logs images and LiDAR. A window opens on
+    it, or --out writes it. Exit code 3 when some of it could not be read.
     """
     from occlabel.pipeline.published.version import open_version
 
+    if in_space:
+        _view_in_space(versions, (log, frame, camera, objects), (against, map_), (logs or [], reader), out)
+        return
+    if against is not None:
+        raise OcclabelError("--against is for --3d; from above, name both versions one after the other")
+    if out is None:
+        raise OcclabelError("say where the picture is to be written, with --out FILE.png")
     if camera:
         _refuse_beside_camera(versions, map_, objects, logs)
     elif logs or reader:
-        raise OcclabelError("--logs and --reader are for pictures of cameras: add --camera NAME or --camera all")
+        raise OcclabelError(
+            "--logs and --reader are for pictures of cameras: add --camera NAME or --camera all, or --3d"
+        )
     writable("--out", out, PICTURES, make=True)
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]
@@ -61,6 +82,29 @@ def view(
     else:
         _view_from_above(opened, (log, frame), map_, objects, out)
     typer.echo(f"wrote {out}")
+
+
+def _view_in_space(
+    versions: list[str],
+    asked: tuple[str | None, str | None, list[str] | None, bool],
+    held: tuple[str | None, Path | None],
+    logs: tuple[list[Path], str | None],
+    out: Path | None,
+) -> None:
+    """``asked``: log, frame, cameras, objects; ``held``: the version that it is held against, and the map."""
+    from occlabel.pipeline.cli.view_scene import log_scene, show_scene
+
+    log, frame, camera, objects = asked
+    for option, given in (("--frame", frame), ("--camera", camera), ("--objects", objects)):
+        if given:
+            raise OcclabelError(f"{option} is for pictures, and --3d shows the whole log; leave one of them out")
+    if len(versions) > 1:
+        raise OcclabelError(f"--3d shows one version, and {len(versions)} are given; hold it --against one other")
+    if logs[1] is not None and not logs[0]:
+        raise OcclabelError("--reader is for the logs, whose sensors are shown: add --logs, or leave it out")
+    writable("--out", out, (".rrd",), make=True)
+    if not show_scene(log_scene(versions[0], log, *held, logs), out):
+        raise typer.Exit(3)
 
 
 def _refuse_beside_camera(versions: list[str], map_: Path | None, objects: bool, logs: list[Path] | None) -> None:

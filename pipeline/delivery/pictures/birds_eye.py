@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from occlabel.pipeline.delivery.pictures.legend import INK, LINE, class_rows, draw_classes
+from occlabel.pipeline.delivery.pictures.palette import object_colours
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 
 _BACKGROUND = (24, 26, 30)
 _UNKNOWN_COLOUR = (70, 74, 82)
+OTHER_CLASS, MISSED, INVENTED = (245, 150, 30), (225, 45, 45), (70, 120, 245)
+"""Colours of what differs: occupied in both by another class, only in the other, only in the one that is looked at."""
 
 
 def birds_eye(semantics: NDArray[np.uint8], taxonomy: Taxonomy, scored: NDArray[np.bool_] | None = None) -> Image.Image:
@@ -47,12 +50,7 @@ def objects_from_above(
     image = np.asarray(birds_eye(semantics, taxonomy))[::-1, ::-1].astype(np.float64)
     things = np.isin(semantics, [entry.id for entry in taxonomy.classes if entry.thing]).any(axis=2)
     image[~things] = 0.35 * image[~things] + 0.65 * np.array(_BACKGROUND)
-    ids = np.unique(seen[seen > 0])
-    # Steps of the golden ratio around the wheel: neighbours in number are far apart in hue.
-    hues = ids * 0.618034 % 1
-    wheel = np.abs((hues[:, None] * 6 - np.array([3.0, 2.0, 4.0])) * np.array([1, -1, -1]) + 0.0)
-    colours = np.clip(np.stack([wheel[:, 0] - 1, 2 - wheel[:, 1], 2 - wheel[:, 2]], axis=1), 0.15, 1) * 255
-    image[seen > 0] = colours[np.searchsorted(ids, seen[seen > 0])]
+    image[seen > 0] = object_colours(seen[seen > 0])
     return _from_above(image)
 
 
@@ -67,9 +65,9 @@ def difference(
     label_occupied, truth_occupied = (a != free) & (a != UNKNOWN), (truth != free) & (truth != UNKNOWN)
     kinds = (
         (label_occupied & truth_occupied & (a == truth), (60, 170, 75)),
-        (label_occupied & truth_occupied & (a != truth), (245, 150, 30)),
-        (~label_occupied & truth_occupied, (225, 45, 45)),
-        (label_occupied & ~truth_occupied & (truth != UNKNOWN), (70, 120, 245)),
+        (label_occupied & truth_occupied & (a != truth), OTHER_CLASS),
+        (~label_occupied & truth_occupied, MISSED),
+        (label_occupied & ~truth_occupied & (truth != UNKNOWN), INVENTED),
     )
     counts = np.stack([(mask & scored).sum(axis=2) for mask, _ in kinds], axis=-1)
     colours = np.array([colour for _, colour in kinds], np.uint8)

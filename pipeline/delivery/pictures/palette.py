@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,15 @@ def colour_blind_safe(colours: int) -> NDArray[np.uint8]:
         nearest = np.minimum(nearest, apart)
         chosen.append(int(nearest.argmax()))
     return palette[chosen].astype(np.uint8)
+
+
+def object_colours(ids: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    """RGB [n, 3] of objects [n]: steps of the golden ratio around the wheel, so that neighbours in number are far apart
+    in hue."""
+    hues = ids.astype(np.float64) * 0.618034 % 1
+    wheel = np.abs((hues[:, None] * 6 - np.array([3.0, 2.0, 4.0])) * np.array([1, -1, -1]) + 0.0)
+    colours = np.clip(np.stack([wheel[:, 0] - 1, 2 - wheel[:, 1], 2 - wheel[:, 2]], axis=1), 0.15, 1) * 255
+    return colours.astype(np.uint8)
 
 
 def as_seen_by(colours: NDArray[np.float64], eye: str) -> NDArray[np.float64]:

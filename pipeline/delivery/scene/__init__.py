@@ -1,0 +1,1 @@
+"""A log in space and time, as data (``log_scene``), as a rerun recording (``recording``), and opened (``viewer``)."""
