@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +20,9 @@ from occlabel.pipeline.cli.options import (
     RecipeName,
     Skips,
     StorePath,
+    writable,
 )
+from occlabel.pipeline.cli.report import PAGES, report_run
 
 
 def run(
@@ -40,12 +43,19 @@ def run(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Clips worked on at once at most; all cores by default.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="HTML", help="Also write what occlabel report writes, beside the version before."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Label logs and publish a version. Run it again to go on where it stopped.
 
     Exit codes: 0 complete, 3 complete but for what is in quarantine, 4 a gate failed (the version is published and not
-    the latest; where too little was labelled, nothing is published), 1 aborted, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    the latest; where too little was labelled, nothing is published), 1 aborted, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM;
+    3 too where --report could not write all of its page.
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.published.spec import store_to_fill, version_name
@@ -54,6 +64,7 @@ def run(
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
 
+    writable("--report", report, PAGES, make=True)
     name, target = version_name(version), store_to_fill(store)
     workplace = Workplace(executor.value, ray_address, workers)
     chosen = load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True))
@@ -61,9 +72,10 @@ def run(
         typer.echo(
             "limits.clip_seconds is not kept with --executor local: one process cannot end its own clip", err=True
         )
-    report = label_logs(
+    opened = open_logs(logs, reader)
+    done = label_logs(
         chosen,
-        open_logs(logs, reader),
+        opened,
         target,
         name,
         log_ids=log,
@@ -73,7 +85,10 @@ def run(
         quiet=as_json,
     )
     if as_json:
-        typer.echo(json.dumps(report.facts(), indent=1))
+        typer.echo(json.dumps(done.facts(), indent=1))
     else:
-        report.print()
-    raise typer.Exit(EXIT_CODES[report.state])
+        done.print()
+    code = EXIT_CODES[done.state]
+    if report is not None and not report_run(done, chosen.gates, opened, workplace, report):
+        code = code or EXIT_CODES["quarantine"]
+    raise typer.Exit(code)
