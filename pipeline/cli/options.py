@@ -42,7 +42,10 @@ LogIds = Annotated[list[str] | None, typer.Option("--log", help="Only this log; 
 StorePath = Annotated[str, typer.Option("--store", help="Where artifacts and versions live: a folder or an s3:// URL.")]
 ReaderName = Annotated[
     str | None,
-    typer.Option("--reader", help="kitti, kitti_raw, nuscenes, video, or a package's; recognised when not given."),
+    typer.Option(
+        "--reader",
+        help="kitti, kitti_raw, kitti360, nuscenes, argoverse2, video, or a package's; recognised when not given.",
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Changes an option of the recipe.")

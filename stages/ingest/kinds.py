@@ -28,10 +28,20 @@ READERS: dict[str, tuple[Holds, str, str]] = {
         "<date>/<date>_drive_NNNN_sync (KITTI raw)",
         "occlabel.stages.ingest.kitti_raw:KittiRawReader",
     ),
+    "kitti360": (
+        "data_[23]d_raw/*_drive_*_sync",
+        "data_3d_raw/<date>_drive_NNNN_sync (KITTI-360)",
+        "occlabel.stages.ingest.kitti360:Kitti360Reader",
+    ),
     "nuscenes": (
         "v1.0-*/scene.json",
         "v1.0-mini|trainval|test/scene.json (nuScenes)",
         "occlabel.stages.ingest.nuscenes:NuScenesReader",
+    ),
+    "argoverse2": (
+        "*/calibration/egovehicle_SE3_sensor.feather",
+        "<log>/calibration/egovehicle_SE3_sensor.feather (Argoverse 2 sensor)",
+        "occlabel.stages.ingest.argoverse2.reader:Argoverse2Reader",
     ),
     "video": (
         is_video,

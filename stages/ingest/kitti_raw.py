@@ -34,9 +34,8 @@ from occlabel.stages.ingest.numbered import (
     stem,
 )
 from occlabel.stages.ingest.poses import usable_poses
-from occlabel.stages.ingest.rows import Rows
 from occlabel.stages.ingest.scans import KITTI, read_scan
-from occlabel.stages.ingest.times import assumed, read_times
+from occlabel.stages.ingest.time_stamps import stamped_times
 
 DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 DRIVE = re.compile(r"(\d{4}_\d{2}_\d{2})_drive_\d{4}_sync")
@@ -48,7 +47,6 @@ CALIBRATION = {
 }
 """File of a date -> what is lost without it."""
 
-STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?", re.ASCII)
 _PACKET = 64 << 10
 """Bytes of a measurement at most."""
 
@@ -105,7 +103,8 @@ def _drive_log(date: Path, log_id: str) -> DriveLog:
     for kind, files in (("velodyne_points", scans), *images.items()):
         add_numbered(digest, kind, files, warnings)
     calibration = {name: _calibration(date / name, digest, warnings) for name in CALIBRATION}
-    times = _times(folder, names, digest, warnings)
+    stamped = {source: folder / source / "timestamps.txt" for source in ("velodyne_points", "image_02", "oxts")}
+    times = stamped_times(stamped, names, digest, warnings)
     packets = _packets(oxts, digest)
     poses = _poses(packets, names, calibration["calib_imu_to_velo.txt"], times, warnings)
     tracks = _tracks(images, calibration, warnings)
@@ -166,34 +165,6 @@ def _tracks(
                 warnings.append(f"{error}; {name} goes on without calibration")
         tracks.append(CameraTrack(name, files, *known))
     return tracks
-
-
-def _times(folder: Path, names: Mapping[int, str], digest: LogDigest, warnings: list[str]) -> NDArray[np.float64]:
-    """Seconds of each frame, from the LiDAR's time stamps (the next sensor that has them where it has none)."""
-    for source in ("velodyne_points", "image_02", "oxts"):
-        path = folder / source / "timestamps.txt"
-        if not is_there(path):
-            continue
-        try:
-            content = read_file(path)
-        except DamagedFile as error:
-            warnings.append(str(error))
-            continue
-        digest.add_text("timestamps", content)
-        rows = Rows(f"{source}/timestamps.txt", content, lambda text: bool(np.isfinite(_seconds(text))))
-        return read_times(rows, names, (), _seconds, warnings)
-    warnings.append("there is no timestamps.txt; times are taken as 10 Hz")
-    return assumed(names)
-
-
-def _seconds(text: str) -> float:
-    """Of a time stamp, from 1970 on; NaN of what is none."""
-    if STAMP.fullmatch(text) is None:
-        return float("nan")
-    try:
-        return float(np.datetime64(text, "ns").astype(np.int64) / 1e9)
-    except ValueError:
-        return float("nan")
 
 
 def _poses(

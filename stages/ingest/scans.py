@@ -29,10 +29,14 @@ class ScanFormat:
     brightest: float
     """Intensities are from 0 to this."""
     rings: bool = False
+    kept: str = ""
+    """How it is kept where that is not as float32 one after the other."""
 
     @property
     def words(self) -> str:
         ring = ", ring" if self.rings else ""
+        if self.kept:
+            return f"{self.name} has {self.kept}: metres, intensity from 0 to {self.brightest:g}"
         return (
             f"{self.name} has {self.columns} little-endian float32 a point: x, y, z in metres, intensity from 0 to "
             f"{self.brightest:g}{ring}"
@@ -55,7 +59,14 @@ def read_scan(path: Path, format: ScanFormat) -> NDArray[np.float32]:
             f"{path} has {len(content)} bytes, which is no multiple of {size} (a point); it is truncated, or of "
             f"another format: {format.words}"
         )
-    points = np.frombuffer(content, "<f4").reshape(-1, format.columns)
+    return checked_points(path, np.frombuffer(content, "<f4").reshape(-1, format.columns), format)
+
+
+def checked_points(path: Path, points: NDArray[np.float32], format: ScanFormat) -> NDArray[np.float32]:
+    """``points`` [n, columns] of a file as a reader passes them on, in an array of its own. Raises DamagedFile as
+    ``read_scan`` does, also for none."""
+    if not len(points):
+        raise DamagedFile(f"{path} is empty; copy the scan again")
     wrong = _wrong(points, format)
     if wrong:
         raise DamagedFile(f"{path}: {wrong}")

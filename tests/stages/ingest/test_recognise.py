@@ -28,7 +28,7 @@ def test_what_fits_nothing_is_refused_with_what_was_looked_for(tmp_path: Path) -
         open_logs(tmp_path)
     with pytest.raises(BadLog, match="is not a folder"):
         open_logs(tmp_path / "nowhere")
-    with pytest.raises(BadLog, match="unknown reader 'waymo'; known: kitti, kitti_raw, nuscenes, video"):
+    with pytest.raises(BadLog, match="unknown reader 'waymo'; known: kitti, kitti_raw, kitti360, nuscenes, argo"):
         open_logs(tmp_path, "waymo")
     (tmp_path / "sequences").mkdir()
     with pytest.raises(BadLog, match=r"there is no v1\.0-mini"):

@@ -1,0 +1,1 @@
+"""The sensor data set Argoverse 2."""
