@@ -138,7 +138,7 @@ def test_flow_is_arrows_of_what_moves() -> None:
     flow[..., 7, :] = np.nan
     flow[3, 4, 2] = [4, 0, 0]
     arrows, said = flow_arrows(flow, GRID)
-    np.testing.assert_allclose([arrows.places[0], arrows.vectors[0]], [[1.75, -5.75, 0.25], [4, 0, 0]])
+    np.testing.assert_allclose([*arrows.places[0], *arrows.vectors[0]], [1.75, -5.75, 0.25, 4, 0, 0])
     assert len(arrows.places) == 1 and not said
     flow[:, :, :6] = [1, 0, 0]
     arrows, said = flow_arrows(flow, GRID)
