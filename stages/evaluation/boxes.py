@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.evaluation.confusion import Counts
@@ -179,6 +178,8 @@ def _scores(boxes: NDArray[np.int64], objects: NDArray[np.int64], offsets: NDArr
 
 def pairs(objects: Placed, boxes: Placed) -> NDArray[np.int64]:
     """The object [boxes] that finds each of ``boxes``; -1 for none within NEAR metres."""
+    from scipy.optimize import linear_sum_assignment  # half a second, for those who label and score nothing
+
     result = np.full(len(boxes.ids), -1, np.int64)
     away = distances(objects, boxes)
     near = away <= NEAR

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 _CHANCE = 0.05
 _TAIL = 2.5
@@ -39,7 +39,8 @@ def stands_out(changes: NDArray[np.float64]) -> NDArray[np.bool_]:
     largest = np.where(lonely, largest.max(axis=1, keepdims=True), largest)
     degrees = np.where(lonely, len(changes) - 1, degrees)
     tries, classes = max(int(there.sum()), 1), max(int(there.any(axis=0).sum()), 1)
-    normal = student.ppf(1 - _CHANCE / tries, np.maximum(degrees, 1)) * np.maximum(np.sqrt(squares), _LEAST)
+    quantile = stdtrit(np.maximum(degrees, 1), 1 - _CHANCE / tries)  # of Student's t: scipy.stats takes seconds to load
+    normal = quantile * np.maximum(np.sqrt(squares), _LEAST)
     heavy = (classes / 2 / _CHANCE) ** (1 / _TAIL) * largest
     result: NDArray[np.bool_] = there & (degrees > 0) & (np.where(there, -changes, 0) > np.maximum(normal, heavy))
     return result
