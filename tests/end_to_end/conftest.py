@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kept_hands import KeptHands, OneRay
 
 
 @pytest.fixture(scope="module")
-def ray_of_the_process() -> Iterator[None]:
-    """A Ray that this process is connected to: runs work on it, and start none of their own."""
-    from occlabel.workers.ray_cluster import Cluster
-
+def one_ray() -> Iterator[OneRay]:
+    """A Ray of this process that all runs of a module share, with the hands that the first of them brought up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the workers must find the toy stages
-        cluster = Cluster()
-        yield
-        cluster.close()
+        hands = KeptHands(workers=1)
+        yield OneRay(hands=hands)
+        hands.close()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tiny_glance
 from chain import GRID, Voxelise
+from kept_hands import OneRay
 from PIL import Image
 
 from occlabel.pipeline.planning.plan import make_plan
@@ -107,20 +108,19 @@ def recipe(stages: dict[str, Any]) -> Recipe:
     return Recipe.model_validate({**space, "priors": stages, "completion": Voxelise()})
 
 
-def label(stages: dict[str, Any], reader: KittiReader, store: Path, executor: str) -> Report:
-    return label_logs(recipe(stages), reader, Store(store), "v1", workplace=Workplace(executor), quiet=True)
+def label(stages: dict[str, Any], reader: KittiReader, store: Path, place: Workplace) -> Report:
+    return label_logs(recipe(stages), reader, Store(store), "v1", workplace=place, quiet=True)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray_of_the_process")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_version_made_on_ray_holds_the_depth_that_each_kind_sees(
-    kind: str, reader: KittiReader, priors: dict[str, dict[str, Stage]], tmp_path: Path
+    kind: str, reader: KittiReader, priors: dict[str, dict[str, Stage]], one_ray: OneRay, tmp_path: Path
 ) -> None:
     stages = priors[kind]
     learned = stages["depth"].resources(recipe(stages).space, next(reader.logs()).rig, CLIP)
     assert learned.gpus == (1 if kind in LEARNED else 0), "models go to the pool of GPUs where there is one"
-    report = label(stages, reader, tmp_path / "store", "ray")
+    report = label(stages, reader, tmp_path / "store", one_ray)
     version = open_version(f"{tmp_path / 'store'}@v1")
     depth = np.stack([frame[DEPTH.on(CAMERA)] for frame in version.frames()]).astype(float)
     assert depth.shape == (FRAMES, 12, 16)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny_glance
 from chain import GRID, Smooth, Voxelise
+from kept_hands import OneRay
 from PIL import Image
 
 from occlabel.pipeline.planning.plan import make_plan
@@ -79,19 +80,18 @@ def recipe(segments: Any) -> Recipe:
     )
 
 
-def label(segments: Any, reader: KittiReader, store: Path, executor: str) -> Report:
-    return label_logs(recipe(segments), reader, Store(store), "v1", workplace=Workplace(executor), quiet=True)
+def label(segments: Any, reader: KittiReader, store: Path, place: Workplace) -> Report:
+    return label_logs(recipe(segments), reader, Store(store), "v1", workplace=place, quiet=True)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray_of_the_process")
 @pytest.mark.parametrize("kind", [*KINDS, *NETWORKS])
 def test_a_version_made_on_ray_holds_what_each_kind_sees(
-    kind: str, kinds: dict[str, Any], reader: KittiReader, tmp_path: Path
+    kind: str, kinds: dict[str, Any], reader: KittiReader, one_ray: OneRay, tmp_path: Path
 ) -> None:
     needs = kinds[kind].resources(recipe(kinds[kind]).space, next(reader.logs()).rig, CLIP)
     assert needs.gpus == (0 if kind == "stored_segments" else 1), "networks go to the pool of GPUs where there is one"
-    report = label(kinds[kind], reader, tmp_path / "ray", "ray")
+    report = label(kinds[kind], reader, tmp_path / "ray", one_ray)
     assert report.state == "complete"
     version = open_version(f"{tmp_path / 'ray'}@v1")
     specs = [spec.on(CAMERA) for spec in (SEGMENT_CLASS, SEGMENT_INSTANCE, SEGMENT_SCORE)]
@@ -110,7 +110,7 @@ def test_a_version_made_on_ray_holds_what_each_kind_sees(
             np.testing.assert_array_equal(published[spec], array)
     if kind in NETWORKS:
         return
-    local = label(kinds[kind], reader, tmp_path / "local", "local")
+    local = label(kinds[kind], reader, tmp_path / "local", Workplace("local"))
     assert local.info is not None and local.info.content_digest == version.info.content_digest
 
 
