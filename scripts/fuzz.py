@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from fuzzing.kinds import FILE_TYPES
+from fuzzing.loaded import load
 from fuzzing.pool import Case, run_cases
 from fuzzing.reading import OUTCOMES
 
@@ -34,6 +35,7 @@ def main() -> None:
     if not types:
         parser.error(f"no such type; there are {', '.join(kind.name for kind in FILE_TYPES)}")
     start = time.monotonic()
+    load()
     cases = list(run_cases(types, -(-options.cases // len(types)), options.seed, options.processes))
     print_table([kind.name for kind in types], cases)
     print(f"{len(cases)} mutations in {time.monotonic() - start:.0f} s, seed {options.seed}")
