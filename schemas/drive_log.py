@@ -51,6 +51,8 @@ class Sweep:
     time: float
     name: str = ""
     """The data set's own: the token of the ``sample_data`` in nuScenes. Empty where it is that of the frame."""
+    index: int | None = None
+    """Which message of the file, counted from 0, where that is a recording; None where it is the sweep."""
 
 
 @dataclass(frozen=True, slots=True)

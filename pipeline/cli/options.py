@@ -44,7 +44,7 @@ ReaderName = Annotated[
     str | None,
     typer.Option(
         "--reader",
-        help="kitti, kitti_raw, kitti360, nuscenes, argoverse2, video, or a package's; recognised when not given.",
+        help="kitti, kitti_raw, kitti360, nuscenes, argoverse2, mcap, video, or a package's; recognised if not given.",
     ),
 ]
 Overrides = Annotated[

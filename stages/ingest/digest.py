@@ -65,11 +65,12 @@ class Content(NamedTuple):
 def content_of(log: DriveLog) -> Content:
     """Digest of all that a stage may read from ``log``: its texts, its frames by name, and the bytes of their scans and
     images. The same for a copy elsewhere, of another time. A file that cannot be read counts as such and raises
-    nothing. Reads every sensor file once, a film as a whole.
+    nothing. Reads every sensor file once, a film or a recording as a whole.
     """
     state = blake2b(log.text.encode(), digest_size=16)
     lasting = True
     films = {camera.path for frame in log.frames for camera in frame.cameras if camera.index is not None}
+    films |= {frame.sweep.path for frame in log.frames if frame.sweep is not None and frame.sweep.index is not None}
     for film in sorted(films):  # read once each, and not for each frame
         digest = _file_digest(film)
         state.update(json.dumps([film.name, digest]).encode())
@@ -102,7 +103,8 @@ def _digests_in(frame: Frame) -> list[Named]:
 def _files_of(frame: Frame) -> list[tuple[str, Path]]:
     """Sensor and path of each file of the frame, in an order that no reader decides."""
     files = [(camera.name, camera.path) for camera in frame.cameras if camera.index is None]
-    return sorted(files if frame.sweep is None else [("", frame.sweep.path), *files])
+    alone = frame.sweep is not None and frame.sweep.index is None
+    return sorted([("", frame.sweep.path), *files] if alone and frame.sweep is not None else files)
 
 
 def _size(path: Path) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.words import meant
+from occlabel.stages.ingest.mcap.layout import is_recording
 from occlabel.stages.ingest.video.layout import is_video
 
 Holds = str | Callable[[Path], bool]
@@ -43,6 +44,11 @@ READERS: dict[str, tuple[Holds, str, str]] = {
         "<log>/calibration/egovehicle_SE3_sensor.feather (Argoverse 2 sensor)",
         "occlabel.stages.ingest.argoverse2.reader:Argoverse2Reader",
     ),
+    "mcap": (
+        is_recording,
+        "recording (.mcap) beside topics.yaml, or folder of such (MCAP)",
+        "occlabel.stages.ingest.mcap.reader:McapReader",
+    ),
     "video": (
         is_video,
         "film (.mp4, .mov, .mkv), folder of images, or folder of several such, a camera each (video)",
@@ -51,6 +57,9 @@ READERS: dict[str, tuple[Holds, str, str]] = {
 }
 """Reader -> what its root holds, the same for people, and ``module:class``, imported when a root is opened: the
 libraries behind readers take up to two seconds."""
+
+EXTRAS = dict.fromkeys(("mcap", "mcap_ros2", "lz4", "zstandard"), "mcap")
+"""Library of a reader -> the extra that brings it."""
 
 GROUP = "occlabel.readers"
 
@@ -106,7 +115,15 @@ def layout_of(reader: str) -> Layout:
 
 def _class_at(place: str) -> Callable[[Path], LogReader]:
     module, _, name = place.partition(":")
-    found: Callable[[Path], LogReader] = getattr(import_module(module), name)
+    try:
+        found: Callable[[Path], LogReader] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise BadLog(
+            f"{error.name} is not installed, which such logs are read with: pip install 'occlabel[{extra}]'"
+        ) from error
     return found
 
 
