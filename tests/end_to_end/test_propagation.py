@@ -10,6 +10,10 @@ from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 
 pytestmark = pytest.mark.slow
 
+ONBOARD = (
+    "grid: semantickitti\ntaxonomy: semantickitti\nevidence: {kind: rays}\ncompletion: {kind: lmscnet, mirror: false}\n"
+)
+
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -20,9 +24,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(logs: Path) -> Path:
-    out = logs.parent / "weights.safetensors"
+    out, recipe = logs.parent / "weights.safetensors", logs.parent / "onboard.yaml"
+    recipe.write_text(ONBOARD)
     occlabel(
-        "train", "propagation", "semantickitti_lidar", "--logs", logs, "--out", out, "--executor", "local",
+        "train", "propagation", recipe, "--logs", logs, "--out", out, "--executor", "local",
         "--steps", 1, "--epoch", 1, "--batch", 1, "--crop", 32, "--patches", 8, "--references", 0,
     )  # fmt: skip
     return out
@@ -31,16 +36,15 @@ def weights(logs: Path) -> Path:
 @pytest.mark.slow
 def test_a_run_with_trained_weights_refines_between_completion_and_voting(logs: Path, weights: Path) -> None:
     recipe = logs.parent / "recipe.yaml"
-    recipe.write_text(
-        "grid: semantickitti\ntaxonomy: semantickitti\nevidence: {kind: rays}\ncompletion: {kind: lmscnet}\n"
-        f"propagation: {{kind: dualflow4d, weights: {weights}, references: 0}}\nvoting: {{kind: registration}}\n"
-    )
-    store = logs.parent / "store"
+    local = f"propagation: {{kind: dualflow4d, weights: {weights}, references: 0}}\n"
+    recipe.write_text(f"{ONBOARD}{local}voting: {{kind: registration}}\n")
+    store = weights.with_suffix(".training") / "onboard"
     arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1").stdout)
     assert report["frames"] == 8
     assert report["cautions"] == []
-    assert [stage["stage"] for stage in report["run"]["stages"]] == ["evidence", "completion", "propagation", "voting"]
+    stages = [(stage["stage"], stage["total"]) for stage in report["run"]["stages"]]
+    assert stages == [("evidence", 0), ("completion", 0), ("propagation", 2), ("voting", 2)], "training has left labels"
     without = json.loads(occlabel("run", recipe, *arguments, "--version", "without", "--skip", "propagation").stdout)
     assert [stage["total"] for stage in without["run"]["stages"]] == [0, 0, 2], "completion is not computed again"
 
