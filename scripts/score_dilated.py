@@ -5,7 +5,8 @@
 
 LOGS have truth of voxels over the grid of the labels. Unknown voxels count as free. Dilated is the largest of 3 x 3 x 3
 voxels, of the labels alone, so that a surface that lies a voxel off is found; it is to be read beside the other, never
-alone. Counted over all scored voxels of all logs together.
+alone. Counted over all scored voxels of all logs together; with --unseen over all that have truth, also where no camera
+looks, which Occ3D does not score.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Counts = NDArray[np.int64]
 """Found of what is there, said, there: three numbers."""
 
 
-def counted(spec: str, reader: LogReader) -> tuple[Counts, Counts]:
+def counted(spec: str, reader: LogReader, unseen: bool) -> tuple[Counts, Counts]:
     """Of a version as it is, and dilated."""
     version = open_version(spec)
     plain, dilated = np.zeros(3, np.int64), np.zeros(3, np.int64)
@@ -40,11 +41,12 @@ def counted(spec: str, reader: LogReader) -> tuple[Counts, Counts]:
             if frame.truth.voxels is None:
                 continue
             truth = truth_in(reader, frame, version.space)
-            there = truth.scored & (truth.semantics != version.space.taxonomy.free_id)
+            scored = (truth.semantics != UNKNOWN) if unseen else truth.scored
+            there = scored & (truth.semantics != version.space.taxonomy.free_id)
             labels = published[SEMANTICS]
             said = (labels != UNKNOWN) & (labels != version.space.taxonomy.free_id)
             for counts, one in ((plain, said), (dilated, binary_dilation(said, _AROUND))):
-                counts += ((one & there).sum(), (one & truth.scored).sum(), there.sum())
+                counts += ((one & there).sum(), (one & scored).sum(), there.sum())
     return plain, dilated
 
 
@@ -59,11 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logs", type=Path)
     parser.add_argument("versions", nargs="+", metavar="STORE@VERSION")
+    parser.add_argument("--unseen", action="store_true")
     told = parser.parse_args()
     reader = open_logs(told.logs)
     print(f"{'version':40s}    IoU   prec    rec | dilated IoU   prec    rec")
     for spec in told.versions:
-        plain, dilated = counted(spec, reader)
+        plain, dilated = counted(spec, reader, told.unseen)
         print(f"{spec[-40:]:40s} {shown(plain)} |      {shown(dilated)}")
 
 

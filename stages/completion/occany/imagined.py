@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ _ENOUGH = 0.5
 """Of a point that a voxel must get to be occupied."""
 _SURFACE = 0.2
 """Share of the views that saw a voxel at all which must have seen a surface in it."""
+_BESIDE = 0.5
+"""A class that no view says is half as sure as one on which all agree."""
 _WORTH = 0.5
 """What nobody saw is half as sure as what somebody saw."""
 
@@ -47,8 +50,9 @@ def complete(labels: Prediction, views: list[Imagined], grid_from_ego: Matrix, s
     """Fills what is unknown in ``labels``, semantics and confidence [X, Y, Z], by the ``views``, in place.
 
     Their surfaces are spread over the voxels whose centres lie around (trilinear voxelisation): a voxel is occupied by
-    half a point or more where a fifth of the views that see it agree, and its class is the loudest; one without a class
-    stays unknown. It is free where views see through it and no surface is near.
+    half a point or more where a fifth of the views that see it agree, and its class is the loudest, or, where no view
+    names it, that of most of its 26 neighbours; one without any stays unknown. It is free where views see through it
+    and no surface is near.
     """
     semantics, confidence = labels
     tally, places, classes, weights = Tally(space.grid), [], [], []
@@ -76,5 +80,26 @@ def complete(labels: Prediction, views: list[Imagined], grid_from_ego: Matrix, s
     unknown = semantics == UNKNOWN
     filled, free = unknown & occupied & (found != UNKNOWN), unknown & (touched == 0) & (tally.passed > 0)
     semantics[filled], semantics[free] = found[filled], space.taxonomy.free_id
-    sure = np.where(filled, tally.hits * share, tally.passed) / heard
+    beside = np.argwhere(unknown & occupied & ~filled)
+    semantics[tuple(beside.T)] = _of_most(semantics, beside, space.taxonomy.free_id, len(space.taxonomy.names))
+    filled = unknown & occupied & (semantics != UNKNOWN)
+    sure = np.where(filled, tally.hits * np.maximum(share, _BESIDE), tally.passed) / heard
     confidence[filled | free] = np.maximum(np.rint(255 * _WORTH * sure), 1).astype(np.uint8)[filled | free]
+
+
+@numba.njit(cache=True, nogil=True)
+def _of_most(semantics, cells, free, classes):  # type: ignore[no-untyped-def]
+    """Of voxels ``cells`` [n, 3] the class that most of their occupied neighbours in ``semantics`` have."""
+    result = np.full(len(cells), UNKNOWN, np.uint8)
+    for n in range(len(cells)):
+        votes = np.zeros(classes, np.int64)
+        x, y, z = cells[n]
+        for i in range(max(x - 1, 0), min(x + 2, semantics.shape[0])):
+            for j in range(max(y - 1, 0), min(y + 2, semantics.shape[1])):
+                for k in range(max(z - 1, 0), min(z + 2, semantics.shape[2])):
+                    name = semantics[i, j, k]
+                    if name != UNKNOWN and name != free:
+                        votes[name] += 1
+        if votes.max() > 0:
+            result[n] = votes.argmax()
+    return result

@@ -36,7 +36,7 @@ from occlabel.stages.completion.occany.clouds import Cloud, cloud_of, together
 from occlabel.stages.completion.occany.imagined import Imagined, complete
 from occlabel.stages.completion.occany.trust import least
 from occlabel.stages.completion.occany.views import novel_views
-from occlabel.stages.completion.occany.weight_file import check, load_network
+from occlabel.stages.completion.occany.weight_file import SHIPPED, check, load_network
 from occlabel.stages.completion.slot import blank
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class OccAnyCompletion(CameraCompletion):
     )  # fmt: skip
 
     kind: Literal["occany"] = "occany"
-    weights: Path
-    """A safetensors file of ``occlabel train occany``."""
+    weights: Path | None = None
+    """A safetensors file of ``occlabel train occany``; by default the one that comes with occlabel, for the taxonomy
+    ``occ3d`` and what glance sees."""
     radius: int = Field(default=4, ge=0, le=1000)
     """Frames before a frame, and as many after it, whose images are heard with its own."""
     stride: int = Field(default=2, ge=1, le=100)
@@ -99,7 +100,7 @@ class OccAnyCompletion(CameraCompletion):
         return self.model_copy(update={"deviation": False}) if array == DEPTH_DEVIATION.name else None
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return (self.weights,)
+        return (self.weights or SHIPPED,)
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """The libraries; the images of the window with their points; what is counted of each voxel; the network on the
@@ -114,24 +115,24 @@ class OccAnyCompletion(CameraCompletion):
 
     def unfit(self, space: LabelSpace) -> str | None:
         try:
-            _, _, trust = check(self.weights, space.taxonomy)
+            _, _, trust = check(self.files(space)[0], space.taxonomy)
         except BadWeights as error:
             return str(error)
         if least(trust, self.precision) is None:
             best = max((float(share) for share in trust), default=0.0)
             return (
-                f"completion.precision asks for {self.precision:g} of right depths, and with {self.weights} at most "
-                f"{best:g} are; ask for less, or train the network on more"
+                f"completion.precision asks for {self.precision:g} of right depths, and with {self.files(space)[0]} at "
+                f"most {best:g} are; ask for less, or train the network on more"
             )
         return None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         from occlabel.stages.completion.occany.asking import Asked
 
-        _, meaning, trust = check(self.weights, space.taxonomy)
+        _, meaning, trust = check(self.files(space)[0], space.taxonomy)
         sure = least(trust, self.precision)
         assert sure is not None  # see refuse
-        asked = Asked(load_network(self.weights, space.taxonomy, hands), meaning, sure)
+        asked = Asked(load_network(self.files(space)[0], space.taxonomy, hands), meaning, sure)
         window, movable = self._window, movable_ids(space)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:

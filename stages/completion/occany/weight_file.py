@@ -21,6 +21,8 @@ NETWORK = "occany-1"
 """Changes when old weights no longer fit."""
 COMMAND = "occlabel train occany"
 """What trains such weights."""
+SHIPPED = Path(__file__).parent / "weights" / "occ3d.safetensors"
+"""Come with occlabel."""
 
 
 def purpose(taxonomy: Taxonomy) -> dict[str, str]:

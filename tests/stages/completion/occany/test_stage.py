@@ -94,10 +94,12 @@ def test_what_no_camera_saw_is_completed_and_the_rest_stays(weights: Path, knowi
     more = ~known & (after != UNKNOWN)
     assert more.sum() > 200
     assert half[more].max() <= 128 and half[more].min() >= 1, "half as sure as what somebody saw"
-    assert set(np.unique(after[more])) == {SPACE.taxonomy.names.index("manmade"), SPACE.taxonomy.free_id}
+    assert set(np.unique(after[more])) >= {SPACE.taxonomy.names.index("manmade"), SPACE.taxonomy.free_id}
 
 
-def test_turned_views_name_nothing(weights: Path, knowing: list[Novel], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_turned_views_see_is_named_by_what_is_beside(
+    weights: Path, knowing: list[Novel], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import occlabel.stages.completion.occany.stage as module
 
     def turned(*told: Any) -> list[Novel]:
@@ -108,7 +110,10 @@ def test_turned_views_name_nothing(weights: Path, knowing: list[Novel], monkeypa
     before, _ = labels(DepthLifting(**AROUND))
     after, _ = labels(OccAnyCompletion(weights=weights, copies=1, **AROUND))
     more = (before == UNKNOWN) & (after != UNKNOWN)
-    assert more.any() and set(np.unique(after[more])) == {SPACE.taxonomy.free_id}, "free alone needs no name"
+    # The network would call the road behind the car a building; the walls are farther than 8 m to the sides.
+    middle = np.abs(SPACE.grid.origin[1] + SPACE.grid.voxel_size * (np.arange(more.shape[1]) + 0.5)) < 8
+    names = {SPACE.taxonomy.names[one] for one in np.unique(after[:, middle][more[:, middle]])}
+    assert {"free", "driveable_surface"} <= names and "manmade" not in names
 
 
 def test_depth_that_is_no_number_is_said(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
