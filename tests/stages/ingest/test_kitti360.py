@@ -88,7 +88,7 @@ def test_each_frame_has_the_pose_that_names_it(root: Path) -> None:
 def test_cameras_are_the_two_rectified_ones(root: Path) -> None:
     left, right = only(root).frames[0].cameras
     assert (left.name, right.name, left.size) == ("image_00", "image_01", (64, 48))
-    np.testing.assert_array_equal(left.intrinsics, [[40, 0, 31.5], [0, 41, 23.5], [0, 0, 1]])
+    np.testing.assert_array_equal(left.intrinsics, np.array([[40, 0, 31.5], [0, 41, 23.5], [0, 0, 1]]))
     assert left.ego_from_camera is not None and right.ego_from_camera is not None
     np.testing.assert_allclose(left.ego_from_camera[:3, 3], [0.8, 0.1, -0.3])
     np.testing.assert_allclose(right.ego_from_camera[:3, 3], [0.8, 0.1 - 0.6, -0.3], atol=1e-12)

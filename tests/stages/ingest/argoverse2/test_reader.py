@@ -33,7 +33,7 @@ def test_a_frame_is_a_sweep_with_the_image_next_to_it(tmp_path: Path) -> None:
     np.testing.assert_allclose(frame.world_from_ego[:3, 3], [2.0, 0, 0])
     (camera,) = frame.cameras
     assert (camera.name, camera.size, camera.path.stem) == (av2.CAMERA, (64, 48), str(av2.stamps()[2] + av2.LATER))
-    np.testing.assert_array_equal(camera.intrinsics, [[40, 0, 31.5], [0, 41, 23.5], [0, 0, 1]])
+    np.testing.assert_array_equal(camera.intrinsics, np.array([[40, 0, 31.5], [0, 41, 23.5], [0, 0, 1]]))
     assert camera.ego_from_camera is not None
     drive = av2.SPEED * av2.LATER * 1e-9
     np.testing.assert_allclose(camera.ego_from_camera[:3, 3], [1.6 + drive, 0, 1.4])

@@ -51,7 +51,7 @@ def test_a_frame_is_a_sweep_with_the_image_next_to_it(tmp_path: Path, compressio
         np.testing.assert_allclose(world[:, 0], 15.0, atol=1e-4)
         (camera,) = frame.cameras
         assert (camera.name, camera.size, camera.index) == ("front", (64, 48), number)
-        np.testing.assert_array_equal(camera.intrinsics, [[40, 0, 31.5], [0, 41, 23.5], [0, 0, 1]])
+        np.testing.assert_array_equal(camera.intrinsics, np.array([[40, 0, 31.5], [0, 41, 23.5], [0, 0, 1]]))
         pixels = reader.image(camera)
         assert pixels.shape == (48, 64, 3) and abs(int(pixels[0, 0, 0]) - 40 * number) < 3
         assert camera.ego_from_camera is not None
