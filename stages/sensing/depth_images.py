@@ -209,6 +209,10 @@ def _see_through(clear, veil, pinhole, axes, first, passed, last, veiled, image)
     marks those that lie behind it and before its ``veil``."""
     fx, fy, cx, cy = np.float32(pinhole[0]), np.float32(pinhole[1]), np.float32(pinhole[2]), np.float32(pinhole[3])
     height, width = clear.shape
+    furthest = np.zeros(width, np.float32)
+    for v in range(height):
+        for u in range(width):
+            furthest[u] = max(furthest[u], clear[v, u], veil[v, u])
     size_x, size_y, size_z = passed.shape
     up = axes[:, 2]
     for x in range(size_x):
@@ -219,7 +223,14 @@ def _see_through(clear, veil, pinhole, axes, first, passed, last, veiled, image)
                 continue
             if low[2] > _NEAREST and high[2] > _NEAREST:
                 one, other = fx * low[0] / low[2] + cx, fx * high[0] / high[2] + cx
-                if max(one, other) < 0 or min(one, other) >= width:
+                left, right = min(one, other), max(one, other)
+                if right < 0 or left >= width:
+                    continue
+                # Where all that is seen of these columns of the image is nearer, no voxel of this one is seen through.
+                ends = np.float32(0)
+                for n in range(max(int(left) - 1, 0), min(int(right) + 2, width)):
+                    ends = max(ends, furthest[n])
+                if min(low[2], high[2]) * (1 - 1e-5) > ends:
                     continue
             px, py, pz = np.float32(low[0]), np.float32(low[1]), np.float32(low[2])
             dx, dy, dz = np.float32(up[0]), np.float32(up[1]), np.float32(up[2])
