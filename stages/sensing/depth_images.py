@@ -210,9 +210,9 @@ def _see_through(clear, veil, pinhole, axes, first, passed, last, veiled, image)
     fx, fy, cx, cy = np.float32(pinhole[0]), np.float32(pinhole[1]), np.float32(pinhole[2]), np.float32(pinhole[3])
     height, width = clear.shape
     furthest = np.zeros(width, np.float32)
-    for v in range(height):
-        for u in range(width):
-            furthest[u] = max(furthest[u], clear[v, u], veil[v, u])
+    for i in range(height):
+        for j in range(width):
+            furthest[j] = max(furthest[j], clear[i, j], veil[i, j])
     size_x, size_y, size_z = passed.shape
     up = axes[:, 2]
     for x in range(size_x):
@@ -227,7 +227,7 @@ def _see_through(clear, veil, pinhole, axes, first, passed, last, veiled, image)
                 if right < 0 or left >= width:
                     continue
                 # Where all that is seen of these columns of the image is nearer, no voxel of this one is seen through.
-                ends = np.float32(0)
+                ends = 0.0
                 for n in range(max(int(left) - 1, 0), min(int(right) + 2, width)):
                     ends = max(ends, furthest[n])
                 if min(low[2], high[2]) * (1 - 1e-5) > ends:
