@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from occlabel.workers.store import Store
 
 app = App(help="List, show, verify, diff, tag and remove published label versions.")
+_DIGITS = 8
+"""Of a digest in a list; ``show`` and ``--json`` have all."""
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
 
 
@@ -48,13 +50,16 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
         raise typer.Exit(1 if damaged else 0)
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("version", "also called", "gates", "created", "logs", "frames", "missing", "content digest")
+    # Folded, where a terminal is narrow: what is cut off at an edge is a name that nobody can type.
+    titles = ("version", "also called", "gates", "created", "logs", "frames", "content digest")
+    table = Table(*(Column(title, overflow="fold") for title in titles))
     for info in infos:
-        counts = map(str, (len(info.logs), info.frames, len(info.missing)))
         gates, names = verdicts.get(info.name, "?").split(" ")[0].rstrip(";"), ", ".join(called.get(info.name, ()))
-        table.add_row(info.name, names, gates, info.created, *counts, info.content_digest)
+        frames = f"{info.frames}, {len(info.missing)} missing" if info.missing else str(info.frames)
+        created, digest = info.created[:19].replace("T", " "), info.content_digest[:_DIGITS]
+        table.add_row(info.name, names, gates, created, str(len(info.logs)), frames, digest)
     Console().print(table if infos or damaged else "no version is published yet")
     for name, said in verdicts.items():
         if said not in ("", "passes"):
