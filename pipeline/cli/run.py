@@ -74,15 +74,7 @@ def run(
         )
     opened = open_logs(logs, reader)
     done = label_logs(
-        chosen,
-        opened,
-        target,
-        name,
-        log_ids=log,
-        base=base,
-        reader_name=reader,
-        workplace=workplace,
-        quiet=as_json,
+        chosen, opened, target, name, log_ids=log, base=base, reader_name=reader, workplace=workplace, quiet=as_json
     )
     if as_json:
         typer.echo(json.dumps(done.facts(), indent=1))

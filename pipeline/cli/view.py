@@ -69,9 +69,7 @@ def view(
     if camera:
         _refuse_beside_camera(versions, map_, objects, logs)
     elif logs or reader:
-        raise OcclabelError(
-            "--logs and --reader are for pictures of cameras: add --camera NAME or --camera all, or --3d"
-        )
+        raise OcclabelError("--logs and --reader are for pictures of cameras: add --camera NAME, --camera all or --3d")
     writable("--out", out, PICTURES, make=True)
     opened = [open_version(spec) for spec in versions]
     log = log or opened[0].logs[0]
