@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from simulated import TWO_SEEN, Simulated
+from simulated import TWO_SHORT, Simulated
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.train_vipocc import train
@@ -26,7 +26,7 @@ def recipe(**more: object) -> Recipe:
 
 @pytest.mark.slow
 def test_a_row_is_trained_and_scored_without_labels(simulated: Simulated, tmp_path: Path) -> None:
-    reader = KittiReader(simulated("kitti", TWO_SEEN))
+    reader = KittiReader(simulated("kitti", TWO_SHORT))
     completion = {"kind": "vipocc", "weights": "none.safetensors", "segments": False, "unnamed": "building"}
     (row,) = rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["baseline"])
     assert row.name == "baseline" and not math.isnan(row.scores["scene slice"].o_acc)
