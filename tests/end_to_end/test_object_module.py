@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from command import occlabel
-from simulated import TWO_SHORT, TWO_SWEPT, Simulated
+from simulated import TWO_SWEPT, Simulated
 
 from occlabel.pipeline.published.version import open_version
 from occlabel.stages.learning.weight_header import read_facts
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def logs(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shutil.copytree(simulated("nuscenes", TWO_SHORT), tmp_path_factory.mktemp("objects") / "logs")
+    return shutil.copytree(simulated("nuscenes", TWO_SWEPT), tmp_path_factory.mktemp("objects") / "logs")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_weights_are_trained_on_what_comes_before_and_serve_a_run(logs: Path, re
     options = [word for change in changes for word in ("--set", f"instances.{change}")]
     arguments = ("--logs", logs, "--store", store, "--executor", "local", "--json")
     report = json.loads(occlabel("run", recipe, *arguments, "--version", "v1", *options).stdout)
-    assert report["frames"] == 4
+    assert report["frames"] == 2
     assert any(frame.load("instance").any() for frame in open_version(f"{store}@v1").frames())
 
 

@@ -80,7 +80,7 @@ def test_what_cannot_work_is_said_before_anything_is_labelled(logs: Path, tmp_pa
 @pytest.mark.slow
 def test_the_shipped_weights_correct_the_shipped_model(tmp_path: Path) -> None:
     roads, store = tmp_path / "logs", tmp_path / "store"
-    simulate_logs("nuscenes", roads, Drives(logs=1, frames=8, seed=90, image_scale=None, rate=2.0))
+    simulate_logs("nuscenes", roads, Drives(logs=1, frames=5, seed=90, image_scale=None, rate=2.0))
     arguments: tuple[object, ...] = ("--logs", roads, "--store", store, "--executor", "local", "--json")
     arguments += ("--skip", "ground", "--skip", "instances", "--skip", "tracking")
     local = json.loads(occlabel("run", "nuscenes_lidar", *arguments, "--version", "local", "--skip", "voting").stdout)
