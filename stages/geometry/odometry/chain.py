@@ -9,20 +9,19 @@ from itertools import pairwise
 import numpy as np
 
 from occlabel.schemas.arrays import EXTRINSICS, POSES, SCALE_DEVIATION
-from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.stage import Clip, Inputs
-from occlabel.stages.geometry.odometry.looking import Looked
-from occlabel.stages.geometry.odometry.metres import mounting
+from occlabel.stages.geometry import refused
+from occlabel.stages.geometry.linked import linked
+from occlabel.stages.geometry.metres import mounting
+from occlabel.stages.geometry.odometry.looking import GAPS, Looked
 from occlabel.stages.geometry.odometry.reach import BLOCK
-from occlabel.stages.geometry.odometry.stretch import Stretch, linked, stretch_of
+from occlabel.stages.geometry.odometry.stretch import Stretch, stretch_of
+from occlabel.stages.geometry.odometry.two_views import FEWEST
 
-_UNSURE = 0.3
-"""Spread of what ways say of a metre, as a share, beyond which it is not known."""
 _CARRIED, _WAY = 1.25, 1.0
 """A scale that is carried over from the frames before is so much less sure, and needs a way of so many metres in
 them."""
-_OUT = "leave the log out with --log, or cut the film there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +58,18 @@ class Chain:
                 result[number - clip.start] = found
         if not self._known:
             points = [self._looked.points(number) for number in range(clip.start, clip.stop)]
-            raise BadLog(
-                f"log {clip.log}: no frame from {self._name(clip.start)} to {self._name(clip.stop - 1)} shares enough "
-                f"with others to tell a motion (they have {int(np.median(points))} points each that could be found "
-                f"again): it is dark, without texture, or too short; {_OUT}"
+            raise refused.nothing_shared(
+                clip.log, self._name(clip.start), self._name(clip.stop - 1), int(np.median(points))
             )
         return result
 
     def _block(self, begin: int, own: range) -> list[tuple[int, Found]]:
         around = range(max(0, begin - BLOCK, self._inputs.first), min(begin + 2 * BLOCK, self._stop))
-        groups = [group for group in linked(self._looked, around) if len(group) > 1 and group[-1] >= begin]
-        groups = [group for group in groups if group[0] < begin + BLOCK]
+        groups = linked(around, GAPS, lambda one, other: len(self._looked.link(one, other)[0]) >= FEWEST)
+        groups = [group for group in groups if len(group) > 1 and group[-1] >= begin and group[0] < begin + BLOCK]
         last = max((number for number in self._known if number < begin), default=None)
         if groups and (len(groups) > 1 or (last is not None and last not in groups[0])):
-            cut = groups[0][0] if len(groups) == 1 else groups[1][0]
-            raise BadLog(
-                f"log {self._clip.log}: frame {self._name(cut)} shows nothing of what was seen before it, and the film "
-                f"goes on from there: it is cut, or too little is seen between; {_OUT}"
-            )
+            raise refused.cut(self._clip.log, self._name(groups[0][0] if len(groups) == 1 else groups[1][0]))
         if not groups:
             return []
         stretch = stretch_of(self._looked, groups[0], lambda: self._height)
@@ -104,28 +97,20 @@ class Chain:
 
     def _scale(self, stretch: Stretch, numbers: list[int], begin: int) -> tuple[float, float]:
         """Metres of a length of the stretch, and its deviation. Raises BadLog where nothing tells them."""
-        first, last = self._name(numbers[0]), self._name(numbers[-1])
-        where = f"log {self._clip.log}: from frame {first} to {last}"
+        where = refused.between(self._clip.log, self._name(numbers[0]), self._name(numbers[-1]))
         if stretch.kind == "lost":
-            raise BadLog(f"{where} what images see obeys no motion of a camera; {_OUT}")
+            raise refused.no_motion(where)
         if stretch.kind == "turns":
-            raise BadLog(
-                f"{where} the camera only turns, or all it sees is far away: nothing tells where it moves; {_OUT}"
-            )
+            raise refused.only_turns(where)
         if stretch.kind == "stands":
             return 1.0, 0.0
         metres = stretch.metres
-        if not isinstance(metres, int) and metres.spread < _UNSURE:
+        if not isinstance(metres, int) and metres.spread < refused.UNSURE:
             return metres.scale, metres.spread
         carried = self._carried(stretch, begin)
-        if carried is not None and carried[1] < _UNSURE:
+        if carried is not None and carried[1] < refused.UNSURE:
             return carried
-        said = (
-            f"the road is seen well enough to tell how far on {metres} ways: too few"
-            if isinstance(metres, int)
-            else f"what the road says of how far on {metres.ways} ways differs by {metres.spread:.0%}: too much"
-        )
-        raise BadLog(f"{where} the camera moves, and {said}, so that poses would have no metres; {_OUT}")
+        raise refused.no_metres(where, metres)
 
     def _carried(self, stretch: Stretch, begin: int) -> tuple[float, float] | None:
         """The scale by which the stretch fits the poses before it."""
@@ -150,10 +135,7 @@ class Chain:
         if before is not None:
             return self._known[before].ego_from_camera
         if isinstance(stretch.metres, int):
-            raise BadLog(
-                f"log {self._clip.log}: the camera stands at the beginning, so nothing tells how it sits on the car: "
-                "begin the film where the car drives, or write extrinsics into calibration.yaml"
-            )
+            raise refused.stands_at_first(self._clip.log)
         return mounting(stretch.metres, self._height)
 
     def _before(self) -> dict[int, Found]:

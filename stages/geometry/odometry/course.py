@@ -3,12 +3,11 @@ then one after the other, then all of them at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.geometry.course import Course
 from occlabel.stages.geometry.odometry.bundle import Bundle
 from occlabel.stages.geometry.odometry.two_views import FEWEST, motion_of, turned
 
@@ -24,17 +23,6 @@ _SHARE = 0.4
 """Of the known points that an image sees must lie where it sees them, or it is not placed."""
 _ROUNDS = 12
 _FAR_AWAY = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """``world_from_camera`` [image, 4, 4], NaN of an image that could not be placed; ``points`` [image] so many known
-    points it sees where they should be. ``near`` is the inverse depth at the upper quartile of points. All in a length
-    of its own."""
-
-    world_from_camera: NDArray[np.float64]
-    points: NDArray[np.int64]
-    near: float
 
 
 def course_of(seen: NDArray[np.float64], focal: float) -> Course | None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.geometry.metres import Metres, metres_of
 from occlabel.stages.geometry.odometry.course import STANDS, course_of
 from occlabel.stages.geometry.odometry.looking import GAPS, Looked
-from occlabel.stages.geometry.odometry.metres import Metres, metres_of
 from occlabel.stages.geometry.odometry.tracks import tracks_of
 from occlabel.stages.geometry.odometry.two_views import FEWEST, turned
 
@@ -33,26 +33,6 @@ class Stretch:
     kind: Kind
     poses: dict[int, Matrix]
     metres: Metres | int
-
-
-def linked(looked: Looked, numbers: range) -> list[list[int]]:
-    """Frames that see the same things, in groups: a cut in a film lies between two of them."""
-    group = {number: number for number in numbers}
-
-    def root(number: int) -> int:
-        while group[number] != number:
-            number = group[number]
-        return number
-
-    for later in numbers:
-        for gap in GAPS:
-            if later - gap in group and len(looked.link(later - gap, later)[0]) >= FEWEST:
-                one, other = root(later - gap), root(later)
-                group[max(one, other)] = min(one, other)
-    groups: dict[int, list[int]] = {}
-    for number in numbers:
-        groups.setdefault(root(number), []).append(number)
-    return list(groups.values())
 
 
 def stretch_of(looked: Looked, numbers: list[int], height: Callable[[], float]) -> Stretch:
