@@ -19,7 +19,7 @@ TWO_SWEPT = Drives(logs=2, frames=1, seed=3, image_scale=None)
 """Logs without cameras."""
 TWO_SHORT = Drives(logs=2, frames=2, seed=81, image_scale=0.1)
 ONE_WITH_PRIORS = Drives(logs=1, frames=1, seed=3, image_scale=0.1, priors=("degraded", "exact"))
-ONE_ORACLE = Drives(logs=1, frames=4, seed=4, image_scale=0.3, priors=("degraded", "exact"))
+ONE_ORACLE = Drives(logs=1, frames=3, seed=4, image_scale=0.4, priors=("degraded", "exact"))
 """Images large enough for their depth to be held against the LiDAR."""
 
 

@@ -36,7 +36,7 @@ def test_a_simulated_log_is_what_its_files_say(simulated: Simulated, tmp_path: P
     lesson = prepared(told, reader, reader, Store(tmp_path / "priors"), "local")
     assert lesson.facts == {"priors": "stored_depth", "logs": "1"}, "segments are of no use to it"
     (one,), (log,) = lesson.learned, reader.logs()
-    assert (one.frames, one.cameras) == (4, 6) and len(lesson.held_out) == 1
+    assert (one.frames, one.cameras) == (3, 6) and len(lesson.held_out) == 1
     truth, whole = one.truth(0), reader.voxel_truth(log.frames[0])
     assert whole is not None and ((truth != UNKNOWN) == (whole.scored & (whole.semantics != UNKNOWN))).all()
     moment = one.moment(0)
