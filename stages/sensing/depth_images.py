@@ -207,47 +207,68 @@ def _hit(points, sure, to_voxels, hits, last, image, cells):  # type: ignore[no-
 def _see_through(clear, veil, pinhole, axes, first, passed, last, veiled, image):  # type: ignore[no-untyped-def]
     """Counts the voxels whose centre ``first + axes @ index`` [m], in the camera frame, lies before what is seen, and
     marks those that lie behind it and before its ``veil``."""
-    fx, fy, cx, cy = np.float32(pinhole[0]), np.float32(pinhole[1]), np.float32(pinhole[2]), np.float32(pinhole[3])
     height, width = clear.shape
     furthest = np.zeros(width, np.float32)
     for i in range(height):
         for j in range(width):
             furthest[j] = max(furthest[j], clear[i, j], veil[i, j])
+    # One element more stands for all that lies outside of the image or behind it, where nothing is seen.
+    clear_at = np.full(height * width + 1, -np.inf, np.float32)
+    veil_at = clear_at.copy()
+    clear_at[:-1], veil_at[:-1] = clear.ravel(), veil.ravel()
     size_x, size_y, size_z = passed.shape
-    up = axes[:, 2]
+    steps = np.arange(size_z).astype(np.float32)
+    depths, at = np.empty(size_z, np.float32), np.empty(size_z, np.int32)
     for x in range(size_x):
         for y in range(size_y):
-            low = first + axes[:, 0] * x + axes[:, 1] * y
-            high = low + up * (size_z - 1)
-            if low[2] < _NEAREST and high[2] < _NEAREST:
+            px = first[0] + axes[0, 0] * x + axes[0, 1] * y
+            py = first[1] + axes[1, 0] * x + axes[1, 1] * y
+            pz = first[2] + axes[2, 0] * x + axes[2, 1] * y
+            if _nothing_seen(px, pz, px + axes[0, 2] * (size_z - 1), pz + axes[2, 2] * (size_z - 1), pinhole, furthest):
                 continue
-            if low[2] > _NEAREST and high[2] > _NEAREST:
-                one, other = fx * low[0] / low[2] + cx, fx * high[0] / high[2] + cx
-                left, right = min(one, other), max(one, other)
-                if right < 0 or left >= width:
-                    continue
-                # Where all that is seen of these columns of the image is nearer, no voxel of this one is seen through.
-                ends = 0.0
-                for n in range(max(int(left) - 1, 0), min(int(right) + 2, width)):
-                    ends = max(ends, furthest[n])
-                if min(low[2], high[2]) * (1 - 1e-5) > ends:
-                    continue
-            px, py, pz = np.float32(low[0]), np.float32(low[1]), np.float32(low[2])
-            dx, dy, dz = np.float32(up[0]), np.float32(up[1]), np.float32(up[2])
+            _project(np.float32(px), np.float32(py), np.float32(pz), axes, pinhole, (height, width), steps, depths, at)
+            through, hit, behind = passed[x, y], last[x, y], veiled[x, y]
             for z in range(size_z):
-                depth = pz + dz * z
-                if depth < _NEAREST:
-                    continue
-                per = np.float32(1) / depth
-                u, v = fx * (px + dx * z) * per + cx, fy * (py + dy * z) * per + cy
-                if u < 0 or v < 0 or u >= width or v >= height:
-                    continue
-                row, column = np.uint32(v), np.uint32(u)
-                if depth < clear[row, column]:
-                    if last[x, y, z] != image and not veiled[x, y, z]:
-                        passed[x, y, z] += SURE
-                elif depth < veil[row, column]:
-                    veiled[x, y, z] = True
+                if depths[z] < clear_at[at[z]]:
+                    if hit[z] != image and not behind[z]:
+                        through[z] += SURE
+                elif depths[z] < veil_at[at[z]]:
+                    behind[z] = True
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _nothing_seen(low_x, low_z, high_x, high_z, pinhole, furthest):  # type: ignore[no-untyped-def]
+    """Whether no voxel of a column from ``low`` to ``high`` [m], in the camera frame, can be seen through: it lies
+    behind the camera, beside the image, or behind all that is seen in those columns of the image, ``furthest``."""
+    if low_z < _NEAREST and high_z < _NEAREST:
+        return True
+    if low_z < _NEAREST or high_z < _NEAREST:
+        return False
+    one, other = pinhole[0] * low_x / low_z + pinhole[2], pinhole[0] * high_x / high_z + pinhole[2]
+    left, right = min(one, other), max(one, other)
+    if right < 0 or left >= len(furthest):
+        return True
+    ends = np.float32(0)
+    for n in range(max(int(left) - 1, 0), min(int(right) + 2, len(furthest))):
+        ends = max(ends, furthest[n])
+    return min(low_z, high_z) * (1 - 1e-5) > ends
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _project(px, py, pz, axes, pinhole, shape, steps, depths, at):  # type: ignore[no-untyped-def]
+    """Of the voxels ``steps`` above (px, py, pz) [m] their ``depths``, and the element ``at`` which each is seen,
+    counted through an image of ``shape``; one after the last for those outside of it. It has no branch and no double
+    precision, so that it runs on vectors."""
+    fx, fy, cx, cy = np.float32(pinhole[0]), np.float32(pinhole[1]), np.float32(pinhole[2]), np.float32(pinhole[3])
+    dx, dy, dz = np.float32(axes[0, 2]), np.float32(axes[1, 2]), np.float32(axes[2, 2])
+    height, width, none, nearest = np.float32(shape[0]), np.float32(shape[1]), np.float32(0), np.float32(_NEAREST)
+    for z in range(len(steps)):
+        depth = pz + dz * steps[z]
+        per = np.float32(1) / depth
+        u, v = fx * (px + dx * steps[z]) * per + cx, fy * (py + dy * steps[z]) * per + cy
+        inside = (depth >= nearest) & (u >= none) & (v >= none) & (u < width) & (v < height)
+        depths[z] = depth
+        at[z] = np.int32(np.floor(v) * width + np.floor(u) if inside else height * width)
 
 
 def on(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from box_street import AHEAD, STREET, K, Thing, drive, images
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from occlabel.schemas.arrays import DEPTH, SEGMENT_CLASS
 from occlabel.schemas.grid import Grid
@@ -88,3 +89,30 @@ def test_deviation_keeps_away_from_the_surface() -> None:
     tally = Tally(GRID)
     add(tally, doubted, classes)
     assert not (tally.passed > 0)[85:100, 60:68, 8:12].any() and (tally.passed > 0)[40:75, 60:68, 8].all()
+
+
+def test_a_camera_that_looks_anywhere_sees_through_what_its_image_shows_before_something() -> None:
+    """Against every voxel put into the image by itself, for cameras that look up, down, back and from outside."""
+    draw = np.random.default_rng(0)
+    for _ in range(8):
+        place = np.eye(4)
+        place[:3, :3] = Rotation.random(random_state=draw).as_matrix()
+        place[:3, 3] = GRID.centres().mean((0, 1, 2)) + draw.normal(0, 8, 3)
+        depth = draw.uniform(1, 20, (48, 64)).astype(np.float32)
+        image = DepthImage(depth, None, np.array([[100.0, 0, 130], [0, 110, 90], [0, 0, 1]]), place)
+        tally = Tally(GRID)
+        tally.add(image, np.empty((0, 3), np.float32), np.empty(0, np.uint8), np.eye(4))
+        wrong = np.count_nonzero((tally.passed > 0) != seen_through(image))
+        assert wrong <= 1e-5 * GRID.voxels, "rounding alone"
+
+
+def seen_through(image: DepthImage) -> NDArray[np.bool_]:
+    x, y, z = np.moveaxis((GRID.centres() - image.ego_from_camera[:3, 3]) @ image.ego_from_camera[:3, :3], -1, 0)
+    fx, fy, cx, cy = image.pinhole
+    u, v = np.floor(fx * x / z + cx), np.floor(fy * y / z + cy)
+    rows, columns = image.depth.shape
+    inside = (z >= 0.3) & (u >= 0) & (v >= 0) & (u < columns) & (v < rows)
+    result = np.zeros(GRID.shape, np.bool_)
+    at = v[inside].astype(int), u[inside].astype(int)
+    result[inside] = z[inside] < image.clear(GRID)[at]
+    return result
