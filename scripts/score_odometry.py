@@ -3,8 +3,10 @@
     occlabel simulate --format kitti --split val --seed 31 --logs 2 --frames 40 --rate 10 --image-scale 1 --out TOWN
     python scripts/score_odometry.py TOWN --camera image_2 --height 1.65
     python scripts/score_odometry.py NUSCENES --camera CAM_FRONT --height 1.51
+    python scripts/score_odometry.py TOWN --camera image_2 --height 1.65 --kind colmap --hide-k
 
-K and the height of the camera are given. ATE is the root of the mean square of how far cameras are off after similarity
+The height of the camera is given, and K unless it is hidden: then ``focal`` is how much longer than it is the focal
+length is found to be. ATE is the root of the mean square of how far cameras are off after similarity
 alignment (Umeyama 1991), in percent of the way; scale is how much longer the way is than it should be, before that.
 Direction and rotation are those of each frame against the one before, the middle of all: a step shorter than 0.1 m has
 no direction.
@@ -27,8 +29,9 @@ from occlabel.schemas.geometry import inverse
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Clip, Hands, Inputs
+from occlabel.schemas.stage import Clip, Hands, Inputs, Stage
 from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.geometry.colmap.stage import PosesFromModel
 from occlabel.stages.geometry.odometry.stage import PosesFromImages
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.sensors import FrameSensors
@@ -38,28 +41,32 @@ _SPACE = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
 _MOVES = 0.1
 
 
-def seen_through(log: DriveLog, camera: str) -> tuple[DriveLog, Array]:
-    """The log with that camera alone and without anything but its K; and world_from_camera [frame, 4, 4] as it is."""
-    frames, true = [], []
+def seen_through(log: DriveLog, camera: str, hide_k: bool) -> tuple[DriveLog, Array, float]:
+    """The log with that camera alone and without anything but its K, or without it; and world_from_camera [frame, 4, 4]
+    and its focal length [pixels] as they are."""
+    frames, true, focal = [], [], float("nan")
     for frame in log.frames:
         (of,) = (one for one in frame.cameras if one.name == camera)
         assert frame.world_from_ego is not None and of.ego_from_camera is not None
+        assert of.intrinsics is not None
         true.append(frame.world_from_ego @ of.ego_from_camera)
-        frames.append(
-            replace(frame, world_from_ego=None, sweep=None, cameras=(replace(of, ego_from_camera=None, height=None),))
-        )
-    return replace(log, frames=tuple(frames)), np.array(true)
+        focal = float(of.intrinsics[0, 0])
+        bare = replace(of, ego_from_camera=None, height=None, intrinsics=None if hide_k else of.intrinsics)
+        frames.append(replace(frame, world_from_ego=None, sweep=None, cameras=(bare,)))
+    return replace(log, frames=tuple(frames)), np.array(true), focal
 
 
-def found_in(log: DriveLog, reader: LogReader, height: float) -> tuple[Array, float]:
-    """world_from_camera [frame, 4, 4], NaN where there is none, and the deviation of lengths that is claimed."""
-    stage, clip = PosesFromImages(camera_height=height), Clip(log.id, 0, len(log.frames))
+def found_in(log: DriveLog, reader: LogReader, stage: Stage) -> tuple[Array, float, float]:
+    """world_from_camera [frame, 4, 4], NaN where there is none, the deviation of lengths that is claimed, and the focal
+    length [pixels]."""
+    clip = Clip(log.id, 0, len(log.frames))
     arrays = {spec.name: log_array(spec, log.frames, log.rig) for spec in (INTRINSICS, EXTRINSICS)}
     sensors = FrameSensors(reader, log.frames, 0, stage.senses)
     inputs = Inputs(0, tuple(frame.moment for frame in log.frames), arrays, sensors, log.rig)
     said = stage.setup(_SPACE, log.rig, Hands())(clip, inputs)
     poses = said[POSES.name].astype(np.float64) @ said[EXTRINSICS.name][:, 0].astype(np.float64)
-    return poses, float(np.nanmedian(said[SCALE_DEVIATION.name].astype(np.float64)))
+    focal = float(said.get(INTRINSICS.name, arrays[INTRINSICS.name])[0, 0, 0, 0])  # type: ignore[arg-type]
+    return poses, float(np.nanmedian(said[SCALE_DEVIATION.name].astype(np.float64))), focal
 
 
 def aligned(found: Array, true: Array) -> tuple[Array, float]:
@@ -97,23 +104,27 @@ def main() -> None:
     parser.add_argument("--camera", required=True)
     parser.add_argument("--height", type=float, required=True, help="of the camera above the road [m]")
     parser.add_argument("--log", action="append", help="one of the logs; may be given again")
+    parser.add_argument("--kind", choices=["odometry", "colmap"], default="odometry", help="of geometry")
+    parser.add_argument("--hide-k", action="store_true", help="colmap has to find the focal length")
     told = parser.parse_args()
+    kind = PosesFromImages if told.kind == "odometry" else PosesFromModel
     reader = open_logs(told.root)
-    print("log          frames    way   ATE %  scale %  claimed  direction  rotation (max)  CPU s a frame")
+    print("log          frames    way   ATE %  scale %  claimed  focal %  direction  rotation (max)  CPU s a frame")
     for log in reader.logs(told.log):
-        hidden, true = seen_through(log, told.camera)
+        hidden, true, focal = seen_through(log, told.camera, told.hide_k)
         began = time.process_time()
         try:
-            found, claimed = found_in(hidden, reader, told.height)
+            found, claimed, focal_found = found_in(hidden, reader, kind(camera_height=told.height))
         except BadLog as error:
             print(f"{log.id[:12]:12s} {error}")
             continue
         spent = (time.process_time() - began) / len(true)
+        lens = 100 * (focal_found / focal - 1)
         there = ~np.isnan(found).any(axis=(1, 2))
         way, ate, scale, direction, rotation, most = scores(found[there], true[there])
         print(
             f"{log.id[:12]:12s} {there.sum():3d}/{len(there):<3d} {way:6.1f} {ate:7.2f} {scale:+8.1f} "
-            f"{100 * claimed:8.1f} {direction:10.2f} {rotation:9.3f} ({most:.2f}) {spent:15.2f}"
+            f"{100 * claimed:8.1f} {lens:+8.1f} {direction:10.2f} {rotation:9.3f} ({most:.2f}) {spent:15.2f}"
         )
 
 

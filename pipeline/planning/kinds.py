@@ -42,6 +42,7 @@ KINDS: dict[str, dict[str, str]] = {
     "geometry": {
         "registration": "occlabel.stages.geometry.stage:PosesFromScans",
         "odometry": "occlabel.stages.geometry.odometry.stage:PosesFromImages",
+        "colmap": "occlabel.stages.geometry.colmap.stage:PosesFromModel",
     },
     "evidence": {
         "rays": "occlabel.stages.evidence.rays:Rays",

@@ -35,6 +35,8 @@ class Metres:
     ways: int
     down: NDArray[np.float64]
     ahead: NDArray[np.float64]
+    said: NDArray[np.float64]
+    """[ways, 2]: the image to which a way leads, and by how much, as a logarithm, it says more than all."""
 
 
 def metres_of(
@@ -47,7 +49,7 @@ def metres_of(
     """Of a course, by the ways to the images ``chosen``; how many ways could be measured, where they are too few.
     ``grey`` gives an image [h, w] and K, ``height`` is that of the camera above the road [m], ``focal`` in pixels of
     what points were looked for in."""
-    logs, weights, downs, aheads = [], [], [], []
+    images, logs, weights, downs, aheads = [], [], [], [], []
     for later in chosen:
         earlier = _from(course, later, focal)
         one, other = (None if earlier is None else grey(earlier)), grey(later)
@@ -59,6 +61,7 @@ def metres_of(
         aheads.append(ahead if ahead[2] > 0 else -ahead)
         road = road_of(one[0], other[0], one[1], motion[:3, :3], motion[:3, 3] / length)
         if road is not None:
+            images.append(later)
             logs.append(np.log(height * road.length / length))
             weights.append(1 / (road.deviation**2 + _FLOOR**2))
             downs.append(road.down)
@@ -66,7 +69,8 @@ def metres_of(
         return len(logs)
     middle = _weighted_median(np.array(logs), np.array(weights))
     spread = 1.4826 * _weighted_median(np.abs(np.array(logs) - middle), np.array(weights))
-    return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads))
+    said = np.column_stack([images, np.array(logs) - middle])
+    return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads), said)
 
 
 def mounting(metres: Metres, height: float) -> Matrix:

@@ -57,3 +57,25 @@ def stands_at_first(log: str) -> BadLog:
         f"log {log}: the camera stands at the beginning, so nothing tells how it sits on the car: begin the film where "
         "the car drives, or write extrinsics into calibration.yaml"
     )
+
+
+def stands(where: str) -> BadLog:
+    """Of a camera of which neither lens nor place can be found."""
+    return BadLog(
+        f"{where} the camera stands: nothing tells its focal length, nor how it sits on the car; where K is known, set "
+        f"geometry.kind=odometry; {OUT}"
+    )
+
+
+def no_model(where: str, faults: list[str]) -> BadLog:
+    """Of models that were built and do not hold."""
+    return BadLog(
+        f"{where} structure from motion found nothing that holds: {'; and tried otherwise, '.join(faults)}; write "
+        f"intrinsics into calibration.yaml where they are known; {OUT}"
+    )
+
+
+def jumps(log: str, frame: str, metres: float) -> BadLog:
+    """Of a way that no car drives."""
+    how = f"lies {metres:.1f} m off the motion before it" if metres else "turns faster than a car can"
+    return BadLog(f"log {log}: frame {frame} {how}, as structure from motion has it; {OUT}")

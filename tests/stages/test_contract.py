@@ -61,6 +61,11 @@ def photographed() -> tuple[DriveLog, ScriptedSensors]:
     return log, photographs(log, STREET)
 
 
+def photographed_for_colmap() -> tuple[DriveLog, ScriptedSensors]:
+    pytest.importorskip("pycolmap", reason="the extra colmap is not installed")
+    return photographed()
+
+
 CASES: dict[str, list[Case]] = {
     "priors.grounded_sam": [Case("semantickitti", {}, files=given.detector_and_segmenter)],
     "priors.depth_anything": [
@@ -122,6 +127,7 @@ CASES: dict[str, list[Case]] = {
         Case("occ3d", {}),
     ],
     "geometry.odometry": [Case("occ3d", {"camera_height": 1.6}, log=photographed)],
+    "geometry.colmap": [Case("occ3d", {"camera_height": 1.6}, log=photographed_for_colmap)],
     "propagation.dualflow4d": [
         Case("semantickitti", {"distance": 1.0}, lambda: coarser("semantickitti")),
         Case("occ3d", {"distance": 1.0, "radius": 2, "local": 3}, lambda: coarser("occ3d")),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from occlabel.schemas.arrays import EXTRINSICS, INTRINSICS, POSES, SCALE_DEVIATION, ArraySpec, Extent
-from occlabel.schemas.errors import BadLog
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor, Stage
+from occlabel.stages.geometry.mounted import height_of, lacks_height
 from occlabel.stages.geometry.odometry.reach import REACH
 
 _FRAME = 16 << 20
@@ -70,14 +69,10 @@ class PosesFromImages(Stage):
                 f"K of {self.camera or ', '.join(rig.names) or 'a camera'} is not known, and without it images tell no "
                 "angles: write intrinsics: [[f, 0, cx], [0, f, cy], [0, 0, 1]] into calibration.yaml beside the video, "
                 "where f = width / 2 / tan(a / 2) of a lens that sees the angle a across, and cx, cy is the middle of "
-                "the image; how far all things are is as wrong as f"
+                "the image; how far all things are is as wrong as f. Of a film that does not go straight alone it "
+                "can be found: --set geometry.kind=colmap"
             )
-        if self.camera_height is None and camera.height is None and not camera.extrinsics:
-            return (
-                f"how high {camera.name} sits above the road is not known, and images alone tell no metres: write its "
-                "height into calibration.yaml, or set geometry.camera_height"
-            )
-        return None
+        return lacks_height(camera, self.camera_height)
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         if log.poses:
@@ -105,7 +100,7 @@ class PosesFromImages(Stage):
             extent = Extent(clip.frames, space.grid, rig)
             poses, deviation = POSES.empty(extent), SCALE_DEVIATION.empty(extent)
             extrinsics = inputs[EXTRINSICS][inputs.target(clip)].copy()
-            chain = Chain(clip, inputs, camera.name, looked, self._height(inputs, camera, clip))
+            chain = Chain(clip, inputs, camera.name, looked, height_of(camera, self.camera_height, inputs, clip))
             for row, found in chain.find().items():
                 poses[row], deviation[row] = found.world_from_ego, found.deviation
                 extrinsics[row, rig.names.index(camera.name)] = found.ego_from_camera
@@ -116,17 +111,3 @@ class PosesFromImages(Stage):
     def _chosen(self, rig: Rig) -> RigCamera | None:
         known = [camera for camera in rig.cameras if camera.intrinsics and self.camera in (None, camera.name)]
         return known[0] if known else None
-
-    def _height(self, inputs: Inputs, camera: RigCamera, clip: Clip) -> float:
-        """Metres of the camera above the road. Raises BadLog where the place on the car does not tell it."""
-        height = self.camera_height or camera.height
-        if height is not None:
-            return height
-        mounted = [inputs.extrinsics(row, camera.name) for row in inputs.own(clip)]
-        above = [place[2, 3] - (inputs.seen.ground_in_ego or 0.0) for place in mounted if place is not None]
-        if not above or not 0.3 < np.median(above) < 10:
-            raise BadLog(
-                f"log {clip.log}: where {camera.name} sits on the car does not say how high above the road; set "
-                "geometry.camera_height, or write its height into calibration.yaml"
-            )
-        return float(np.median(above))

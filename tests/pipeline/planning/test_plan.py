@@ -81,7 +81,7 @@ def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
         seen=ScanFacts(poses=PoseFacts(known=False)),
     )  # fmt: skip
     check_log(lost, load_recipe("nuscenes_lidar"))
-    said = r"log c has no poses, .* \(kinds: registration, odometry\), or label without those stages"
+    said = r"log c has no poses, .* \(kinds: registration, odometry, colmap\), or label without those stages"
     with pytest.raises(BadLog, match=said):
         check_log(lost, load_recipe("nuscenes_lidar", skip=["geometry"]))
     why = lost.model_copy(update={"warnings": ("poses.txt has 7 numbers a line", "there is no times.txt")})

@@ -1,0 +1,65 @@
+"""What shows that a model of COLMAP is none: it gives one for almost anything, and says nothing of how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.schemas.pose_facts import leap
+from occlabel.stages.geometry.colmap.mapping import Model
+
+_PLACED = 0.8
+"""Share of the frames that see the same things must be in one model."""
+_ERROR = 1.5
+"""Pixels by which points may be off in the middle of all."""
+_WIDE, _NARROW = np.radians(150.0), np.radians(10.0)
+"""What lenses without distortion see across."""
+_UNSURE = 0.1
+"""Deviation of the focal length, as a share, beyond which it is not known."""
+_ANGLE = 0.5
+"""Degrees between the rays of a point, or the places of cameras are not told by it."""
+
+
+def fault_of(model: Model | None, frames: list[int], size: tuple[int, int], shrunk: float) -> str | None:
+    """What is wrong with a model of ``frames``, numbers of those that see the same things, as the second half of a
+    sentence; None where nothing is. Images have ``size`` [pixels], and points were looked for in images ``shrunk`` so
+    much."""
+    if model is None:
+        return "no two images tell a motion from which points could be laid out"
+    placed = int((~np.isnan(model.world_from_camera[frames]).any(axis=(1, 2))).sum())
+    if placed < _PLACED * len(frames):
+        apart = f", and the rest makes {model.parts - 1} more" if model.parts > 1 else ""
+        return f"only {placed} of {len(frames)} frames fit into one model{apart}"
+    if model.error * shrunk > _ERROR:
+        return f"points lie {model.error * shrunk:.1f} pixels off where images see them"
+    if model.angle < _ANGLE:
+        return f"rays to a point lie {model.angle:.1f} degrees apart, too little to tell where cameras are"
+    focal, width = float(model.intrinsics[0, 0]), size[0]
+    across = 2 * np.arctan(width / 2 / focal)
+    if not _NARROW < across < _WIDE:
+        return f"the focal length is found to be {focal:.0f} pixels, a lens that sees {np.degrees(across):.0f} degrees"
+    if model.unsure > _UNSURE:
+        return (
+            f"what is seen does not tell the focal length ({focal:.0f} pixels, to {_share(model.unsure)}): the way is "
+            "too short or too straight"
+        )
+    return None
+
+
+def jump_in(poses: NDArray[np.float64], times: Sequence[float]) -> tuple[int, float] | None:
+    """The frame [frame, 4, 4] that is farthest off the motion before it, and by how many metres, 0 where it only
+    turned: where it is more than a car can. None where no frame is."""
+    known = [number for number in range(len(poses)) if not np.isnan(poses[number]).any()]
+    worst: tuple[int, float] | None = None
+    for first, second, third in zip(known, known[1:], known[2:], strict=False):
+        seconds = times[second] - times[first], times[third] - times[second]
+        off, turned = leap(poses[first], poses[second], poses[third], *seconds)
+        if (off > 0 or turned) and (worst is None or off > worst[1]):
+            worst = third, off
+    return worst
+
+
+def _share(deviation: float) -> str:
+    return f"{deviation:.0%}" if deviation < 1 else "nothing at all"
