@@ -42,7 +42,7 @@ def fault_of(model: Model | None, frames: list[int], size: tuple[int, int], shru
         return f"the focal length is found to be {focal:.0f} pixels, a lens that sees {np.degrees(across):.0f} degrees"
     if model.unsure > _UNSURE:
         return (
-            f"what is seen does not tell the focal length ({focal:.0f} pixels, to {_share(model.unsure)}): the way is "
+            f"what is seen does not tell the focal length ({focal:.0f} pixels, {_share(model.unsure)}): the way is "
             "too short or too straight"
         )
     return None
@@ -62,4 +62,4 @@ def jump_in(poses: NDArray[np.float64], times: Sequence[float]) -> tuple[int, fl
 
 
 def _share(deviation: float) -> str:
-    return f"{deviation:.0%}" if deviation < 1 else "nothing at all"
+    return f"to {deviation:.0%}" if deviation < 1 else "or any other"

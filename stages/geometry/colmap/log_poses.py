@@ -93,7 +93,8 @@ class Film:
             where = refused.between(self._log, self._name(together[0]), self._name(together[-1]))
             self._check_moves(pairs, where)
             faults: list[str] = []
-            ways: tuple[How, ...] = ("global", "incremental")
+            # One image after the other a focal length is found that halves of the frames agree on, and that is wrong.
+            ways: tuple[How, ...] = ("global",) if known is None else ("global", "incremental")
             for how in ways:
                 try:
                     model = mapped(path, how, self._frames, known is not None, self._seed)

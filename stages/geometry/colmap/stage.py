@@ -29,13 +29,13 @@ class PosesFromModel(Stage):
     known, its focal length, from all images of a log at once; metres from the road, which lies as far below the camera
     as ``calibration.yaml`` or an option says.
 
-    Rotations first, then all places; where that does not hold, one image after the other. COLMAP gives some model for
-    almost any images, so that each is held against what can be: how many frames fit in, by how much points are off,
-    whether halves of the frames tell the same focal length, how far rays lie apart, and whether a car could drive so.
-    A lens without distortion and with its middle in that of the image is taken where K is not known. The ego frame is
-    that of the log, or lies on the road below the camera, x where the car drives. ``scale_deviation`` of each frame
-    holds what the road says now and then, and what the focal length may be off. A frame that shows too little has no
-    pose. The first clip of a log takes the time of all; where clips begin changes nothing. On one thread the same
+    Rotations first, then all places; with K, where that does not hold, one image after the other. COLMAP gives some
+    model for almost any images, so that each is held against what can be: how many frames fit in, by how much points
+    are off, whether halves of the frames tell the same focal length, how far rays lie apart, and whether a car could
+    drive so. A lens without distortion and with its middle in that of the image is taken where K is not known. The ego
+    frame is that of the log, or lies on the road below the camera, x where the car drives. ``scale_deviation`` of each
+    frame holds what the road says now and then, and what the focal length may be off. A frame that shows too little has
+    no pose. The first clip of a log takes the time of all; where clips begin changes nothing. On one thread the same
     images give the same bytes.
 
     Raises BadLog for a log in which the film is cut, too little is seen, the camera stands or only turns, no model
