@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.ingest.recognise import open_logs
@@ -72,15 +72,19 @@ class SensorFrames:
         item["intrinsics"] = _known({camera.name: camera.intrinsics for camera in frame.cameras})
         item["ego_from_camera"] = _known({camera.name: camera.ego_from_camera for camera in frame.cameras})
         if (sweep := frame.sweep) is not None:
-            scan = torch.from_numpy(self._raw.reader.points(sweep)) if self._raw.decoded else str(sweep.path)
+            scan = torch.from_numpy(self._raw.reader.points(sweep)) if self._raw.decoded else _place(sweep)
             item |= {"points": scan, "ego_from_lidar": torch.from_numpy(sweep.ego_from_lidar)}
         return item
 
     def _image(self, camera: Camera) -> torch.Tensor | str | tuple[str, int]:
-        """Of a film the path and the place of the image in it."""
         if self._raw.decoded:
             return torch.from_numpy(np.array(self._raw.reader.image(camera)))  # pixels that may be written to
-        return str(camera.path) if camera.index is None else (str(camera.path), camera.index)
+        return _place(camera)
+
+
+def _place(sensed: Camera | Sweep) -> str | tuple[str, int]:
+    """The path; of a film or a recording with it the place of the image or the sweep in it."""
+    return str(sensed.path) if sensed.index is None else (str(sensed.path), sensed.index)
 
 
 def _known(matrices: dict[str, Matrix | None]) -> dict[str, torch.Tensor]:

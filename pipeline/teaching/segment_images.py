@@ -26,18 +26,18 @@ class SegmentImages:
     """The segments of the images of logs, by the frames of those logs."""
 
     def __init__(self, version: PublishedVersion, reader: LogReader) -> None:
-        self._frames: dict[Path, PublishedFrame] = {}
+        self._frames: dict[tuple[Path, int | None], PublishedFrame] = {}
         for log in reader.logs(list(version.logs)):
             named = {frame.name: frame for frame in version.frames(log.id)}
             for frame in log.frames:
                 if frame.sweep is not None and frame.name in named:
-                    self._frames[frame.sweep.path] = named[frame.name]
+                    self._frames[frame.sweep.path, frame.sweep.index] = named[frame.name]
 
     def __call__(self, frame: Frame) -> Sequence[SegmentImage]:
         """Of the cameras of ``frame`` whose calibration is known; none where the priors saw nothing."""
         from occlabel.stages.sensing.painting import SegmentImage
 
-        seen = None if frame.sweep is None else self._frames.get(frame.sweep.path)
+        seen = None if frame.sweep is None else self._frames.get((frame.sweep.path, frame.sweep.index))
         images = []
         for camera in frame.cameras if seen is not None else ():
             classes, scores = SEGMENT_CLASS.on(camera.name), SEGMENT_SCORE.on(camera.name)

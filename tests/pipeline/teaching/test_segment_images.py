@@ -58,6 +58,25 @@ def test_segments_are_found_by_frame_and_camera(tmp_path: Path) -> None:
             assert all((one.classes == UNKNOWN).all() for one in images(other)), "nobody stored any"
 
 
+@dataclass(frozen=True)
+class Recorded(Photographed):
+    """All sweeps of a log lie in one file."""
+
+    def _frame(self, log: str, number: int) -> Frame:
+        frame = super()._frame(log, number)
+        assert frame.sweep is not None
+        return replace(frame, sweep=replace(frame.sweep, path=Path(f"{log}.mcap"), index=number))
+
+
+def test_frames_of_one_recording_are_told_apart(tmp_path: Path) -> None:
+    Image.fromarray(np.full((48, 64), ROAD, np.uint8)).save(tmp_path / "front-00-000001.png")
+    logs = Recorded(2)
+    images = segment_images(recipe(tmp_path), logs, tmp_path / "training", "local")
+    street = next(iter(logs.logs()))
+    known = [bool((images(frame)[0].classes == ROAD).any()) for frame in street.frames[:3]]
+    assert known == [False, True, False]
+
+
 def test_what_cannot_be_learned_is_said_before_priors_look(tmp_path: Path) -> None:
     options = Options(truth="voxels", steps=1)
     with pytest.raises(BadRecipe, match="give --start shipped"):
