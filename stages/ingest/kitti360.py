@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.drive_log import Camera, DriveLog, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.ingest.digest import LogDigest
@@ -33,12 +33,13 @@ from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.scans import KITTI, read_scan
 from occlabel.stages.ingest.spans import spans
 from occlabel.stages.ingest.time_stamps import stamped_times
+from occlabel.stages.ingest.without_truth import WithoutTruth
 
 _SCANS, _IMAGES, _POSES = "data_3d_raw", "data_2d_raw", "data_poses"
 
 
 @dataclass(frozen=True, slots=True)
-class Kitti360Reader:
+class Kitti360Reader(WithoutTruth):
     """Reads the drives under ``root``; a log's id is the name of its drive. There is no truth."""
 
     root: Path
@@ -65,12 +66,6 @@ class Kitti360Reader:
 
     def check_image(self, camera: Camera) -> None:
         check_image(camera)
-
-    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        return None
-
-    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
-        return None
 
 
 def _drive_log(root: Path, log_id: str) -> DriveLog:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pykitti.utils import OxtsPacket, pose_from_oxts_packet
 
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.drive_log import Camera, DriveLog, Sweep
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats.lines import numbers_of
 from occlabel.schemas.geometry import Matrix, inverse, rigid
@@ -36,6 +36,7 @@ from occlabel.stages.ingest.numbered import (
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.scans import KITTI, read_scan
 from occlabel.stages.ingest.time_stamps import stamped_times
+from occlabel.stages.ingest.without_truth import WithoutTruth
 
 DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 DRIVE = re.compile(r"(\d{4}_\d{2}_\d{2})_drive_\d{4}_sync")
@@ -52,7 +53,7 @@ _PACKET = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class KittiRawReader:
+class KittiRawReader(WithoutTruth):
     """Reads the drives under ``root/<date>/``; a log's id is the name of its drive. There is no truth."""
 
     root: Path
@@ -79,12 +80,6 @@ class KittiRawReader:
 
     def check_image(self, camera: Camera) -> None:
         check_image(camera)
-
-    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        return None
-
-    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
-        return None
 
 
 def _drive_log(date: Path, log_id: str) -> DriveLog:

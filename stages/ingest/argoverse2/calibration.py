@@ -1,4 +1,8 @@
-"""How the sensors of an Argoverse 2 car sit, and K of its cameras."""
+"""How the sensors of an Argoverse 2 car sit, and K of its cameras.
+
+The table of intrinsics also has radial distortion of the lenses, k1 to k3: images are given without it (Argoverse 2
+user guide, sensor suite), so nothing is to be taken out.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, Truth, VoxelTruth
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep, Truth
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.stages.ingest.argoverse2.boxes import read_boxes
@@ -28,6 +28,7 @@ from occlabel.stages.ingest.pose_track import PoseTrack, track_of
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.scans import ScanFormat, checked_points
 from occlabel.stages.ingest.spans import listed
+from occlabel.stages.ingest.without_truth import WithoutTruth
 
 POSES = "city_SE3_egovehicle.feather"
 LEADING = "ring_front_center"
@@ -38,7 +39,7 @@ _NEAR = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Argoverse2Reader:
+class Argoverse2Reader(WithoutTruth):
     """Reads ``root/<log>/{sensors,calibration,city_SE3_egovehicle.feather,annotations.feather}``."""
 
     root: Path
@@ -68,12 +69,6 @@ class Argoverse2Reader:
 
     def check_image(self, camera: Camera) -> None:
         check_image(camera)
-
-    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        return None
-
-    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
-        return None
 
 
 def _read_log(folder: Path) -> DriveLog:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.stages.ingest.calibration import camera_of
@@ -26,13 +26,14 @@ from occlabel.stages.ingest.mcap.topics import NAME, CameraTopic, Topics, mount_
 from occlabel.stages.ingest.mcap.transforms import StaticFrames, track_in
 from occlabel.stages.ingest.pose_track import PoseTrack
 from occlabel.stages.ingest.poses import usable_poses
+from occlabel.stages.ingest.without_truth import WithoutTruth
 
 _TOGETHER = 0.6
 """Share of the time between two frames within which an image belongs to one."""
 
 
 @dataclass(frozen=True, slots=True)
-class McapReader:
+class McapReader(WithoutTruth):
     """Reads a recording, or those in a folder, a log each, named as it is. There is no truth."""
 
     root: Path
@@ -78,12 +79,6 @@ class McapReader:
 
     def check_image(self, camera: Camera) -> None:
         self.image(camera)
-
-    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        return None
-
-    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
-        return None
 
     def _topics(self) -> tuple[Topics, bytes]:
         return read_topics(self.root if self.root.is_dir() else self.root.parent)

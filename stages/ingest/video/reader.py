@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.images import check_image, read_image
@@ -21,13 +21,14 @@ from occlabel.stages.ingest.video.calibration_file import NAMES, Notes, extrinsi
 from occlabel.stages.ingest.video.film import check_frame, read_frame
 from occlabel.stages.ingest.video.layout import cameras_of, folders_in, kind_of
 from occlabel.stages.ingest.video.shots import Shots, shots_of
+from occlabel.stages.ingest.without_truth import WithoutTruth
 
 _TOGETHER = 0.6
 """Share of the time between two frames within which an image of another camera belongs to one."""
 
 
 @dataclass(frozen=True, slots=True)
-class VideoReader:
+class VideoReader(WithoutTruth):
     """Reads a film, a folder of images, or a folder of cameras as one log, which is named as it is; or a folder of such
     folders. There is no truth."""
 
@@ -60,12 +61,6 @@ class VideoReader:
             check_image(camera)
         else:
             check_frame(camera.path, camera.index)
-
-    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        return None
-
-    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
-        return None
 
 
 def _video_log(log_id: str, path: Path, root: Path | None) -> DriveLog:
