@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -32,9 +33,11 @@ def chain_order(a: VersionInfo, b: VersionInfo) -> list[str]:
     return list(dict.fromkeys([*_blocks(a.provenance.recipe), *_blocks(b.provenance.recipe)]))
 
 
+@lru_cache(maxsize=8)
 def _blocks(recipe: str) -> dict[str, Any]:
     """The recipe by step, ``priors.depth`` among them, and what it says beside the steps. Nothing for a text that is no
-    recipe: it is provenance, and never needed to read a version."""
+    recipe: it is provenance, and never needed to read a version. Asked again and again of the same two texts, of which
+    to parse one takes longer than to compare them."""
     try:
         fields = yaml.safe_load(recipe)
     except yaml.YAMLError:
