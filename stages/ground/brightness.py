@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 _LOW, _HIGH, _BINS = -0.3, 1.3, 24
 """Of the contrast."""
@@ -104,4 +103,6 @@ def log_odds(counts: Counts) -> NDArray[np.float64]:
 
 
 def _smooth(counts: NDArray[Any]) -> NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter1d  # late: a plan knows this stage and smooths nothing
+
     return np.asarray(gaussian_filter1d(counts.astype(np.float64), _SMOOTH))
