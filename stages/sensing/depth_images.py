@@ -89,6 +89,12 @@ class Tally:
         self._veiled = np.zeros(grid.shape, np.bool_)
         self._images = 0
 
+    def forget(self) -> None:
+        """All images, in the memory that it has: to get new memory for every frame would cost more than to look."""
+        for counted in (self.hits, self.passed, self._last, self._veiled):
+            counted.fill(0)
+        self._images = 0
+
     def add(
         self,
         image: DepthImage,

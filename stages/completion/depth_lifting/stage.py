@@ -23,7 +23,7 @@ from occlabel.schemas.arrays import (
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.completion.depth_lifting.votes import Lifted
+from occlabel.stages.completion.depth_lifting.votes import Lifted, Votes
 from occlabel.stages.completion.depth_lifting.window import Window, label
 from occlabel.stages.completion.from_cameras import CameraCompletion
 from occlabel.stages.completion.slot import blank
@@ -83,13 +83,13 @@ class DepthLifting(CameraCompletion):
         window = Window(self.radius, self.stride, self.deviation)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
-            result, held = blank(clip.frames, space), dict[int, list[Lifted]]()
+            result, held, votes = blank(clip.frames, space), dict[int, list[Lifted]](), Votes(space)
             for n, row in enumerate(inputs.own(clip)):
                 rows = window.rows(row, len(inputs.frames))
                 held = {one: images for one, images in held.items() if one >= row - window.halo}
                 held |= {one: window.lifted(inputs, one, space) for one in rows if one not in held}
                 if held[row]:
-                    result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = label(inputs, rows, held, space)
+                    result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = label(inputs, rows, held, space, votes)
             return result
 
         return process

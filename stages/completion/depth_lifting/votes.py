@@ -65,13 +65,20 @@ def movable_ids(space: LabelSpace) -> NDArray[np.bool_]:
 
 
 class Votes:
-    """On the voxels of one frame."""
+    """On the voxels of one frame at a time."""
 
     def __init__(self, space: LabelSpace) -> None:
         self._space, self._tally = space, Tally(space.grid)
         self._movable = movable_ids(space)
         self._slots = np.zeros(space.grid.voxels, np.int32)
         self._counts = np.zeros((min(_MOST, space.grid.voxels), len(space.taxonomy.classes)), np.uint32)
+        self._used = 0
+
+    def forget(self) -> None:
+        """All that was heard, so that another frame can be voted on."""
+        self._tally.forget()
+        self._slots.fill(0)
+        self._counts[: self._used] = 0
         self._used = 0
 
     def hear(self, images: Iterable[Lifted], grid_from_ego: Matrix, own: bool) -> None:

@@ -52,11 +52,14 @@ class Window:
         return result
 
 
-def label(inputs: Inputs, rows: list[int], held: dict[int, list[Lifted]], space: LabelSpace) -> Prediction:
-    """The labels of the first of ``rows`` by what the images of all of them, ``held`` by row, show."""
+def label(
+    inputs: Inputs, rows: list[int], held: dict[int, list[Lifted]], space: LabelSpace, votes: Votes
+) -> Prediction:
+    """The labels of the first of ``rows`` by what the images of all of them, ``held`` by row, show. ``votes`` on other
+    frames are forgotten."""
     row = rows[0]
     grid_from_ego, pose = inverse(inputs.frames[row].ego_from_grid(space.grid)), inputs.pose(row)
-    votes = Votes(space)
+    votes.forget()
     votes.hear(held[row], grid_from_ego, own=True)
     path: list[Matrix] = []
     if pose is not None:

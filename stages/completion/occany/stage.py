@@ -29,7 +29,7 @@ from occlabel.schemas.geometry import inverse
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.completion.depth_lifting.votes import Lifted, movable_ids
+from occlabel.stages.completion.depth_lifting.votes import Lifted, Votes, movable_ids
 from occlabel.stages.completion.depth_lifting.window import Window, label
 from occlabel.stages.completion.from_cameras import CameraCompletion
 from occlabel.stages.completion.occany.clouds import Cloud, cloud_of, together
@@ -136,7 +136,8 @@ class OccAnyCompletion(CameraCompletion):
         window, movable = self._window, movable_ids(space)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
-            result, held, taken = blank(clip.frames, space), dict[int, list[Lifted]](), dict[int, dict[str, Taken]]()
+            result, votes = blank(clip.frames, space), Votes(space)
+            held, taken = dict[int, list[Lifted]](), dict[int, dict[str, Taken]]()
             for n, row in enumerate(inputs.own(clip)):
                 rows = window.rows(row, len(inputs.frames))
                 held = {one: images for one, images in held.items() if one >= row - window.halo}
@@ -144,7 +145,7 @@ class OccAnyCompletion(CameraCompletion):
                 held |= {one: window.lifted(inputs, one, space) for one in rows if one not in held}
                 taken |= {one: _taken(inputs, one, window) for one in rows if one not in taken}
                 if held[row]:
-                    labels = label(inputs, rows, held, space)
+                    labels = label(inputs, rows, held, space, votes)
                     views = self._views(inputs, row, taken[row], _around(inputs, rows, taken, movable), asked)
                     complete(labels, views, inverse(inputs.frames[row].ego_from_grid(space.grid)), space)
                     result[SEMANTICS.name][n], result[CONFIDENCE.name][n] = labels

@@ -116,3 +116,13 @@ def seen_through(image: DepthImage) -> NDArray[np.bool_]:
     at = v[inside].astype(int), u[inside].astype(int)
     result[inside] = z[inside] < image.clear(GRID)[at]
     return result
+
+
+def test_a_tally_that_forgets_is_as_new() -> None:
+    (one, classes), (other, others) = look(STREET), look((Thing("car", (12, -2, 0), (16, 2, 1.5)),))
+    used, new = Tally(GRID), Tally(GRID)
+    add(used, other, others)
+    used.forget()
+    for tally in (used, new):
+        add(tally, one, classes)
+    assert np.array_equal(used.hits, new.hits) and np.array_equal(used.passed, new.passed)
