@@ -66,7 +66,11 @@ def test_help_runs_from_the_wheel_without_the_heavy_libraries(wheel: Path, tmp_p
         (site / path.name).symlink_to(path)
     flags: list[Any] = ["install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
     subprocess.run([sys.executable, "-m", "pip", "--python", python, *flags, wheel], check=True, capture_output=True)
-    for words, said in (([clean / "bin/occlabel", "--help"], "Usage: occlabel"), ([python, "-c", HELP], "versions")):
+    asked: list[tuple[list[Any], str]] = [
+        ([clean / "bin/occlabel", "--help"], "Usage: occlabel"),
+        ([python, "-c", HELP], "versions"),
+    ]
+    for words, said in asked:
         result = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
         assert result.returncode == 0, result.stderr
         assert said in result.stdout
