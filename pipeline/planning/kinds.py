@@ -40,7 +40,7 @@ KINDS: dict[str, dict[str, str]] = {
         "stored_segments": "occlabel.stages.priors.segments.stored:StoredSegments",
     },
     "geometry": {
-        "registration": "occlabel.stages.geometry.stage:PosesFromScans",
+        "registration": "occlabel.stages.geometry.registration.stage:PosesFromScans",
         "odometry": "occlabel.stages.geometry.odometry.stage:PosesFromImages",
         "colmap": "occlabel.stages.geometry.colmap.stage:PosesFromModel",
     },

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.geometry.features import LONGEST, Features, features_of, matches
+from occlabel.stages.geometry.from_images.features import LONGEST, Features, features_of, matches
 
 GAPS = (1, 2, 4, 8)
 """Frames back to those that a frame is compared with."""

@@ -11,9 +11,9 @@ import numpy as np
 from occlabel.schemas.arrays import EXTRINSICS, POSES, SCALE_DEVIATION
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.stage import Clip, Inputs
-from occlabel.stages.geometry import refused
-from occlabel.stages.geometry.linked import linked
-from occlabel.stages.geometry.metres import mounting
+from occlabel.stages.geometry.from_images import refused
+from occlabel.stages.geometry.from_images.linked import linked
+from occlabel.stages.geometry.from_images.metres import mounting
 from occlabel.stages.geometry.odometry.looking import GAPS, Looked
 from occlabel.stages.geometry.odometry.reach import BLOCK
 from occlabel.stages.geometry.odometry.stretch import Stretch, stretch_of

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.geometry.course import Course
+from occlabel.stages.geometry.from_images.course import Course
 from occlabel.stages.geometry.odometry.bundle import Bundle
 from occlabel.stages.geometry.odometry.two_views import FEWEST, motion_of, turned
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.geometry.features import LONGEST, Features, features_of, matches
+from occlabel.stages.geometry.from_images.features import LONGEST, Features, features_of, matches
 from occlabel.stages.geometry.odometry.tracks import Link
 from occlabel.stages.geometry.odometry.two_views import obeying
 

@@ -11,7 +11,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor, Stage
-from occlabel.stages.geometry.mounted import height_of, lacks_height
+from occlabel.stages.geometry.from_images.mounted import height_of, lacks_height
 from occlabel.stages.geometry.odometry.reach import REACH
 
 _FRAME = 16 << 20

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.geometry.metres import Metres, metres_of
+from occlabel.stages.geometry.from_images.metres import Metres, metres_of
 from occlabel.stages.geometry.odometry.course import STANDS, course_of
 from occlabel.stages.geometry.odometry.looking import GAPS, Looked
 from occlabel.stages.geometry.odometry.tracks import tracks_of

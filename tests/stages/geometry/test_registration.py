@@ -20,7 +20,7 @@ from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.pose_facts import ground_step
 from occlabel.schemas.scan_facts import ScanFacts
 from occlabel.schemas.stage import Clip, Hands
-from occlabel.stages.geometry.stage import PosesFromScans
+from occlabel.stages.geometry.registration.stage import PosesFromScans
 from occlabel.stages.ingest.recognise import open_logs
 
 SPACE = load_recipe("nuscenes_lidar").space

@@ -77,7 +77,7 @@ class PosesFromScans(Stage):
         return None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
-        from occlabel.stages.geometry.trail import Trail
+        from occlabel.stages.geometry.registration.trail import Trail
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             logged, own = inputs[POSES], inputs.own(clip)

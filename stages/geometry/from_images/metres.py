@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix, inverse
-from occlabel.stages.geometry.course import Course
-from occlabel.stages.geometry.road import road_of
+from occlabel.stages.geometry.from_images.course import Course
+from occlabel.stages.geometry.from_images.road import road_of
 
 FEWEST = 3
 """Times that the road must be measured for the middle of them to mean anything."""

@@ -10,7 +10,7 @@ from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.pose_facts import leap
 from occlabel.schemas.stage import Inputs
-from occlabel.stages.geometry.scan_to_map import LocalMap, Scan, continued, straight
+from occlabel.stages.geometry.registration.scan_to_map import LocalMap, Scan, continued, straight
 from occlabel.stages.sensing.scan import OWN_CAR
 
 _PULL = 0.2

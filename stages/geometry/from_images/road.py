@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.geometry.brightness import Fit, Plane, sharp
+from occlabel.stages.geometry.from_images.brightness import Fit, Plane, sharp
 
 _ASIDE, _NEAR, _FAR = 1.2, 3.0, 11.0
 """The road that is looked at, in heights of the camera: so far to each side, and from there to there ahead."""

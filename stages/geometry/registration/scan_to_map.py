@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from occlabel.schemas.geometry import Matrix, inverse
-from occlabel.stages.geometry.planes import Planes, normals
+from occlabel.stages.geometry.registration.planes import Planes, normals
 
 _RANGE = 80.0
 """Points that lie farther from the sensor [m] are not used."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from occlabel.schemas.errors import BadLog
-from occlabel.stages.geometry.metres import Metres
+from occlabel.stages.geometry.from_images.metres import Metres
 
 OUT = "leave the log out with --log, or cut the film there"
 UNSURE = 0.3

@@ -1,0 +1,1 @@
+"""Poses of a log by registration of its scans."""
