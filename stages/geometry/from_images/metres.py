@@ -57,8 +57,7 @@ def metres_of(
             continue
         motion = inverse(course.world_from_camera[later]) @ course.world_from_camera[earlier]
         length = float(np.linalg.norm(motion[:3, 3]))
-        ahead = -motion[:3, :3].T @ motion[:3, 3] / length
-        aheads.append(ahead if ahead[2] > 0 else -ahead)
+        aheads.append(_ahead(motion))
         road = road_of(one[0], other[0], one[1], motion[:3, :3], motion[:3, 3] / length)
         if road is not None:
             images.append(later)
@@ -71,6 +70,14 @@ def metres_of(
     spread = 1.4826 * _weighted_median(np.abs(np.array(logs) - middle), np.array(weights))
     said = np.column_stack([images, np.array(logs) - middle])
     return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads), said)
+
+
+def _ahead(motion: Matrix) -> NDArray[np.float64]:
+    """Where a car drives, [3] in its camera, by ``later_from_earlier``. In a bend the way points by half the turn to
+    one side of where the earlier camera looks, and by as much to the other of where the later one does."""
+    ahead = -motion[:3, :3].T @ motion[:3, 3] - motion[:3, 3]
+    ahead /= np.linalg.norm(ahead)
+    return ahead if ahead[2] > 0 else -ahead
 
 
 def mounting(metres: Metres, height: float) -> Matrix:

@@ -32,7 +32,7 @@ class PosesFromImages(Stage):
     """
 
     slot: ClassVar[str] = "geometry"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     senses: ClassVar[tuple[Sensor, ...]] = ("images",)
     exact: ClassVar[bool] = False
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (INTRINSICS, EXTRINSICS)

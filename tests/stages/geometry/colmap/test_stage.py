@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from bent_street import FOCAL, bare, bend, bent, shown
+from bent_street import FOCAL, STEP, TURN, bare, bend, bent, shown
 from contract import facts_of, inputs_of
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -54,6 +54,10 @@ def test_a_bend_tells_the_lens_and_the_way_in_metres(
     np.testing.assert_allclose(way, np.linalg.norm(np.diff(true[:, :3, 3], axis=0), axis=1), rtol=0.12)
     turns = np.linalg.inv(cameras[0])[:3, :3] @ cameras[:, :3, :3]
     np.testing.assert_allclose(turns, np.linalg.inv(true[0])[:3, :3] @ true[:, :3, :3], atol=0.02)
+    mounted = log.frames[0].cameras[0].ego_from_camera[:3, :3].T @ arrays[EXTRINSICS.name][0, 0, :3, :3].astype(float)
+    slip = np.arctan(log.frames[0].cameras[0].ego_from_camera[0, 3] * TURN / STEP)
+    # In a bend a camera before the axle drives aside.
+    assert abs(Rotation.from_matrix(mounted).magnitude() - slip) < 0.02
     deviation = arrays[SCALE_DEVIATION.name].astype(float)
     assert ((deviation >= 0.05) & (deviation < 0.3)).all()
 
