@@ -8,7 +8,8 @@
 
 RECIPE's priors say what depth the networks are given: a kind that looks at images, or stored_depth of
 priors/degraded/depth/{log}/{camera}/{frame}.png of both roots (their folders linked into one; give them logs of other
-names). Each row is printed when it is done, with the time of a step; a run that was stopped goes on.
+names). Each row is printed when it is done, with the time of a step; a run that was stopped goes on. With few steps let
+all rows go on from one base (--start-steps): they then differ by their parts and not by how far each has come.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 from occlabel.pipeline.planning.recipe_file import load_recipe
-from occlabel.pipeline.teaching.drocc_rows import ROWS, Result, ablate, table
+from occlabel.pipeline.teaching.drocc_rows import ROWS, Result, Trials, ablate, table
 from occlabel.pipeline.teaching.train_drocc import prepared
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.ingest.recognise import open_logs
@@ -33,20 +34,21 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--start-steps", type=int, default=0, help="of a base that all rows of a seed go on from")
+    parser.add_argument("--rate", type=float, default=Options().rate)
     parser.add_argument("--epoch", type=int, default=500)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     told = parser.parse_args()
-    recipe, options = (
-        load_recipe(told.recipe, told.set),
-        Options(steps=told.steps, epoch=told.epoch, device=told.device),
-    )
+    recipe = load_recipe(told.recipe, told.set)
+    options = Options(steps=told.steps, epoch=told.epoch, device=told.device, rate=told.rate)
+    trials = Trials(told.rows, told.seeds, told.start_steps)
     readers = open_logs(told.logs), open_logs(told.held_out)
     lesson = prepared(recipe, *readers, Store(str(told.out / "priors")), "local")
     results: list[Result] = []
     begun = time.perf_counter()
-    for result in ablate(recipe.space, lesson, told.out, options, told.rows, told.seeds):
+    for result in ablate(recipe.space, lesson, told.out, options, trials):
         took, begun = time.perf_counter() - begun, time.perf_counter()
         results.append(result)
         print(

@@ -41,29 +41,49 @@ class Result:
     """Held-out frames that were scored."""
 
 
-def ablate(
-    space: LabelSpace, lesson: Lesson, folder: Path, options: Options, rows: Sequence[str], seeds: Sequence[int]
-) -> Iterator[Result]:
-    """Trains a network for each of ``rows`` and ``seeds`` with the other ``options``; yields each when it is judged.
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What is trained."""
+
+    rows: Sequence[str]
+    seeds: Sequence[int]
+    start_steps: int = 0
+    """Of a base that all rows of a seed go on from, as the paper's go on from a detector; 0: none."""
+
+
+def ablate(space: LabelSpace, lesson: Lesson, folder: Path, options: Options, trials: Trials) -> Iterator[Result]:
+    """Trains a network for each row and seed of ``trials`` with the other ``options``; yields each when it is judged.
 
     Weight files lie in ``folder`` as ``ROW-SEED.safetensors``; a row that has one is not trained again, and one that
     was stopped goes on. Raises OcclabelError for a row that is not known, or a file that other options made.
     """
+    if unknown := [row for row in trials.rows if row not in ROWS]:
+        raise OcclabelError(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
+    for seed in trials.seeds:
+        start = None
+        if trials.start_steps:
+            start = folder / f"start-{seed}.safetensors"
+            _trained(space, lesson, start, _of("base", options, seed, steps=trials.start_steps))
+        for row in trials.rows:
+            out = folder / f"{row}-{seed}.safetensors"
+            facts = _trained(space, lesson, out, _of(row, options, seed, start=start))
+            yield Result(row, seed, **json.loads(facts["held_out"]))
+
+
+def _of(row: str, options: Options, seed: int, **others: object) -> Options:
+    parts = ROWS[row]
+    told = {"refined": parts.refined, "experts": parts.experts, "direct": parts.direct}
+    return options.model_copy(update={**told, "seed": seed, "resume": True, **others})
+
+
+def _trained(space: LabelSpace, lesson: Lesson, out: Path, options: Options) -> dict[str, str]:
+    """The facts of ``out``, which is made where it is not there."""
     from occlabel.stages.completion.drocc.training import train_drocc
 
-    if unknown := [row for row in rows if row not in ROWS]:
-        raise OcclabelError(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
-    for seed in seeds:
-        for row in rows:
-            parts, out = ROWS[row], folder / f"{row}-{seed}.safetensors"
-            told = {"refined": parts.refined, "experts": parts.experts, "direct": parts.direct}
-            own = options.model_copy(update={**told, "seed": seed, "resume": True})
-            facts = lesson.facts | {"command": f"row {row} of an ablation"}
-            if out.exists():
-                facts = _made_before(out, space, own)
-            else:
-                facts = train_drocc(space, lesson.learned, lesson.held_out, out, own, facts)
-            yield Result(row, seed, **json.loads(facts["held_out"]))
+    if out.exists():
+        return _made_before(out, space, options)
+    facts = lesson.facts | {"command": f"{out.stem} of an ablation"}
+    return train_drocc(space, lesson.learned, lesson.held_out, out, options, facts)
 
 
 def _made_before(out: Path, space: LabelSpace, options: Options) -> dict[str, str]:

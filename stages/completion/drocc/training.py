@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import lightning
@@ -23,15 +24,16 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.drocc.network import DrOcc, Views
 from occlabel.stages.completion.drocc.options import Options
+from occlabel.stages.completion.drocc.parts import Experts, Parts
 from occlabel.stages.completion.drocc.samples import Drive, Samples, Scenes
-from occlabel.stages.completion.drocc.weight_file import check, facts_of
+from occlabel.stages.completion.drocc.weight_file import check, facts_of, load_network
 from occlabel.stages.learning.fitting import Sample, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.losses import geometric_affinity, semantic_affinity
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
-from occlabel.stages.learning.weights import load_weights, save_weights
+from occlabel.stages.learning.weights import save_weights
 
 _DEPTH = 0.05
 _COUNTED = 60
@@ -39,15 +41,33 @@ _COUNTED = 60
 
 
 def check_options(options: Options, space: LabelSpace) -> None:
-    """Raises BadWeights when ``start`` is no such network as the options ask for."""
+    """Raises BadWeights when ``start`` is no such network as the options ask for, nor one without some of its parts."""
     if options.start is None:
         return
     parts, sizes, _ = check(options.start, space)
-    if (parts, sizes) != (options.parts, options.sizes):
+    if sizes != options.sizes or parts not in (options.parts, *_simpler(options.parts)):
         raise BadWeights(
             f"{options.start} holds a network with the {parts} and {sizes}, the training asks for {options.parts} and "
             f"{options.sizes}"
         )
+
+
+def _simpler(parts: Parts) -> list[Parts]:
+    """Networks whose layers are among those of one with ``parts``; where features are put is no layer."""
+    refined = (False, parts.refined)
+    experts: tuple[Experts, ...] = ("none", parts.experts)
+    return [Parts(*one) for one in product(refined, experts, (False, True))]
+
+
+def begun_with(space: LabelSpace, options: Options) -> DrOcc:
+    """A network of ``options.start``, or of nothing but the seed; parts that the start lacks are of the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        network = DrOcc(space, options.parts, options.sizes)
+    if options.start is not None:
+        start, _ = load_network(options.start, space)
+        network.load_state_dict(start.state_dict(), strict=False)
+    return network
 
 
 class DrOccTask(lightning.LightningModule):
@@ -137,11 +157,7 @@ def train_drocc(
             f"{options.held_out_every} is held out, or others with --held-out"
         )
     free_id = space.taxonomy.free_id
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        network = DrOcc(space, options.parts, options.sizes)
-    if options.start is not None:
-        load_weights(network, options.start)
+    network = begun_with(space, options)
     counts = torch.from_numpy(_counts(seen, EvenlySpread(len(seen), _COUNTED).chosen, len(space.taxonomy.classes)))
     task = DrOccTask(network, apart, counts, free_id, (options.rate, options.whole_steps))
     some = EvenlySpread(len(apart), options.held_out_frames)

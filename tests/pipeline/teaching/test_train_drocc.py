@@ -12,12 +12,13 @@ from tiny_drocc import SIZES, SPACE, drive
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
-from occlabel.pipeline.teaching.drocc_rows import Result, ablate, table
+from occlabel.pipeline.teaching.drocc_rows import Result, Trials, ablate, table
 from occlabel.pipeline.teaching.train_drocc import Lesson, prepared, train
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.learning.weight_header import read_facts
 from occlabel.workers.store import Store
 
 TINY = Options(
@@ -65,16 +66,20 @@ def test_logs_that_teach_nothing_are_refused_by_name(simulated: Simulated, tmp_p
 
 def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
     lesson = Lesson([drive(2, far=7.0)], [drive(1, far=6.0)], {"priors": "made up"})
-    found = list(ablate(SPACE, lesson, tmp_path, TINY, ["base", "d2"], [0]))
+    found = list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["base", "d2"], [0])))
     assert [(one.row, one.seed, one.frames) for one in found] == [("base", 0, 1), ("d2", 0, 1)]
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")}
     assert set(files) == {"base-0.safetensors", "d2-0.safetensors"}
-    assert list(ablate(SPACE, lesson, tmp_path, TINY, ["base", "d2"], [0])) == found
+    assert list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["base", "d2"], [0]))) == found
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")} == files
     with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps or sizes"):
-        list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"steps": 2}), ["base"], [0]))
+        list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"steps": 2}), Trials(["base"], [0])))
     with pytest.raises(OcclabelError, match="there is no row 'r3'; there are base, d2, d2-r, d2-r2, direct"):
-        list(ablate(SPACE, lesson, tmp_path, TINY, ["r3"], [0]))
+        list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["r3"], [0])))
+    begun = next(ablate(SPACE, lesson, tmp_path / "begun", TINY, Trials(["d2"], [1], start_steps=1)))
+    assert (begun.row, begun.seed) == ("d2", 1)
+    start = read_facts(tmp_path / "begun/d2-1.safetensors")["start"]
+    assert start.startswith("start-1.safetensors, digest ")
 
 
 def test_the_table_is_the_papers() -> None:

@@ -16,7 +16,14 @@ from occlabel.stages.completion.drocc.network import DrOcc
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.completion.drocc.parts import Parts
 from occlabel.stages.completion.drocc.samples import Samples, Scenes
-from occlabel.stages.completion.drocc.training import DrOccTask, check_options, depth_loss, judged, train_drocc
+from occlabel.stages.completion.drocc.training import (
+    DrOccTask,
+    begun_with,
+    check_options,
+    depth_loss,
+    judged,
+    train_drocc,
+)
 from occlabel.stages.completion.drocc.weight_file import check, load_network
 from occlabel.stages.learning.weight_header import read_facts
 
@@ -114,8 +121,20 @@ def test_a_start_with_other_parts_or_sizes_is_refused(tmp_path: Path) -> None:
             check_options(changed(start=start, **other), SPACE)
     facts = train_drocc(SPACE, LEARNED, APART, tmp_path / "out.safetensors", changed(start=start, steps=1), {})
     assert facts["start"].startswith("start.safetensors, digest ")
+    base = weights(tmp_path / "base.safetensors", SPACE, Parts(refined=False, experts="none"), SMALL.sizes, seed=5)
+    for parts in ({}, {"experts": "regions"}, {"refined": False, "experts": "none", "direct": True}):
+        check_options(changed(start=base, **parts), SPACE)
     with pytest.raises(BadLog, match="5 frames to learn from and 0 held out are too few"):
         train_drocc(SPACE, LEARNED, [], tmp_path / "none.safetensors", SMALL, {})
+
+
+def test_parts_that_a_start_lacks_begin_with_the_seed(tmp_path: Path) -> None:
+    base = weights(tmp_path / "base.safetensors", SPACE, Parts(refined=False, experts="none"), SMALL.sizes, seed=5)
+    begun, before = begun_with(SPACE, changed(start=base)).state_dict(), load_network(base, SPACE)[0].state_dict()
+    assert all(torch.equal(begun[name], tensor) for name, tensor in before.items())
+    fresh = begun_with(SPACE, changed()).state_dict()
+    new = set(fresh) - set(before)
+    assert new and all(torch.equal(begun[name], fresh[name]) for name in new)
 
 
 def test_depth_that_nobody_knows_is_not_learned() -> None:
