@@ -1,5 +1,6 @@
 """The built wheel, installed where only the light libraries are: the command line must not import the heavy ones."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -36,9 +37,18 @@ for command in typer.main.get_command(app).commands:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
-    shutil.rmtree(ROOT / "build", ignore_errors=True)  # what an earlier build left there would go into the wheel
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", out, ROOT], check=True, capture_output=True)
+    build(out, dict(os.environ))
     return next(out.glob("*.whl"))
+
+
+def build(out: Path, environment: dict[str, str], *flags: str) -> str:
+    """What is said. All processes of the tests build in the project's own folder: one after the other."""
+    command: list[Any] = [sys.executable, "-m", "build", "--wheel", *flags, "--outdir", out, ROOT]
+    with (ROOT / "pyproject.toml").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        shutil.rmtree(ROOT / "build", ignore_errors=True)  # what an earlier build left there would go into the wheel
+        said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return said.stdout + said.stderr
 
 
 @pytest.mark.slow
@@ -128,8 +138,6 @@ def test_beside_packages_of_a_user_that_have_our_folders_names(wheel: Path, tmp_
 
 @pytest.mark.slow
 def test_a_build_warns_of_nothing(tmp_path: Path) -> None:
-    command: list[Any] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
     # Where Python may not write byte code, setuptools says so; that is no fault of the project.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    assert "warning" not in (said.stdout + said.stderr).lower()
+    assert "warning" not in build(tmp_path, environment, "--no-isolation").lower()
