@@ -13,7 +13,7 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.drocc.parts import Parts
 from occlabel.stages.completion.drocc.weight_file import check
-from occlabel.stages.learning.weight_header import read_facts
+from occlabel.stages.learning.weight_header import named_with_digest, read_facts
 
 if TYPE_CHECKING:
     from occlabel.stages.completion.drocc.options import Options
@@ -89,8 +89,10 @@ def _trained(space: LabelSpace, lesson: Lesson, out: Path, options: Options) -> 
 def _made_before(out: Path, space: LabelSpace, options: Options) -> dict[str, str]:
     parts, sizes, _ = check(out, space)
     facts = read_facts(out)
-    if (parts, sizes, facts.get("steps")) != (options.parts, options.sizes, str(options.whole_steps)):
-        raise OcclabelError(f"{out} was made with other steps or sizes; give another folder, or remove it")
+    start = None if options.start is None else named_with_digest(options.start)
+    made = (parts, sizes, facts.get("steps"), facts.get("start"))
+    if made != (options.parts, options.sizes, str(options.whole_steps), start):
+        raise OcclabelError(f"{out} was made with other steps, sizes or start; give another folder, or remove it")
     return facts
 
 

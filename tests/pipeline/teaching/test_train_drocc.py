@@ -72,7 +72,7 @@ def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
     assert set(files) == {"base-0.safetensors", "d2-0.safetensors"}
     assert list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["base", "d2"], [0]))) == found
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")} == files
-    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps or sizes"):
+    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps, sizes or start"):
         list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"steps": 2}), Trials(["base"], [0])))
     with pytest.raises(OcclabelError, match="there is no row 'r3'; there are base, d2, d2-r, d2-r2, direct"):
         list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["r3"], [0])))
@@ -80,6 +80,8 @@ def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
     assert (begun.row, begun.seed) == ("d2", 1)
     start = read_facts(tmp_path / "begun/d2-1.safetensors")["start"]
     assert start.startswith("start-1.safetensors, digest ")
+    with pytest.raises(OcclabelError, match=r"d2-1\.safetensors was made with other steps, sizes or start"):
+        list(ablate(SPACE, lesson, tmp_path / "begun", TINY, Trials(["d2"], [1])))
 
 
 def test_the_table_is_the_papers() -> None:
