@@ -14,8 +14,8 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from occlabel.stages.learning.trunk import FINEST
 from occlabel.stages.priors.glance.looking import input_size, resized_row, scaled, with_rows
-from occlabel.stages.priors.glance.network import FINEST
 from occlabel.stages.priors.glance.pictures import NOT_LEARNED, Meanings, Picture, Shown
 from occlabel.stages.priors.segments.lattice import Size
 

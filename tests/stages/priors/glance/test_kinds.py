@@ -18,12 +18,13 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.learning.trunk import COARSEST
 from occlabel.stages.learning.weights import save_weights
 from occlabel.stages.priors.glance import weight_file
 from occlabel.stages.priors.glance.depth import GlanceDepth
 from occlabel.stages.priors.glance.labels import LABELS, SKY
 from occlabel.stages.priors.glance.looking import PIXELS, input_size, look, resized_row, with_rows
-from occlabel.stages.priors.glance.network import COARSEST, Glance
+from occlabel.stages.priors.glance.network import Glance
 from occlabel.stages.priors.glance.segments import GlanceSegments
 
 SPACE = SPACES["semantickitti"]

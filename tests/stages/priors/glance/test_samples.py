@@ -13,8 +13,8 @@ from tiny_glance import FOCAL, HEIGHT, HORIZON, WIDTH
 
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.learning.trunk import ROWS
 from occlabel.stages.priors.glance.labels import LABELS, SKY
-from occlabel.stages.priors.glance.network import ROWS
 from occlabel.stages.priors.glance.pictures import NOT_LEARNED, Meanings, Picture, Shown
 from occlabel.stages.priors.glance.samples import Crops, Whole, Window
 
