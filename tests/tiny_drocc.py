@@ -20,7 +20,7 @@ from occlabel.stages.completion.drocc.weight_file import facts_of
 from occlabel.stages.learning.weights import save_weights
 
 SPACE = LabelSpace(Grid(origin=(-8.0, -8.0, -1.0), voxel_size=0.8, shape=(20, 20, 8), frame="ego"), TAXONOMIES["occ3d"])
-SIZES = Sizes(stem=8, rows=48, columns=80, width=16, farthest=17.0, step=2.0)
+SIZES = Sizes(encoder="resnet18", stem=8, rows=48, columns=80, width=16, farthest=17.0, step=2.0)
 HEIGHT, WIDTH, FOCAL = 48, 80, 40.0
 K = np.array([[FOCAL, 0, WIDTH / 2 - 0.5], [0, FOCAL, HEIGHT / 2 - 0.5], [0, 0, 1]])
 UP = 1.6

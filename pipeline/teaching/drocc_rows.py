@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occlabel.pipeline.teaching.train_drocc import Lesson
+from occlabel.pipeline.teaching.train_drocc import Lesson, with_trunk
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.drocc.parts import Parts
@@ -59,6 +59,7 @@ def ablate(space: LabelSpace, lesson: Lesson, folder: Path, options: Options, tr
     """
     if unknown := [row for row in trials.rows if row not in ROWS]:
         raise OcclabelError(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
+    options = with_trunk(options)
     for seed in trials.seeds:
         start = None
         if trials.start_steps:

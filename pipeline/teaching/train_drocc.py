@@ -25,6 +25,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.options import TrainingOptions
 from occlabel.stages.learning.truth import check_truth, truth_in
+from occlabel.stages.priors.glance import weight_file
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -56,9 +57,20 @@ def train(
     # What cannot work is said before hours of labelling.
     check_device(options.device)
     check_options(options, recipe.space)
+    options = with_trunk(options)
     store = Store(str(out.with_suffix(".training") / "priors"))
     lesson = prepared(recipe, reader, held_out, store, executor)
     return train_drocc(recipe.space, lesson.learned, lesson.held_out, out, options, lesson.facts | {"command": command})
+
+
+def with_trunk(options: Options) -> Options:
+    """With the weight file that the encoder glance begins with, and none for another. Raises BadWeights for a file that
+    is none of glance."""
+    if options.encoder != "glance":
+        return options.model_copy(update={"trunk": None})
+    trunk = options.trunk or weight_file.SHIPPED
+    weight_file.check(trunk)
+    return options.model_copy(update={"trunk": trunk})
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,22 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
     Raises BadWeights when the file cannot be read or is not what was written, or when names, shapes or kinds of numbers
     are not those of the module.
     """
+    _load(module, path, _tensors(path))
+
+
+def load_part(module: torch.nn.Module, path: Path) -> None:
+    """Loads into ``module`` the tensors of a larger network that are named as its own. Raises as ``load_weights``."""
+    names = module.state_dict().keys()
+    _load(module, path, {name: tensor for name, tensor in _tensors(path).items() if name in names})
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
     check_content(path)
     with readable(path), safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+
+
+def _load(module: torch.nn.Module, path: Path, tensors: dict[str, torch.Tensor]) -> None:
     own = module.state_dict()
     expected = {name: tensor.shape for name, tensor in own.items()}
     found = {name: tensor.shape for name, tensor in tensors.items()}

@@ -17,7 +17,7 @@ from occlabel.stages.completion.drocc.attention import Look, Sight, sights
 from occlabel.stages.completion.drocc.cells import Cells
 from occlabel.stages.completion.drocc.decoder import Decoder, Residual, convolution
 from occlabel.stages.completion.drocc.eformer import R2EFormer, REFormer
-from occlabel.stages.completion.drocc.image_encoder import ImageEncoder, layer
+from occlabel.stages.completion.drocc.image_encoder import image_encoder, layer
 from occlabel.stages.completion.drocc.parts import Parts, Sizes
 from occlabel.stages.completion.drocc.projection import at_features, certain, frustum, lifted, moved
 from occlabel.stages.completion.drocc.vformer import D2VFormer, DepthEncoder
@@ -26,7 +26,6 @@ _FAR = 40.0
 """[m] that are 1 where a cell's place is told."""
 _FOCAL = 300.0
 """[pixels] whose logarithm is told as 0."""
-_PIXELS = 127.5
 
 
 class Views(NamedTuple):
@@ -61,7 +60,7 @@ class DrOcc(nn.Module):
     def __init__(self, space: LabelSpace, parts: Parts, sizes: Sizes) -> None:
         super().__init__()
         self.parts, self.sizes, self.cells = parts, sizes, Cells(space.grid, sizes.fold)
-        self.encoder = ImageEncoder(sizes.encoder, sizes.stem)
+        self.encoder = image_encoder(sizes.encoder, sizes.stem)
         channels, width = self.encoder.channels, sizes.width
         self.focal = nn.Linear(1, channels)
         self.lift = nn.Sequential(
@@ -95,8 +94,7 @@ class DrOcc(nn.Module):
         """Of frame ``t`` the features of its images, the scores of their depths, and the cells [cells, width]."""
         there = views.there[t]
         intrinsics = views.intrinsics[t][there]
-        pixels = views.images[t][there].movedim(-1, 1).float() / _PIXELS - 1
-        features = self.encoder(pixels.contiguous(memory_format=torch.channels_last))
+        features = self.encoder(views.images[t][there], intrinsics)
         focal = (intrinsics[:, :1, 0] / _FOCAL).log()
         said = self.lift(features + self.focal(focal)[:, :, None, None]).float()
         scores, context = said.split([self.sizes.bins, self.sizes.width], dim=1)

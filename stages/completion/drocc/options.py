@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -29,9 +30,11 @@ class Options(TrainingOptions):
     direct: bool = _PARTS.direct
     """Put features where depth of the priors says, instead of where the network believes that they belong."""
     encoder: Encoder = _SIZES.encoder
-    """Of the images."""
+    """Of the images: glance's, which has learned from towns and stays as it is, or a residual network that learns."""
+    trunk: Path | None = None
+    """With --encoder glance: the weight file of glance. [default: the one that comes with occlabel]"""
     stem: int = Field(default=_SIZES.stem, ge=8, multiple_of=8)
-    """Channels of the encoder's first stage."""
+    """Channels of a residual encoder's first stage; half of those of the features."""
     rows: int = Field(default=_SIZES.rows, ge=32, multiple_of=16)
     """Of the images as the network sees them, a multiple of 16."""
     columns: int = Field(default=_SIZES.columns, ge=32, multiple_of=16)

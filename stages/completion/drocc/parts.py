@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Encoder = Literal["resnet18", "resnet50"]
+Encoder = Literal["glance", "resnet18", "resnet50"]
 Experts = Literal["none", "regions", "recursive"]
 
 
@@ -26,9 +26,9 @@ class Parts:
 class Sizes:
     """What decides the shapes of the weights, and what an image must be made to be looked at."""
 
-    encoder: Encoder = "resnet18"
+    encoder: Encoder = "glance"
     stem: int = 32
-    """Channels of the encoder's first stage; 64 in the paper."""
+    """Channels of a residual encoder's first stage, 64 in the paper; half of those of the features."""
     rows: int = 224
     columns: int = 400
     """Of the images as the network sees them, multiples of 16. The paper's have 256 x 704."""

@@ -22,6 +22,7 @@ from torch.nn import functional
 from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.completion.drocc.image_encoder import GlanceEncoder
 from occlabel.stages.completion.drocc.network import DrOcc, Views
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.completion.drocc.parts import Experts, Parts
@@ -33,7 +34,7 @@ from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
-from occlabel.stages.learning.weights import save_weights
+from occlabel.stages.learning.weights import load_part, save_weights
 
 _DEPTH = 0.05
 _COUNTED = 60
@@ -60,10 +61,13 @@ def _simpler(parts: Parts) -> list[Parts]:
 
 
 def begun_with(space: LabelSpace, options: Options) -> DrOcc:
-    """A network of ``options.start``, or of nothing but the seed; parts that the start lacks are of the seed."""
+    """A network of ``options.start``, or of nothing but the seed and ``options.trunk``; parts that the start lacks are
+    of the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = DrOcc(space, options.parts, options.sizes)
+    if isinstance(network.encoder, GlanceEncoder) and options.trunk is not None:
+        load_part(network.encoder.trunk, options.trunk)
     if options.start is not None:
         start, _ = load_network(options.start, space)
         network.load_state_dict(start.state_dict(), strict=False)
@@ -158,6 +162,8 @@ def train_drocc(
         )
     free_id = space.taxonomy.free_id
     network = begun_with(space, options)
+    if isinstance(network.encoder, GlanceEncoder):
+        network.encoder.remember()
     counts = torch.from_numpy(_counts(seen, EvenlySpread(len(seen), _COUNTED).chosen, len(space.taxonomy.classes)))
     task = DrOccTask(network, apart, counts, free_id, (options.rate, options.whole_steps))
     some = EvenlySpread(len(apart), options.held_out_frames)
@@ -169,6 +175,7 @@ def train_drocc(
         "seed": str(options.seed),
         "temperature": f"{temperature:.4f}",
         "held_out": json.dumps(scores),
+        **({"trunk": named_with_digest(options.trunk)} if options.trunk else {}),
         **({"start": named_with_digest(options.start)} if options.start else {}),
     }  # fmt: skip
     save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, facts)

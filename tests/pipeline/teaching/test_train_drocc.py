@@ -22,7 +22,7 @@ from occlabel.stages.learning.weight_header import read_facts
 from occlabel.workers.store import Store
 
 TINY = Options(
-    steps=1, epoch=1, **{name: getattr(SIZES, name) for name in ("stem", "rows", "columns", "width", "step")}
+    steps=1, epoch=1, **{name: getattr(SIZES, name) for name in ("encoder", "stem", "rows", "columns", "width", "step")}
 )
 
 

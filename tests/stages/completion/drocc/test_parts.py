@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from tiny_drocc import SIZES, SPACE, looking
+from torch.nn import functional
 
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.stages.completion.drocc.attention import CrossAttention, ImageAttention, Look, Sight, sights
 from occlabel.stages.completion.drocc.cells import Cells
 from occlabel.stages.completion.drocc.decoder import Decoder
 from occlabel.stages.completion.drocc.eformer import COVERAGE, R2EFormer, REFormer, regions
-from occlabel.stages.completion.drocc.image_encoder import ImageEncoder
-from occlabel.stages.completion.drocc.parts import Sizes
+from occlabel.stages.completion.drocc.image_encoder import GlanceEncoder, image_encoder
+from occlabel.stages.completion.drocc.parts import Encoder, Sizes
 from occlabel.stages.completion.drocc.projection import bin_of, certain, frustum, lifted, moved
 from occlabel.stages.completion.drocc.vformer import D2VFormer
+from occlabel.stages.learning.trunk import Trunk
+from occlabel.stages.priors.glance.looking import shown, with_rows
+from occlabel.stages.priors.glance.network import Glance
 
 CELLS = Cells(SPACE.grid, 4)
 AHEAD = torch.from_numpy(looking(0.0)).float()
@@ -41,10 +46,41 @@ def test_cells_and_voxels_find_each_other() -> None:
         torch.testing.assert_close(cells.at(references[:, point])[0], torch.arange(cells.number))
 
 
-def test_the_encoders_see_a_sixteenth() -> None:
-    for kind in ("resnet18", "resnet50"):
-        encoder = ImageEncoder(kind, 8)
-        assert encoder(torch.zeros(2, 3, 48, 80)).shape == (2, encoder.channels, 3, 5)
+@pytest.mark.parametrize("kind", get_args(Encoder))
+def test_the_encoders_see_a_sixteenth(kind: Encoder) -> None:
+    encoder = image_encoder(kind, 8)
+    seen = encoder(torch.zeros(2, 48, 80, 3, dtype=torch.uint8), K.expand(2, 3, 3))
+    assert seen.shape == (2, encoder.channels, 3, 5)
+
+
+def test_the_trunk_of_glance_is_shown_what_glance_is_and_stays_as_it_is() -> None:
+    encoder, glance = GlanceEncoder(8).train(), Glance().eval()
+    encoder.trunk.load_state_dict(Trunk.state_dict(glance), strict=False)
+    assert not any(part.training for part in encoder.trunk.modules()) and encoder.read.training
+    assert not any(weight.requires_grad for weight in encoder.trunk.parameters())
+    image = np.random.default_rng(3).integers(0, 256, (48, 80, 3), np.uint8)
+    asked = torch.from_numpy(with_rows(shown(image, (48, 80)), float(K[1, 2])))[None]
+    with torch.no_grad():
+        known = functional.avg_pool2d(glance.features(asked), 4).half()
+    found: list[torch.Tensor] = []
+    encoder.read.register_forward_pre_hook(lambda module, given: found.append(given[0][:, :64].half()))
+    encoder(torch.from_numpy(image)[None], K[None])
+    torch.testing.assert_close(found[0], known)
+
+
+def test_an_image_is_seen_once_by_an_encoder_that_remembers() -> None:
+    encoder, asked = GlanceEncoder(8).eval(), list[int]()
+    encoder.trunk.stem.register_forward_pre_hook(lambda module, given: asked.append(len(given[0])))
+    images = torch.randint(0, 256, (3, 48, 80, 3), dtype=torch.uint8)
+    higher = K.clone()
+    higher[1, 2] -= 5
+    places = torch.stack([K, K, higher])
+    without = encoder(images, places)
+    encoder.remember()
+    for chosen in ([0, 1], [0, 1], [2, 1], [0, 1, 2]):
+        torch.testing.assert_close(encoder(images[chosen], places[chosen]), without[chosen])
+    encoder(images[:1], higher[None])
+    assert asked == [3, 2, 1, 1], "the same image of another horizon is another"
 
 
 def test_a_feature_is_lifted_into_the_voxel_that_it_shows() -> None:

@@ -27,7 +27,7 @@ from occlabel.stages.completion.drocc.training import (
 from occlabel.stages.completion.drocc.weight_file import check, load_network
 from occlabel.stages.learning.weight_header import read_facts
 
-_CHOSEN = ("stem", "rows", "columns", "width", "step")
+_CHOSEN = ("encoder", "stem", "rows", "columns", "width", "step")
 SMALL = Options(steps=2, epoch=1, rate=3e-3, **{name: getattr(SIZES, name) for name in _CHOSEN})
 LEARNED, APART = [drive(3, far=7.0), drive(2, far=6.0)], [drive(2, far=6.5)]
 
