@@ -16,8 +16,9 @@ from transformers import (
     PromptDepthAnythingForDepthEstimation,
 )
 
-from occlabel.stages.priors.depth.depth_anything_3_network import HeadSizes, Metric
-from occlabel.stages.priors.depth.dinov2 import Sizes
+from occlabel.stages.learning.dinov2 import Sizes
+from occlabel.stages.learning.dpt import HeadSizes
+from occlabel.stages.priors.depth.depth_anything_3_network import Metric
 from occlabel.stages.priors.depth.moge_network import MogeNetwork
 
 

@@ -31,7 +31,7 @@ def fetch_weights(
     from occlabel.pipeline.planning.hub_names import named_weights
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.running.fetch_weights import asked_of_hub, fetch
-    from occlabel.stages.priors.weights import located, on_hub
+    from occlabel.stages.learning.foundation import located, on_hub
 
     if to is not None:
         writable_folder("--to", to)
@@ -54,7 +54,7 @@ def fetch_weights(
 
 
 def _say(model: HubModel) -> None:
-    from occlabel.stages.priors.weights import non_commercial
+    from occlabel.stages.learning.foundation import non_commercial
 
     licence = model.licence or "not stated: read its page before you use it"
     if model.licence is not None and non_commercial(model.licence):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from occlabel.schemas.errors import BadWeights
-from occlabel.stages.priors.licences import LICENCES
-from occlabel.stages.priors.weights import files_of, hub_cache
+from occlabel.stages.learning.foundation import files_of, hub_cache
+from occlabel.stages.learning.licences import LICENCES
 
 _BRANCH = "main"
 _BLOCK = 1 << 20

@@ -11,7 +11,7 @@ import pycolmap
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.geometry.colmap.seen import Seen
+from occlabel.stages.geometry.from_images.seen import Seen
 
 FEWEST, _SHARE = 30, 0.35
 """Matches of two images that one motion must explain: so many, and so much of them."""

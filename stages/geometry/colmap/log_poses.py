@@ -16,11 +16,11 @@ from occlabel.stages.geometry.colmap.checks import fault_of, jump_in
 from occlabel.stages.geometry.colmap.database import Pair, lay_down, verify
 from occlabel.stages.geometry.colmap.mapping import How, Model, mapped
 from occlabel.stages.geometry.colmap.quiet import quiet
-from occlabel.stages.geometry.colmap.seen import GAPS, Seen, grey_of, seen_in
 from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.course import Course
 from occlabel.stages.geometry.from_images.linked import linked
 from occlabel.stages.geometry.from_images.metres import Metres, metres_of, mounting
+from occlabel.stages.geometry.from_images.seen import GAPS, Seen, grey_of, seen_in
 
 _WAYS = 40
 """So many ways of a log are measured on the road, and twice as many at most."""

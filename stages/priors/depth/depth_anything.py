@@ -13,9 +13,16 @@ from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH, ArraySpec
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Hands
-from occlabel.stages.priors.depth.learned import Estimate, Learned, View, refuse_no_number
-from occlabel.stages.priors.depth.preprocessing import normalised, size_for
-from occlabel.stages.priors.weights import Checkpoint, Weights, inference, pretrained, refuse_other_model
+from occlabel.stages.learning.foundation import (
+    Checkpoint,
+    Weights,
+    inference,
+    pretrained,
+    refuse_no_number,
+    refuse_other_model,
+)
+from occlabel.stages.learning.preprocessing import normalised, size_for
+from occlabel.stages.priors.depth.learned import Estimate, Learned, View
 
 _SIDE = 518
 

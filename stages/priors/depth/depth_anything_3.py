@@ -14,10 +14,10 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip, Hands, Inputs
+from occlabel.stages.learning.foundation import Checkpoint, Weights, inference, refuse_no_number
+from occlabel.stages.learning.preprocessing import normalised, size_within
 from occlabel.stages.priors.depth.depth_anything_3_weights import loaded_network, refuse_other_model
-from occlabel.stages.priors.depth.learned import Estimate, Learned, View, refuse_no_number
-from occlabel.stages.priors.depth.preprocessing import normalised, size_within
-from occlabel.stages.priors.weights import Checkpoint, Weights, inference
+from occlabel.stages.priors.depth.learned import Estimate, Learned, View
 
 if TYPE_CHECKING:
     from occlabel.stages.priors.depth.depth_anything_3_network import Metric

@@ -8,21 +8,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import relu
 
-from occlabel.stages.priors.depth.dinov2 import Backbone, Sizes
+from occlabel.stages.learning.dinov2 import Backbone, Sizes
+from occlabel.stages.learning.dpt import HeadSizes, adapters, fused, fusions, projections, resized, resizings
 
 _INNER = 32
 """Channels before the last convolution."""
-
-
-class HeadSizes(NamedTuple):
-    """Of the head."""
-
-    channels: tuple[int, int, int, int]
-    """Made of the tokens of each depth, from finest to coarsest."""
-    features: int
-    """While they are fused."""
 
 
 class Said(NamedTuple):
@@ -57,23 +49,10 @@ class Metric(nn.Module):
 class _Head(nn.Module):
     def __init__(self, width: int, sizes: HeadSizes) -> None:
         super().__init__()
-        channels, features = sizes
-        self.projects = nn.ModuleList(nn.Conv2d(width, inner, 1) for inner in channels)
-        self.resize_layers = nn.ModuleList(
-            [
-                nn.ConvTranspose2d(channels[0], channels[0], 4, 4),
-                nn.ConvTranspose2d(channels[1], channels[1], 2, 2),
-                nn.Identity(),
-                nn.Conv2d(channels[3], channels[3], 3, 2, 1),
-            ]
-        )
-        self.scratch = nn.ModuleDict(
-            {
-                f"layer{n}_rn": nn.Conv2d(inner, features, 3, padding=1, bias=False)
-                for n, inner in enumerate(channels, 1)
-            }
-        )
-        self.scratch.update({f"refinenet{n}": _Fusion(features, alone=n == 4) for n in range(1, 5)})
+        features = sizes.features
+        self.projects = projections(width, sizes.channels)
+        self.resize_layers = resizings(sizes.channels)
+        self.scratch = nn.ModuleDict({**adapters(sizes), **fusions(features)})
         self.scratch["output_conv1"] = nn.Conv2d(features, features // 2, 3, padding=1)
         for name in ("output_conv2", "sky_output_conv2"):
             self.scratch[name] = nn.Sequential(
@@ -85,40 +64,6 @@ class _Head(nn.Module):
             self.scratch[f"layer{n}_rn"](resize(project(one)))
             for n, (one, project, resize) in enumerate(zip(maps, self.projects, self.resize_layers, strict=True), 1)
         ]
-        fused = self.scratch["refinenet4"](levels[3], None, levels[2].shape[2:])
-        fused = self.scratch["refinenet3"](fused, levels[2], levels[1].shape[2:])
-        fused = self.scratch["refinenet2"](fused, levels[1], levels[0].shape[2:])
-        height, width = levels[0].shape[2:]
-        fused = self.scratch["refinenet1"](fused, levels[0], (2 * height, 2 * width))
-        wide = _resized(self.scratch["output_conv1"](fused), size)
+        wide = resized(self.scratch["output_conv1"](fused(self.scratch, levels)), size)
         depth, sky = self.scratch["output_conv2"](wide), self.scratch["sky_output_conv2"](wide)
         return Said(depth[:, 0].exp(), relu(sky[:, 0]))
-
-
-class _Fusion(nn.Module):
-    def __init__(self, features: int, alone: bool) -> None:
-        super().__init__()
-        if not alone:
-            self.resConfUnit1 = _Residual(features)
-        self.resConfUnit2 = _Residual(features)
-        self.out_conv = nn.Conv2d(features, features, 1)
-
-    def forward(self, coarse: Tensor, finer: Tensor | None, size: Sequence[int]) -> Tensor:
-        if finer is not None:
-            coarse = coarse + self.resConfUnit1(finer)
-        result: Tensor = self.out_conv(_resized(self.resConfUnit2(coarse), size))
-        return result
-
-
-class _Residual(nn.Module):
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = (nn.Conv2d(features, features, 3, padding=1) for _ in range(2))
-
-    def forward(self, given: Tensor) -> Tensor:
-        result: Tensor = given + self.conv2(relu(self.conv1(relu(given))))
-        return result
-
-
-def _resized(given: Tensor, size: Sequence[int]) -> Tensor:
-    return interpolate(given, tuple(size), mode="bilinear", align_corners=True)

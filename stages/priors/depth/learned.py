@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from occlabel.schemas.arrays import INTRINSICS, resolved
-from occlabel.schemas.errors import BadPredictions, BadWeights, OcclabelError
+from occlabel.schemas.errors import BadWeights, OcclabelError
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
+from occlabel.stages.learning.foundation import Checkpoint, Weights, checkpoint, restriction
 from occlabel.stages.priors.depth.slot import Depth, at_stride, blank, clip_bytes, image_bytes, refuse_other_size
-from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, restriction
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,3 @@ def batches(views: Iterator[View], at_once: int) -> Iterator[list[View]]:
         if len(same) == at_once:
             yield waiting.pop(view.image.shape)
     yield from waiting.values()
-
-
-def refuse_no_number(said: NDArray[Any], name: str) -> None:
-    """Raises BadPredictions when what a model said is not finite throughout."""
-    if not np.isfinite(said).all():
-        raise BadPredictions(f"{name} says NaN or infinity of an image: the weights are damaged, or of another version")

@@ -15,8 +15,8 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
-from occlabel.stages.priors.depth.learned import Estimate, Learned, View, refuse_no_number
-from occlabel.stages.priors.weights import Checkpoint, Weights, inference
+from occlabel.stages.learning.foundation import Checkpoint, Weights, inference, refuse_no_number
+from occlabel.stages.priors.depth.learned import Estimate, Learned, View
 
 if TYPE_CHECKING:
     from occlabel.stages.priors.depth.moge_network import MogeNetwork

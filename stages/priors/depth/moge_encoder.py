@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from occlabel.stages.priors.depth.dinov2 import Backbone, Sizes
+from occlabel.stages.learning.dinov2 import Backbone, Sizes
 
 
 class Encoder(nn.Module):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
-from occlabel.stages.priors.depth.dinov2 import Sizes
+from occlabel.stages.learning.dinov2 import Sizes
 from occlabel.stages.priors.depth.moge_encoder import Encoder
 
 LEVELS = 5

@@ -8,9 +8,9 @@ from typing import Any
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.stage import Hands
-from occlabel.stages.priors.depth.dinov2 import Sizes
+from occlabel.stages.learning.dinov2 import Sizes
+from occlabel.stages.learning.foundation import Checkpoint, checkpoint, located, refuse_not_finite
 from occlabel.stages.priors.depth.moge_network import MogeNetwork
-from occlabel.stages.priors.weights import Checkpoint, checkpoint, located, refuse_not_finite
 
 _OFFICIAL = "model.pt"
 _BACKBONE = "encoder.backbone"

@@ -14,9 +14,9 @@ from scipy.ndimage import distance_transform_edt
 from occlabel.schemas.arrays import DEPTH, ArraySpec
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Hands, Inputs
+from occlabel.stages.learning.foundation import Checkpoint, Weights, pretrained, refuse_other_model
 from occlabel.stages.priors.depth.depth_anything import estimate_with, features_bytes, side_of
 from occlabel.stages.priors.depth.learned import Estimate, Learned, View
-from occlabel.stages.priors.weights import Checkpoint, Weights, pretrained, refuse_other_model
 
 _SIDE = 756
 _FEWEST = 16

@@ -16,10 +16,10 @@ from PIL import Image
 
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.foundation import inference
 from occlabel.stages.learning.trunk import COARSEST, ROWS
 from occlabel.stages.priors.glance.labels import SKY
 from occlabel.stages.priors.segments.lattice import Lattice, Size, View
-from occlabel.stages.priors.weights import inference
 
 if TYPE_CHECKING:
     from torch import Tensor

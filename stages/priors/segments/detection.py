@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadRecipe, BadWeights
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.foundation import Checkpoint, inference, pretrained
 from occlabel.stages.priors.segments.prompts import Prompts, meant_class
 from occlabel.stages.priors.segments.slot import Image
-from occlabel.stages.priors.weights import Checkpoint, inference, pretrained
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.foundation import Checkpoint, Weights, checkpoint, refuse_other_model
 from occlabel.stages.priors.segments.detection import loaded_detector
 from occlabel.stages.priors.segments.learned import LearnedSegments
 from occlabel.stages.priors.segments.overlaps import PixelSegments, Segment, flattened
 from occlabel.stages.priors.segments.prompted import MODELS, loaded_segmenter
 from occlabel.stages.priors.segments.prompts import Prompts, prompts_for
 from occlabel.stages.priors.segments.slot import STRIDE, Find, Image
-from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model
 
 
 class GroundedSam(LearnedSegments):

@@ -15,8 +15,8 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Process, Resources, Sensor
+from occlabel.stages.learning.foundation import Checkpoint, restriction
 from occlabel.stages.priors.segments.slot import Find, Image, Segments, clip_bytes, image_of, over_images
-from occlabel.stages.priors.weights import Checkpoint, restriction
 
 
 class LearnedSegments(Segments):

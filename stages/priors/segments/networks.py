@@ -9,12 +9,12 @@ from pydantic import Field
 
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.foundation import Checkpoint, Weights, checkpoint, refuse_other_model
 from occlabel.stages.priors.segments.class_tables import ClassTable, class_table
 from occlabel.stages.priors.segments.learned import LearnedSegments
 from occlabel.stages.priors.segments.queries import Meaning
 from occlabel.stages.priors.segments.segmentation import BY_PIXEL, BY_QUERY, Task, labels_of, loaded, segments_of
 from occlabel.stages.priors.segments.slot import Find, Image
-from occlabel.stages.priors.weights import Checkpoint, Weights, checkpoint, refuse_other_model
 
 
 class _Networks(LearnedSegments):

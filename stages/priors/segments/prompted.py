@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.foundation import Checkpoint, inference, pretrained
 from occlabel.stages.priors.segments.lattice import Lattice, View
 from occlabel.stages.priors.segments.slot import STRIDE, Image
-from occlabel.stages.priors.weights import Checkpoint, inference, pretrained
 
 MODELS = {"sam": "SamModel", "sam2": "Sam2Model", "sam2_video": "Sam2Model"}
 """By ``model_type``: the class of transformers. SAM 2 is published with its memory for videos, which is left out."""

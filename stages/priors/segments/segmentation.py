@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.foundation import Checkpoint, inference, pretrained
 from occlabel.stages.priors.segments import queries
 from occlabel.stages.priors.segments.lattice import Lattice, Size, View
 from occlabel.stages.priors.segments.overlaps import PixelSegments
 from occlabel.stages.priors.segments.queries import Meaning
 from occlabel.stages.priors.segments.slot import STRIDE
-from occlabel.stages.priors.weights import Checkpoint, inference, pretrained
 
 Task = Literal["panoptic", "semantic"]
 

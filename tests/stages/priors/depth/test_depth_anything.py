@@ -19,9 +19,9 @@ from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH, Extent
 from occlabel.schemas.errors import BadPredictions, BadWeights, OcclabelError
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Hands
+from occlabel.stages.learning.preprocessing import normalised, size_for
 from occlabel.stages.priors.depth.depth_anything import DepthAnything
 from occlabel.stages.priors.depth.learned import View
-from occlabel.stages.priors.depth.preprocessing import normalised, size_for
 
 transformers = pytest.importorskip("transformers")
 tiny = pytest.importorskip("tiny_checkpoints")

@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.stage import Hands
+from occlabel.stages.learning.dinov2 import Sizes
+from occlabel.stages.learning.dpt import HeadSizes
+from occlabel.stages.learning.preprocessing import size_within
 from occlabel.stages.priors.depth.depth_anything_3 import DepthAnything3
-from occlabel.stages.priors.depth.depth_anything_3_network import HeadSizes, Metric
-from occlabel.stages.priors.depth.dinov2 import Sizes
+from occlabel.stages.priors.depth.depth_anything_3_network import Metric
 from occlabel.stages.priors.depth.learned import View
-from occlabel.stages.priors.depth.preprocessing import size_within
 
 tiny = pytest.importorskip("tiny_checkpoints")
 

@@ -10,7 +10,7 @@ import torch
 from contract import BLIND, SPACES, run, street
 
 from occlabel.schemas.arrays import DEPTH
-from occlabel.stages.priors.depth.preprocessing import normalised, size_for
+from occlabel.stages.learning.preprocessing import normalised, size_for
 from occlabel.stages.priors.depth.prompt_depth_anything import PromptDepthAnything, filled
 
 transformers = pytest.importorskip("transformers")

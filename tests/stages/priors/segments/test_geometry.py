@@ -14,11 +14,11 @@ import torch
 
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.learning.foundation import checkpoint
 from occlabel.stages.priors.segments import segmentation
 from occlabel.stages.priors.segments.class_tables import class_table
 from occlabel.stages.priors.segments.queries import Meaning
 from occlabel.stages.priors.segments.segmentation import Task, segments_of
-from occlabel.stages.priors.weights import checkpoint
 
 pytest.importorskip("transformers")
 tiny = pytest.importorskip("tiny_segmenters")

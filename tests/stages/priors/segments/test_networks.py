@@ -14,11 +14,11 @@ from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.learning.foundation import checkpoint, licence_of, restriction
 from occlabel.stages.priors.segments import segmentation
 from occlabel.stages.priors.segments.class_tables import ClassTable
 from occlabel.stages.priors.segments.networks import Panoptic, Semantic
 from occlabel.stages.priors.segments.overlaps import PixelSegments
-from occlabel.stages.priors.weights import checkpoint, licence_of, restriction
 
 transformers = pytest.importorskip("transformers")
 tiny = pytest.importorskip("tiny_segmenters")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from occlabel.schemas.errors import BadWeights
 from occlabel.schemas.stage import Hands
-from occlabel.stages.priors.weights import (
+from occlabel.stages.learning.foundation import (
     checkpoint,
     licence_of,
     located,

@@ -16,9 +16,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from occlabel.schemas.errors import BadWeights
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.stage import HUB_OR_FOLDER, Hands
-from occlabel.stages.priors.licences import LICENCES
+from occlabel.stages.learning.licences import LICENCES
 
 if TYPE_CHECKING:
     import torch
@@ -181,6 +184,12 @@ def refuse_not_finite(model: torch.nn.Module, name: str) -> None:
     for place, tensor in model.named_parameters():
         if not bool(tensor.isfinite().all()):
             raise BadWeights(f"{name}: the tensor {place} holds NaN or infinity; {_GET}")
+
+
+def refuse_no_number(said: NDArray[Any], name: str) -> None:
+    """Raises BadPredictions when what a model said is not finite throughout."""
+    if not np.isfinite(said).all():
+        raise BadPredictions(f"{name} says NaN or infinity of an image: the weights are damaged, or of another version")
 
 
 def licence_of(weights: str, revision: str | None = None) -> str | None:
