@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occlabel.pipeline.teaching.train_drocc import Lesson, with_trunk
+from occlabel.pipeline.teaching.train_drocc import with_trunk
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.drocc.parts import Parts
@@ -16,7 +16,9 @@ from occlabel.stages.completion.drocc.weight_file import check
 from occlabel.stages.learning.weight_header import named_with_digest, read_facts
 
 if TYPE_CHECKING:
+    from occlabel.stages.completion.drocc.image_encoder import Memory
     from occlabel.stages.completion.drocc.options import Options
+    from occlabel.stages.completion.drocc.samples import Lesson
 
 ROWS: Mapping[str, Parts] = {
     "base": Parts(refined=False, experts="none"),
@@ -57,17 +59,19 @@ def ablate(space: LabelSpace, lesson: Lesson, folder: Path, options: Options, tr
     Weight files lie in ``folder`` as ``ROW-SEED.safetensors``; a row that has one is not trained again, and one that
     was stopped goes on. Raises OcclabelError for a row that is not known, or a file that other options made.
     """
+    from occlabel.stages.completion.drocc.image_encoder import Memory
+
     if unknown := [row for row in trials.rows if row not in ROWS]:
         raise OcclabelError(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
-    options = with_trunk(options)
+    options, memory = with_trunk(options), Memory()
     for seed in trials.seeds:
         start = None
         if trials.start_steps:
             start = folder / f"start-{seed}.safetensors"
-            _trained(space, lesson, start, _of("base", options, seed, steps=trials.start_steps))
+            _trained(space, lesson, start, _of("base", options, seed, steps=trials.start_steps), memory)
         for row in trials.rows:
             out = folder / f"{row}-{seed}.safetensors"
-            facts = _trained(space, lesson, out, _of(row, options, seed, start=start))
+            facts = _trained(space, lesson, out, _of(row, options, seed, start=start), memory)
             yield Result(row, seed, **json.loads(facts["held_out"]))
 
 
@@ -77,14 +81,13 @@ def _of(row: str, options: Options, seed: int, **others: object) -> Options:
     return options.model_copy(update={**told, "seed": seed, "resume": True, **others})
 
 
-def _trained(space: LabelSpace, lesson: Lesson, out: Path, options: Options) -> dict[str, str]:
+def _trained(space: LabelSpace, lesson: Lesson, out: Path, options: Options, memory: Memory) -> dict[str, str]:
     """The facts of ``out``, which is made where it is not there."""
     from occlabel.stages.completion.drocc.training import train_drocc
 
     if out.exists():
         return _made_before(out, space, options)
-    facts = lesson.facts | {"command": f"{out.stem} of an ablation"}
-    return train_drocc(space, lesson.learned, lesson.held_out, out, options, facts)
+    return train_drocc(space, lesson, out, options, {"command": f"{out.stem} of an ablation"}, memory)
 
 
 def _made_before(out: Path, space: LabelSpace, options: Options) -> dict[str, str]:

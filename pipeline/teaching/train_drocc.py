@@ -31,7 +31,7 @@ from occlabel.workers.store import Store
 if TYPE_CHECKING:
     from occlabel.stages.completion.drocc.looking import Moment, Taken
     from occlabel.stages.completion.drocc.options import Options
-    from occlabel.stages.completion.drocc.samples import Drive
+    from occlabel.stages.completion.drocc.samples import Drive, Lesson
 
 _DEPTHS = {DEPTH.name, RELATIVE_DEPTH.name}
 
@@ -60,7 +60,7 @@ def train(
     options = with_trunk(options)
     store = Store(str(out.with_suffix(".training") / "priors"))
     lesson = prepared(recipe, reader, held_out, store, executor)
-    return train_drocc(recipe.space, lesson.learned, lesson.held_out, out, options, lesson.facts | {"command": command})
+    return train_drocc(recipe.space, lesson, out, options, {"command": command})
 
 
 def with_trunk(options: Options) -> Options:
@@ -73,18 +73,10 @@ def with_trunk(options: Options) -> Options:
     return options.model_copy(update={"trunk": trunk})
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What is learned from, and what is held out to judge it."""
-
-    learned: Sequence[Drive]
-    held_out: Sequence[Drive]
-    facts: dict[str, str]
-    """For the weight file."""
-
-
 def prepared(recipe: Recipe, reader: LogReader, held_out: LogReader | None, store: Store, executor: str) -> Lesson:
     """Runs the recipe's priors on the logs into ``store``. See ``train``, also for what is raised."""
+    from occlabel.stages.completion.drocc.samples import Lesson
+
     priors = _priors(recipe)
     sources = [reader] if held_out is None else [reader, held_out]
     for source in sources:

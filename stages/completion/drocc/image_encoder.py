@@ -8,6 +8,7 @@ computed once, and a step of training costs a third less.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +55,30 @@ class ResidualEncoder(nn.Module):
         return self.smooth(sixteenth + coarse)
 
 
+class Memory:
+    """What a trunk that stays as it is has said of images, 134 kB of one with 224 x 400 pixels, for the next time that
+    they are shown: to the network, to its average over steps, or to another that begins with the same trunk."""
+
+    def __init__(self) -> None:
+        self._said: dict[bytes, Tensor] = {}
+
+    def __deepcopy__(self, others: dict[int, object]) -> Memory:
+        return self
+
+    def recall(self, images: Tensor, intrinsics: Tensor, ask: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """What ``ask`` says of ``images`` [n, h, w, 3] and their ``intrinsics`` [n, 3, 3], asked of those alone that
+        nobody has shown yet."""
+        keys = [
+            hashlib.blake2b(image.cpu().numpy().tobytes() + principal.cpu().numpy().tobytes()).digest()
+            for image, principal in zip(images, intrinsics[:, 1, 2], strict=True)
+        ]
+        new = torch.tensor([key not in self._said for key in keys], dtype=torch.bool)
+        if bool(new.any()):
+            said = ask(images[new], intrinsics[new]).cpu()
+            self._said.update(zip((key for key, one in zip(keys, new, strict=True) if one), said, strict=True))
+        return torch.stack([self._said[key] for key in keys]).to(images.device)
+
+
 class GlanceEncoder(nn.Module):
     """The trunk of glance, which stays as it is, and two layers that read it."""
 
@@ -65,32 +90,22 @@ class GlanceEncoder(nn.Module):
             layer(FEATURES + COARSE, self.channels, 1), nn.ReLU(inplace=True),
             layer(self.channels, self.channels, 3), nn.ReLU(inplace=True),
         )  # fmt: skip
-        self.memory: dict[bytes, Tensor] | None = None
+        self.memory: Memory | None = None
+        """Where what the trunk says is kept."""
 
     def train(self, mode: bool = True) -> GlanceEncoder:
         super().train(mode)
         self.trunk.eval()
         return self
 
-    def remember(self) -> None:
-        """From now on: what the trunk says of an image, 134 kB of one with 224 x 400 pixels, is kept for the next time
-        that the image is shown."""
-        self.memory = {}
-
     def forward(self, images: Tensor, intrinsics: Tensor) -> Tensor:
         """[n, channels, h / 16, w / 16] of ``images`` uint8 [n, h, w, 3] RGB, both sides multiples of 16, that were
         taken with K ``intrinsics`` [n, 3, 3]."""
         if self.memory is None:
-            return self.read(self._seen(images, intrinsics).float())
-        keys = [
-            hashlib.blake2b(image.cpu().numpy().tobytes() + principal.cpu().numpy().tobytes()).digest()
-            for image, principal in zip(images, intrinsics[:, 1, 2], strict=True)
-        ]
-        new = torch.tensor([key not in self.memory for key in keys], dtype=torch.bool)
-        if bool(new.any()):
-            said = self._seen(images[new], intrinsics[new]).cpu()
-            self.memory.update(zip((key for key, one in zip(keys, new, strict=True) if one), said, strict=True))
-        return self.read(torch.stack([self.memory[key] for key in keys]).to(images.device).float())
+            said = self._seen(images, intrinsics)
+        else:
+            said = self.memory.recall(images, intrinsics, self._seen)
+        return self.read(said.float())
 
     @torch.no_grad()
     def _seen(self, images: Tensor, intrinsics: Tensor) -> Tensor:

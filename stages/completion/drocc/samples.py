@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -40,6 +40,16 @@ class Drive:
     truth: Callable[[int], NDArray[np.uint8]]
     """Class ids [X, Y, Z], UNKNOWN where no camera sees."""
     ego_from_grid: Callable[[int], Matrix]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learned from, and what is held out to judge it."""
+
+    learned: Sequence[Drive]
+    held_out: Sequence[Drive]
+    facts: Mapping[str, str]
+    """What the weight file shall tell of it."""
 
 
 class Seen(NamedTuple):

@@ -8,9 +8,10 @@ affinities and Lovász-softmax (FB-OCC), each with weight 1, and cross entropy o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 
 import lightning
 import numpy as np
@@ -22,11 +23,11 @@ from torch.nn import functional
 from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.drocc.image_encoder import GlanceEncoder
+from occlabel.stages.completion.drocc.image_encoder import GlanceEncoder, Memory
 from occlabel.stages.completion.drocc.network import DrOcc, Views
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.completion.drocc.parts import Experts, Parts
-from occlabel.stages.completion.drocc.samples import Drive, Samples, Scenes
+from occlabel.stages.completion.drocc.samples import Drive, Lesson, Samples, Scenes
 from occlabel.stages.completion.drocc.weight_file import check, facts_of, load_network
 from occlabel.stages.learning.fitting import Sample, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.losses import geometric_affinity, semantic_affinity
@@ -143,18 +144,20 @@ def in_question(network: DrOcc, scenes: Scenes, number: int) -> tuple[Tensor, Te
 
 def train_drocc(
     space: LabelSpace,
-    learned: Sequence[Drive],
-    held_out: Sequence[Drive],
+    lesson: Lesson,
     out: Path,
     options: Options,
-    facts: dict[str, str],
+    facts: Mapping[str, str] = MappingProxyType({}),
+    memory: Memory | None = None,
 ) -> dict[str, str]:
-    """Trains a network for ``space`` on the drives and writes it to ``out``; returns the facts in the file.
+    """Trains a network for ``space`` by the ``lesson`` and writes it to ``out``; returns the facts in the file.
 
     Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``; ``facts`` say what else the file
-    shall tell. Raises BadLog when nothing is to be learned from or held out.
+    shall tell, and ``memory`` is that of a training before on the same images with the same trunk. Raises BadLog when nothing is to be learned from or held out.
     """
-    seen, apart = (Scenes(tuple(some), space.grid, options.sizes, _cameras(some)) for some in (learned, held_out))
+    seen, apart = (
+        Scenes(tuple(some), space.grid, options.sizes, _cameras(some)) for some in (lesson.learned, lesson.held_out)
+    )
     if not len(seen) or not len(apart):
         raise BadLog(
             f"{len(seen)} frames to learn from and {len(apart)} held out are too few: give two logs or more, as one in "
@@ -163,13 +166,13 @@ def train_drocc(
     free_id = space.taxonomy.free_id
     network = begun_with(space, options)
     if isinstance(network.encoder, GlanceEncoder):
-        network.encoder.remember()
+        network.encoder.memory = memory or Memory()
     counts = torch.from_numpy(_counts(seen, EvenlySpread(len(seen), _COUNTED).chosen, len(space.taxonomy.classes)))
     task = DrOccTask(network, apart, counts, free_id, (options.rate, options.whole_steps))
     some = EvenlySpread(len(apart), options.held_out_frames)
     fit(task, Samples(seen, free_id, THINNING, options.seed), some, options, out.with_suffix(".training"))
     temperature, scores = judged(network.cpu().eval(), apart, free_id, options.scored_frames)
-    facts = facts_of(space, options.parts, options.sizes) | facts | {
+    told = facts_of(space, options.parts, options.sizes) | dict(lesson.facts) | dict(facts) | {
         "frames": str(len(seen)),
         "steps": str(options.whole_steps),
         "seed": str(options.seed),
@@ -178,8 +181,8 @@ def train_drocc(
         **({"trunk": named_with_digest(options.trunk)} if options.trunk else {}),
         **({"start": named_with_digest(options.start)} if options.start else {}),
     }  # fmt: skip
-    save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, facts)
-    return facts
+    save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, told)
+    return told
 
 
 def judged(network: DrOcc, scenes: Scenes, free_id: int, frames: int) -> tuple[float, dict[str, float]]:

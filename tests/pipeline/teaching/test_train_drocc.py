@@ -13,10 +13,11 @@ from tiny_drocc import SIZES, SPACE, drive
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.teaching.drocc_rows import Result, Trials, ablate, table
-from occlabel.pipeline.teaching.train_drocc import Lesson, prepared, train
+from occlabel.pipeline.teaching.train_drocc import prepared, train
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.drocc.options import Options
+from occlabel.stages.completion.drocc.samples import Lesson
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.learning.weight_header import read_facts
 from occlabel.workers.store import Store

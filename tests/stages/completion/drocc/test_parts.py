@@ -16,7 +16,7 @@ from occlabel.stages.completion.drocc.attention import CrossAttention, ImageAtte
 from occlabel.stages.completion.drocc.cells import Cells
 from occlabel.stages.completion.drocc.decoder import Decoder
 from occlabel.stages.completion.drocc.eformer import COVERAGE, R2EFormer, REFormer, regions
-from occlabel.stages.completion.drocc.image_encoder import GlanceEncoder, image_encoder
+from occlabel.stages.completion.drocc.image_encoder import GlanceEncoder, Memory, image_encoder
 from occlabel.stages.completion.drocc.parts import Encoder, Sizes
 from occlabel.stages.completion.drocc.projection import bin_of, certain, frustum, lifted, moved
 from occlabel.stages.completion.drocc.vformer import D2VFormer
@@ -76,7 +76,7 @@ def test_an_image_is_seen_once_by_an_encoder_that_remembers() -> None:
     higher[1, 2] -= 5
     places = torch.stack([K, K, higher])
     without = encoder(images, places)
-    encoder.remember()
+    encoder.memory = Memory()
     for chosen in ([0, 1], [0, 1], [2, 1], [0, 1, 2]):
         torch.testing.assert_close(encoder(images[chosen], places[chosen]), without[chosen])
     encoder(images[:1], higher[None])

@@ -15,7 +15,7 @@ from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.stages.completion.drocc.network import DrOcc
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.completion.drocc.parts import Parts
-from occlabel.stages.completion.drocc.samples import Samples, Scenes
+from occlabel.stages.completion.drocc.samples import Lesson, Samples, Scenes
 from occlabel.stages.completion.drocc.training import (
     DrOccTask,
     begun_with,
@@ -77,7 +77,7 @@ def test_the_parts_are_those_that_were_asked_for() -> None:
 
 def test_a_file_holds_the_network_that_was_judged(tmp_path: Path) -> None:
     out = tmp_path / "out.safetensors"
-    facts = train_drocc(SPACE, LEARNED, APART, out, SMALL, {"command": "typed"})
+    facts = train_drocc(SPACE, Lesson(LEARNED, APART, {}), out, SMALL, {"command": "typed"})
     scores = json.loads(facts["held_out"])
     assert facts == read_facts(out) and facts["command"] == "typed" and facts["frames"] == "5"
     assert check(out, SPACE)[:2] == (Parts(), SMALL.sizes)
@@ -92,7 +92,7 @@ def test_a_file_holds_the_network_that_was_judged(tmp_path: Path) -> None:
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
-    train_drocc(SPACE, LEARNED, APART, whole, SMALL, {})
+    train_drocc(SPACE, Lesson(LEARNED, APART, {}), whole, SMALL)
 
     class Stopped(Exception):
         pass
@@ -107,8 +107,8 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(Samples, "__getitem__", failing)
         with pytest.raises(Stopped):
-            train_drocc(SPACE, LEARNED, APART, stopped, SMALL, {})
-    train_drocc(SPACE, LEARNED, APART, stopped, changed(resume=True), {})
+            train_drocc(SPACE, Lesson(LEARNED, APART, {}), stopped, SMALL)
+    train_drocc(SPACE, Lesson(LEARNED, APART, {}), stopped, changed(resume=True))
     one, other = load_file(whole), load_file(stopped)
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -119,13 +119,13 @@ def test_a_start_with_other_parts_or_sizes_is_refused(tmp_path: Path) -> None:
     for other in ({"experts": "none"}, {"width": 24}):
         with pytest.raises(BadWeights, match=r"holds a network with the Parts\(.*, the training asks for Parts\("):
             check_options(changed(start=start, **other), SPACE)
-    facts = train_drocc(SPACE, LEARNED, APART, tmp_path / "out.safetensors", changed(start=start, steps=1), {})
+    facts = train_drocc(SPACE, Lesson(LEARNED, APART, {}), tmp_path / "out.safetensors", changed(start=start, steps=1))
     assert facts["start"].startswith("start.safetensors, digest ")
     base = weights(tmp_path / "base.safetensors", SPACE, Parts(refined=False, experts="none"), SMALL.sizes, seed=5)
     for parts in ({}, {"experts": "regions"}, {"refined": False, "experts": "none", "direct": True}):
         check_options(changed(start=base, **parts), SPACE)
     with pytest.raises(BadLog, match="5 frames to learn from and 0 held out are too few"):
-        train_drocc(SPACE, LEARNED, [], tmp_path / "none.safetensors", SMALL, {})
+        train_drocc(SPACE, Lesson(LEARNED, [], {}), tmp_path / "none.safetensors", SMALL)
 
 
 def test_parts_that_a_start_lacks_begin_with_the_seed(tmp_path: Path) -> None:
