@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
+from zarr.abc.codec import BytesBytesCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
-from occlabel.schemas.arrays import ArraySpec, Extent, family
+from occlabel.schemas.arrays import ArraySpec, Codec, Extent, family
 from occlabel.schemas.errors import AlteredArtifact, StoreAway
 from occlabel.schemas.stage import Arrays, Clip
 from occlabel.workers.store import Store, artifact_path
@@ -41,12 +42,13 @@ class Artifact:
 
     def create(self, specs: Sequence[ArraySpec[Any]], log: Extent, clip_frames: int) -> None:
         """Writes what describes the arrays, where something else or nothing lies there; any number of workers may do
-        so, with the same bytes.
+        so, with the same bytes. What was begun with the codec that all arrays once had goes on with it.
 
         ``log`` is the extent of the whole log; arrays over images are given one a camera.
         """
+        former = _descriptions([replace(spec, codec=Codec()) for spec in specs], log, clip_frames)
         for path, content in _descriptions(specs, log, clip_frames).items():
-            if self.store.get(f"{self.path}/{path}") != content:
+            if self.store.get(f"{self.path}/{path}") not in (content, former[path]):
                 self.store.put(f"{self.path}/{path}", content)
 
     def write(self, clip: Clip, arrays: Arrays, specs: Sequence[ArraySpec[Any]], clip_frames: int) -> int:
@@ -161,8 +163,17 @@ def _descriptions(specs: Sequence[ArraySpec[Any]], log: Extent, clip_frames: int
             shards=None if whole else shard.shape(spec),
             dtype=spec.dtype,
             fill_value=spec.dtype.type(spec.fill),
-            compressors=ZstdCodec(level=spec.codec.level, checksum=spec.codec.checksum),
+            compressors=_compressors(spec),
             dimension_names=spec.dims,
             attributes={"meaning": spec.meaning},
         )
     return {path: buffer.to_bytes() for path, buffer in described._store_dict.items()}
+
+
+def _compressors(spec: ArraySpec[Any]) -> list[BytesBytesCodec]:
+    level, checksum = spec.codec.level, spec.codec.checksum
+    if spec.codec.name == "zstd":
+        return [ZstdCodec(level=level, checksum=checksum)]
+    size = spec.dtype.itemsize
+    packed = BloscCodec(typesize=size, cname="lz4hc", clevel=level, shuffle="shuffle" if size > 1 else "noshuffle")
+    return [packed, Crc32cCodec()] if checksum else [packed]

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from google_crc32c import value as crc32c
-from numcodecs import zstd
+from numcodecs import blosc, zstd
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import AlteredArtifact, StoreError
@@ -46,6 +46,8 @@ class _Layout:
     dtype: np.dtype[Any]
     fill: Any
     clip: int
+    packed: Literal["zstd", "blosc"]
+    """With a checksum of its own; or with one after it."""
 
     @property
     def nbytes(self) -> int:
@@ -68,6 +70,7 @@ class FrameReader:
         self._layouts: dict[str, _Layout | None] = {}
         self._indices: OrderedDict[str, NDArray[np.uint64] | None] = OrderedDict()
         self._process = os.getpid()
+        blosc.set_nthreads(1)  # processes read side by side; and threads of its own do not survive a fork
 
     def __reduce__(self) -> tuple[type[FrameReader], tuple[Store]]:
         return FrameReader, (self._store,)
@@ -114,7 +117,11 @@ class FrameReader:
             room.fill(layout.fill)
             return room, False
         with readable(f"frame {index} of {self._store.location}/{path}"):
-            zstd.decompress(self._part(shard, offset, length), room)
+            part = self._part(shard, offset, length)
+            if layout.packed == "zstd":
+                zstd.decompress(part, room)
+            else:
+                blosc.decompress(_summed(part), room)
         return room, True
 
     def _index(self, shard: str, layout: _Layout) -> NDArray[np.uint64] | None:
@@ -125,9 +132,11 @@ class FrameReader:
         tail = self._part(shard, -layout.index_bytes, layout.index_bytes)
         entries = None
         if tail is not None:
-            if len(tail) != layout.index_bytes or crc32c(tail[:-_SUM]) != int.from_bytes(tail[-_SUM:], "little"):
-                raise AlteredArtifact(f"{self._store.location}/{shard} is damaged: it was cut, or its index altered")
-            entries = np.frombuffer(tail[:-_SUM], "<u8").reshape(layout.clip, 2)
+            try:
+                entries = np.frombuffer(_summed(tail), "<u8").reshape(layout.clip, 2)
+            except ValueError as error:
+                sentence = f"{self._store.location}/{shard} is damaged: it was cut, or its index altered"
+                raise AlteredArtifact(sentence) from error
         self._indices[shard] = entries
         if len(self._indices) > _REMEMBERED:
             self._indices.popitem(last=False)
@@ -164,18 +173,27 @@ class FrameReader:
             )
 
 
+def _summed(part: bytes | None) -> memoryview:
+    """``part`` without the checksum at its end. Raises ValueError when it is not that of what stands before it."""
+    if part is None or crc32c(part[:-_SUM]) != int.from_bytes(part[-_SUM:], "little"):
+        raise ValueError("the checksum is another")
+    return memoryview(part)[:-_SUM]
+
+
 def _layout_of(about: dict[str, Any]) -> _Layout | None:
-    """What ``Artifact`` writes: one chunk a frame, zstd alone, in shards along the frames; None for all else."""
+    """What ``Artifact`` writes: one chunk a frame, by zstd alone or by Blosc and a checksum, in shards along frames;
+    None for all else."""
     codec, *more = about["codecs"]
     if codec["name"] != "sharding_indexed" or more:
         return None
     inside = codec["configuration"]
-    names = [one["name"] for one in inside["codecs"]], [one["name"] for one in inside["index_codecs"]]
+    names = [one["name"] for one in inside["codecs"]]
     clip, *shape = about["chunk_grid"]["configuration"]["chunk_shape"]
     endian = inside["codecs"][0].get("configuration", {}).get("endian", "little")
     plain = (
         endian == "little"
-        and names == (["bytes", "zstd"], ["bytes", "crc32c"])
+        and names in (["bytes", "zstd"], ["bytes", "blosc", "crc32c"])
+        and [one["name"] for one in inside["index_codecs"]] == ["bytes", "crc32c"]
         and inside.get("index_location") == "end"
         and inside["chunk_shape"] == [1, *shape]
         and about["shape"][1:] == shape
@@ -184,4 +202,5 @@ def _layout_of(about: dict[str, Any]) -> _Layout | None:
     dtype, fill = np.dtype(about["data_type"]).newbyteorder("<"), about["fill_value"]
     if not plain:
         return None
-    return _Layout(tuple(shape), dtype, float(fill) if isinstance(fill, str) else fill, clip)
+    packed: Literal["zstd", "blosc"] = "zstd" if names[1] == "zstd" else "blosc"
+    return _Layout(tuple(shape), dtype, float(fill) if isinstance(fill, str) else fill, clip, packed)

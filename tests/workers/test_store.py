@@ -1,15 +1,19 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zarr
 from chain import GRID
 
-from occlabel.schemas.arrays import SEMANTICS, Extent
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS, ArraySpec, Codec, Extent
+from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.stage import Clip
+from occlabel.schemas.version import ArrayPlace
 from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.chunks import FrameReader
 from occlabel.workers.store import Store, safe_name
 
 
@@ -44,6 +48,45 @@ def test_anybody_can_open_an_artifact_with_plain_zarr(tmp_path: Path) -> None:
     np.testing.assert_array_equal(group["semantics"][4:6], labels)
     assert (group["semantics"][:4] == 255).all()  # never written: unknown, not empty
     assert len(list((tmp_path / "artifacts/voting/f00/log/semantics/c").rglob("0"))) > 0
+
+
+@pytest.mark.parametrize("spec", [SEMANTICS, INSTANCE, CONFIDENCE])
+@pytest.mark.parametrize("codec", [Codec(), Codec(level=4, name="lz4"), Codec(checksum=False, name="lz4")])
+def test_frames_are_read_without_zarr_however_they_are_compressed(
+    tmp_path: Path, spec: ArraySpec[Any], codec: Codec
+) -> None:
+    artifact = Artifact(Store(tmp_path), "voting", "f00", "log")
+    packed = replace(spec, codec=codec)
+    artifact.create((packed,), Extent(4, GRID), clip_frames=4)
+    labels = np.random.default_rng(0).integers(0, 200, (4, *GRID.shape)).astype(spec.dtype)
+    artifact.write(Clip("log", 0, 4), {spec.name: labels}, (packed,), clip_frames=4)
+    place = ArrayPlace(path=f"{artifact.path}/{spec.name}", digest=frame_digests(labels)[2])
+    reader = FrameReader(Store(tmp_path))
+    np.testing.assert_array_equal(reader.read(2, [place])[0], labels[2])
+    (shard,) = (path for path in (tmp_path / artifact.path / spec.name / "c").rglob("*") if path.is_file())
+    content = bytearray(shard.read_bytes())
+    middle = int.from_bytes(content[-(4 * 16 + 4) :][2 * 16 :][:8], "little") + 40  # in the third chunk
+    content[middle] ^= 4
+    shard.write_bytes(content)
+    with pytest.raises(AlteredArtifact, match=r"frame 2 of .* is"):
+        FrameReader(Store(tmp_path)).read(2, [place], verify=not codec.checksum)
+
+
+def test_what_was_begun_with_the_former_codec_goes_on_with_it(tmp_path: Path) -> None:
+    store, former = Store(tmp_path), replace(SEMANTICS, codec=Codec())
+    labels = np.random.default_rng(0).integers(0, 20, (8, *GRID.shape), np.uint8)
+    for spec, start in ((former, 0), (SEMANTICS, 4)):
+        artifact = Artifact(store, "voting", "f00", "log")
+        artifact.create((spec,), Extent(8, GRID), clip_frames=4)
+        clip = Clip("log", start, start + 4)
+        artifact.write(clip, {"semantics": labels[start : start + 4]}, (spec,), clip_frames=4)
+    np.testing.assert_array_equal(Artifact(store, "voting", "f00", "log").read("semantics", 0, 8), labels)
+    assert b"blosc" not in (tmp_path / "artifacts/voting/f00/log/semantics/zarr.json").read_bytes()
+    Artifact(store, "voting", "f01", "log").create((SEMANTICS,), Extent(8, GRID), clip_frames=4)
+    assert b"blosc" in (tmp_path / "artifacts/voting/f01/log/semantics/zarr.json").read_bytes()
+    (tmp_path / "artifacts/voting/f01/log/semantics/zarr.json").write_bytes(b"{torn")
+    Artifact(store, "voting", "f01", "log").create((SEMANTICS,), Extent(8, GRID), clip_frames=4)
+    assert b"blosc" in (tmp_path / "artifacts/voting/f01/log/semantics/zarr.json").read_bytes()
 
 
 def test_verify_names_the_frame_that_differs(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def train_drocc(
     """Trains a network for ``space`` by the ``lesson`` and writes it to ``out``; returns the facts in the file.
 
     Checkpoints and curves lie in the folder ``out`` with the suffix ``.training``; ``facts`` say what else the file
-    shall tell, and ``memory`` is that of a training before on the same images with the same trunk. Raises BadLog when nothing is to be learned from or held out.
+    shall tell, and ``memory`` is that of a training before on the same images with the same trunk. Raises BadLog when
+    nothing is to be learned from or held out.
     """
     seen, apart = (
         Scenes(tuple(some), space.grid, options.sizes, _cameras(some)) for some in (lesson.learned, lesson.held_out)

@@ -43,8 +43,8 @@ def volumes(log: str, index: int) -> dict[str, np.ndarray]:
     }
 
 
-def made_up() -> MadeUpVersion:
-    frames = [MadeUpFrame(log, f"{i:06d}", volumes(log, i)) for log, count in LOGS.items() for i in range(count)]
+def made_up(seed: int = 0) -> MadeUpVersion:
+    frames = [MadeUpFrame(log, f"{i:06d}", volumes(log, i + seed)) for log, count in LOGS.items() for i in range(count)]
     return MadeUpVersion(frames, SPACE)
 
 
@@ -175,8 +175,9 @@ def test_what_is_damaged_is_named_and_never_handed_out(store: Path, damage: Call
     assert data[6]["log"] == "01"
 
 
-def test_a_shard_that_was_exchanged_is_found_by_verify(store: Path) -> None:
-    shutil.copy(shard(store, "confidence"), shard(store, "semantics"))
+def test_a_shard_that_was_exchanged_is_found_by_verify(store: Path, tmp_path: Path) -> None:
+    publish(made_up(seed=9), tmp_path / "other")
+    shutil.copy(shard(tmp_path / "other", "semantics"), shard(store, "semantics"))
     LabelDataset(f"{store}@v1", verify=False)[0]
     with pytest.raises(AlteredArtifact, match=r"frame 0 of .*semantics is not what was published"):
         LabelDataset(f"{store}@v1", verify=True)[0]
