@@ -63,6 +63,9 @@ EXTRAS = dict.fromkeys(("mcap", "mcap_ros2", "lz4", "zstandard"), "mcap")
 
 GROUP = "occlabel.readers"
 
+Plugins = dict[str, metadata.EntryPoint]
+"""What packages bring, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -84,12 +87,32 @@ class Layout:
 
 def reader_names() -> tuple[str, ...]:
     """Ours, then those of packages."""
-    return (*READERS, *sorted(set(_plugins()) - set(READERS)))
+    return _names(_plugins())
 
 
 def layout_of(reader: str) -> Layout:
     """Raises BadLog for a reader that is not known, or an entry point that is none."""
-    plugins = _plugins()
+    return _layout(reader, _plugins())
+
+
+def layouts() -> tuple[list[Layout], list[str]]:
+    """Of all readers; and what is wrong with those that a package brings and that cannot be had, which must not keep
+    logs of another layout from being read. What packages bring is looked up once: each look reads what every package
+    says of itself."""
+    plugins, found, broken = _plugins(), [], []
+    for name in _names(plugins):
+        try:
+            found.append(_layout(name, plugins))
+        except BadLog as error:
+            broken.append(str(error))
+    return found, broken
+
+
+def _names(plugins: Plugins) -> tuple[str, ...]:
+    return (*READERS, *sorted(set(plugins) - set(READERS)))
+
+
+def _layout(reader: str, plugins: Plugins) -> Layout:
     if reader in READERS:
         if reader in plugins:
             raise BadLog(
@@ -99,7 +122,8 @@ def layout_of(reader: str) -> Layout:
         ours, called, place = READERS[reader]
         return Layout(reader, ours, called, lambda root: _class_at(place)(root))
     if reader not in plugins:
-        raise BadLog(f"unknown reader {reader!r}{meant(reader, reader_names())}; known: {', '.join(reader_names())}")
+        known = _names(plugins)
+        raise BadLog(f"unknown reader {reader!r}{meant(reader, known)}; known: {', '.join(known)}")
     where = f"the reader {reader!r} (entry point {plugins[reader].value}, group {GROUP})"
     try:
         found = plugins[reader].load()
@@ -127,5 +151,5 @@ def _class_at(place: str) -> Callable[[Path], LogReader]:
     return found
 
 
-def _plugins() -> dict[str, metadata.EntryPoint]:
+def _plugins() -> Plugins:
     return {point.name: point for point in metadata.entry_points(group=GROUP)}

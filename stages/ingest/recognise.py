@@ -7,7 +7,7 @@ from pathlib import Path
 
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog
-from occlabel.stages.ingest.kinds import Layout, layout_of, reader_names
+from occlabel.stages.ingest.kinds import Layout, layout_of, layouts
 from occlabel.stages.ingest.several import SeveralReaders
 
 
@@ -29,11 +29,11 @@ def recognise(root: Path, reader: str | None = None) -> Layout:
     """The layout that ``root`` has. Raises BadLog as ``open_logs`` does."""
     if not root.exists():
         raise BadLog(f"{root} is not a folder, and no film: there is nothing of that name")
-    layouts, broken = _layouts() if reader is None else ([layout_of(reader)], [])
-    fitting = [layout for layout in layouts if not layout.last and layout.fits(root)]
-    fitting = fitting or [layout for layout in layouts if layout.last and layout.fits(root)]
+    every, broken = layouts() if reader is None else ([layout_of(reader)], [])
+    fitting = [layout for layout in every if not layout.last and layout.fits(root)]
+    fitting = fitting or [layout for layout in every if layout.last and layout.fits(root)]
     if not fitting:
-        expected = ", ".join(layout.words for layout in layouts)
+        expected = ", ".join(layout.words for layout in every)
         if not root.is_dir():
             raise BadLog(f"{root} is not a folder, and no film by its name; there is no {expected}")
         sentence = f"{root} holds no drive logs: there is no {expected}; give the folder that directly holds it"
@@ -42,15 +42,3 @@ def recognise(root: Path, reader: str | None = None) -> Layout:
         names = ", ".join(layout.reader for layout in fitting)
         raise BadLog(f"{root} holds several layouts ({names}); name one with --reader")
     return fitting[0]
-
-
-def _layouts() -> tuple[list[Layout], list[str]]:
-    """Of all readers; and what is wrong with those that a package brings and that cannot be had, which must not keep
-    logs of another layout from being read."""
-    layouts, broken = [], []
-    for name in reader_names():
-        try:
-            layouts.append(layout_of(name))
-        except BadLog as error:
-            broken.append(str(error))
-    return layouts, broken
