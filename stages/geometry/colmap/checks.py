@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from occlabel.schemas.pose_facts import leap
 from occlabel.stages.geometry.colmap.mapping import Model
 
 _PLACED = 0.8
@@ -46,19 +42,6 @@ def fault_of(model: Model | None, frames: list[int], size: tuple[int, int], shru
             "too short or too straight"
         )
     return None
-
-
-def jump_in(poses: NDArray[np.float64], times: Sequence[float]) -> tuple[int, float] | None:
-    """The frame [frame, 4, 4] that is farthest off the motion before it, and by how many metres, 0 where it only
-    turned: where it is more than a car can. None where no frame is."""
-    known = [number for number in range(len(poses)) if not np.isnan(poses[number]).any()]
-    worst: tuple[int, float] | None = None
-    for first, second, third in zip(known, known[1:], known[2:], strict=False):
-        seconds = times[second] - times[first], times[third] - times[second]
-        off, turned = leap(poses[first], poses[second], poses[third], *seconds)
-        if (off > 0 or turned) and (worst is None or off > worst[1]):
-            worst = third, off
-    return worst
 
 
 def _share(deviation: float) -> str:

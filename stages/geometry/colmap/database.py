@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pycolmap
-from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.geometry.from_images.pairs import FEWEST, OFF, SHARE, Pair, enough, pair_of
 from occlabel.stages.geometry.from_images.seen import Seen
 
-FEWEST, _SHARE = 30, 0.35
-"""Matches of two images that one motion must explain: so many, and so much of them."""
-_OFF = 2.0
-"""Pixels by which a match may be off."""
 _NEVER = 1.0
 """Share of the matches that a plane must explain for them to tell its motion: of the two that do, COLMAP takes one."""
-_UPPER = 0.8
 _GUESS = 1.2
 """Focal length of a lens of which nothing is known, in lengths of the longer side of its image."""
 MIDDLE = 0.5
 """COLMAP's pixel begins where ours has its middle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Of the matches of two images one motion explains so many ``points``; they ``moved`` by so many pixels in
-    the middle of all, and by ``parallax`` pixels, at the upper fifth, that no homography explains, as a rotation is."""
-
-    points: int
-    moved: float
-    parallax: float
 
 
 def lay_down(path: Path, seen: Seen, intrinsics: Matrix | None) -> dict[int, int]:
@@ -55,10 +38,10 @@ def lay_down(path: Path, seen: Seen, intrinsics: Matrix | None) -> dict[int, int
 def verify(path: Path, seen: Seen, images: dict[int, int], seed: int) -> dict[tuple[int, int], Pair]:
     """Keeps in the database what obeys one motion of the camera, and gives it by pairs of numbers of frames."""
     told = pycolmap.TwoViewGeometryOptions(
-        min_num_inliers=FEWEST, min_inlier_ratio=_SHARE, detect_watermark=False, max_H_inlier_ratio=_NEVER
+        min_num_inliers=FEWEST, min_inlier_ratio=SHARE, detect_watermark=False, max_H_inlier_ratio=_NEVER
     )
     told.ransac.random_seed = seed
-    told.ransac.max_error = _OFF / seen.shrunk
+    told.ransac.max_error = OFF / seen.shrunk
     alone = pycolmap.GeometricVerifierOptions(num_threads=1)
     pycolmap.geometric_verification(path, alone, two_view_geometry_options=told)
     result = {}
@@ -68,23 +51,10 @@ def verify(path: Path, seen: Seen, images: dict[int, int], seed: int) -> dict[tu
                 continue
             geometry = database.read_two_view_geometry(images[one], images[other])
             kept = np.asarray(geometry.inlier_matches, np.int64).reshape(-1, 2)
-            if len(kept) < max(FEWEST, _SHARE * len(rows)):
-                continue
-            first, second = (seen.features[one].pixels[rows], seen.features[other].pixels[columns])
-            moved = float(np.median(np.linalg.norm(second - first, axis=1)))
-            result[one, other] = Pair(len(kept), moved * seen.shrunk, _parallax(first, second, seen.shrunk))
+            if enough(len(kept), len(rows)):
+                first, second = seen.features[one].pixels[rows], seen.features[other].pixels[columns]
+                result[one, other] = pair_of(first, second, len(kept), seen.shrunk)
     return result
-
-
-def _parallax(first: NDArray[np.float64], second: NDArray[np.float64], shrunk: float) -> float:
-    cv2.setRNGSeed(0)
-    plane, _ = cv2.findHomography(first, second, cv2.RANSAC, _OFF / shrunk)
-    if plane is None:
-        return 0.0
-    moved = np.column_stack([first, np.ones(len(first))]) @ plane.T
-    there = np.abs(moved[:, 2]) > 1e-9
-    off = moved[there, :2] / moved[there, 2:] - second[there]
-    return float(np.quantile(np.linalg.norm(off, axis=1), _UPPER)) * shrunk if len(off) else 0.0
 
 
 def _camera(seen: Seen, intrinsics: Matrix | None) -> pycolmap.Camera:

@@ -66,8 +66,8 @@ def metres_of(
             downs.append(road.down)
     if len(logs) < FEWEST:
         return len(logs)
-    middle = _weighted_median(np.array(logs), np.array(weights))
-    spread = 1.4826 * _weighted_median(np.abs(np.array(logs) - middle), np.array(weights))
+    middle = weighted_median(np.array(logs), np.array(weights))
+    spread = 1.4826 * weighted_median(np.abs(np.array(logs) - middle), np.array(weights))
     said = np.column_stack([images, np.array(logs) - middle])
     return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads), said)
 
@@ -104,7 +104,8 @@ def _from(course: Course, later: int, focal: float) -> int | None:
     return best
 
 
-def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Of values [n], the lower where two are in the middle."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])

@@ -67,15 +67,15 @@ def stands(where: str) -> BadLog:
     )
 
 
-def no_model(where: str, faults: list[str]) -> BadLog:
-    """Of models that were built and do not hold."""
+def no_model(where: str, faults: list[str], by: str) -> BadLog:
+    """Of models that were built and do not hold; ``by`` is what built them."""
     return BadLog(
-        f"{where} structure from motion found nothing that holds: {'; and tried otherwise, '.join(faults)}; write "
+        f"{where} {by} found nothing that holds: {'; and tried otherwise, '.join(faults)}; write "
         f"intrinsics into calibration.yaml where they are known; {OUT}"
     )
 
 
-def jumps(log: str, frame: str, metres: float) -> BadLog:
-    """Of a way that no car drives."""
+def jumps(log: str, frame: str, metres: float, by: str) -> BadLog:
+    """Of a way that no car drives, as ``by`` has it."""
     how = f"lies {metres:.1f} m off the motion before it" if metres else "turns faster than a car can"
-    return BadLog(f"log {log}: frame {frame} {how}, as structure from motion has it; {OUT}")
+    return BadLog(f"log {log}: frame {frame} {how}, as {by} has it; {OUT}")

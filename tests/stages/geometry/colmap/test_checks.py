@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pycolmap", reason="the extra colmap is not installed")
 
-from occlabel.stages.geometry.colmap.checks import fault_of, jump_in
+from occlabel.stages.geometry.colmap.checks import fault_of
 from occlabel.stages.geometry.colmap.mapping import Model
 
 FRAMES = list(range(10))
@@ -55,15 +55,3 @@ def test_pixels_are_those_that_points_were_looked_for_in() -> None:
 
 def test_nothing_built_is_said() -> None:
     assert fault_of(None, FRAMES, (1240, 376), 1.0) == "no two images tell a motion from which points could be laid out"
-
-
-def test_a_way_that_leaps_is_found_where_it_does() -> None:
-    poses = np.tile(np.eye(4), (10, 1, 1))
-    poses[:, 0, 3] = np.arange(10) * 1.5
-    times = [i / 10 for i in range(10)]
-    assert jump_in(poses, times) is None
-    poses[4] = np.nan
-    assert jump_in(poses, times) is None, "a frame without a pose is none that leaps"
-    poses[7:, 1, 3] += 3.0
-    poses[8:, 1, 3] += 1.0
-    assert jump_in(poses, times) == (7, pytest.approx(3.0))
