@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.crossing import column_feet, column_foot, run_end
-from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, on_threads, refuse_overflow
 
 _BLOCK = 128  # columns of 32 heights and 20 classes: 328 kB, within the second-level cache
 
@@ -144,40 +144,39 @@ def _decide(votes, totals, covered, free, named, solid, winner, margin, support)
     covered[:] = 0
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@numba.njit(cache=True, nogil=True)
 def gather_columns(  # type: ignore[no-untyped-def]
-    starts, entries, weights, volumes, shape, multipliers, free, frames, matrices, solid, threads,
+    thread, threads, starts, entries, weights, volumes, shape, multipliers, free, frames, matrices, solid,
     winner, margin, support,
 ):  # fmt: skip
-    """The whole target; thread ``t`` owns the rows t, t + threads, t + 2 threads, ...
+    """The rows thread, thread + threads, thread + 2 threads, ... of the target.
 
     weights: of all volumes, flat; ``volumes`` [frames] are those of the frames, and ``shape`` the frames' grid.
     ``matrices`` [n, 3, 4]: source voxel coordinates (floor gives the index) of a point in target cell coordinates.
     """
     size = shape[0] * shape[1] * shape[2]
-    for thread in numba.prange(threads):
-        feet, split = np.empty((3, _BLOCK)), np.empty(_BLOCK, np.bool_)
-        ramp = np.arange(winner.shape[2]).astype(np.uint32)
-        votes = np.zeros((_BLOCK, winner.shape[2], multipliers.shape[1]), np.int32)
-        totals = np.zeros((_BLOCK, winner.shape[2]), np.int32)
-        covered = np.zeros((_BLOCK, winner.shape[2] + 1), np.uint16)
-        named = np.zeros((_BLOCK, winner.shape[2]), np.uint64)
-        for x in range(thread, winner.shape[0], threads):
-            for y0 in range(0, winner.shape[1], _BLOCK):
-                columns = min(_BLOCK, winner.shape[1] - y0)
-                for n in range(len(frames)):
-                    f = frames[n]
-                    column_feet(matrices[n], x, y0, winner.shape[2], feet, split[:columns])
-                    _add_frame(
-                        starts[f], entries[f], weights, volumes[f] * size, shape, multipliers[n], free, matrices[n],
-                        x, y0, feet, split, ramp, votes[:columns], totals[:columns], covered[:columns], named[:columns],
-                    )  # fmt: skip
-                for c in range(columns):
-                    y = y0 + c
-                    _decide(
-                        votes[c], totals[c], covered[c], free, named[c], solid[x, y],
-                        winner[x, y], margin[x, y], support[x, y],
-                    )  # fmt: skip
+    feet, split = np.empty((3, _BLOCK)), np.empty(_BLOCK, np.bool_)
+    ramp = np.arange(winner.shape[2]).astype(np.uint32)
+    votes = np.zeros((_BLOCK, winner.shape[2], multipliers.shape[1]), np.int32)
+    totals = np.zeros((_BLOCK, winner.shape[2]), np.int32)
+    covered = np.zeros((_BLOCK, winner.shape[2] + 1), np.uint16)
+    named = np.zeros((_BLOCK, winner.shape[2]), np.uint64)
+    for x in range(thread, winner.shape[0], threads):
+        for y0 in range(0, winner.shape[1], _BLOCK):
+            columns = min(_BLOCK, winner.shape[1] - y0)
+            for n in range(len(frames)):
+                f = frames[n]
+                column_feet(matrices[n], x, y0, winner.shape[2], feet, split[:columns])
+                _add_frame(
+                    starts[f], entries[f], weights, volumes[f] * size, shape, multipliers[n], free, matrices[n],
+                    x, y0, feet, split, ramp, votes[:columns], totals[:columns], covered[:columns], named[:columns],
+                )  # fmt: skip
+            for c in range(columns):
+                y = y0 + c
+                _decide(
+                    votes[c], totals[c], covered[c], free, named[c], solid[x, y],
+                    winner[x, y], margin[x, y], support[x, y],
+                )  # fmt: skip
 
 
 class Gather:
@@ -220,10 +219,11 @@ class Gather:
         multipliers = np.zeros((len(voters.frames), ballots.classes + 1), np.int32)
         multipliers[:, : ballots.classes] = voters.multipliers
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
-        gather_columns(
-            self._starts, self._entries, self._weights.reshape(-1), ballots.volumes, self._weights.shape[1:],
-            multipliers, ballots.free_id, voters.frames, voxel_from_cell(voters.cell_from_voxel),
-            voters.solid_in(shape), use_threads(self._threads), outcome.winner, outcome.margin, outcome.support,
+        on_threads(
+            gather_columns, self._threads, self._starts, self._entries, self._weights.reshape(-1), ballots.volumes,
+            self._weights.shape[1:], multipliers, ballots.free_id, voters.frames,
+            voxel_from_cell(voters.cell_from_voxel), voters.solid_in(shape),
+            outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome
 

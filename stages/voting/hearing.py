@@ -253,37 +253,36 @@ def _spell_out(seen, hits, ours, left, first, counts, hit, solid, moved):  # typ
                 counts[at + k] |= np.uint16(((seen[p] >> k) & one) << np.uint64(p))
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@numba.njit(cache=True, nogil=True)
 def hear_columns(  # type: ignore[no-untyped-def]
-    packed, hit_bits, any_hit, shape, frames, matrices, own, threads, seen, hit, solid, moved
+    thread, threads, packed, hit_bits, any_hit, shape, frames, matrices, own, seen, hit, solid, moved
 ):
-    """The whole target; thread ``t`` owns the rows t, t + threads, t + 2 threads, ..."""
+    """The rows thread, thread + threads, thread + 2 threads, ... of the target."""
     heights, words = seen.shape[2], packed.shape[2]
     rows = hit_bits.reshape(len(hit_bits), -1, words)
     planes = 1
     while len(frames) >> planes:
         planes += 1
-    for thread in numba.prange(threads):
-        feet, split = np.empty((3, _BLOCK)), np.empty(_BLOCK, np.bool_)
-        places, bits = np.empty((5, _BLOCK), np.int32), np.empty((3, words, _BLOCK), np.uint64)
-        saw, hits = np.empty((words, planes, _BLOCK), np.uint64), np.empty((words, planes, _BLOCK), np.uint64)
-        ours, left = np.empty((words, _BLOCK), np.uint64), np.empty((words, _BLOCK), np.uint64)
-        for x in range(thread, seen.shape[0], threads):
-            for y0 in range(0, seen.shape[1], _BLOCK):
-                n = min(_BLOCK, seen.shape[1] - y0)
-                saw[:], hits[:], ours[:], left[:] = 0, 0, 0, 0
-                split[n:], feet[:, n:] = False, -1.0  # outside of every grid
-                for f in range(len(frames)):
-                    column_feet(matrices[f], x, y0, heights, feet, split[:n])
-                    _look_up(
-                        packed[frames[f]], rows[frames[f]], any_hit[frames[f]], shape, matrices[f], x, y0, heights,
-                        feet, split, places, bits,
+    feet, split = np.empty((3, _BLOCK)), np.empty(_BLOCK, np.bool_)
+    places, bits = np.empty((5, _BLOCK), np.int32), np.empty((3, words, _BLOCK), np.uint64)
+    saw, hits = np.empty((words, planes, _BLOCK), np.uint64), np.empty((words, planes, _BLOCK), np.uint64)
+    ours, left = np.empty((words, _BLOCK), np.uint64), np.empty((words, _BLOCK), np.uint64)
+    for x in range(thread, seen.shape[0], threads):
+        for y0 in range(0, seen.shape[1], _BLOCK):
+            n = min(_BLOCK, seen.shape[1] - y0)
+            saw[:], hits[:], ours[:], left[:] = 0, 0, 0, 0
+            split[n:], feet[:, n:] = False, -1.0  # outside of every grid
+            for f in range(len(frames)):
+                column_feet(matrices[f], x, y0, heights, feet, split[:n])
+                _look_up(
+                    packed[frames[f]], rows[frames[f]], any_hit[frames[f]], shape, matrices[f], x, y0, heights,
+                    feet, split, places, bits,
+                )  # fmt: skip
+                _add(bits, own[f], saw, hits, ours, left)
+            for c in range(n):
+                y = y0 + c
+                for w in range(words):
+                    _spell_out(
+                        saw[w, :, c], hits[w, :, c], ours[w, c], left[w, c], w * 64,
+                        seen[x, y], hit[x, y], solid[x, y], moved[x, y],
                     )  # fmt: skip
-                    _add(bits, own[f], saw, hits, ours, left)
-                for c in range(n):
-                    y = y0 + c
-                    for w in range(words):
-                        _spell_out(
-                            saw[w, :, c], hits[w, :, c], ours[w, c], left[w, c], w * 64,
-                            seen[x, y], hit[x, y], solid[x, y], moved[x, y],
-                        )  # fmt: skip

@@ -7,18 +7,16 @@ looks the target's cells up in the sources.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.geometry import Matrix
-
-# The other layer that ships with numba, workqueue, aborts the process when two threads vote at once.
-numba.config.THREADING_LAYER = "omp"
 
 _VOTES_PER_CELL = 8  # more centres of one frame cannot lie in one rotated cell of the same size
 
@@ -112,11 +110,18 @@ def inverses(maps: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def use_threads(count: int) -> int:
-    """Makes this process vote on ``count`` threads, or as many as numba has; returns how many."""
-    count = max(1, min(count, numba.config.NUMBA_NUM_THREADS))
-    numba.set_num_threads(count)
-    return count
+def on_threads(part: Callable[..., None], threads: int, *arguments: object) -> None:
+    """Calls ``part(thread, threads, *arguments)`` for each of ``threads`` at once.
+
+    For compiled functions, which let go of the interpreter. A parallel loop of numba's own would do the same, and take
+    as long again to compile on a machine's first run.
+    """
+    if threads == 1:
+        part(0, 1, *arguments)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(part, thread, threads, *arguments) for thread in range(threads)]:
+            done.result()
 
 
 def refuse_overflow(ballots: Ballots, voters: Voters) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.voting.gather import Gather, voxel_from_cell
-from occlabel.stages.voting.methods import Ballots, Outcome, Voters, refuse_overflow, use_threads
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, on_threads, refuse_overflow
 from occlabel.stages.voting.world_votes import cast, read_off
 
 _MOST_CELLS = 1 << 27
@@ -32,7 +32,7 @@ class Rolling:
         if places is None:
             raise BadRecipe("voting.method rolling needs the frames' places in the world; use gather")
         self._ballots = ballots
-        self._threads = use_threads(threads)
+        self._threads = threads
         self._gather = Gather(ballots, threads)
         self._located = np.isfinite(places).all(axis=(1, 2))
         located = places[self._located] if self._located.any() else np.zeros((1, 3, 4))
@@ -100,9 +100,9 @@ class Rolling:
         low, high = _reach(world[None], self._ballots.labels.shape[1:])
         low, high = low - self._corner, high - self._corner
         area = np.array([low[0], high[0], low[1], high[1]])
-        cast(
-            starts, entries, self._gather.weights(frame), self._multipliers, self._ballots.free_id,
-            voxel_from_cell(world[None])[0], self._corner, area, sign, self._threads,
+        on_threads(
+            cast, self._threads, starts, entries, self._gather.weights(frame), self._multipliers, self._ballots.free_id,
+            voxel_from_cell(world[None])[0], self._corner, area, sign,
             self._totals, self._covered, self._slots, self._votes, self._summaries, self._tops,
         )  # fmt: skip
         self._present[frame] += sign
@@ -113,9 +113,9 @@ class Rolling:
         shape = solid.shape
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         starts, entries = self._gather.columns(target)
-        read_off(
-            self._world[target], self._corner, starts, entries, extra, self._ballots.free_id, solid, self._threads,
-            self._totals, self._covered, self._slots, self._votes, self._summaries,
+        on_threads(
+            read_off, self._threads, self._world[target], self._corner, starts, entries, extra, self._ballots.free_id,
+            solid, self._totals, self._covered, self._slots, self._votes, self._summaries,
             outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, refuse_overflow, use_threads
+from occlabel.stages.voting.methods import Ballots, Outcome, Voters, inverses, on_threads, refuse_overflow
 
 _TILE = 16  # 16 x 16 columns of 32 voxels and 20 classes take 0.7 MB: they stay in the second-level cache
 
@@ -93,30 +93,29 @@ def _decide(votes, classes, free, solid, winner, margin, support):  # type: igno
                 support[x, y, z] = cell[classes + 1]
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@numba.njit(cache=True, nogil=True)
 def vote_tiles(  # type: ignore[no-untyped-def]
-    labels, weights, volumes, multipliers, frames, matrices, inverses, classes, free, solid, threads,
+    thread, threads, labels, weights, volumes, multipliers, frames, matrices, inverses, classes, free, solid,
     winner, margin, support,
 ):  # fmt: skip
-    """The whole target; thread ``t`` owns the tiles t, t + threads, t + 2 threads, ..."""
+    """The tiles thread, thread + threads, thread + 2 threads, ... of the target."""
     tiles_x = (winner.shape[0] + _TILE - 1) // _TILE
     tiles_y = (winner.shape[1] + _TILE - 1) // _TILE
-    for thread in numba.prange(threads):
-        scratch = np.empty((_TILE, _TILE, winner.shape[2], classes + 2), np.int32)
-        for tile in range(thread, tiles_x * tiles_y, threads):
-            x0, y0 = tile // tiles_y * _TILE, tile % tiles_y * _TILE
-            x1, y1 = min(x0 + _TILE, winner.shape[0]), min(y0 + _TILE, winner.shape[1])
-            votes = scratch[: x1 - x0, : y1 - y0]
-            votes[:] = 0
-            for n in range(len(frames)):
-                cast(
-                    labels[frames[n]], weights[volumes[frames[n]]], multipliers[n], matrices[n], inverses[n],
-                    x0, y0, n + 1, classes, votes,
-                )  # fmt: skip
-            _decide(
-                votes, classes, free, solid[x0:x1, y0:y1],
-                winner[x0:x1, y0:y1], margin[x0:x1, y0:y1], support[x0:x1, y0:y1],
+    scratch = np.empty((_TILE, _TILE, winner.shape[2], classes + 2), np.int32)
+    for tile in range(thread, tiles_x * tiles_y, threads):
+        x0, y0 = tile // tiles_y * _TILE, tile % tiles_y * _TILE
+        x1, y1 = min(x0 + _TILE, winner.shape[0]), min(y0 + _TILE, winner.shape[1])
+        votes = scratch[: x1 - x0, : y1 - y0]
+        votes[:] = 0
+        for n in range(len(frames)):
+            cast(
+                labels[frames[n]], weights[volumes[frames[n]]], multipliers[n], matrices[n], inverses[n],
+                x0, y0, n + 1, classes, votes,
             )  # fmt: skip
+        _decide(
+            votes, classes, free, solid[x0:x1, y0:y1],
+            winner[x0:x1, y0:y1], margin[x0:x1, y0:y1], support[x0:x1, y0:y1],
+        )  # fmt: skip
 
 
 class Splat:
@@ -130,10 +129,11 @@ class Splat:
     def vote(self, voters: Voters, shape: tuple[int, int, int]) -> Outcome:
         refuse_overflow(self._ballots, voters)
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
-        vote_tiles(
-            self._labels, self._weights, self._ballots.volumes, np.ascontiguousarray(voters.multipliers, np.int32),
+        on_threads(
+            vote_tiles, self._threads, self._labels, self._weights, self._ballots.volumes,
+            np.ascontiguousarray(voters.multipliers, np.int32),
             voters.frames, voters.cell_from_voxel, inverses(voters.cell_from_voxel), self._ballots.classes,
-            self._ballots.free_id, voters.solid_in(shape), use_threads(self._threads),
+            self._ballots.free_id, voters.solid_in(shape),
             outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome

@@ -12,7 +12,7 @@ from occlabel.schemas.arrays import HIT, PASSED
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.gather import voxel_from_cell
 from occlabel.stages.voting.hearing import WORD, hear_columns, pack_columns
-from occlabel.stages.voting.methods import Voters, use_threads
+from occlabel.stages.voting.methods import Voters, on_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Witnesses:
         for frame in voters.frames[~self._listed[voters.frames]]:
             self.prepare(int(frame))
         told = Heard(np.empty(shape, np.uint16), *(np.empty(shape, np.bool_) for _ in range(3)))
-        hear_columns(
-            self._seen, self._hits, self._any, self._observed.shape[1:], voters.frames,
-            voxel_from_cell(voters.cell_from_voxel), voters.frames == voters.target, use_threads(self._threads),
+        on_threads(
+            hear_columns, self._threads, self._seen, self._hits, self._any, self._observed.shape[1:], voters.frames,
+            voxel_from_cell(voters.cell_from_voxel), voters.frames == voters.target,
             told.seen, told.hit, told.solid, told.moved,
         )  # fmt: skip
         return told

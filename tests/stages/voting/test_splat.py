@@ -1,14 +1,14 @@
 """The kernel against volumes voted by the paper's equations, and what must not change a result."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.voting.methods import Ballots, Voters, cell_from_voxel, use_threads
+from occlabel.stages.voting.methods import Ballots, Voters, cell_from_voxel, on_threads
 from occlabel.stages.voting.splat import Splat
 from occlabel.stages.voting.weights import LIDAR_UNIT, View, camera_weights, lidar_weights
 
@@ -151,8 +151,18 @@ def test_votes_that_could_overflow_are_refused() -> None:
         Splat(ballots).vote(some(voters, np.repeat(np.arange(9), 300)), shape_of(ballots))
 
 
-def test_the_threading_layer_survives_threads() -> None:
+def test_votes_at_once_do_not_disturb_each_other() -> None:
     ballots, voters = scene(2, (8, 8, 4))
-    Splat(ballots).vote(voters, (8, 8, 4))
-    assert numba.threading_layer() == "omp"
-    assert use_threads(1) == 1
+    alone = Splat(ballots).vote(voters, (8, 8, 4))
+    with ThreadPoolExecutor(2) as pool:
+        for outcome in pool.map(lambda threads: Splat(ballots, threads).vote(voters, (8, 8, 4)), (2, 3, 1, 2)):
+            for field in ("winner", "margin", "support"):
+                np.testing.assert_array_equal(getattr(outcome, field), getattr(alone, field))
+
+
+def test_what_a_thread_raises_is_raised() -> None:
+    def part(thread: int, threads: int, rest: int) -> None:
+        assert 1 // (threads - 1 - thread) >= rest
+
+    with pytest.raises(ZeroDivisionError):
+        on_threads(part, 2, 0)
