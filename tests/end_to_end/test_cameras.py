@@ -41,8 +41,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> KittiReader:
     return KittiReader(root)
 
 
-def label(reader: KittiReader, store: Path, executor: str = "local", **changes: object) -> Report:
-    return label_logs(recipe(**changes), reader, Store(store), "v1", workplace=Workplace(executor), quiet=True)
+def label(reader: KittiReader, store: Path, place: Workplace = Workplace("local"), **changes: object) -> Report:
+    return label_logs(recipe(**changes), reader, Store(store), "v1", workplace=place, quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def version(reader: KittiReader, tmp_path_factory: pytest.TempPathFactory) -> Pu
     store = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the workers must find the toy stages
-        report = label(reader, store, "ray")
+        report = label(reader, store, Workplace("ray", workers=1))
     assert report.state == "complete"
     return open_version(f"{store}@v1")
 

@@ -20,9 +20,9 @@ def logs(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def labelled(logs: Path) -> Path:
-    """A store with the version v1 of both logs."""
+    """A store with the version v1 of both logs. By one worker: two would load and compile all of it twice."""
     store = logs.parent / "store"
-    sets = ("--set", "clip_frames=1", "--set", ONCE)
+    sets = ("--workers", "1", "--set", "clip_frames=1", "--set", ONCE)
     occlabel_alone("run", "semantickitti_lidar", "--logs", logs, "--store", store, "--version", "v1", *sets)
     return store
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib
 
+import numpy as np
+
+from occlabel.schemas.grid import GRIDS
+from occlabel.stages.sensing.rays import crossings
+
 _BY_READERS = (
     "numba",
     "pandas",
@@ -19,6 +24,8 @@ _BY_READERS = (
 
 
 def load() -> None:
-    """Imports them. The one thread that comes with them, of the jemalloc in pyarrow, is stopped and started by fork."""
+    """Imports them, and has numba load what it loads with the first code that it compiled before. The one thread that
+    comes with them, of the jemalloc in pyarrow, is stopped and started by fork."""
     for name in _BY_READERS:
         importlib.import_module(name)
+    crossings(np.ones((1, 3), np.float32), np.zeros(3), GRIDS["occ3d"])

@@ -199,7 +199,7 @@ def test_many_frames_are_counted_on_ray(street, tmp_path: Path, monkeypatch: pyt
     root, labels = street
     published = publish(version(labels, KITTI), tmp_path / "store")
     monkeypatch.setattr("occlabel.pipeline.quality.evaluate.FRAMES_WORTH_RAY", 4)
-    found = evaluate(published, root, workplace=Workplace("ray"))
+    found = evaluate(published, root, workplace=Workplace("ray", workers=1))
     assert found.facts() == score(labels_of(published), Question(root, "semantickitti")).facts()
 
 

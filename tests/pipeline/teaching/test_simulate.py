@@ -13,10 +13,10 @@ from simulated import ONE_WITH_PRIORS, TWO_SHORT, TWO_SWEPT, Simulated
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli.simulate import simulate
-from occlabel.pipeline.teaching.simulate import simulate_logs
+from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.ingest.recognise import open_logs
-from occlabel.stages.town.writers.root import TownRoot
+from occlabel.stages.town.writers.root import Layout, TownRoot
 
 
 def content(root: Path) -> dict[str, bytes]:
@@ -24,9 +24,10 @@ def content(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["kitti", "nuscenes"])
-def test_a_killed_simulation_taken_up_again_gives_the_same_root(layout, simulated: Simulated, tmp_path: Path) -> None:
-    asked = TWO_SHORT
+@pytest.mark.parametrize(("layout", "asked"), [("kitti", TWO_SHORT), ("nuscenes", TWO_SWEPT)])
+def test_a_killed_simulation_taken_up_again_gives_the_same_root(
+    layout: Layout, asked: Drives, simulated: Simulated, tmp_path: Path
+) -> None:
     whole = simulated(layout, asked)
     ticks = iter(range(100))
 
