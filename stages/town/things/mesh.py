@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ def solid(vertices: NDArray[np.float64], faces: NDArray[np.int32] | NDArray[np.i
         np.asarray(vertices, np.float64),
         np.asarray(faces, np.int32),
         np.full(count, KIND_ID[paint.kind], np.uint8),
-        np.tile(np.array(paint.colour, np.float32), (count, 1)),
+        np.full((count, 3), paint.colour, np.float32),
         np.full(count, paint.material, np.uint8),
         np.zeros(count, np.uint16),
     )
@@ -185,13 +186,21 @@ def tube(start: Point, end: Point, radii: tuple[float, float], paint: Paint, sid
     across /= np.linalg.norm(across)
     u, v, w = across.tolist()
     upward = np.array([y * w - z * v, z * u - x * w, x * v - y * u])
-    angle = np.arange(sides) * (2 * np.pi / sides)
-    ring = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * upward
-    i = np.arange(sides)
+    cosines, sines, faces = _round(sides)
+    ring = cosines * across + sines * upward
+    return solid(np.concatenate([a + ring * radii[0], b + ring * radii[1], b[None]]), faces, paint)
+
+
+@cache
+def _round(sides: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
+    """Cosine and sine [sides, 1] around a tube, and its faces: those of a town are thousands, and all alike."""
+    angle, i = np.arange(sides) * (2 * np.pi / sides), np.arange(sides)
     j = (i + 1) % sides
     wall = np.stack([i, j, j + sides, i, j + sides, i + sides], axis=1).reshape(-1, 3)
     cap = np.stack([np.full(sides, 2 * sides), i + sides, j + sides], axis=1)
-    return solid(np.vstack([a + ring * radii[0], b + ring * radii[1], b]), np.vstack([wall, cap]), paint)
+    faces = np.vstack([wall, cap]).astype(np.int32)
+    faces.setflags(write=False)
+    return np.cos(angle)[:, None], np.sin(angle)[:, None], faces
 
 
 def ball(centre: Point, radii: Point, paint: Paint) -> Mesh:
