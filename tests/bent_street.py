@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -29,10 +30,17 @@ def bend(number: int) -> Matrix:
     return pose
 
 
-def bent(frames: int) -> tuple[DriveLog, list[NDArray[np.uint8]]]:
+def ahead(number: int) -> Matrix:
+    """``world_from_ego`` of a frame that goes straight on."""
+    pose = np.eye(4)
+    pose[0, 3] = STEP * number
+    return pose
+
+
+def bent(frames: int, way: Callable[[int], Matrix] = bend) -> tuple[DriveLog, list[NDArray[np.uint8]]]:
     """A log with all that is true of it, and the image of each frame."""
     straight = drive(frames)
-    log = replace(straight, frames=tuple(replace(f, world_from_ego=bend(i)) for i, f in enumerate(straight.frames)))
+    log = replace(straight, frames=tuple(replace(f, world_from_ego=way(i)) for i, f in enumerate(straight.frames)))
     taken = photographs(log, STREET).images.values()
     size = round(SHARE * SIZE[0]), round(SHARE * SIZE[1])
     images = [np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) for image in taken]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import own_models
 import pytest
-from contract import FRAMES, SPACES
+from contract import FRAMES, SPACES, ScriptedSensors
 from PIL import Image
 
 from occlabel.schemas.corrections import CorrectedVoxels, Correction, as_yaml, voxels_as_bytes
+from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.taxonomy import UNKNOWN
 
@@ -137,6 +139,28 @@ def glance(folder: Path) -> dict[str, Any]:
     from tiny_glance import weights
 
     return {"weights": weights(folder / "glance.safetensors")}
+
+
+def network_of_views(decodes: bool) -> Files:
+    """Fitted to the street that is driven along."""
+
+    def files(folder: Path) -> dict[str, Any]:
+        from tiny_views import fitted, written
+
+        log, sensors = filmed()
+        made = fitted(list(sensors.images.values()), log, unit=20.0)
+        return {"weights": str(written(made[0 if decodes else 1], folder / "views"))}
+
+    return files
+
+
+@cache
+def filmed() -> tuple[DriveLog, ScriptedSensors]:
+    """A street driven straight through, in small images."""
+    from bent_street import ahead, bent, shown
+
+    log, images = bent(FRAMES, ahead)
+    return log, shown(log, images)
 
 
 def painted(folder: Path) -> dict[str, Any]:

@@ -43,6 +43,8 @@ KINDS: dict[str, dict[str, str]] = {
         "registration": "occlabel.stages.geometry.registration.stage:PosesFromScans",
         "odometry": "occlabel.stages.geometry.odometry.stage:PosesFromImages",
         "colmap": "occlabel.stages.geometry.colmap.stage:PosesFromModel",
+        "depth_anything_3": "occlabel.stages.geometry.views_network.stage:PosesByDepthAnything3",
+        "occany": "occlabel.stages.geometry.views_network.stage:PosesByOccAny",
     },
     "evidence": {
         "rays": "occlabel.stages.evidence.rays:Rays",

@@ -9,7 +9,10 @@ _DEPTH_ANYTHING = {
 }
 _MOGE = {f"Ruicheng/moge-2-{variant}": "mit" for variant in ("vitl", "vitl-normal", "vitb-normal", "vits-normal")}
 
-_DEPTH_ANYTHING_3 = {"depth-anything/DA3METRIC-LARGE": "apache-2.0"}
+_DEPTH_ANYTHING_3 = {
+    **{f"depth-anything/DA3{model}": "apache-2.0" for model in ("METRIC-LARGE", "-SMALL", "-BASE")},
+    **{f"depth-anything/DA3-{model}": "cc-by-nc-4.0" for model in ("LARGE", "LARGE-1.1", "GIANT", "GIANT-1.1")},
+}
 
 _PROMPTED = {
     **{f"IDEA-Research/grounding-dino-{size}": "apache-2.0" for size in ("tiny", "base")},

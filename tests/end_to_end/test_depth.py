@@ -113,6 +113,7 @@ def label(stages: dict[str, Any], reader: KittiReader, store: Path, place: Workp
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tried_out_here")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_version_made_on_ray_holds_the_depth_that_each_kind_sees(
     kind: str, reader: KittiReader, priors: dict[str, dict[str, Stage]], one_ray: OneRay, tmp_path: Path
@@ -178,7 +179,8 @@ def test_a_log_whose_cameras_nobody_calibrated(reader: KittiReader, tmp_path: Pa
     ):
         assert said in make_plan(recipe(stages), lost, Store(tmp_path / "s")).refused["00"]
     said = make_plan(recipe({"depth": Moge2(weights=weights)}), lost, Store(tmp_path / "s")).refused["00"]
-    ways = "add a geometry block that estimates them (kinds: colmap), or set priors.depth.field_of_view=guessed, or"
+    kinds = "(kinds: colmap, depth_anything_3, occany)"
+    ways = f"add a geometry block that estimates them {kinds}, or set priors.depth.field_of_view=guessed, or"
     assert "there is no calib.txt" in said and ways in said
     guessing = Moge2(weights=weights, field_of_view="guessed")
     assert not make_plan(recipe({"depth": guessing}), lost, Store(tmp_path / "s")).refused

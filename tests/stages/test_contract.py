@@ -128,6 +128,10 @@ CASES: dict[str, list[Case]] = {
     ],
     "geometry.odometry": [Case("occ3d", {"camera_height": 1.6}, log=photographed)],
     "geometry.colmap": [Case("occ3d", {"camera_height": 1.6}, log=photographed_for_colmap)],
+    "geometry.depth_anything_3": [
+        Case("occ3d", {"camera_height": 1.6, "side": 70}, files=given.network_of_views(True), log=given.filmed),
+    ],
+    "geometry.occany": [Case("occ3d", {"side": 70}, files=given.network_of_views(False), log=given.filmed)],
     "propagation.dualflow4d": [
         Case("semantickitti", {"distance": 1.0}, lambda: coarser("semantickitti")),
         Case("occ3d", {"distance": 1.0, "radius": 2, "local": 3}, lambda: coarser("occ3d")),

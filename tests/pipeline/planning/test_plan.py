@@ -81,7 +81,8 @@ def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
         seen=ScanFacts(poses=PoseFacts(known=False)),
     )  # fmt: skip
     check_log(lost, load_recipe("nuscenes_lidar"))
-    said = r"log c has no poses, .* \(kinds: registration, odometry, colmap\), or label without those stages"
+    kinds = "registration, odometry, colmap, depth_anything_3, occany"
+    said = rf"log c has no poses, .* \(kinds: {kinds}\), or label without those stages"
     with pytest.raises(BadLog, match=said):
         check_log(lost, load_recipe("nuscenes_lidar", skip=["geometry"]))
     why = lost.model_copy(update={"warnings": ("poses.txt has 7 numbers a line", "there is no times.txt")})
