@@ -17,6 +17,7 @@ from occlabel.schemas.arrays import (
     DEPTH,
     INSTANCE,
     MEASURED,
+    OBSERVED,
     SEGMENT_CLASS,
     SEGMENT_INSTANCE,
     SEMANTICS,
@@ -39,7 +40,8 @@ from occlabel.workers.artifact import Artifact, frame_digests
 from occlabel.workers.store import Store
 
 SPECS = {
-    spec.name: spec for spec in (SEMANTICS, CONFIDENCE, MEASURED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)
+    spec.name: spec
+    for spec in (SEMANTICS, CONFIDENCE, OBSERVED, MEASURED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)
 }
 
 

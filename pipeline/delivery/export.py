@@ -22,6 +22,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.export import occ3d, semantickitti
 from occlabel.stages.export.files import appearing
 from occlabel.stages.ingest.voxel_truth import truth_space
+from occlabel.stages.sensing.sight import in_sight
 
 
 def to_semantickitti(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
@@ -113,7 +114,7 @@ def _written(frames: list[LabelledFrame], out: Path, format: Format) -> str:
         if format == "semantickitti":
             semantickitti.write_frame(out, frame.log, frame.name, labels)
         else:
-            occ3d.write_frame(out, frame.log, frame.name, labels, *_masks(fresh))
+            occ3d.write_frame(out, frame.log, frame.name, labels, *_masks(fresh, labels))
     return f"wrote {len(frames)} frames to {out}{unknown_instead(frames)}"
 
 
@@ -123,13 +124,18 @@ def unknown_instead(frames: list[LabelledFrame]) -> str:
     return f"; unknown where the labels say {', '.join(left_out)}" if left_out else ""
 
 
-def _masks(frame: LabelledFrame) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
-    """What was observed, and what cameras may see [x, y, z] in the grid of Occ3D; None where nobody knows."""
+def _masks(
+    frame: LabelledFrame, labels: NDArray[np.uint8]
+) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+    """What was observed, and what cameras see of the ``labels`` [x, y, z], in the grid of Occ3D; None where nobody
+    knows."""
     observed = frame.observed
     by_lidar = None if observed is None else frame.in_target(observed, np.uint8(OBSERVED.fill)) > 0
     if frame.frame is None:
         return by_lidar, None
-    return by_lidar, occ3d.in_images(frame.frame.cameras, frame.joined.target.grid)
+    target = frame.joined.target
+    occupied = (labels != target.taxonomy.free_id) & (labels != UNKNOWN)
+    return by_lidar, in_sight(frame.frame.cameras, occupied, target.grid, frame.frame.ego_from_grid(target.grid))
 
 
 def _own_classes(version: PublishedVersion, frames: list[LabelledFrame], out: Path) -> str:

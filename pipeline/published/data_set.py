@@ -20,9 +20,12 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.schemas.version import VersionFrame
 from occlabel.schemas.words import meant
+from occlabel.stages.sensing.sight import in_sight
 from occlabel.workers.chunks import FrameReader
 from occlabel.workers.store import Store
 
+MASKS = LIDAR, CAMERA = "mask_lidar", "mask_camera"
+"""Names of what is computed when it is asked for."""
 _USUAL = (SEMANTICS.name, CONFIDENCE.name, OBSERVED.name, INSTANCE.name)
 Item = dict[str, Any]
 
@@ -46,6 +49,8 @@ class LabelDataset(Dataset[Item]):
     | `weight` | float32 [x, y, z], with `weights`: confidence 0..1, and 0 where semantics is 255 |
     | `observed` | uint8 [x, y, z], 0 nobody saw it, 1 a ray passed through, 2 a point was measured in it |
     | `instance` | int32 [x, y, z], object; tracked ones keep their id through a log; 0 none |
+    | `mask_lidar` | bool [x, y, z], if asked for in `arrays`: what was observed of what is known, as Occ3D has it |
+    | `mask_camera` | bool [x, y, z], likewise, with `logs`: what of that the rays of the images reach |
     | any other | as the version publishes it, by its stored name: `flow`, `depth/CAM_FRONT`, `intrinsics` |
     | `world_from_ego` | float64 [4, 4], the pose that the labels were made with; NaN where it is not known |
     | `ego_from_grid` | float64 [4, 4], from the frame that the grid is fixed to |
@@ -85,9 +90,11 @@ class LabelDataset(Dataset[Item]):
         """
         opened = open_version(version)
         self._arrays = _chosen(opened, arrays)
-        needed = (CONFIDENCE.name,) if weights or sure > 0 else ()
-        self._extra = tuple(name for name in needed if name not in self._arrays)
-        if needed and CONFIDENCE.name not in opened.info.arrays:
+        self._masks = tuple(name for name in MASKS if name in self._arrays)
+        weighed = (CONFIDENCE.name,) if weights or sure > 0 else ()
+        masked = (SEMANTICS.name, OBSERVED.name) if self._masks else ()
+        self._extra = tuple(name for name in (*weighed, *masked) if name not in self._arrays)
+        if weighed and CONFIDENCE.name not in opened.info.arrays:
             raise StoreError(f"{opened.spec} has no confidence to weigh labels by: leave out sure and weights")
         if not 0 <= sure <= 1:
             raise StoreError(f"sure={sure}: a confidence is 0 to 1")
@@ -98,6 +105,8 @@ class LabelDataset(Dataset[Item]):
         self._source = _Source(opened.store, opened.spec, rows)
         self._reader = FrameReader(opened.store)
         self._raw = None if logs is None else SensorFrames(Raw.of(logs, decoded=raw == "decoded"))
+        if CAMERA in self._masks and self._raw is None:
+            raise StoreError(f"{CAMERA} needs to know where the cameras were: give the drive logs as well, logs=ROOT")
 
     def __len__(self) -> int:
         return len(self._source.rows)
@@ -108,7 +117,10 @@ class LabelDataset(Dataset[Item]):
         names = [name for name in (*self._arrays, *self._extra) if name in row.arrays]
         values = self._reader.read(row.index, [row.arrays[name] for name in names], self._verify)
         item: Item = dict(zip(names, map(_tensor, values), strict=True))
+        item |= self._masked(item, row)
         self._weigh(item)
+        for name in self._extra:
+            item.pop(name, None)
         pose = np.full(16, np.nan) if row.world_from_ego is None else np.array(row.world_from_ego)
         item["world_from_ego"] = torch.from_numpy(pose.reshape(4, 4))
         item["ego_from_grid"] = torch.from_numpy(row.ego_from_grid_matrix)
@@ -129,8 +141,21 @@ class LabelDataset(Dataset[Item]):
         if self._weights:
             weight = confidence.float() / 255
             item["weight"] = weight if semantics is None else weight * (semantics != UNKNOWN)
-        for name in self._extra:
-            item.pop(name, None)
+
+    def _masked(self, item: Item, row: VersionFrame) -> Item:
+        """The masks that were asked for; nothing is in them of what the version does not say."""
+        if not self._masks:
+            return {}
+        empty = torch.zeros(self.space.grid.shape, dtype=torch.uint8)
+        semantics = item.get(SEMANTICS.name, empty + UNKNOWN)
+        known = (item.get(OBSERVED.name, empty) > 0) & (semantics != UNKNOWN)
+        found = {LIDAR: known}
+        if CAMERA in self._masks and self._raw is not None:
+            occupied = ((semantics != self.space.taxonomy.free_id) & (semantics != UNKNOWN)).numpy()
+            cameras = self._raw.cameras(row.log, row.index, row.name)
+            reached = in_sight(cameras, occupied, self.space.grid, row.ego_from_grid_matrix)
+            found[CAMERA] = known & torch.from_numpy(reached)
+        return {name: found[name] for name in self._masks}
 
 
 def _tensor(values: np.ndarray[Any, Any]) -> torch.Tensor:
@@ -145,7 +170,11 @@ def _chosen(version: PublishedVersion, arrays: Sequence[str] | None) -> tuple[st
     if arrays is None:
         return tuple(name for name in _USUAL if name in known)
     for name in arrays:
-        if name not in known:
+        if name in MASKS and OBSERVED.name not in known:
+            raise StoreError(
+                f"{version.spec} does not say what was observed, which {name} needs: its recipe has no evidence"
+            )
+        if name not in known and name not in MASKS:
             raise StoreError(f"{version.spec} has no array {name!r}{meant(name, known)}; it has {', '.join(known)}")
     return tuple(arrays)
 

@@ -50,14 +50,21 @@ class SensorFrames:
         return SensorFrames, (self._raw,)
 
     def frame(self, log: str, index: int, name: str) -> dict[str, Any]:
-        """Raises BadLog when the log has no such frame there any more, DamagedFile for a file that cannot be read."""
+        """Raises as ``cameras``, and DamagedFile for a file that cannot be read."""
+        return self._sensed(self._found(log, index, name))
+
+    def cameras(self, log: str, index: int, name: str) -> Sequence[Camera]:
+        """Raises BadLog when the log has no such frame there any more."""
+        return self._found(log, index, name).cameras
+
+    def _found(self, log: str, index: int, name: str) -> Frame:
         frames = self._log(log).frames
         if index >= len(frames) or frames[index].name != name:
             raise BadLog(
                 f"log {log} under {self._raw.reader.root} has no frame {name} at place {index}: it is not the log that "
                 "was labelled"
             )
-        return self._sensed(frames[index])
+        return frames[index]
 
     def _log(self, log: str) -> DriveLog:
         if log not in self._logs:

@@ -1,7 +1,8 @@
 """Labels as Occ3D-nuScenes has them: ``<scene>/<sample token>/labels.npz`` with ``semantics`` and two masks.
 
 Occ3D labels voxels that nobody saw and tells them by its masks only, and so do we: ``mask_lidar`` is 1 where a voxel
-was observed, by a point or a ray, and ``mask_camera`` where such a voxel lies in the image of a camera of the frame.
+was observed, by a point or a ray, and ``mask_camera`` where a ray of an image of the frame reaches such a voxel before
+another that is labelled as occupied.
 What is not known is written as free and is in no mask. Masks hold nothing that was not measured: without evidence, or
 without cameras, they are 0.
 """
@@ -9,17 +10,13 @@ without cameras, they are 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats.occ3d import SHAPE, write_labels
-from occlabel.schemas.geometry import inverse, project, transform_points
-from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.export.files import appearing
 
@@ -29,19 +26,6 @@ def refuse_name(log: str, name: str) -> None:
     for part in (log, name):
         if not re.fullmatch(r"\w[\w.-]*", part):
             raise BadPredictions(f"log {log}, frame {name} cannot be exported: {part!r} cannot be the name of a folder")
-
-
-def in_images(cameras: Sequence[Camera], grid: Grid) -> NDArray[np.bool_]:
-    """Which voxels [X, Y, Z] of a ``grid`` in the ego frame have their centre in an image, as far as cameras are
-    calibrated; what is in the way is not asked."""
-    centres = grid.centres().reshape(-1, 3)
-    inside = np.zeros(len(centres), np.bool_)
-    for camera in cameras:
-        if camera.intrinsics is None or camera.ego_from_camera is None or camera.size is None:
-            continue
-        pixels, depth = project(transform_points(inverse(camera.ego_from_camera), centres), camera.intrinsics)
-        inside |= (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < np.array(camera.size)).all(axis=1)
-    return inside.reshape(grid.shape)
 
 
 def write_frame(
@@ -54,7 +38,7 @@ def write_frame(
 ) -> Path:
     """Writes class ids [200, 200, 16] of one frame and returns the file. Raises BadPredictions.
 
-    ``by_lidar``: what was observed; ``by_cameras``: what of it the cameras may see. None: nobody knows of any.
+    ``by_lidar``: what was observed; ``by_cameras``: what the cameras see. None: nobody knows of any.
     """
     refuse_name(log, name)
     taxonomy = taxonomy_preset("occ3d")

@@ -9,11 +9,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
-from occlabel.schemas.grid import Grid
+from occlabel.stages.sensing.sight import image_rays, look, voxels_from_grid
+from occlabel.stages.sensing.traversal import mark_seen
 from occlabel.stages.town.sensors.lidar import turning_rays
-from occlabel.stages.town.sensors.recording import CameraModel, LidarModel, Rig, TownScan, TownTruth
+from occlabel.stages.town.sensors.recording import LidarModel, Rig, TownScan, TownTruth
 from occlabel.stages.town.sensors.scene import Scene
-from occlabel.stages.town.sensors.traversal import mark_seen
 from occlabel.stages.town.things.mesh import Mesh
 
 _LATTICE = 0.35
@@ -22,8 +22,6 @@ _SEEN_AHEAD, _SEEN_BEHIND = 60.0, 20.0
 """A view is near enough when its car is so far ahead of or behind this frame's [m]."""
 _COLUMN_STEP = 2
 """Every second column of the LiDAR is traced for what is seen ever."""
-_CAMERA_STEP = 0.007
-"""Spacing of camera rays in radians, at the image centre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def truth(
     """Truth of one frame over ``rig.grid``. ``meshes`` are in the world; ``moving`` tells by object id what moves."""
     grid = rig.grid
     ego_from_grid = rig.lidar.ego_from_lidar if grid.frame == "lidar" else np.eye(4)
-    voxels_from_world = _voxels_from_grid(grid) @ inverse(world_from_ego @ ego_from_grid)
+    voxels_from_world = voxels_from_grid(grid) @ inverse(world_from_ego @ ego_from_grid)
     kinds, objects = voxelise(meshes, voxels_from_world, grid.shape)
     occupied = kinds > 0
     nothing = np.zeros((1, 1, 1), np.bool_)
@@ -62,8 +60,8 @@ def truth(
     cells, inside = grid.cells(points)
     hit[tuple(cells[inside].T)] = True
     seen_now = hit.copy()
-    mark_seen(seen_now, nothing, _voxels_from_grid(grid)[:3] @ grid_from_lidar[:, 3],
-              transform_points(_voxels_from_grid(grid), points), False)  # fmt: skip
+    mark_seen(seen_now, nothing, voxels_from_grid(grid)[:3] @ grid_from_lidar[:, 3],
+              transform_points(voxels_from_grid(grid), points), False)  # fmt: skip
     seen_ever = seen_now.copy()
     for other in views:
         if -_SEEN_BEHIND <= other.station - station <= _SEEN_AHEAD:
@@ -71,26 +69,9 @@ def truth(
             mark_seen(seen_ever, nothing, origin, transform_points(voxels_from_world, other.ends), False)
     seen_by_cameras = np.zeros(grid.shape, np.bool_)
     for camera in rig.cameras:
-        voxels_from_camera = _voxels_from_grid(grid) @ inverse(ego_from_grid) @ camera.ego_from_camera
-        ends = transform_points(voxels_from_camera, _camera_rays(camera) * 120.0)
-        mark_seen(seen_by_cameras, occupied, voxels_from_camera[:3, 3].copy(), ends, True)
+        rays = image_rays(camera.intrinsics, camera.size)
+        look(seen_by_cameras, occupied, grid, inverse(ego_from_grid) @ camera.ego_from_camera, rays)
     return TownTruth(kinds, objects, moving[objects], seen_now, seen_ever, seen_by_cameras, hit)
-
-
-def _voxels_from_grid(grid: Grid) -> Matrix:
-    result = np.eye(4) / grid.voxel_size
-    result[:3, 3] = -np.array(grid.origin) / grid.voxel_size
-    result[3, 3] = 1.0
-    return result
-
-
-def _camera_rays(camera: CameraModel) -> NDArray[np.float64]:
-    """Directions [n, 3] in the camera frame over the whole image."""
-    k = camera.intrinsics
-    step = max(_CAMERA_STEP * k[0, 0], 1.0)
-    u, v = np.meshgrid(*(np.arange(step / 2, size, step) - 0.5 for size in camera.size))
-    rays = np.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], np.ones_like(u)], axis=-1).reshape(-1, 3)
-    return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
 
 def voxelise(

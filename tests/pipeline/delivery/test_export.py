@@ -47,31 +47,34 @@ def test_what_is_exported_evaluates_as_itself(tmp_path: Path) -> None:
 
 
 class Seeing:
-    """A car that sees all that is ahead of it."""
+    """A car that sees a right angle ahead of it."""
 
     def log_ids(self) -> list[str]:
         return ["scene-1"]
 
     def logs(self, ids: list[str] | None = None) -> list[DriveLog]:
-        ahead, wide = np.eye(4), np.array([[1e-3, 0, 50], [0, 1e-3, 50], [0, 0, 1]])
+        ahead, wide = np.eye(4), np.array([[1000, 0, 999.5], [0, 1000, 999.5], [0, 0, 1.0]])
         ahead[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
-        camera = Camera("front", Path(), wide, ahead, 0.0, (100, 100))
+        camera = Camera("front", Path(), wide, ahead, 0.0, (2000, 2000))
         return [DriveLog("scene-1", "stamp", "text", tuple(Frame(f"t{n}", n, None, (camera,)) for n in range(2)))]
 
 
 def test_masks_of_occ3d_are_what_was_observed(tmp_path: Path) -> None:
-    version = made([("scene-1", f"t{n}", semantics(n, (200, 200, 16), 18)) for n in range(2)])
+    wall = np.full((200, 200, 16), 17, np.uint8)
+    wall[150] = 5
+    version = made([("scene-1", f"t{n}", wall) for n in range(2)])
     assert "both masks are 0 everywhere" in export(version, "occ3d", tmp_path / "blind")
     observed = np.random.default_rng(4).integers(0, 3, (200, 200, 16)).astype(np.uint8)
     for frame in version.kept:
         frame.arrays["observed"] = observed
     assert "mask_camera is 0 everywhere" in export(version, "occ3d", tmp_path / "lidar")
     export(version, "occ3d", tmp_path / "both", logs=Seeing())
-    for out, ahead in (("blind", None), ("lidar", None), ("both", 100)):
+    for out, reach in (("blind", 120), ("lidar", 120), ("both", 151)):
         with np.load(tmp_path / out / "scene-1/t1/labels.npz") as file:
             lidar, camera = file["mask_lidar"], file["mask_camera"]
         np.testing.assert_array_equal(lidar, (observed > 0) & (out != "blind"))
-        np.testing.assert_array_equal(camera, lidar & (np.arange(200) >= (ahead or 200))[:, None, None])
+        np.testing.assert_array_equal(camera[120:reach, 100], lidar[120:reach, 100], "up to the wall")
+        assert not camera[:100].any() and not camera[151:].any() and not (camera & ~lidar).any()
 
 
 def test_semantickitti_with_zip(tmp_path: Path) -> None:

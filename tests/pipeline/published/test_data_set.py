@@ -24,6 +24,7 @@ from occlabel.schemas.errors import AlteredArtifact, BadLog, StoreError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.sensing.sight import in_sight
 
 SPACE = LabelSpace(
     Grid(origin=(0, -8, -2), voxel_size=1, shape=(16, 16, 4), frame="lidar"), TAXONOMIES["semantickitti"]
@@ -138,6 +139,7 @@ def sides() -> set[str | None]:
         ({"split": "a", "shares": {"a": 0.9, "b": 0.2}}, "sum to at most 1"),
         ({"arrays": ["semantic"]}, r"no array 'semantic' \(did you mean 'semantics'\?\)"),
         ({"sure": 1.5}, "a confidence is 0 to 1"),
+        ({"arrays": ["mask_lidar"]}, "does not say what was observed, which mask_lidar needs"),
     ],
 )
 def test_wrong_input_gets_a_sentence(whole: Path, options: dict, sentence: str) -> None:
@@ -232,3 +234,22 @@ def test_what_the_car_had_comes_with_it(tmp_path: Path) -> None:
     kitti_sequence.written(logs, frames=1)
     with pytest.raises(BadLog, match="has no frame 000001 at place 1: it is not the log that was labelled"):
         LabelDataset(f"{tmp_path}/store", logs=logs)[1]
+
+
+def test_masks_are_made_as_occ3d_has_them(tmp_path: Path) -> None:
+    logs = kitti_sequence.written(tmp_path / "logs", frames=1)
+    semantics = np.zeros(SPACE.grid.shape, np.uint8)  # nothing is there, but for
+    semantics[9], semantics[0] = 5, UNKNOWN
+    observed = np.random.default_rng(2).integers(0, 3, SPACE.grid.shape).astype(np.uint8)
+    arrays = {"semantics": semantics, "observed": observed}
+    publish(MadeUpVersion([MadeUpFrame("00", "000000", arrays)], SPACE), tmp_path / "store")
+    item = LabelDataset(f"{tmp_path}/store", arrays=["mask_lidar", "mask_camera"], logs=logs)[0]
+    assert not {"semantics", "observed"} & set(item)
+    known = (observed > 0) & (semantics != UNKNOWN)
+    np.testing.assert_array_equal(item["mask_lidar"], known)
+    frame = kitti_sequence.only(logs).frames[0]
+    reached = in_sight(frame.cameras, semantics == 5, SPACE.grid, frame.ego_from_grid(SPACE.grid))
+    assert 0 < (reached & known).sum() < known.sum()
+    np.testing.assert_array_equal(item["mask_camera"], reached & known)
+    with pytest.raises(StoreError, match="mask_camera needs to know where the cameras were: give the drive logs"):
+        LabelDataset(f"{tmp_path}/store", arrays=["mask_camera"])

@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import BadPredictions
-from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.export.occ3d import in_images, write_frame
+from occlabel.stages.export.occ3d import write_frame
 
 
 def test_arrays_and_masks(tmp_path: Path) -> None:
@@ -40,19 +38,6 @@ def test_masks_hold_nothing_that_nobody_measured(tmp_path: Path) -> None:
     seen = np.ones(semantics.shape, bool)
     with np.load(write_frame(tmp_path, "scene-1", "unpictured", semantics, seen), allow_pickle=False) as file:
         assert file["mask_lidar"].all() and not file["mask_camera"].any()
-
-
-def test_a_camera_ahead_sees_a_wedge_ahead() -> None:
-    intrinsics = np.array([[100.0, 0, 100], [0, 100, 50], [0, 0, 1]])  # 90 degrees wide
-    ego_from_camera = np.eye(4)
-    ego_from_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
-    grid = GRIDS["occ3d"]
-    camera = Camera("front", Path(), intrinsics, ego_from_camera, 0.0, (200, 100))
-    found = in_images([camera], grid)
-    x, y, z = np.moveaxis(grid.centres(), -1, 0)
-    beside = np.abs(np.abs(y) - x) < 1e-6  # on the edge of the image
-    np.testing.assert_array_equal((found | beside), (x > 0) & (np.abs(y) < x) & (np.abs(z) < x / 2) | beside)
-    assert not in_images([Camera("front", Path(), None, ego_from_camera, 0.0, (200, 100))], grid).any()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from occlabel.stages.town.sensors.traversal import mark_seen
+from occlabel.stages.sensing.traversal import mark_seen
 
 NOTHING = np.zeros((1, 1, 1), np.bool_)
 
