@@ -1,7 +1,9 @@
-"""Runs one after the other on one Ray: each finds the hands of the one before it, with all that they loaded."""
+"""Runs one after the other with what is loaded already: on one Ray each finds the hands of the one before it, and what
+is tried out before a run is tried out in the process of the test."""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.workers.executor import Executor, Pool
 from occlabel.workers.ray import RayExecutor
+from occlabel.workers.unit import attempt
 
 
 class KeptHands(RayExecutor):
@@ -16,6 +19,19 @@ class KeptHands(RayExecutor):
 
     def done_with(self, pool: Pool) -> None:
         """The next run has work for the pool."""
+
+
+class HandHere:
+    """A ``Hand`` without a process of its own: for what may be trusted not to take this one along."""
+
+    def __init__(self, threads: int) -> None:
+        pass
+
+    def work(self, unit: bytes, seconds: float) -> bytes:
+        return pickle.dumps(attempt(pickle.loads(unit)))
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kept_hands import KeptHands, OneRay
+from kept_hands import HandHere, KeptHands, OneRay
+
+
+@pytest.fixture
+def tried_out_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are tried out before a run in this process, which has loaded their libraries: a process of its own takes
+    longer for that than for all else of a tiny network. ``test_rehearse.py`` is about that process."""
+    monkeypatch.setattr("occlabel.workers.rehearsal.Hand", HandHere)
 
 
 @pytest.fixture(scope="module")
