@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from fuzzing import depth_files, image_files, logs, models, stores
+from fuzzing import depth_files, image_files, later_logs, logs, models, stores
 from fuzzing.mutated_formats import JPEG, NPZ, PNG, WEIGHTS
 from fuzzing.mutated_json import JSON, TABLE
 from fuzzing.mutated_rows import rows_of
@@ -229,6 +229,51 @@ FILE_TYPES: tuple[FileType, ...] = (
         logs.read_logs,
         _values("boxes", _whatever),
         edited=_LIST,
+    ),
+    FileType(
+        "KITTI-360 texts",
+        later_logs.kitti360_root,
+        ("calibration/*.txt", "data_poses/*/poses.txt", "data_3d_raw/*/velodyne_points/timestamps.txt"),
+        (*ANY, LOST, *TEXT),
+        logs.read_and_label,
+        _PLACED,
+        edited=_CUT,
+    ),
+    FileType(
+        "Argoverse 2 tables",
+        later_logs.argoverse_root,
+        ("*/*.feather", "*/calibration/*.feather"),
+        (*ANY, LOST),
+        logs.read_and_label,
+        _PLACED | _TRUTH,
+    ),
+    FileType(
+        "Argoverse 2 sweep",
+        later_logs.argoverse_root,
+        ("*/sensors/lidar/*.feather",),
+        (*ANY, LOST),
+        logs.read_and_label,
+        _SCAN,
+    ),
+    FileType("MCAP recording", later_logs.mcap_root, ("*.mcap",), (*ANY, LOST), logs.read_and_label, _SCAN | _PLACED),
+    FileType(
+        "MCAP topics",
+        later_logs.mcap_root,
+        ("topics.yaml",),
+        (*ANY, LOST, *TEXT, *YAML),
+        logs.read_and_label,
+        _SCAN | _PLACED,
+        edited=_BY_HAND,
+    ),
+    FileType("film", later_logs.film_root, ("*.mp4",), (*ANY, LOST), logs.read_logs, _values("image") | _PLACED),
+    FileType(
+        "calibration.yaml",
+        later_logs.film_root,
+        ("calibration.yaml",),
+        (*ANY, LOST, *TEXT, *YAML),
+        logs.read_logs,
+        _PLACED,
+        edited=_BY_HAND,
     ),
     FileType(
         "predictions .label",

@@ -31,12 +31,12 @@ def read_boxes(path: Path, poses: Mapping[int, Matrix | None], warnings: list[st
     placed, sizes = poses_in(columns), np.column_stack([columns[name] for name in _SIZE])
     sound = np.isfinite(placed).all(axis=(1, 2)) & np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1)
     result: defaultdict[int, list[Box]] = defaultdict(list)
-    homeless = 0
+    homeless: list[int] = []
     for row in np.flatnonzero(sound).tolist():
         stamp = int(columns["timestamp_ns"][row])
         world_from_ego = poses.get(stamp)
         if world_from_ego is None:
-            homeless += 1
+            homeless.append(stamp)
             continue
         length, width, height = sizes[row].tolist()
         name, category = str(columns["track_uuid"][row]), str(columns["category"][row])
@@ -45,5 +45,7 @@ def read_boxes(path: Path, poses: Mapping[int, Matrix | None], warnings: list[st
     if not sound.all():
         warnings.append(f"{path.name}: {int((~sound).sum())} rows are no boxes; they are left out")
     if homeless:
-        warnings.append(f"{path.name}: {homeless} boxes are of no frame with a pose; they are left out")
+        warnings.append(
+            f"{path.name}: {len(homeless)} boxes are of no frame with a pose, as at {homeless[0]}; they are left out"
+        )
     return {stamp: tuple(boxes) for stamp, boxes in result.items()}
