@@ -26,6 +26,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.options import TrainingOptions
 from occlabel.stages.learning.truth import check_truth, truth_in
 from occlabel.stages.priors.glance import weight_file
+from occlabel.workers.chunks import FrameReader
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor:
     label_logs(priors, reader, store, version, workplace=Workplace(executor))
     published = open_version(spec_of(store, version))
     logs = reader.logs(list(published.logs))
-    found = [_Log(reader, log, priors.space, list(published.frames(log.id))).drive() for log in logs]
+    stored = FrameReader(store)
+    found = [_Log(reader, log, priors.space, list(published.frames(log.id)), stored).drive() for log in logs]
     return [drive for drive in found if drive.frames]
 
 
@@ -141,6 +143,7 @@ class _Log:
     log: DriveLog
     space: LabelSpace
     published: Sequence[PublishedFrame]
+    stored: FrameReader
 
     def drive(self) -> Drive:
         from occlabel.stages.completion.drocc.samples import Drive
@@ -172,9 +175,10 @@ class _Log:
             image = self.reader.image(camera)
         except DamagedFile:  # the labelling has said so
             return None
-        if not published.holds(spec):
+        if (place := published.row.arrays.get(spec.name)) is None:
             return None
-        return Taken(image, camera.intrinsics, camera.ego_from_camera, published[spec])
+        (depth,) = self.stored.read(published.row.index, [place])
+        return Taken(image, camera.intrinsics, camera.ego_from_camera, depth.astype(DEPTH.dtype, copy=False))
 
     def _exact(self, frame: Frame) -> list[NDArray[np.float32] | None]:
         return [

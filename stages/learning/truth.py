@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.schemas.taxonomy_map import STRAY, map_between
+from occlabel.stages.learning.coarser import coarser
 
 
 def learnable_truth(reader: LogReader, frame: Frame, space: LabelSpace) -> NDArray[np.uint8]:
@@ -22,24 +24,31 @@ def learnable_truth(reader: LogReader, frame: Frame, space: LabelSpace) -> NDArr
 
     Raises as ``truth_in`` does.
     """
-    truth = truth_in(reader, frame, space)
-    learned = truth.scored | _seen_by_lidar(frame.truth.voxels)
-    return np.where(learned, truth.semantics, np.uint8(UNKNOWN))
+    truth = _truth(reader, frame)
+    learned = replace(truth, scored=truth.scored | _seen_by_lidar(frame.truth.voxels))
+    found = in_classes(learned, frame, space)
+    return np.where(found.scored, found.semantics, np.uint8(UNKNOWN))
 
 
 def truth_in(reader: LogReader, frame: Frame, space: LabelSpace) -> VoxelTruth:
     """The truth of a frame that has some, see ``in_classes``."""
+    return in_classes(_truth(reader, frame), frame, space)
+
+
+def _truth(reader: LogReader, frame: Frame) -> VoxelTruth:
     truth = reader.voxel_truth(frame)
     assert truth is not None  # only frames that have some are learned from
-    return in_classes(truth, frame, space)
+    return truth
 
 
 def in_classes(truth: VoxelTruth, frame: Frame, space: LabelSpace) -> VoxelTruth:
-    """The ``truth`` of ``frame`` in the classes of ``space``; where those leave one out it is not scored.
+    """The ``truth`` of ``frame`` in the classes and on the grid of ``space``, which may be a coarser one; where those
+    leave a class out it is not scored.
 
     Raises BadLog when it lies on another grid, BadRecipe when nobody says what its classes are in ``space``,
     DamagedFile when it holds ids that are no classes.
     """
+    truth = coarser(truth, space.grid) or truth
     _refuse_other_grid(frame, truth, space.grid)
     semantics = classes_in(truth.space.taxonomy, space.taxonomy)[truth.semantics]
     if (semantics == STRAY).any():
