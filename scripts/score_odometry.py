@@ -4,12 +4,14 @@
     python scripts/score_odometry.py TOWN --camera image_2 --height 1.65
     python scripts/score_odometry.py NUSCENES --camera CAM_FRONT --height 1.51
     python scripts/score_odometry.py TOWN --camera image_2 --height 1.65 --kind colmap --hide-k
+    python scripts/score_odometry.py TOWN --camera image_2 --height 1.65 --kind depth_anything_3 --weights DA3-BASE
+    python scripts/score_odometry.py TOWN --camera image_2 --kind occany --weights OCCANY --hide-k
 
-The height of the camera is given, and K unless it is hidden: then ``focal`` is how much longer than it is the focal
-length is found to be. ATE is the root of the mean square of how far cameras are off after similarity
-alignment (Umeyama 1991), in percent of the way; scale is how much longer the way is than it should be, before that.
-Direction and rotation are those of each frame against the one before, the middle of all: a step shorter than 0.1 m has
-no direction.
+The height of the camera is given, unless metres are the network's, and K unless it is hidden: then ``focal`` is how
+much longer than it is the focal length is found to be. ATE is the root of the mean square of how far cameras are off
+after similarity alignment (Umeyama 1991), in percent of the way; scale is how much longer the way is than it should be,
+before that. Direction and rotation are those of each frame against the one before, the middle of all: a step shorter
+than 0.1 m has no direction.
 """
 
 from __future__ import annotations
@@ -33,12 +35,19 @@ from occlabel.schemas.stage import Clip, Hands, Inputs, Stage
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.geometry.colmap.stage import PosesFromModel
 from occlabel.stages.geometry.odometry.stage import PosesFromImages
+from occlabel.stages.geometry.views_network.stage import PosesByDepthAnything3, PosesByOccAny
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.sensors import FrameSensors
 
 Array = NDArray[np.float64]
 _SPACE = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
 _MOVES = 0.1
+_KINDS: dict[str, type[Stage]] = {
+    "odometry": PosesFromImages,
+    "colmap": PosesFromModel,
+    "depth_anything_3": PosesByDepthAnything3,
+    "occany": PosesByOccAny,
+}
 
 
 def seen_through(log: DriveLog, camera: str, hide_k: bool) -> tuple[DriveLog, Array, float]:
@@ -102,19 +111,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
     parser.add_argument("--camera", required=True)
-    parser.add_argument("--height", type=float, required=True, help="of the camera above the road [m]")
+    parser.add_argument("--height", type=float, help="of the camera above the road [m]; occany may go without")
     parser.add_argument("--log", action="append", help="one of the logs; may be given again")
-    parser.add_argument("--kind", choices=["odometry", "colmap"], default="odometry", help="of geometry")
-    parser.add_argument("--hide-k", action="store_true", help="colmap has to find the focal length")
+    parser.add_argument("--kind", choices=sorted(_KINDS), default="odometry", help="of geometry")
+    parser.add_argument("--weights", help="of a network: a name on the hub, or a folder")
+    parser.add_argument("--hide-k", action="store_true", help="the focal length has to be found")
     told = parser.parse_args()
-    kind = PosesFromImages if told.kind == "odometry" else PosesFromModel
+    weights = {} if told.weights is None else {"weights": told.weights}
+    stage = _KINDS[told.kind].model_validate({"camera_height": told.height, **weights})
     reader = open_logs(told.root)
     print("log          frames    way   ATE %  scale %  claimed  focal %  direction  rotation (max)  CPU s a frame")
     for log in reader.logs(told.log):
         hidden, true, focal = seen_through(log, told.camera, told.hide_k)
         began = time.process_time()
         try:
-            found, claimed, focal_found = found_in(hidden, reader, kind(camera_height=told.height))
+            found, claimed, focal_found = found_in(hidden, reader, stage)
         except BadLog as error:
             print(f"{log.id[:12]:12s} {error}")
             continue

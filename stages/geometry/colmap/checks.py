@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from occlabel.stages.geometry.colmap.mapping import Model
+from occlabel.stages.geometry.from_images.lens import UNSURE, no_lens
 
 _PLACED = 0.8
 """Share of the frames that see the same things must be in one model."""
 _ERROR = 1.5
 """Pixels by which points may be off in the middle of all."""
-_WIDE, _NARROW = np.radians(150.0), np.radians(10.0)
-"""What lenses without distortion see across."""
-_UNSURE = 0.1
-"""Deviation of the focal length, as a share, beyond which it is not known."""
 _ANGLE = 0.5
 """Degrees between the rays of a point, or the places of cameras are not told by it."""
 
@@ -32,11 +29,10 @@ def fault_of(model: Model | None, frames: list[int], size: tuple[int, int], shru
         return f"points lie {model.error * shrunk:.1f} pixels off where images see them"
     if model.angle < _ANGLE:
         return f"rays to a point lie {model.angle:.1f} degrees apart, too little to tell where cameras are"
-    focal, width = float(model.intrinsics[0, 0]), size[0]
-    across = 2 * np.arctan(width / 2 / focal)
-    if not _NARROW < across < _WIDE:
-        return f"the focal length is found to be {focal:.0f} pixels, a lens that sees {np.degrees(across):.0f} degrees"
-    if model.unsure > _UNSURE:
+    focal = float(model.intrinsics[0, 0])
+    if (fault := no_lens(focal, size[0])) is not None:
+        return fault
+    if model.unsure > UNSURE:
         return (
             f"what is seen does not tell the focal length ({focal:.0f} pixels, {_share(model.unsure)}): the way is "
             "too short or too straight"

@@ -8,21 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.geometry.from_images.lens import UNSURE, no_lens
 from occlabel.stages.geometry.views_network.chain import Seam
 
 _DEPTH, _TURNED, _MOVED = 0.2, np.deg2rad(3.0), 0.1
 """By how much two windows may differ in what they share: depth (deviation, as a share), angle, place (as a share of how
 far things are)."""
 _SURE = 1.1
-"""Confidence in the middle of an image: the network was trained to say c where an error of depth of 1 / (c - 1) of how
-far things are is as likely as not, at the least; so little tells nothing."""
+"""Confidence in the middle of an image. It is never below 1; training weighs errors of depth with it, so that a network
+that knows nothing says no more than that."""
 _OFF, _OBEY = np.deg2rad(0.5), 0.8
 """Angle by which points may be off where poses have them, in the middle of all, and share of the frames that must obey
 it."""
-_WIDE, _NARROW = np.radians(150.0), np.radians(10.0)
-"""What lenses without distortion see across."""
-_UNSURE = 0.1
-"""Deviation of the focal length, as a share, beyond which it is not known."""
 _OTHER = 0.2
 """Share by which the focal length may differ from that which is known."""
 
@@ -48,11 +45,10 @@ def lens_of(every: list[NDArray[np.float64]], size: tuple[int, int], known: Matr
                 "size of image, or the film is cropped or distorted"
             )
         return Lens(known, 0.0)
-    across = 2 * np.arctan(size[0] / 2 / max(focal, 1e-6))
-    if not _NARROW < across < _WIDE:
-        return f"the focal length is found to be {focal:.0f} pixels, a lens that sees {np.degrees(across):.0f} degrees"
+    if (fault := no_lens(focal, size[0])) is not None:
+        return fault
     unsure = 1.4826 * float(np.median(np.abs(np.log(np.maximum(focals, 1e-6) / focal))))
-    if unsure > _UNSURE:
+    if unsure > UNSURE:
         return f"views tell now this and now that focal length ({focal:.0f} pixels, to {min(unsure, 9.99):.0%})"
     return Lens(np.array([[focal, 0, (size[0] - 1) / 2], [0, focal, (size[1] - 1) / 2], [0, 0, 1.0]]), unsure)
 

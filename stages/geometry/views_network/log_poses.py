@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import Matrix
 from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.course import Course
 from occlabel.stages.geometry.from_images.metres import Metres
@@ -42,13 +43,14 @@ class Film:
         """With a camera ``height`` metres above the road; None: the network says metres. Raises BadLog where poses
         cannot be told."""
         film = self._film
+        known = film.known()
         seen = film.seen()
         links, pairs = linked_in(seen)
         together = film.together(pairs, seen)
         where = film.where(together)
         film.check_moves(pairs, where)
         chain = self._chain(together, seen.size, where)
-        lens = self._lens(chain, where)
+        lens = self._lens(chain, known, where)
         self._check_obeys(chain, {both: links[both] for both in farthest_of(pairs)}, lens, where)
         points = np.array([len(seen.features[number].pixels) for number in range(film.frames)])
         poses = np.full((film.frames, 4, 4), np.nan)
@@ -77,9 +79,9 @@ class Film:
         images = [self._film.image(number) for number in numbers]
         return [image for image in images if image is not None]  # of frames that share points every image was read
 
-    def _lens(self, chain: Chain, where: str) -> Lens:
+    def _lens(self, chain: Chain, known: Matrix | None, where: str) -> Lens:
         every = [k for told in chain.intrinsics.values() for k in told]
-        lens = lens_of(every, chain.size, self._film.known())
+        lens = lens_of(every, chain.size, known)
         if isinstance(lens, str):
             raise self._refused(where, lens)
         return lens
