@@ -242,11 +242,12 @@ FILE_TYPES: tuple[FileType, ...] = (
     FileType(
         "Argoverse 2 tables",
         later_logs.argoverse_root,
-        ("*/*.feather", "*/calibration/*.feather"),
+        ("*/city_SE3_egovehicle.feather", "*/calibration/*.feather"),
         (*ANY, LOST),
         logs.read_and_label,
         _PLACED | _TRUTH,
     ),
+    FileType("Argoverse 2 boxes", later_logs.argoverse_root, ("*/annotations.feather",), ANY, logs.read_logs, _TRUTH),
     FileType(
         "Argoverse 2 sweep",
         later_logs.argoverse_root,
@@ -271,7 +272,7 @@ FILE_TYPES: tuple[FileType, ...] = (
         later_logs.film_root,
         ("calibration.yaml",),
         (*ANY, LOST, *TEXT, *YAML),
-        logs.read_logs,
+        later_logs.read_film,
         _PLACED,
         edited=_BY_HAND,
     ),

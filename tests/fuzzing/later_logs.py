@@ -7,7 +7,10 @@ from pathlib import Path
 import argoverse_log
 import kitti360_drive
 import mcap_log
+import numpy as np
 from filmed import film, telling
+from fuzzing.logs import read_logs
+from fuzzing.reading import Reading
 
 CALIBRATION = """rate: 10
 camera:
@@ -35,3 +38,13 @@ def film_root(root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     film(root / "drive.mp4", [telling(number) for number in range(4)])
     (root / "calibration.yaml").write_text(CALIBRATION)
+
+
+def read_film(root: Path) -> Reading:
+    """All that can be read; a line of what is known of a camera may be left out, and then nothing is known of it."""
+    reading = read_logs(root)
+    for key in [key for key in reading.values if key.endswith("/image")]:
+        camera = key.removesuffix("/image")
+        for name, side in (("intrinsics", 3), ("extrinsics", 4)):
+            reading.values.setdefault(f"{camera}/{name}", np.zeros((side, side)))
+    return reading
