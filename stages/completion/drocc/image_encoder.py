@@ -1,8 +1,8 @@
 """Image encoders: features at a sixteenth of the image, of ``channels`` channels, of images and of how they were taken.
 
 The paper's is a residual network that has learned from photographs. The one that a CPU can train with is the trunk of
-glance, which has learned how far things are and what they are, and does not learn on: what it says of an image is then
-computed once, and a step of training costs a third less.
+glance, which has learned how far things are and what they are, and does not learn on, so that what it says of an image
+is computed once in a training.
 """
 
 from __future__ import annotations
