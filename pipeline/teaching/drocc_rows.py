@@ -93,10 +93,12 @@ def _trained(space: LabelSpace, lesson: Lesson, out: Path, options: Options, mem
 def _made_before(out: Path, space: LabelSpace, options: Options) -> dict[str, str]:
     parts, sizes, _ = check(out, space)
     facts = read_facts(out)
-    start = None if options.start is None else named_with_digest(options.start)
-    made = (parts, sizes, facts.get("steps"), facts.get("start"))
-    if made != (options.parts, options.sizes, str(options.whole_steps), start):
-        raise OcclabelError(f"{out} was made with other steps, sizes or start; give another folder, or remove it")
+    start, trunk = (None if path is None else named_with_digest(path) for path in (options.start, options.trunk))
+    made = (parts, sizes, facts.get("steps"), facts.get("start"), facts.get("trunk"))
+    if made != (options.parts, options.sizes, str(options.whole_steps), start, trunk):
+        raise OcclabelError(
+            f"{out} was made with other steps, sizes, start or trunk; give another folder, or remove it"
+        )
     return facts
 
 

@@ -20,7 +20,7 @@ from occlabel.pipeline.running.workplace import Workplace
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
-from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
+from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile, OcclabelError
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.options import TrainingOptions
@@ -65,10 +65,15 @@ def train(
 
 
 def with_trunk(options: Options) -> Options:
-    """With the weight file that the encoder glance begins with, and none for another. Raises BadWeights for a file that
-    is none of glance."""
-    if options.encoder != "glance":
-        return options.model_copy(update={"trunk": None})
+    """With the weight file that the encoder glance begins with, where it is not that of ``start``. Raises BadWeights
+    for a file that is none of glance, OcclabelError for one that would count for nothing."""
+    if options.encoder != "glance" or options.start is not None:
+        if options.trunk is not None:
+            raise OcclabelError(
+                "--trunk is what --encoder glance begins with, and counts for nothing with another encoder or --start: "
+                "leave it out"
+            )
+        return options
     trunk = options.trunk or weight_file.SHIPPED
     weight_file.check(trunk)
     return options.model_copy(update={"trunk": trunk})

@@ -48,13 +48,16 @@ def in_classes(truth: VoxelTruth, frame: Frame, space: LabelSpace) -> VoxelTruth
     Raises BadLog when it lies on another grid, BadRecipe when nobody says what its classes are in ``space``,
     DamagedFile when it holds ids that are no classes.
     """
-    truth = coarser(truth, space.grid) or truth
-    _refuse_other_grid(frame, truth, space.grid)
     semantics = classes_in(truth.space.taxonomy, space.taxonomy)[truth.semantics]
     if (semantics == STRAY).any():
         stray = truth.semantics[semantics == STRAY][0]
         raise DamagedFile(f"the truth of frame {frame.name} ({frame.truth.voxels}) holds the id {stray}, no class")
-    return VoxelTruth(semantics, truth.scored & (semantics != UNKNOWN), space)
+    own = LabelSpace(truth.space.grid, space.taxonomy)
+    found = VoxelTruth(semantics, truth.scored & (semantics != UNKNOWN), own, truth.remark)
+    if (on_grid := coarser(found, space.grid)) is not None:
+        return on_grid
+    _refuse_other_grid(frame, truth, space.grid)
+    return replace(found, space=space)
 
 
 def check_truth(reader: LogReader, frames: Iterable[Frame], space: LabelSpace) -> None:

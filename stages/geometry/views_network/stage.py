@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,14 +16,15 @@ from occlabel.stages.geometry.from_images.whole_film import LogPoses, WholeFilm
 from occlabel.stages.geometry.from_images.whole_log import PosesFromWholeLog, Search
 from occlabel.stages.geometry.views_network.weight_file import refuse_other_model
 from occlabel.stages.geometry.views_network.window import Estimate
-from occlabel.stages.learning.foundation import Checkpoint, Weights, checkpoint, restriction
+from occlabel.stages.learning.foundation import restriction
+from occlabel.stages.learning.pretrained import Pretrained
 
 _TOKENS = 14 * 14
 _LAYERS_HELD = 24
 """Numbers a token in the widest moment, in widths of it: queries, keys, values, what is between, four layers kept."""
 
 
-class PosesFromViews(PosesFromWholeLog):
+class PosesFromViews(Pretrained, PosesFromWholeLog):
     """What both networks have in common."""
 
     decodes: ClassVar[bool]
@@ -34,10 +34,6 @@ class PosesFromViews(PosesFromWholeLog):
     by: ClassVar[str]
     """For sentences."""
 
-    weights: Weights
-    """A folder with ``config.json`` and ``model.safetensors``, or the name of a model on the hub that was fetched."""
-    revision: str | None = None
-    """Commit, tag or branch of a model on the hub. [default: main, as it was fetched]"""
     views: int = Field(default=8, ge=3, le=64)
     """Frames that the network sees at once; memory and time grow with them."""
     overlap: int = Field(default=3, ge=1, le=32)
@@ -51,13 +47,6 @@ class PosesFromViews(PosesFromWholeLog):
         if self.overlap >= self.views:
             raise ValueError(f"windows of {self.views} views that share {self.overlap} show nothing new")
         return self
-
-    def found(self) -> Checkpoint:
-        """Raises BadWeights when the weights are not there or not whole."""
-        return checkpoint(self.weights, self.revision)
-
-    def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return self.found().files
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """Besides, the weights, read and held, and what is made of a window and of one view at full size."""

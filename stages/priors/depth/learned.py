@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import util
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,8 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
-from occlabel.stages.learning.foundation import Checkpoint, Weights, checkpoint, restriction
+from occlabel.stages.learning.foundation import Checkpoint, restriction
+from occlabel.stages.learning.pretrained import Pretrained
 from occlabel.stages.priors.depth.slot import Depth, at_stride, blank, clip_bytes, image_bytes, refuse_other_size
 
 
@@ -43,7 +43,7 @@ Estimate = Callable[[Sequence[View]], Sequence[NDArray[np.float32]]]
 """Takes views of one size, returns what the stage writes over every pixel of each: [h, w]; NaN: not known."""
 
 
-class Learned(Depth):
+class Learned(Pretrained, Depth):
     """A model that looks at single images. Those that show nothing (one colour throughout) never come here: the worker
     takes them for damaged."""
 
@@ -52,9 +52,6 @@ class Learned(Depth):
     packages: ClassVar[tuple[str, ...]] = ("transformers",)
     """What has to be installed besides."""
 
-    weights: Weights
-    revision: str | None = None
-    """Commit, tag or branch of a model on the hub. [default: main, as it was fetched]"""
     batch: int = Field(default=8, ge=1)
     """Images of one size, of any cameras and frames, that a GPU is given at once; a CPU does one after the other."""
 
@@ -69,13 +66,6 @@ class Learned(Depth):
     @abstractmethod
     def working_bytes(self, found: Checkpoint, rig: Rig) -> int:
         """Of what the model computes for one image."""
-
-    def found(self) -> Checkpoint:
-        """Raises BadWeights when the weights are not there or not whole."""
-        return checkpoint(self.weights, self.revision)
-
-    def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return self.found().files
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """The libraries; the weights, read and held; one image on its way through the model; the arrays."""

@@ -7,19 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_glance
+import torch
+from safetensors import safe_open
 from simulated import ONE_ORACLE, TWO_SWEPT, Simulated
 from tiny_drocc import SIZES, SPACE, drive
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.teaching.drocc_rows import Result, Trials, ablate, table
-from occlabel.pipeline.teaching.train_drocc import prepared, train
+from occlabel.pipeline.teaching.train_drocc import prepared, train, with_trunk
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.completion.drocc.samples import Lesson
+from occlabel.stages.completion.drocc.weight_file import load_network
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.learning.weight_header import read_facts
+from occlabel.stages.priors.glance import weight_file
 from occlabel.workers.store import Store
 
 TINY = Options(
@@ -73,7 +78,7 @@ def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
     assert set(files) == {"base-0.safetensors", "d2-0.safetensors"}
     assert list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["base", "d2"], [0]))) == found
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")} == files
-    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps, sizes or start"):
+    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps, sizes, start or trunk"):
         list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"steps": 2}), Trials(["base"], [0])))
     with pytest.raises(OcclabelError, match="there is no row 'r3'; there are base, d2, d2-r, d2-r2, direct"):
         list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["r3"], [0])))
@@ -81,7 +86,7 @@ def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
     assert (begun.row, begun.seed) == ("d2", 1)
     start = read_facts(tmp_path / "begun/d2-1.safetensors")["start"]
     assert start.startswith("start-1.safetensors, digest ")
-    with pytest.raises(OcclabelError, match=r"d2-1\.safetensors was made with other steps, sizes or start"):
+    with pytest.raises(OcclabelError, match=r"d2-1\.safetensors was made with other steps, sizes, start or trunk"):
         list(ablate(SPACE, lesson, tmp_path / "begun", TINY, Trials(["d2"], [1])))
 
 
@@ -96,3 +101,21 @@ def test_the_table_is_the_papers() -> None:
         "|  |  |  |  | 70.50 +- 0.50 | 36.50 +- 0.50 |",
         "| x |  | x |  | 72.87 | 43.43 |",
     ]
+
+
+def test_the_eyes_of_a_training_are_those_that_are_named(tmp_path: Path) -> None:
+    eyes = TINY.model_copy(update={"encoder": "glance"})
+    assert with_trunk(eyes).trunk == weight_file.SHIPPED and with_trunk(TINY).trunk is None
+    other = tiny_glance.weights(tmp_path / "eyes.safetensors", seed=1)
+    lesson = Lesson([drive(2, far=7.0)], [drive(1, far=6.0)], {})
+    list(ablate(SPACE, lesson, tmp_path, eyes.model_copy(update={"trunk": other}), Trials(["base"], [0])))
+    trained, _ = load_network(tmp_path / "base-0.safetensors", SPACE)
+    with safe_open(other, "pt") as file:
+        stem = file.get_tensor("stem.0.weight")
+    seen = trained.state_dict()["encoder.trunk.stem.0.weight"]
+    torch.testing.assert_close(seen, stem, atol=1e-3, rtol=1e-3)
+    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other .* or trunk"):
+        list(ablate(SPACE, lesson, tmp_path, eyes, Trials(["base"], [0])))
+    for idle in ({"encoder": "resnet18"}, {"encoder": "glance", "start": tmp_path / "base-0.safetensors"}):
+        with pytest.raises(OcclabelError, match="--trunk is what --encoder glance begins with"):
+            with_trunk(TINY.model_copy(update={"trunk": other, **idle}))

@@ -16,6 +16,7 @@ from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
 from occlabel.stages.ingest.nuscenes import NuScenesReader
+from occlabel.stages.learning.coarser import coarser
 from occlabel.stages.learning.truth import check_truth, classes_in, learnable_truth, truth_in
 
 OCC3D, KITTI = TAXONOMIES["occ3d"], TAXONOMIES["semantickitti"]
@@ -133,8 +134,10 @@ def test_ids_that_a_learning_map_lacks_are_named() -> None:
 def test_ids_that_are_no_classes_are_damage() -> None:
     truth = np.zeros(GRID.shape, np.uint8)
     truth[1, 2, 3] = 18
-    with pytest.raises(DamagedFile, match="holds the id 18, no class"):
-        truth_in(reader_of(truth, OCC3D), FRAME, LabelSpace(GRID, OCC3D))
+    coarse = Grid(origin=GRID.origin, voxel_size=0.8, shape=(4, 4, 8), frame="ego")
+    for grid in (GRID, coarse):
+        with pytest.raises(DamagedFile, match="holds the id 18, no class"):
+            truth_in(reader_of(truth, OCC3D), FRAME, LabelSpace(grid, OCC3D))
 
 
 @pytest.mark.parametrize(
@@ -160,3 +163,13 @@ def test_truth_of_occ3d_is_learned_where_the_lidar_saw_it(tmp_path: Path) -> Non
     learned = learnable_truth(NuScenesReader(tmp_path), frame, LabelSpace(GRIDS["occ3d"], EIGHT))
     expected = np.array([EIGHT.learning_map[n] for n in range(18)])[semantics]
     np.testing.assert_array_equal(learned, np.where(camera | lidar, expected, 255))
+
+
+def test_truth_is_learned_on_larger_voxels_in_the_recipes_classes() -> None:
+    semantics = np.random.default_rng(0).integers(0, 18, GRID.shape).astype(np.uint8)
+    coarse = LabelSpace(Grid(origin=GRID.origin, voxel_size=0.8, shape=(4, 4, 8), frame="ego"), EIGHT)
+    found, fine = (truth_in(reader_of(semantics, OCC3D), FRAME, space) for space in (coarse, LabelSpace(GRID, EIGHT)))
+    expected = coarser(fine, coarse.grid)
+    assert expected is not None and found.space == coarse
+    np.testing.assert_array_equal(found.semantics, expected.semantics)
+    np.testing.assert_array_equal(found.scored, expected.scored)
