@@ -175,7 +175,9 @@ def _chosen(version: PublishedVersion, arrays: Sequence[str] | None) -> tuple[st
                 f"{version.spec} does not say what was observed, which {name} needs: its recipe has no evidence"
             )
         if name not in known and name not in MASKS:
-            raise StoreError(f"{version.spec} has no array {name!r}{meant(name, known)}; it has {', '.join(known)}")
+            raise StoreError(
+                f"{version.spec} has no array {name!r}{meant(name, [*known, *MASKS])}; it has {', '.join(known)}"
+            )
     return tuple(arrays)
 
 
