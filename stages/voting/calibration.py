@@ -33,7 +33,7 @@ KNOTS = np.arange(MARGIN_STEPS) * MARGIN_STEP
 """Margins at which a calibration is kept; between them it is straight."""
 _OWN_CURVE = 0.25
 """What the curve of the class itself counts, the rest is that of all occupied classes. Chosen on towns and real streets
-that were left out (docs/results.md)."""
+that were left out (docs/results/confidence.md)."""
 _ODDS = 8.0
 """By how much the logarithm of the odds moves with how sure frames are (0..1): accuracy moves about 1.3 times as much.
 Chosen likewise."""

@@ -16,7 +16,7 @@ _FEW = 2000
 """Voxels of a class that weigh as much as what all occupied classes say: rare classes lean on the rest."""
 _FEW_POINTS = 200_000
 """Points of a class that weigh as much as the calibration to start from: about ten sweeps, as the points of a street
-are right and wrong together. Chosen on real streets that were left out (docs/results.md)."""
+are right and wrong together. Chosen on real streets that were left out (docs/results/confidence.md)."""
 
 
 @dataclass(frozen=True, slots=True)

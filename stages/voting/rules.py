@@ -11,7 +11,7 @@ from occlabel.stages.voting.weights import SensorModel
 
 
 class Rules(BaseModel):
-    """The defaults measured best on held-out towns (docs/results.md)."""
+    """The defaults measured best on held-out towns (docs/results/chain.md)."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
