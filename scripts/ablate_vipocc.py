@@ -27,11 +27,14 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=Options().batch)
+    parser.add_argument("--rays", type=int, default=Options().rays)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     asked = parser.parse_args()
-    options = Options(steps=asked.steps, epoch=min(asked.steps, 500), seed=asked.seed, device=asked.device)
+    told = {name: getattr(asked, name) for name in ("steps", "batch", "rays", "seed", "device")}
+    options = Options(**told, epoch=min(asked.steps, 500))
     readers = open_logs(asked.logs), open_logs(asked.held_out)
     print("| | O_acc | IE_acc | IE_rec | depth error |\n| --- | --- | --- | --- | --- |")
     for row in rows(load_recipe(asked.recipe), readers, asked.out, options, asked.rows):
