@@ -12,6 +12,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip, Hands, Inputs, Resources
+from occlabel.stages.geometry.from_images.mounted import lacks_height
 from occlabel.stages.geometry.from_images.whole_film import LogPoses, WholeFilm
 from occlabel.stages.geometry.from_images.whole_log import PosesFromWholeLog, Search
 from occlabel.stages.geometry.views_network.weight_file import refuse_other_model
@@ -144,3 +145,9 @@ class PosesByOccAny(PosesFromViews):
     by: ClassVar[str] = "OccAny"
 
     kind: Literal["occany"] = "occany"
+
+    def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
+        said = super().doubts(space, log)
+        if not log.rig.cameras or lacks_height(self.chosen(log.rig), self.camera_height) is None:
+            return said
+        return f"{said}; metres are those of the network, which may be off by a quarter"

@@ -107,7 +107,8 @@ def _calibrated(
         )
     unplaced = [n for n, known in result.items() if known.ego_from_camera is None and known.height is None]
     if unplaced:
-        warnings.append(f"how high above the road {', '.join(unplaced)} sits is not known, so nothing tells metres")
+        named = ", ".join(unplaced)
+        warnings.append(f"how high above the road {named} sits is not known, so nothing in the log tells metres")
     return result
 
 

@@ -214,3 +214,6 @@ def test_what_is_not_known_is_asked_for(tmp_path: Path) -> None:
     said = str(large.doubts(SPACE, facts_of(bare(bent(2)[0]))))
     assert said.startswith("log log has no poses: they are made from its images, and K of front with them; the weights")
     assert said.endswith("DA3-LARGE are under cc-by-nc-4.0: labels made with them are for non-commercial use")
+    said = str(PosesByOccAny(weights="-").doubts(SPACE, facts_of(bare(bent(2)[0]))))
+    assert said.endswith("; metres are those of the network, which may be off by a quarter")
+    assert "metres" not in str(PosesByOccAny(weights="-", camera_height=1.6).doubts(SPACE, facts_of(bare(bent(2)[0]))))

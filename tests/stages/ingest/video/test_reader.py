@@ -49,7 +49,7 @@ def test_a_film_is_a_log_of_which_poses_and_calibration_are_not_known(tmp_path: 
     )  # fmt: skip
     said = " ".join(log.warnings)
     assert "no poses and no LiDAR" in said and "the calibration of camera is not known: write K" in said
-    assert "nothing tells metres" in said
+    assert "nothing in the log tells metres" in said
     assert numbers(reader, log) == list(range(9))
 
 
