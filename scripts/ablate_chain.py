@@ -3,9 +3,9 @@
     python scripts/ablate_chain.py RECIPE --logs LOGS --store STORE [--at points] [--rows single "far:voting.radius=50"]
 
 LOGS is a root of logs with truth of voxels (towns), or with labelled points; may be given again: the logs of all roots
-are one draw. mIoU is over the classes that the truth holds, with IoU, of all logs together; at points with accuracy,
-the mean over logs, which hold other classes each. Gains are over the first row. In brackets where nine in ten draws of
-as many logs put it. What STORE holds is not made again.
+are one draw. mIoU is over the classes that the truth holds, with IoU, of all logs together; at points, and around them
+(as occlabel evaluate --at around), with accuracy, the mean over logs, which hold other classes each. Gains are over the
+first row. In brackets where nine in ten draws of as many logs put it. What STORE holds is not made again.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def counted(recipe: Recipe, root: Path, store: Store, row: str, question: Questi
     if done.failed:
         sys.exit(f"row {row}: " + "; ".join(f"log {log}: {why}" for log, why in done.failed.items()))
     found = [LogCounts.from_bytes(done.results[unit]).counts for unit in units]
-    if question.at == "points":
-        return [{"points": counts["points counts"]} for counts in found]
+    if question.at != "voxels":
+        return [{question.at: counts[f"{question.at} counts"]} for counts in found]
     marked = "voxels range "
     return [{n.removeprefix(marked): c for n, c in counts.items() if n.startswith(marked)} for counts in found]
 
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, action="append", required=True)
     parser.add_argument("--log", action="append", help="Only this log.")
     parser.add_argument("--store", required=True)
-    parser.add_argument("--at", choices=("voxels", "points"), default="voxels")
+    parser.add_argument("--at", choices=("voxels", "points", "around"), default="voxels")
     parser.add_argument("--rows", nargs="*", default=["single", "local", "global", "both", "recipe", "accumulated"])
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", type=Path)
@@ -92,7 +92,7 @@ def _figures(counts: Counted, range_: str, at: At, form: Format) -> tuple[list[f
     """mIoU, and IoU or accuracy, by draw (see ``Draws``), in percent."""
     draws, of = Draws.of(len(counts)), BENCHMARKS[form].taxonomy
     each = [log[range_] for log in counts]
-    if at == "points":
+    if at != "voxels":
         found = [points.score(count, of) for count in each]
         return draws.means([100 * s.miou for s in found]), draws.means([100 * s.accuracy for s in found])
     scores = draws.scores(each, BENCHMARKS[form].score, of)
@@ -108,7 +108,7 @@ def _facts(table: dict[str, Counted], at: At, form: Format) -> dict[str, dict[st
         result[range_] = {}
         for row, counts in table.items():
             miou, other = _figures(counts, range_, at, form)
-            told = {"miou": figure(miou), "accuracy" if at == "points" else "iou": figure(other)}
+            told = {"miou": figure(miou), "iou" if at == "voxels" else "accuracy": figure(other)}
             told["gain"] = gain(miou, base)
             result[range_][row] = {name: [f.value, f.low, f.high] for name, f in told.items()}
     return result

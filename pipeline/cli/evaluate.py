@@ -34,11 +34,12 @@ TruthRoot = Annotated[
 ]
 Rules = Annotated[Literal["semantickitti", "occ3d"], typer.Option("--format", help="Whose rules and layout.")]
 Places = Annotated[
-    Literal["voxels", "points", "boxes", "visible"],
+    Literal["voxels", "points", "around", "boxes", "visible"],
     typer.Option(
         "--at",
-        help="Score at voxels, at labelled LiDAR points, objects at boxes, or what is occupied before the camera that "
-        "looks ahead (all but voxels: truth is a log root).",
+        help="Score at voxels, at labelled LiDAR points, around what the frame's own sweep hit, where such points of "
+        "other frames lie, objects at boxes, or what is occupied before the camera that looks ahead (all but voxels: "
+        "truth is a log root).",
     ),
 ]
 Baselines = Annotated[
@@ -75,6 +76,10 @@ def evaluate(
     (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
     not count), how far off centres are, and whether objects keep their ids. Flow is scored at voxels and at boxes, by
     how the boxes go on.
+
+    With --at around, where no voxel truth is: at voxels in which labelled points of the 20 frames before and after lie,
+    of classes that cannot move, and none of the frame's own sweep: what the labels fill in. IoU is the share of those
+    voxels that are labelled occupied, each counts once.
 
     With --at visible, which asks for occupied or free alone: over samples 4 to 20 m before the camera that looks ahead
     and 4 m to each side, against what the sweeps of the frame and of the 19 after it see through, whether the labels
@@ -147,10 +152,11 @@ def _show(evaluation: Evaluation, baselines: bool) -> None:
         console.print(told, highlight=False, soft_wrap=True, markup=False)
     else:
         columns = {name if name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
-        if at == "points":
+        if at in ("points", "around"):
             columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
         console.print(score_table(columns))
-        told = f"{evaluation.labels}: {evaluation.frames} frames scored at {at}"
+        where = "around what their own sweeps hit" if at == "around" else f"at {at}"
+        told = f"{evaluation.labels}: {evaluation.frames} frames scored {where}"
         console.print(told, highlight=False, soft_wrap=True, markup=False)
     for note in evaluation.notes():
         console.print(note, highlight=False, soft_wrap=True, markup=False)
@@ -222,7 +228,7 @@ def _show_boxes(evaluation: Evaluation) -> None:
 
 
 def _confidence_sentences(evaluation: Evaluation, calibration: ReliabilityByClass) -> Iterator[str]:
-    at, occupied = evaluation.at, calibration.occupied()
+    at, occupied = "points" if evaluation.at == "points" else "voxels", calibration.occupied()
     if evaluation.confidence_is is not None:
         yield f"confidence is: {evaluation.confidence_is}"
     by_class = ", ".join(

@@ -15,12 +15,14 @@ from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, Labell
 from occlabel.pipeline.published.labels import Format, LabelSource
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.known_truth import known_truth
+from occlabel.pipeline.quality.rules import around, visible
+from occlabel.pipeline.quality.rules.around import AroundRule
 from occlabel.pipeline.quality.rules.boxes import BoxRule
 from occlabel.pipeline.quality.rules.flow import FlowRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
 from occlabel.pipeline.quality.rules.points import PointRule
 from occlabel.pipeline.quality.rules.rule import Rule, part, prefixed
-from occlabel.pipeline.quality.rules.visible import VisibleRule, can_be_asked
+from occlabel.pipeline.quality.rules.visible import VisibleRule
 from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.schemas.drive_log import DriveLog, Frame
@@ -29,7 +31,7 @@ from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.ingest.truth import TruthSource, open_truth
 
-At = Literal["voxels", "points", "boxes", "visible"]
+At = Literal["voxels", "points", "around", "boxes", "visible"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Question:
                 return VoxelRule(benchmark, joined), VoxelObjectRule(benchmark, joined), flow
             case "points":
                 return PointRule(benchmark.taxonomy), PointObjectRule(benchmark)
+            case "around":
+                return (AroundRule(benchmark.taxonomy),)
             case "boxes":
                 flow = FlowRule(benchmark.taxonomy, joined.labels.space.grid, "boxes")
                 return BoxRule(benchmark.taxonomy), flow
@@ -77,7 +81,9 @@ class Question:
         """The frames of ``log`` that have such truth, in time."""
         if joined.truth is not None:
             return joined.truth.frames(log)
-        has = {"points": _has_points, "boxes": _has_boxes, "visible": can_be_asked}[self.at]
+        has = {
+            "points": _has_points, "around": around.can_be_asked, "boxes": _has_boxes, "visible": visible.can_be_asked,
+        }[self.at]  # fmt: skip
         return [frame.name for frame in (drive.frames if drive else ()) if has(frame)]
 
 
@@ -201,7 +207,7 @@ def _read_truth(frame: LabelledFrame, at: At) -> None:
         frame.voxel_truth  # noqa: B018
     elif at == "points":
         frame.points, frame.point_truth  # noqa: B018
-    elif at == "visible":
+    elif at in ("around", "visible"):
         frame.points  # noqa: B018
 
 
@@ -210,9 +216,11 @@ def _read_labels(frame: LabelledFrame, at: At) -> None:
     frame.semantics  # noqa: B018
     if at == "visible":
         return
-    frame.instance  # noqa: B018
     if at != "boxes":
         frame.confidence, frame.observed  # noqa: B018
+    if at == "around":
+        return
+    frame.instance  # noqa: B018
     if at != "points":
         frame.flow  # noqa: B018
 

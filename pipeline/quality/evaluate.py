@@ -17,6 +17,7 @@ from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.counting import At, LogCounts, Question, count_log, merged, truth_stamp
 from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.pipeline.quality.known_truth import known_truth
+from occlabel.pipeline.quality.rules.around import AroundRule
 from occlabel.pipeline.quality.rules.boxes import BoxRule
 from occlabel.pipeline.quality.rules.flow import FlowRule
 from occlabel.pipeline.quality.rules.point_objects import PointObjectRule
@@ -216,6 +217,9 @@ def _fill(result: Evaluation, rule: Rule) -> None:
         case PointRule():
             result.scores, result.baselines = {"full": rule.scores()}, dict(rule.baselines())
             result.elements, result.calibration = rule.elements, rule.calibration
+        case AroundRule():
+            result.scores = {"full": rule.scores()}
+            result.elements, result.calibration = rule.elements, rule.calibration
         case VoxelObjectRule() | PointObjectRule():
             result.panoptic = rule.evaluation()
         case FlowRule():
@@ -250,7 +254,8 @@ def _refuse_nothing(
         )
     if not any(log.truth for log in counted.values()):
         what = {
-            "voxels": "voxel truth", "points": "labelled points", "boxes": "boxes",
+            "voxels": "voxel truth", "points": "labelled points", "around": "frames with labelled points and a pose",
+            "boxes": "boxes",
             "visible": "frames with a sweep, a pose and a camera that looks ahead",
         }[question.at]  # fmt: skip
         raise BadPredictions(

@@ -124,7 +124,7 @@ class Evaluation:
         if self.without_labels:
             yield f"logs of the truth that have no labels: {_some(self.without_labels)}"
         if self.unreadable:
-            what = {"points": "scan or truth", "visible": "scan"}.get(self.at, "truth")
+            what = {"points": "scan or truth", "around": "scan", "visible": "scan"}.get(self.at, "truth")
             yield (
                 f"{len(self.unreadable)} of {whole} truth frames not scored, as their {what} is missing or damaged: "
                 f"{_some(self.unreadable, 3, '; ')}"

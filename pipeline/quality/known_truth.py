@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occlabel.pipeline.published.labelled_log import drive_log
-from occlabel.pipeline.quality.rules.visible import can_be_asked
+from occlabel.pipeline.quality.rules import around, visible
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.errors import BadLog
 
 _KINDS = {
     "voxels": ("voxel truth", lambda frame: frame.truth.voxels is not None),
     "points": ("labelled points", lambda frame: frame.truth.points is not None),
+    "around": ("labelled points and a pose", around.can_be_asked),
     "boxes": ("boxes", lambda frame: bool(frame.truth.boxes)),
-    "visible": ("a sweep, a pose and a camera that looks ahead", can_be_asked),
+    "visible": ("a sweep, a pose and a camera that looks ahead", visible.can_be_asked),
 }
 
 

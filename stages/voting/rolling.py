@@ -2,7 +2,8 @@
 
 A frame then costs the same whatever the radius. The price is a second rounding: votes are cast in cells aligned with
 the world, and a target's cell reads the world cell that its centre lies in. On surfaces one voxel thick that costs
-several points of mean IoU against ``gather`` (docs/results/chain.md), so it is for passes over whole logs that must be quick.
+several points of mean IoU against ``gather`` (docs/results/chain.md), so it is for passes over whole logs that must be
+quick.
 """
 
 from __future__ import annotations

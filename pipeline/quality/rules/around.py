@@ -1,0 +1,137 @@
+"""Semantics where the frame's own sweep hit nothing, and labelled points of other frames lie."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
+from occlabel.pipeline.quality.elements import Elements
+from occlabel.schemas.drive_log import Frame
+from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.stages.evaluation import points as at_points
+from occlabel.stages.evaluation.confusion import Counts, confusion
+from occlabel.stages.evaluation.points import PointScores
+from occlabel.stages.evaluation.reliability import ReliabilityByClass
+from occlabel.stages.evaluation.surroundings import surroundings
+
+REACH = 20
+"""Frames before and after one whose points are asked: two seconds at 10 Hz."""
+
+
+class _Standing(NamedTuple):
+    """Points of what cannot move."""
+
+    world: NDArray[np.float64]
+    """[n, 3]."""
+    classes: NDArray[np.uint8]
+
+
+class AroundRule:
+    """See ``Rule``. A voxel counts once, by the class that most of its points have. Points of what can move are not
+    asked: it may have been elsewhere. Places are those of the labels' own poses, of the log's where nobody says."""
+
+    name = "around"
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._taxonomy = taxonomy
+        classes = len(taxonomy.classes)
+        self._stands = np.zeros(UNKNOWN + 1, np.bool_)
+        self._stands[:classes] = [not (entry.movable or entry.id == taxonomy.free_id) for entry in taxonomy.classes]
+        self._counts, self._voxels = np.zeros((classes, classes), np.int64), np.zeros(3, np.int64)
+        self._reliability = ReliabilityByClass(classes, taxonomy.free_id)
+        self._log: LabelledLog | None = None
+        self._frames: tuple[Frame, ...] = ()
+        self._kept: OrderedDict[str, _Standing | None] = OrderedDict()
+
+    def begin(self, log: LabelledLog) -> None:
+        assert log.log is not None  # points are those of logs
+        self._log, self._frames = log, log.log.frames
+        self._kept.clear()
+
+    def add(self, frame: LabelledFrame) -> None:
+        world_from_grid, classes = frame.world_from_grid, len(self._taxonomy.classes)
+        assert world_from_grid is not None  # only frames with a pose are asked
+        others = ((transform_points(inverse(world_from_grid), o.world), o.classes) for o in self._others(frame.name))
+        cells, true, hit = surroundings(frame.points, others, frame.grid)
+        at = tuple(cells.T)
+        labels, scored = frame.classes[at], np.ones(len(cells), bool)
+        if frame.joined.classes.left_out:
+            scored &= labels != UNKNOWN
+        self._voxels += (len(cells) + hit, hit, (~scored).sum())
+        self._counts += confusion(labels, true, scored, classes, frame.where)
+        if frame.confidence is not None:
+            observed = None if frame.observed is None else frame.observed[at]
+            self._reliability.add(labels, frame.confidence[at], labels == true, scored, observed)
+
+    def end(self) -> None:
+        self._kept.clear()
+
+    def state(self) -> Counts:
+        return {"counts": self._counts, "voxels": self._voxels, "reliability": self._reliability.counts}
+
+    def merge(self, state: Counts) -> None:
+        self._counts += state["counts"]
+        self._voxels += state["voxels"]
+        self._reliability.counts += state["reliability"]
+
+    @property
+    def elements(self) -> Elements:
+        """Of the voxels that points of other frames lie in: what is scored, and what is not."""
+        whole, hit, of_no_class = self._voxels.tolist()
+        reasons = {
+            "hit": (hit, "were hit by the frame's own sweep, which --at points scores,"),
+            "class_left_out": (of_no_class, "have labels that are none of the truth's classes"),
+        }
+        return Elements("voxels", whole, reasons)
+
+    def scores(self) -> PointScores:
+        return at_points.score(self._counts, self._taxonomy)
+
+    @property
+    def calibration(self) -> ReliabilityByClass | None:
+        """None where the labels have no confidence."""
+        return self._reliability if self._reliability.counts.any() else None
+
+    def _others(self, name: str) -> Iterator[_Standing]:
+        here = next(n for n, frame in enumerate(self._frames) if frame.name == name)
+        for frame in self._frames[max(here - REACH, 0) : here + REACH + 1]:
+            if frame.name != name and (standing := self._standing(frame)) is not None:
+                yield standing
+
+    def _standing(self, frame: Frame) -> _Standing | None:
+        """Of one frame; None where it has no labelled points or no pose, or they cannot be read. Kept for the frames
+        around."""
+        if frame.name not in self._kept:
+            self._kept[frame.name] = self._read(frame)
+            while len(self._kept) > 2 * REACH + 1:
+                self._kept.popitem(last=False)
+        return self._kept[frame.name]
+
+    def _read(self, frame: Frame) -> _Standing | None:
+        log = self._log
+        assert log is not None  # see begin
+        labelled = LabelledFrame(log.joined, log.id, frame.name, frame)
+        pose = labelled.world_from_grid if log.joined.labels.has(log.id, frame.name) else None
+        pose = frame.world_from_grid(labelled.grid) if pose is None else pose
+        if pose is None or not can_be_asked(frame):
+            return None
+        try:
+            points, truth = labelled.points, labelled.point_truth
+        except (BadLog, DamagedFile):  # its own scores say so
+            return None
+        if truth is None:
+            return None
+        kept = self._stands[truth.semantics]
+        return _Standing(transform_points(pose, points[kept]), truth.semantics[kept])
+
+
+def can_be_asked(frame: Frame) -> bool:
+    """Whether the frame has what the rule needs."""
+    return frame.truth.points is not None and frame.sweep is not None and frame.world_from_ego is not None

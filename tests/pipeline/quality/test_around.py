@@ -1,0 +1,120 @@
+"""Labels where the frame's own sweep hit nothing, by the labelled points of other frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_street import kitti_street, labelled, nuscenes_street, scan_in_grid
+from made_up_versions import MadeUpVersion, labels_of, publish
+from typer.testing import CliRunner
+
+from occlabel.pipeline.cli import app
+from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, merged
+from occlabel.pipeline.quality.evaluate import score
+from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.ingest.nuscenes import NuScenesReader
+
+Street = tuple[Path, MadeUpVersion]
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Street:
+    version = labelled(KittiReader(tmp_path), kitti_street(tmp_path), "semantickitti")
+    return tmp_path, version
+
+
+def truth_around(root: Path, version: MadeUpVersion) -> list[dict[tuple[int, ...], np.ndarray]]:
+    """By frame: cell -> points of each class that other frames have there and that cannot move; own cells are out."""
+    reader, space = KittiReader(root), version.space
+    (log,) = reader.logs()
+    stands = np.array([not entry.movable for entry in space.taxonomy.classes] + [False] * 236)
+    result = []
+    for here in log.frames:
+        place = here.world_from_grid(space.grid)
+        own = {tuple(c) for c in space.grid.cells(scan_in_grid(reader, here, space.grid))[0].tolist()}
+        cells: dict[tuple[int, ...], np.ndarray] = {}
+        for other in log.frames:
+            pose, truth = other.world_from_grid(space.grid), reader.point_truth(other)
+            assert place is not None and pose is not None and truth is not None
+            if other is here:
+                continue
+            points = transform_points(inverse(place) @ pose, scan_in_grid(reader, other, space.grid))
+            found, inside = space.grid.cells(points)
+            for cell, id_ in zip(found[inside].tolist(), truth.semantics[inside].tolist(), strict=True):
+                if stands[id_] and tuple(cell) not in own:
+                    cells.setdefault(tuple(cell), np.zeros(20, int))[id_] += 1
+        result.append(cells)
+    return result
+
+
+def test_labels_that_say_what_other_frames_measured_are_right(street: Street) -> None:
+    root, version = street
+    around = truth_around(root, version)
+    for frame, cells in zip(version.kept, around, strict=True):
+        frame.arrays["semantics"][:] = version.space.taxonomy.free_id
+        for cell, count in cells.items():
+            frame.arrays["semantics"][cell] = count.argmax()
+    found = score(labels_of(version), Question(root, "semantickitti", "around"))
+    scores = found.scores["full"]
+    assert scores.facts()["accuracy"] == scores.iou == 1
+    assert found.elements is not None and found.elements.scored == sum(map(len, around)) > 500
+    assert any("were hit by the frame's own sweep" in note for note in found.notes())
+
+
+def test_what_is_free_or_unknown_there_is_wrong_and_own_hits_do_not_matter(street: Street) -> None:
+    root, version = street
+    question = Question(root, "semantickitti", "around")
+    before = score(labels_of(version), question).scores["full"].facts()
+    assert before["accuracy"] == 0, "they know their own sweeps alone"
+    reader = KittiReader(root)
+    (log,) = reader.logs()
+    for made, frame in zip(version.kept, log.frames, strict=True):
+        made.arrays["semantics"][:] = UNKNOWN
+        cells, inside = version.space.grid.cells(scan_in_grid(reader, frame, version.space.grid))
+        made.arrays["semantics"][tuple(cells[inside].T)] = 1
+    assert score(labels_of(version), question).scores["full"].facts() == before
+
+
+def test_counts_survive_their_way_through_a_store(street: Street) -> None:
+    root, version = street
+    for frame in version.kept:
+        frame.arrays["semantics"][:] = 9
+    question = Question(root, "semantickitti", "around")
+    joined = question.joined(labels_of(version))
+    (rule,) = question.rules(joined)
+    merged((rule,), [LogCounts.from_bytes(count_log(question, joined, log).to_bytes()) for log in version.logs])
+    found = score(labels_of(version), question)
+    assert rule.scores().facts() == found.scores["full"].facts()  # type: ignore[attr-defined]
+    assert found.calibration is not None and found.calibration.whole().voxels == found.elements.scored  # type: ignore[union-attr]
+
+
+def test_a_sweep_that_cannot_be_read_costs_its_own_frame_and_is_asked_by_no_other(street: Street) -> None:
+    root, version = street
+    whole = score(labels_of(version), Question(root, "semantickitti", "around"))
+    path = root / "sequences/00/velodyne/000001.bin"
+    path.write_bytes(path.read_bytes()[:-3])
+    found = score(labels_of(version), Question(root, "semantickitti", "around"))
+    assert found.frames == 2 and len(found.unreadable) == 1
+    assert found.elements is not None and whole.elements is not None
+    assert 0 < found.elements.whole < whole.elements.whole
+
+
+def test_the_command_says_where_it_looked(street: Street, tmp_path: Path) -> None:
+    root, version = street
+    publish(version, tmp_path / "store")
+    arguments = ["evaluate", f"{tmp_path}/store", "--truth", str(root), "--format", "semantickitti"]
+    arguments += ["--at", "around", "--executor", "local"]
+    text = " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).output.split())
+    assert "3 frames scored around what their own sweeps hit" in text and "confidence of voxels labelled" in text
+
+
+def test_logs_without_labelled_points_are_refused(tmp_path: Path) -> None:
+    version = labelled(NuScenesReader(tmp_path), nuscenes_street(tmp_path), "occ3d")
+    (tmp_path / "v1.0-mini/lidarseg.json").write_text("[]")
+    with pytest.raises(BadPredictions, match=r"have no frames with labelled points and a pose; .* have boxes"):
+        score(labels_of(version), Question(tmp_path, "occ3d", "around"))
