@@ -9,7 +9,7 @@ from occlabel.stages.geometry.from_images.lens import UNSURE, no_lens
 
 _PLACED = 0.8
 """Share of the frames that see the same things must be in one model."""
-_ERROR = 1.5
+ERROR = 1.5
 """Pixels by which points may be off in the middle of all."""
 _ANGLE = 0.5
 """Degrees between the rays of a point, or the places of cameras are not told by it."""
@@ -25,7 +25,7 @@ def fault_of(model: Model | None, frames: list[int], size: tuple[int, int], shru
     if placed < _PLACED * len(frames):
         apart = f", and the rest makes {model.parts - 1} more" if model.parts > 1 else ""
         return f"only {placed} of {len(frames)} frames fit into one model{apart}"
-    if model.error * shrunk > _ERROR:
+    if model.error * shrunk > ERROR:
         return f"points lie {model.error * shrunk:.1f} pixels off where images see them"
     if model.angle < _ANGLE:
         return f"rays to a point lie {model.angle:.1f} degrees apart, too little to tell where cameras are"

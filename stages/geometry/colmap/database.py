@@ -23,7 +23,7 @@ def lay_down(path: Path, seen: Seen, intrinsics: Matrix | None) -> dict[int, int
     """Writes images, points and matches into a new database; gives the numbers of images in it by those of frames.
     ``intrinsics`` [3, 3] are K where it is known."""
     with pycolmap.Database.open(path) as database:
-        camera = database.write_camera(_camera(seen, intrinsics))
+        camera = database.write_camera(camera_of(seen.size, intrinsics))
         images = {}
         for number, features in seen.features.items():
             images[number] = database.write_image(pycolmap.Image(name=f"{number:06d}", camera_id=camera))
@@ -37,13 +37,7 @@ def lay_down(path: Path, seen: Seen, intrinsics: Matrix | None) -> dict[int, int
 
 def verify(path: Path, seen: Seen, images: dict[int, int], seed: int) -> dict[tuple[int, int], Pair]:
     """Keeps in the database what obeys one motion of the camera, and gives it by pairs of numbers of frames."""
-    told = pycolmap.TwoViewGeometryOptions(
-        min_num_inliers=FEWEST, min_inlier_ratio=SHARE, detect_watermark=False, max_H_inlier_ratio=_NEVER
-    )
-    told.ransac.random_seed = seed
-    told.ransac.max_error = OFF / seen.shrunk
-    alone = pycolmap.GeometricVerifierOptions(num_threads=1)
-    pycolmap.geometric_verification(path, alone, two_view_geometry_options=told)
+    check(path, seen.shrunk, seed)
     result = {}
     with pycolmap.Database.open(path) as database:
         for (one, other), (rows, columns) in seen.links.items():
@@ -57,8 +51,21 @@ def verify(path: Path, seen: Seen, images: dict[int, int], seed: int) -> dict[tu
     return result
 
 
-def _camera(seen: Seen, intrinsics: Matrix | None) -> pycolmap.Camera:
-    width, height = seen.size
+def check(path: Path, shrunk: float, seed: int) -> None:
+    """Keeps in the database what obeys one motion of two images, which were ``shrunk`` so much for points to be looked
+    for."""
+    told = pycolmap.TwoViewGeometryOptions(
+        min_num_inliers=FEWEST, min_inlier_ratio=SHARE, detect_watermark=False, max_H_inlier_ratio=_NEVER
+    )
+    told.ransac.random_seed = seed
+    told.ransac.max_error = OFF / shrunk
+    alone = pycolmap.GeometricVerifierOptions(num_threads=1)
+    pycolmap.geometric_verification(path, alone, two_view_geometry_options=told)
+
+
+def camera_of(size: tuple[int, int], intrinsics: Matrix | None) -> pycolmap.Camera:
+    """Of images of a ``size`` [pixels] with K, or with a guess where it is not known."""
+    width, height = size
     told = {"width": width, "height": height, "has_prior_focal_length": intrinsics is not None}
     if intrinsics is None:
         return pycolmap.Camera(

@@ -19,10 +19,10 @@ How = Literal["global", "incremental"]
 _ANGLE, _AHEAD = 4.0, 1.0
 """Degrees between rays to begin with, and how much of the motion may be ahead: by COLMAP's own 16 and 0.95 a camera
 that drives ahead never begins."""
-_FAR_AWAY = 0.75
+FAR_AWAY = 0.75
 _STEPS = 300
 """Iterations at most when a focal length is found anew."""
-_PARTS = ((1, 0), (1, 1), (4, 0), (4, 1))
+PARTS = ((1, 0), (1, 1), (4, 0), (4, 1))
 """Every second frame, and every second block of four, from the first and from the second on."""
 
 
@@ -79,7 +79,7 @@ def _incremental(path: Path, into: Path, known: bool, seed: int) -> dict[int, py
 def _unsure(model: pycolmap.Reconstruction) -> float:
     """Deviation of the focal length: halves of the frames are adjusted alone, and would agree if they told it."""
     whole, off = _focal(model), []
-    for block, side in _PARTS:
+    for block, side in PARTS:
         half = pycolmap.Reconstruction(model)
         dropped = [image.frame_id for image in half.images.values() if int(image.name) // block % 2 != side]
         for frame in set(dropped) & set(half.reg_frame_ids()):
@@ -118,7 +118,7 @@ def _read(model: pycolmap.Reconstruction, frames: int, unsure: float, parts: int
     intrinsics = np.array(camera.calibration_matrix(), np.float64)
     intrinsics[:2, 2] -= MIDDLE
     deep = np.concatenate(depths) if depths else np.zeros(0)
-    near = float(np.quantile(1 / deep[deep > 0], _FAR_AWAY)) if (deep > 0).any() else 0.0
+    near = float(np.quantile(1 / deep[deep > 0], FAR_AWAY)) if (deep > 0).any() else 0.0
     error = float(np.median([point.error for point in model.points3D.values()]))
     return Model(poses, points, intrinsics, error, _angle(model, poses), near, unsure, parts)
 

@@ -75,6 +75,14 @@ def no_model(where: str, faults: list[str], by: str) -> BadLog:
     )
 
 
+def no_rig(where: str, fault: str) -> BadLog:
+    """Of cameras that do not sit rigidly on one car, or not as is said."""
+    return BadLog(
+        f"{where} the cameras cannot be mapped as one: {fault}; leave a camera out of geometry.cameras, or correct "
+        f"what is known of it; {OUT}"
+    )
+
+
 def jumps(log: str, frame: str, metres: float, by: str) -> BadLog:
     """Of a way that no car drives, as ``by`` has it."""
     how = f"lies {metres:.1f} m off the motion before it" if metres else "turns faster than a car can"

@@ -4,7 +4,7 @@ at, and what a course becomes of it in metres; or why not, in a sentence."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,24 @@ _SAME = 1e-3
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A camera that sits on the same car: ``ego_from_camera`` [frame, 4, 4], NaN of a frame without a place, and K [3,
+    3]."""
+
+    ego_from_camera: NDArray[np.float64]
+    intrinsics: Matrix
+
+
+@dataclass(frozen=True)
 class LogPoses:
     """``world_from_ego`` and ``ego_from_camera`` [frame, 4, 4], NaN of a frame without a place; ``intrinsics`` K [3,
-    3]; ``deviation`` [frame] of lengths, as a share."""
+    3]; ``deviation`` [frame] of lengths, as a share; ``beside`` are other cameras of which this was found, by name."""
 
     world_from_ego: NDArray[np.float64]
     ego_from_camera: NDArray[np.float64]
     intrinsics: Matrix
     deviation: NDArray[np.float64]
+    beside: Mapping[str, Beside] = field(default_factory=dict)
 
 
 class WholeFilm:

@@ -16,7 +16,7 @@ from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor, Stage
 from occlabel.stages.geometry.from_images.mounted import height_of, lacks_height
-from occlabel.stages.geometry.from_images.whole_film import LogPoses
+from occlabel.stages.geometry.from_images.whole_film import Beside, LogPoses
 
 _WHOLE_LOG = 1_000_000
 """Frames: more than a log has."""
@@ -88,7 +88,6 @@ class PosesFromWholeLog(Stage):
         search = self.search(hands)
         cv2.setNumThreads(hands.threads)
         camera = self.chosen(rig)
-        column = rig.names.index(camera.name)
         found: dict[str, LogPoses | BadLog] = {}
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
@@ -105,9 +104,11 @@ class PosesFromWholeLog(Stage):
             poses, deviation = POSES.empty(extent), SCALE_DEVIATION.empty(extent)
             intrinsics, extrinsics = inputs[INTRINSICS][own].copy(), inputs[EXTRINSICS][own].copy()
             poses[:], deviation[:] = log.world_from_ego[own], log.deviation[own]
-            placed = ~np.isnan(log.ego_from_camera[own]).any(axis=(1, 2))
-            extrinsics[placed, column] = log.ego_from_camera[own][placed]
-            intrinsics[np.isnan(intrinsics[:, column]).any(axis=(1, 2)), column] = log.intrinsics
+            every = {camera.name: Beside(log.ego_from_camera, log.intrinsics), **log.beside}
+            for column, each in ((rig.names.index(name), each) for name, each in every.items()):
+                placed = ~np.isnan(each.ego_from_camera[own]).any(axis=(1, 2))
+                extrinsics[placed, column] = each.ego_from_camera[own][placed]
+                intrinsics[np.isnan(intrinsics[:, column]).any(axis=(1, 2)), column] = each.intrinsics
             return {
                 POSES.name: poses,
                 INTRINSICS.name: intrinsics,
