@@ -30,8 +30,8 @@ class PosesFromModel(PosesFromWholeLog):
 
     Cameras that sit on one car are mapped as one with ``cameras``: from the way of the one that looks at the road all
     images of the others are laid out too. Where extrinsics are known they are kept, and metres are those of how far
-    cameras sit apart or of the road, whichever are surer (``scale_deviation`` is then below 5%), and must agree; where
-    not, how cameras sit is found. What cameras see both must be one.
+    cameras sit apart or of the road, whichever are surer, and must agree; where not, how cameras sit is found. What
+    cameras see both must be one.
 
     The first clip of a log takes the time of all; where clips begin changes nothing. On one thread the same images give
     the same bytes.

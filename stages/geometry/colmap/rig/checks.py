@@ -11,8 +11,9 @@ from occlabel.stages.geometry.colmap.rig.model import RigModel
 from occlabel.stages.geometry.from_images.lens import UNSURE, no_lens
 from occlabel.stages.geometry.from_images.metres import Metres
 
-_ONE = 0.7
-"""Share of what cameras see both that must be one point."""
+_ONE = 0.5
+"""Share of what cameras see both that must be one point: 0.98 of simulated cameras, 0.60 of those of nuScenes, which do
+not take their images at the same time, and 0.39 of one that is said to be turned by 5 degrees."""
 _TURNED = np.radians(0.1)
 """By which cameras may be turned beside what is known of them."""
 _FLOOR, _FAR_OFF = 0.02, 3.0

@@ -15,13 +15,17 @@ from occlabel.stages.geometry.colmap.mapping import FAR_AWAY, PARTS
 from occlabel.stages.geometry.colmap.rig.mapper import Mapper, ways_of
 from occlabel.stages.geometry.colmap.rig.views import Shared, Views
 
+_LAID = 0.2
+"""Share of what two cameras see both that must be points of the model for the rest to say nothing."""
+
 
 @dataclass(frozen=True)
 class RigModel:
     """``world_from_camera`` [frame, 4, 4] of the first camera, NaN of a frame without a place; ``points`` [frame] are
     how many it sees; ``first_from_camera`` [4, 4] and ``intrinsics`` [3, 3] by name. ``error`` [pixels] of points in
     the middle of all, ``near`` the inverse depth at the upper quartile of what the first camera sees. ``one`` is the
-    share of what a camera and others see both that is one point of the model, None where they share nothing.
+    share of what a camera and others see both that is one point of the model, and not two, None where they share
+    nothing.
     ``unsure`` are deviations of focal lengths that were found, and ``length`` of all lengths where cameras sit as was
     given, as shares."""
 
@@ -112,10 +116,16 @@ def _one(mapper: Mapper, shared: Shared) -> dict[str, float | None]:
         for key, image in mapper.images()
         if image.has_pose
     }
-    counts = {name: np.zeros(2, np.int64) for name in mapper.views.names}
+    counts = {name: np.zeros(3, np.int64) for name in mapper.views.names}
     for (one, other), kept in shared.items():
         if one[0] != other[0] and one in points and other in points:
             rows, columns = points[one][kept[:, 0]], points[other][kept[:, 1]]
+            laid = (rows >= 0) & (columns >= 0)
             for name in (one[0], other[0]):
-                counts[name] += int(((rows >= 0) & (rows == columns)).sum()), len(kept)
-    return {name: None if not every else float(same / every) for name, (same, every) in counts.items()}
+                counts[name] += int((laid & (rows == columns)).sum()), int(laid.sum()), len(kept)
+    return {name: _share(*each) for name, each in counts.items()}
+
+
+def _share(same: int, laid: int, every: int) -> float | None:
+    """What only two images see is laid out by neither, and says nothing; where next to nothing is, that says it."""
+    return None if not every else float(same / max(laid, _LAID * every))

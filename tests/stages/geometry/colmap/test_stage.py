@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bent_street import FOCAL, STEP, TURN, bare, bend, bent, shown
 from contract import facts_of, inputs_of
+from dark_tube import tube
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -105,6 +106,17 @@ def test_a_dark_film_and_one_that_cannot_be_read_are_refused(film: tuple[DriveLo
         found(bare(log), [np.zeros_like(images[0])] * FRAMES)
     with pytest.raises(BadLog, match=r"no frame from 000000 to 000007 shares enough"):
         found(bare(log), [])
+
+
+def test_nothing_is_made_up_in_a_tunnel_whose_lamps_all_look_the_same(film: tuple[DriveLog, Images]) -> None:
+    log, images = film
+    k = log.frames[0].cameras[0].intrinsics
+    assert k is not None
+    tunnel = [tube(k, (320, 96), STEP * i, STEP, i) if i in (4, 5) else image for i, image in enumerate(images)]
+    poses = found(bare(log, k=True), tunnel)[POSES.name].astype(float)
+    assert np.flatnonzero(np.isnan(poses).any(axis=(1, 2))).tolist() == [4, 5]
+    way = np.linalg.norm(np.diff(poses[[3, 6], :3, 3], axis=0))
+    assert abs(way - 2.4) < 0.3, "and the way is as long as it is"
 
 
 def test_three_frames_do_not_tell_a_lens(film: tuple[DriveLog, Images]) -> None:

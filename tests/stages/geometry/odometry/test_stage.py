@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from box_street import SIZE, STREET, K, Thing, drive, photographs
 from contract import ScriptedSensors, facts_of, inputs_of
+from dark_tube import tube
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -104,6 +105,15 @@ def test_dark_frames_have_no_pose_and_a_dark_log_is_refused(taken: ScriptedSenso
     np.testing.assert_allclose(poses[7, 0, 3], 4.2, rtol=0.08)
     with pytest.raises(BadLog, match=r"no frame from 000000 to 000007 shares enough .* \(they have 0 points each"):
         found(bare(LOG), shown([np.full_like(images[0], 7)] * 8))
+
+
+def test_nothing_is_made_up_in_a_tunnel_whose_lamps_all_look_the_same(taken: ScriptedSensors) -> None:
+    images = [tube(K, SIZE, 0.6 * i, 0.6, i) if i in (4, 5) else image for i, image in enumerate(of(taken))]
+    poses = found(bare(LOG), shown(images))[POSES.name].astype(float)
+    assert np.flatnonzero(np.isnan(poses).any(axis=(1, 2))).tolist() == [4, 5]
+    np.testing.assert_allclose(
+        poses[7, 0, 3] / poses[3, 0, 3], 7 / 3, rtol=0.04, err_msg="the tunnel is as long as it is"
+    )
 
 
 def test_three_frames_tell_no_metres(taken: ScriptedSensors) -> None:
