@@ -24,10 +24,9 @@ class RigModel:
     """``world_from_camera`` [frame, 4, 4] of the first camera, NaN of a frame without a place; ``points`` [frame] are
     how many it sees; ``first_from_camera`` [4, 4] and ``intrinsics`` [3, 3] by name. ``error`` [pixels] of points in
     the middle of all, ``near`` the inverse depth at the upper quartile of what the first camera sees. ``one`` is the
-    share of what a camera and others see both that is one point of the model, and not two, None where they share
-    nothing.
-    ``unsure`` are deviations of focal lengths that were found, and ``length`` of all lengths where cameras sit as was
-    given, as shares."""
+    share of what a camera and others see both that is one point of the model and not two, None where nothing is
+    shared. ``unsure`` are deviations of focal lengths that were found, and ``length`` of all lengths where cameras sit
+    as was given, as shares."""
 
     world_from_camera: NDArray[np.float64]
     points: NDArray[np.int64]
