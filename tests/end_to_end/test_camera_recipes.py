@@ -75,6 +75,25 @@ def test_a_camera_recipe_needs_no_files(root: Path, tmp_path: Path) -> None:
         assert (frame[SEMANTICS] != UNKNOWN).any()
 
 
+@pytest.mark.slow
+def test_the_recipe_of_drocc_finds_what_is_there(simulated: Simulated, tmp_path: Path) -> None:
+    root = simulated("nuscenes", ONE_ORACLE)
+    path = root / "priors/exact/depth/{log}/{camera}/{frame}.png"
+    sets = [f"priors.depth={{kind: stored_depth, path: '{path}'}}", "clip_frames=2"]
+    recipe, reader = load_recipe("nuscenes_drocc", sets, ["voting", "instances", "tracking", "audit"]), open_logs(root)
+    report = label_logs(recipe, reader, Store(tmp_path), "v1", workplace=Workplace("local"), quiet=True)
+    assert report.state == "complete"
+    (log,) = reader.logs()
+    free, found, there, both = recipe.taxonomy.free_id, 0, 0, 0
+    for frame, labels in zip(log.frames, open_version(f"{tmp_path}@v1").frames(), strict=True):
+        truth = reader.voxel_truth(frame)
+        assert truth is not None
+        scored = truth.scored & (truth.semantics != UNKNOWN) & (labels[SEMANTICS] != UNKNOWN)
+        said, true = (array[scored] != free for array in (labels[SEMANTICS], truth.semantics))
+        found, there, both = found + said.sum(), there + true.sum(), both + (said & true).sum()
+    assert both / (found + there - both) > 0.2, "chance is under 0.1"
+
+
 def test_a_camera_recipe_says_which_files_it_lacks(root: Path, tmp_path: Path) -> None:
     plan = make_plan(load_recipe(RECIPES[root.name], stored(Path("priors"))), open_logs(root), Store(tmp_path))
     (said,) = plan.refused.values()

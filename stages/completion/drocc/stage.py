@@ -41,8 +41,9 @@ class DrOccCompletion(CameraCompletion):
     exact: ClassVar[bool] = False
 
     kind: Literal["drocc"] = "drocc"
-    weights: Path
-    """A safetensors file of ``occlabel train drocc``; none comes with occlabel."""
+    weights: Path | None = None
+    """A safetensors file of ``occlabel train drocc``; by default the one that comes with occlabel, for the grid and the
+    classes of Occ3D."""
     frames: int = Field(default=_FRAMES, ge=1, le=16)
     """The frame itself and those before it that are seen with it: as many as the weights were trained with."""
 
@@ -59,7 +60,7 @@ class DrOccCompletion(CameraCompletion):
         return 0
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
-        return (self.weights,)
+        return (self.weights or weight_file.SHIPPED,)
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """The libraries; features of the images and of the cells; the arrays of a clip, read and written."""
@@ -72,18 +73,18 @@ class DrOccCompletion(CameraCompletion):
 
     def unfit(self, space: LabelSpace) -> str | None:
         try:
-            _, sizes, _ = weight_file.check(self.weights, space)
+            _, sizes, _ = weight_file.check(self.files(space)[0], space)
         except BadWeights as error:
             return str(error)
         if sizes.frames == self.frames:
             return None
-        return f"{self.weights} was trained with {sizes.frames} frames; set completion.frames: {sizes.frames}"
+        return f"{self.files(space)[0]} was trained with {sizes.frames} frames; set completion.frames: {sizes.frames}"
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         import torch
 
         torch.set_num_threads(hands.threads)
-        network, temperature = weight_file.load_network(self.weights, space)
+        network, temperature = weight_file.load_network(self.files(space)[0], space)
         predict = predictor(network.to(torch.device(hands.device)), temperature, space)
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:

@@ -18,6 +18,8 @@ NETWORK = "drocc-1"
 """Raised when the layers change, so that older weights are refused instead of misread."""
 COMMAND = "occlabel train drocc"
 """What trains such weights."""
+SHIPPED = Path(__file__).parent / "weights" / "occ3d.safetensors"
+"""Come with occlabel."""
 
 
 def purpose(space: LabelSpace) -> dict[str, str]:

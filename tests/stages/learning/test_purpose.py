@@ -13,6 +13,7 @@ from occlabel.schemas.stage import Stage
 from occlabel.stages import completion as completion_room
 from occlabel.stages import instances as instances_room
 from occlabel.stages import propagation as propagation_room
+from occlabel.stages.completion import drocc as drocc_room
 from occlabel.stages.completion import occany as occany_room
 from occlabel.stages.completion.trained import Trained, weight_facts
 from occlabel.stages.instances.learned import ObjectQueries
@@ -82,7 +83,10 @@ def test_a_temperature_that_nobody_fitted_is_one() -> None:
 
 @pytest.mark.parametrize(
     ("room", "files"),
-    [(completion_room, 2), (occany_room, 1), (propagation_room, 3), (instances_room, 2), (glance_room, 1)],
+    [
+        (completion_room, 2), (drocc_room, 1), (occany_room, 1), (propagation_room, 3), (instances_room, 2),
+        (glance_room, 1),
+    ],
 )
 def test_shipped_weights_are_what_their_sums_say(room: object, files: int, tmp_path: Path) -> None:
     folder = Path(str(room.__file__)).parent / "weights"  # type: ignore[attr-defined]
