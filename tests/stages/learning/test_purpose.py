@@ -84,7 +84,11 @@ def test_a_temperature_that_nobody_fitted_is_one() -> None:
 @pytest.mark.parametrize(
     ("room", "files"),
     [
-        (completion_room, 2), (drocc_room, 1), (occany_room, 1), (propagation_room, 3), (instances_room, 2),
+        (completion_room, 2),
+        (drocc_room, 1),
+        (occany_room, 1),
+        (propagation_room, 3),
+        (instances_room, 2),
         (glance_room, 1),
     ],
 )
