@@ -13,7 +13,8 @@ from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
 from occlabel.pipeline.quality.elements import Elements
 from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.errors import BadLog, DamagedFile
-from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
+from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation import points as at_points
 from occlabel.stages.evaluation.confusion import Counts, confusion
@@ -35,7 +36,8 @@ class _Standing(NamedTuple):
 
 class AroundRule:
     """See ``Rule``. A voxel counts once, by the class that most of its points have. Points of what can move are not
-    asked: it may have been elsewhere. Places are those of the labels' own poses, of the log's where nobody says."""
+    asked: it may have been elsewhere. Places are those of the poses that the labels were made with, and then frames
+    without labels are not asked, which lie in another world; of the log's where labels say nothing of theirs."""
 
     name = "around"
 
@@ -48,17 +50,19 @@ class AroundRule:
         self._reliability = ReliabilityByClass(classes, taxonomy.free_id)
         self._log: LabelledLog | None = None
         self._frames: tuple[Frame, ...] = ()
+        self._own_poses = False
         self._kept: OrderedDict[str, _Standing | None] = OrderedDict()
 
     def begin(self, log: LabelledLog) -> None:
         assert log.log is not None  # points are those of logs
         self._log, self._frames = log, log.log.frames
+        self._own_poses = any(log.joined.labels.world_from_grid(log.id, name) is not None for name in log.names)
         self._kept.clear()
 
     def add(self, frame: LabelledFrame) -> None:
-        world_from_grid, classes = frame.world_from_grid, len(self._taxonomy.classes)
-        assert world_from_grid is not None  # only frames with a pose are asked
-        others = ((transform_points(inverse(world_from_grid), o.world), o.classes) for o in self._others(frame.name))
+        assert frame.frame is not None  # points are those of logs
+        pose, classes = self._pose(frame.frame, frame.grid), len(self._taxonomy.classes)
+        others = () if pose is None else self._others(frame.name, inverse(pose))
         cells, true, hit = surroundings(frame.points, others, frame.grid)
         at = tuple(cells.T)
         labels, scored = frame.classes[at], np.ones(len(cells), bool)
@@ -99,11 +103,12 @@ class AroundRule:
         """None where the labels have no confidence."""
         return self._reliability if self._reliability.counts.any() else None
 
-    def _others(self, name: str) -> Iterator[_Standing]:
+    def _others(self, name: str, grid_from_world: Matrix) -> Iterator[tuple[NDArray[np.float64], NDArray[np.uint8]]]:
+        """Points [n, 3] in the grid of the frame ``name``, and their classes [n], of each frame around it."""
         here = next(n for n, frame in enumerate(self._frames) if frame.name == name)
         for frame in self._frames[max(here - REACH, 0) : here + REACH + 1]:
             if frame.name != name and (standing := self._standing(frame)) is not None:
-                yield standing
+                yield transform_points(grid_from_world, standing.world), standing.classes
 
     def _standing(self, frame: Frame) -> _Standing | None:
         """Of one frame; None where it has no labelled points or no pose, or they cannot be read. Kept for the frames
@@ -118,8 +123,7 @@ class AroundRule:
         log = self._log
         assert log is not None  # see begin
         labelled = LabelledFrame(log.joined, log.id, frame.name, frame)
-        pose = labelled.world_from_grid if log.joined.labels.has(log.id, frame.name) else None
-        pose = frame.world_from_grid(labelled.grid) if pose is None else pose
+        pose = self._pose(frame, labelled.grid)
         if pose is None or not can_be_asked(frame):
             return None
         try:
@@ -130,6 +134,14 @@ class AroundRule:
             return None
         kept = self._stands[truth.semantics]
         return _Standing(transform_points(pose, points[kept]), truth.semantics[kept])
+
+    def _pose(self, frame: Frame, grid: Grid) -> Matrix | None:
+        """[4, 4] from the grid."""
+        assert self._log is not None  # see begin
+        if not self._own_poses:
+            return frame.world_from_grid(grid)
+        labels, log = self._log.joined.labels, self._log.id
+        return labels.world_from_grid(log, frame.name) if labels.has(log, frame.name) else None
 
 
 def can_be_asked(frame: Frame) -> bool:

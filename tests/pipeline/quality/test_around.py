@@ -104,6 +104,32 @@ def test_a_sweep_that_cannot_be_read_costs_its_own_frame_and_is_asked_by_no_othe
     assert 0 < found.elements.whole < whole.elements.whole
 
 
+def test_places_are_those_of_the_poses_that_labels_were_made_with(street: Street) -> None:
+    """A registration or a film has a world of its own; frames without labels are in no world then."""
+    root, version = street
+    question, grid = Question(root, "semantickitti", "around"), version.space.grid
+    (log,) = KittiReader(root).logs()
+    for frame in version.kept:
+        frame.arrays["semantics"][:] = 9
+    before, turned = score(labels_of(version), question), np.diag([-1.0, -1, 1, 1])
+    turned[:3, 3] = 7, -300, 5
+    for made, frame in zip(version.kept, log.frames, strict=True):
+        pose = frame.world_from_grid(grid)
+        assert pose is not None
+        made.world_from_grid = turned @ pose
+    after = score(labels_of(version), question)
+    assert before.elements is not None and after.elements is not None
+    assert abs(after.elements.scored - before.elements.scored) < 0.01 * before.elements.scored, "but for rounding"
+    del version.kept[2:]
+    fewer = score(labels_of(version), question)
+    assert fewer.frames == 2 and fewer.elements is not None
+    assert 0 < fewer.elements.scored < before.elements.scored
+    for made in version.kept:
+        made.world_from_grid = None
+    found = score(labels_of(version), question)
+    assert found.elements is not None and found.elements.scored > fewer.elements.scored, "the third frame is asked"
+
+
 def test_the_command_says_where_it_looked(street: Street, tmp_path: Path) -> None:
     root, version = street
     publish(version, tmp_path / "store")
