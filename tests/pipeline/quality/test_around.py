@@ -113,8 +113,8 @@ def test_places_are_those_of_the_poses_that_labels_were_made_with(street: Street
         frame.arrays["semantics"][:] = 9
     before, turned = score(labels_of(version), question), np.diag([-1.0, -1, 1, 1])
     turned[:3, 3] = 7, -300, 5
-    for made, frame in zip(version.kept, log.frames, strict=True):
-        pose = frame.world_from_grid(grid)
+    for made, of in zip(version.kept, log.frames, strict=True):
+        pose = of.world_from_grid(grid)
         assert pose is not None
         made.world_from_grid = turned @ pose
     after = score(labels_of(version), question)
