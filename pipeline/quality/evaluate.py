@@ -218,6 +218,11 @@ def _fill(result: Evaluation, rule: Rule) -> None:
             result.scores, result.baselines = {"full": rule.scores()}, dict(rule.baselines())
             result.elements, result.calibration = rule.elements, rule.calibration
         case AroundRule():
+            if not rule.elements.scored:
+                raise BadPredictions(
+                    "there is nothing to score around what sweeps hit: no labelled points of other frames lie in the "
+                    "grid of the labels beside those of the frame itself; give logs of several labelled frames"
+                )
             result.scores = {"full": rule.scores()}
             result.elements, result.calibration = rule.elements, rule.calibration
         case VoxelObjectRule() | PointObjectRule():

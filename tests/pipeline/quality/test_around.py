@@ -130,6 +130,15 @@ def test_places_are_those_of_the_poses_that_labels_were_made_with(street: Street
     assert found.elements is not None and found.elements.scored > fewer.elements.scored, "the third frame is asked"
 
 
+def test_one_frame_alone_has_nothing_around_it(street: Street) -> None:
+    root, version = street
+    (log,) = KittiReader(root).logs()
+    del version.kept[1:]
+    version.kept[0].world_from_grid = log.frames[0].world_from_grid(version.space.grid)
+    with pytest.raises(BadPredictions, match="nothing to score around what sweeps hit: no labelled points of other"):
+        score(labels_of(version), Question(root, "semantickitti", "around"))
+
+
 def test_the_command_says_where_it_looked(street: Street, tmp_path: Path) -> None:
     root, version = street
     publish(version, tmp_path / "store")
