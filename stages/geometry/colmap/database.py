@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.geometry.from_images.pairs import FEWEST, OFF, SHARE, Pair, enough, pair_of
-from occlabel.stages.geometry.from_images.seen import Seen
+from occlabel.stages.geometry.from_images.seen import Link, Seen
 
 _NEVER = 1.0
 """Share of the matches that a plane must explain for them to tell its motion: of the two that do, COLMAP takes one."""
@@ -28,10 +29,8 @@ def lay_down(path: Path, seen: Seen, intrinsics: Matrix | None) -> dict[int, int
         for number, features in seen.features.items():
             images[number] = database.write_image(pycolmap.Image(name=f"{number:06d}", camera_id=camera))
             database.write_keypoints(images[number], (features.pixels + MIDDLE).astype(np.float32))
-        for (one, other), (rows, columns) in seen.links.items():
-            if len(rows) >= FEWEST:
-                both = np.column_stack([rows, columns]).astype(np.uint32)
-                database.write_matches(images[one], images[other], both)
+        for (one, other), link in seen.links.items():
+            write_link(database, (images[one], images[other]), link)
     return images
 
 
@@ -41,14 +40,25 @@ def verify(path: Path, seen: Seen, images: dict[int, int], seed: int) -> dict[tu
     result = {}
     with pycolmap.Database.open(path) as database:
         for (one, other), (rows, columns) in seen.links.items():
-            if len(rows) < FEWEST:
-                continue
-            geometry = database.read_two_view_geometry(images[one], images[other])
-            kept = np.asarray(geometry.inlier_matches, np.int64).reshape(-1, 2)
-            if enough(len(kept), len(rows)):
+            kept = kept_of(database, (images[one], images[other]), len(rows))
+            if kept is not None:
                 first, second = seen.features[one].pixels[rows], seen.features[other].pixels[columns]
                 result[one, other] = pair_of(first, second, len(kept), seen.shrunk)
     return result
+
+
+def write_link(database: pycolmap.Database, images: tuple[int, int], link: Link) -> None:
+    """Matches of points of two images, by their numbers in each; too few are none."""
+    if len(link[0]) >= FEWEST:
+        database.write_matches(*images, np.column_stack(link).astype(np.uint32))
+
+
+def kept_of(database: pycolmap.Database, images: tuple[int, int], matches: int) -> NDArray[np.int64] | None:
+    """Those [n, 2] of so many ``matches`` of two images that obeyed one motion; None where too few did."""
+    if matches < FEWEST:
+        return None
+    kept = np.asarray(database.read_two_view_geometry(*images).inlier_matches, np.int64).reshape(-1, 2)
+    return kept if enough(len(kept), matches) else None
 
 
 def check(path: Path, shrunk: float, seed: int) -> None:

@@ -12,9 +12,9 @@ import pycolmap
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.geometry.colmap.database import MIDDLE, camera_of, check
+from occlabel.stages.geometry.colmap.database import MIDDLE, camera_of, check, kept_of, write_link
 from occlabel.stages.geometry.from_images.features import matches
-from occlabel.stages.geometry.from_images.pairs import FEWEST, enough
+from occlabel.stages.geometry.from_images.pairs import FEWEST
 from occlabel.stages.geometry.from_images.seen import Link, Seen
 
 _GAPS = (0, 1, -1, 2, -2, 4, -4, 8, -8)
@@ -85,20 +85,15 @@ def lay_down(path: Path, views: Views, intrinsics: Mapping[str, Matrix | None], 
                 image = pycolmap.Image(name=f"{place}/{number:06d}", camera_id=camera)
                 images[name, number] = database.write_image(image)
                 database.write_keypoints(images[name, number], (features.pixels + MIDDLE).astype(np.float32))
-        for (one, other), (rows, columns) in views.links.items():
-            if len(rows) >= FEWEST:
-                both = np.column_stack([rows, columns]).astype(np.uint32)
-                database.write_matches(images[one], images[other], both)
+        for (one, other), link in views.links.items():
+            write_link(database, (images[one], images[other]), link)
     check(path, min(seen.shrunk for seen in views.seen.values()), seed)
     if any(k is None for k in intrinsics.values()):
         pycolmap.calibrate_view_graph(path, pycolmap.ViewGraphCalibrationOptions(random_seed=seed))
     shared: Shared = {}
     with pycolmap.Database.open(path) as database:
         for (one, other), (rows, _) in views.links.items():
-            if len(rows) < FEWEST:
-                continue
-            geometry = database.read_two_view_geometry(images[one], images[other])
-            kept = np.asarray(geometry.inlier_matches, np.int64).reshape(-1, 2)
-            if enough(len(kept), len(rows)):
+            kept = kept_of(database, (images[one], images[other]), len(rows))
+            if kept is not None:
                 shared[one, other] = kept
     return shared
