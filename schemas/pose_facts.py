@@ -99,7 +99,7 @@ def pose_facts(
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(places[:, :2], axis=0), axis=1))])
     level = float(places[0, 2]) if way[-1] > _LEVEL_WAY and np.ptp(places[:, 2]) < _LEVEL else None
     upright = all(np.abs(pose[2, :2]).max() < _LEAN for pose in known)
-    off, at = _leap(known, [times[index] for index in posed])
+    off, at = worst_leap(known, [times[index] for index in posed]) or (None, None)
     worst: tuple[float, float] | tuple[None, None] = (None, None)
     gains: list[float] = []
     for one, other in _pairs(way):
@@ -164,9 +164,10 @@ def _pairs(way: NDArray[np.float64]) -> list[tuple[int, int]]:
     return sorted(pair for pair in pairs if pair[0] < pair[1])
 
 
-def _leap(poses: Sequence[Matrix], times: Sequence[float]) -> tuple[float | None, int | None]:
-    """How far off [m] the motion before it the worst frame is that cannot be where it is, and which that is."""
-    worst: tuple[float | None, int | None] = (None, None)
+def worst_leap(poses: Sequence[Matrix], times: Sequence[float]) -> tuple[float, int] | None:
+    """How far off [m] the motion before it the worst frame is that cannot be where it is, 0 for one that only turned,
+    and which that is; None where all frames can."""
+    worst: tuple[float, int] | None = None
     torn = False
     for index in range(2, len(poses)):
         before, last = times[index - 1] - times[index - 2], times[index] - times[index - 1]
@@ -175,7 +176,7 @@ def _leap(poses: Sequence[Matrix], times: Sequence[float]) -> tuple[float | None
             continue
         off, turned = leap(poses[index - 2], poses[index - 1], poses[index], before, last)
         torn = off > 0 or turned
-        if torn and (worst[0] is None or off > worst[0]):
+        if torn and (worst is None or off > worst[0]):
             worst = off, index
     return worst
 

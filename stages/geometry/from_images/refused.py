@@ -83,7 +83,7 @@ def no_rig(where: str, fault: str) -> BadLog:
     )
 
 
-def jumps(log: str, frame: str, metres: float, by: str) -> BadLog:
+def leaps(log: str, frame: str, metres: float, by: str) -> BadLog:
     """Of a way that no car drives, as ``by`` has it."""
     how = f"lies {metres:.1f} m off the motion before it" if metres else "turns faster than a car can"
-    return BadLog(f"log {log}: frame {frame} {how}, as {by} has it; {OUT}")
+    return BadLog(f"log {log}: frame {frame} {how}, as {by} has it: a pose is wrong, or frames are missing; {OUT}")

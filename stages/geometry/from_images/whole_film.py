@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse
-from occlabel.schemas.pose_facts import leap
+from occlabel.schemas.pose_facts import worst_leap
 from occlabel.schemas.stage import Clip, Inputs
 from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.course import Course
@@ -135,10 +135,12 @@ class WholeFilm:
         first = int(np.flatnonzero(~np.isnan(cameras).any(axis=(1, 2)))[0])
         world = mounted[first] @ inverse(cameras[first])
         poses = world @ cameras @ np.linalg.inv(mounted)
-        jump = jump_in(poses, [moment.time for moment in self._inputs.frames])
-        if jump is not None:
-            raise refused.jumps(self.log, self.name(jump[0]), jump[1], self.by)
-        mounted[np.isnan(poses).any(axis=(1, 2))] = np.nan
+        lost = np.isnan(poses).any(axis=(1, 2))
+        placed = np.flatnonzero(~lost)
+        leap = worst_leap(poses[placed], [self._inputs.frames[number].time for number in placed])
+        if leap is not None:
+            raise refused.leaps(self.log, self.name(int(placed[leap[1]])), leap[0], self.by)
+        mounted[lost] = np.nan
         return poses, mounted
 
     def deviation(self, course: Course, metres: Metres, unsure: float) -> NDArray[np.float64]:
@@ -161,16 +163,3 @@ def farthest_of(pairs: Mapping[tuple[int, int], Pair]) -> list[tuple[int, int]]:
     for earlier, later in sorted(pairs):
         farthest.setdefault(later, earlier)
     return [(earlier, later) for later, earlier in farthest.items()]
-
-
-def jump_in(poses: NDArray[np.float64], times: Sequence[float]) -> tuple[int, float] | None:
-    """The frame [frame, 4, 4] that is farthest off the motion before it, and by how many metres, 0 where it only
-    turned: where it is more than a car can. None where no frame is."""
-    known = [number for number in range(len(poses)) if not np.isnan(poses[number]).any()]
-    worst: tuple[int, float] | None = None
-    for first, second, third in zip(known, known[1:], known[2:], strict=False):
-        seconds = times[second] - times[first], times[third] - times[second]
-        off, turned = leap(poses[first], poses[second], poses[third], *seconds)
-        if (off > 0 or turned) and (worst is None or off > worst[1]):
-            worst = third, off
-    return worst

@@ -10,6 +10,7 @@ import numpy as np
 
 from occlabel.schemas.arrays import EXTRINSICS, POSES, SCALE_DEVIATION
 from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.pose_facts import worst_leap
 from occlabel.schemas.stage import Clip, Inputs
 from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.linked import linked
@@ -50,12 +51,14 @@ class Chain:
 
     def find(self) -> dict[int, Found]:
         """By row of the clip; frames that show too little have none. Raises BadLog where poses end."""
-        clip, result = self._clip, {}
+        clip = self._clip
+        result: dict[int, Found] = {}
         for begin in range(clip.start // BLOCK * BLOCK, clip.stop, BLOCK):
             own = range(max(begin, clip.start), min(begin + BLOCK, clip.stop))
-            for number, found in self._block(begin, own):
-                self._known[number] = found
-                result[number - clip.start] = found
+            placed = self._block(begin, own)
+            self._known |= placed
+            result |= {number - clip.start: found for number, found in placed.items()}
+            self._refuse_leaps(placed)
         if not self._known:
             points = [self._looked.points(number) for number in range(clip.start, clip.stop)]
             raise refused.nothing_shared(
@@ -63,7 +66,18 @@ class Chain:
             )
         return result
 
-    def _block(self, begin: int, own: range) -> list[tuple[int, Found]]:
+    def _refuse_leaps(self, placed: dict[int, Found]) -> None:
+        """Raises BadLog where a frame of a block is not where the motion of the two before it can have brought it."""
+        if not placed:
+            return
+        before = sorted(number for number in self._known if number < min(placed))[-2:]
+        numbers = [*before, *placed]
+        poses = [self._known[number].world_from_ego for number in numbers]
+        leap = worst_leap(poses, [self._inputs.frames[number - self._inputs.first].time for number in numbers])
+        if leap is not None:
+            raise refused.leaps(self._clip.log, self._name(numbers[leap[1]]), leap[0], "odometry")
+
+    def _block(self, begin: int, own: range) -> dict[int, Found]:
         around = range(max(0, begin - BLOCK, self._inputs.first), min(begin + 2 * BLOCK, self._stop))
         groups = linked(around, GAPS, lambda one, other: len(self._looked.link(one, other)[0]) >= FEWEST)
         groups = [group for group in groups if len(group) > 1 and group[-1] >= begin and group[0] < begin + BLOCK]
@@ -71,18 +85,18 @@ class Chain:
         if groups and (len(groups) > 1 or (last is not None and last not in groups[0])):
             raise refused.cut(self._clip.log, self._name(groups[0][0] if len(groups) == 1 else groups[1][0]))
         if not groups:
-            return []
+            return {}
         stretch = stretch_of(self._looked, groups[0], lambda: self._height)
         scale, deviation = self._scale(stretch, groups[0], begin)
         cameras = {number: pose.copy() for number, pose in stretch.poses.items()}
         for camera in cameras.values():
             camera[:3, 3] *= scale
         world = self._world(cameras, stretch, begin)
-        result = []
+        result = {}
         for number in own:
             if number in cameras:
                 mounted = self._mounted(stretch, number, begin)
-                result.append((number, Found(world @ cameras[number] @ inverse(mounted), mounted, deviation)))
+                result[number] = Found(world @ cameras[number] @ inverse(mounted), mounted, deviation)
         return result
 
     def _world(self, cameras: dict[int, Matrix], stretch: Stretch, begin: int) -> Matrix:

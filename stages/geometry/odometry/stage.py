@@ -28,11 +28,11 @@ class PosesFromImages(Stage):
     begin changes nothing, and the clips of a log are done in turn. What is drifts: nothing is ever recognised again.
 
     Raises BadLog for a clip in which the film is cut, too little is seen, the camera only turns, or the road tells no
-    metres: nothing is made up.
+    metres, and for a way that no car drives: nothing is made up.
     """
 
     slot: ClassVar[str] = "geometry"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     senses: ClassVar[tuple[Sensor, ...]] = ("images",)
     exact: ClassVar[bool] = False
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (INTRINSICS, EXTRINSICS)

@@ -116,6 +116,16 @@ def test_nothing_is_made_up_in_a_tunnel_whose_lamps_all_look_the_same(taken: Scr
     )
 
 
+def test_frames_that_are_missing_are_a_way_that_no_car_drives() -> None:
+    whole = drive(12, 0.6)
+    images = photographs(whole, STREET).images
+    kept = [images[str(whole.frames[number].cameras[0].path)] for number in (0, 1, 2, 3, 8, 9, 10, 11)]
+    with pytest.raises(
+        BadLog, match=r"frame 000004 lies 2\.\d m off the motion .* or frames are missing; leave the log"
+    ):
+        found(bare(LOG), shown(kept))
+
+
 def test_three_frames_tell_no_metres(taken: ScriptedSensors) -> None:
     log = replace(LOG, frames=LOG.frames[:3])
     with pytest.raises(BadLog, match=r"the camera moves, and the road is seen .* on \d ways: too few, so that poses"):
