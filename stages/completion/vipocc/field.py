@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,8 @@ from occlabel.stages.completion.vipocc.sizes import FAR, NEAR, Sizes
 from occlabel.stages.learning.reprojection import normalised
 
 _OCTAVES, _BASE = 6, 1.5
-"""Frequencies of the positional code, each twice the one before it, from ``_BASE`` half turns on."""
+"""Frequencies of the positional code, each twice the one before it, from ``_BASE`` radians on, as the released code has
+them."""
 _HIDDEN = 64
 _LEAST, _MOST = 0.1, 80.0
 """[m] to which the prior's depth is clamped, and so is what is made of it."""
@@ -103,7 +103,7 @@ class ViPOcc(nn.Module):
 
 def positional(numbers: Tensor) -> Tensor:
     """[..., n] to [..., n * 13]: the numbers, and sine and cosine of each at the frequencies."""
-    turns = math.pi * _BASE * 2.0 ** torch.arange(_OCTAVES, dtype=numbers.dtype, device=numbers.device)
+    turns = _BASE * 2.0 ** torch.arange(_OCTAVES, dtype=numbers.dtype, device=numbers.device)
     angles = (numbers[..., None] * turns).flatten(-2)
     return torch.cat([numbers, angles.sin(), angles.cos()], dim=-1)
 

@@ -19,22 +19,24 @@ _NEAREST = 0.1
 
 def seen_in(image: Tensor, there_from_here: Tensor, intrinsics: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Colour [n, ..., 3] of ``places`` [n, ..., 3] (metres, own frame) in ``image`` [n, 3, h, w], and whether they lie
-    in it, [n, ...] as 0 and 1."""
+    in it, [n, ...] as 0 and 1. Beside it a place has the colour of the nearest pixel: black would tell a ray that is
+    partly seen that it is wrong."""
     flat = places.flatten(1, -2)
     moved = flat @ there_from_here[:, :3, :3].transpose(1, 2) + there_from_here[:, None, :3, 3]
     projected = torch.einsum("bij,bnj->bni", intrinsics, moved)
     ahead = projected[..., 2:]
     grid = normalised(projected[..., :2] / ahead.clamp(min=_NEAREST), image.shape[-2:])
     inside = (ahead[..., 0] > _NEAREST) & (grid.abs() <= 1).all(dim=-1)
-    colours = functional.grid_sample(image, grid[:, None], align_corners=True)[:, :, 0].transpose(1, 2)
-    return colours.reshape(places.shape), inside.reshape(places.shape[:-1]).to(places)
+    colours = functional.grid_sample(image, grid[:, None], align_corners=True, padding_mode="border")
+    return colours[:, :, 0].transpose(1, 2).reshape(places.shape), inside.reshape(places.shape[:-1]).to(places)
 
 
 def colour_loss(rendered: Rendered, seen: list[tuple[Tensor, Tensor]], patches: Tensor) -> Tensor:
     """Equation 11: .85 SSIM + .15 L1 of the patches [n, 3, p, p] of an image against what each other view shows of
     their rays (``seen_in`` of ``rendered.places`` [n, p, p, samples, 3]), the least over views.
 
-    A ray counts where a view has seen at least a tenth of its mass; the mean is over those, 0 without any.
+    A ray counts where a view has seen at least a tenth of its mass; the mean is over those, 0 without any. SSIM is over
+    plain windows of 3 x 3, as that of the depth's other losses; the released code weighs them by a Gaussian.
     """
     found = []
     for colours, inside in seen:

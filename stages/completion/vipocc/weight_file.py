@@ -15,7 +15,7 @@ from occlabel.stages.learning.purpose import check_purpose, said
 if TYPE_CHECKING:
     from occlabel.stages.completion.vipocc.field import ViPOcc
 
-NETWORK = "vipocc-1"
+NETWORK = "vipocc-2"
 """Changes when old weights no longer fit."""
 COMMAND = "occlabel train vipocc"
 """What trains such weights."""

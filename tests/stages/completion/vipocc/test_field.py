@@ -47,7 +47,7 @@ def test_the_positional_code_has_39_numbers_of_three() -> None:
     code = positional(torch.tensor([[0.0, 1 / 3, 1.0]]))
     assert code.shape == (1, 39)
     torch.testing.assert_close(code[0, :3], torch.tensor([0.0, 1 / 3, 1.0]))
-    torch.testing.assert_close(code[0, 3 + 6], torch.tensor(1.0), msg="1/3 times 1.5 half turns")
+    torch.testing.assert_close(code[0, 3 + 6], torch.tensor(0.5).sin(), msg="1/3 times 1.5 radians")
 
 
 @pytest.mark.parametrize("branch", ["inverse", "residual", "none"])

@@ -90,6 +90,16 @@ def test_the_view_that_fits_best_counts_and_one_that_sees_nothing_does_not() -> 
     assert float(colour_loss(found, [barely], patch)) == 0, "more than nine tenths of the ray are unseen"
 
 
+def test_half_of_a_ray_out_of_the_image_is_not_taken_for_black() -> None:
+    places = torch.zeros(1, 8, 8, 2, 3)
+    places[..., 0, :], places[..., 1, :] = torch.tensor([30.0, 0.0, 4.0]), torch.tensor([0.0, 0.0, 40.0])
+    grey = torch.full((1, 3, ROWS, COLUMNS), 0.6)
+    colours, inside = seen_in(grey, torch.eye(4)[None], K, places)
+    assert float(inside.mean()) == 0.5
+    ray = Rendered(places[..., 0, 2], torch.full((1, 8, 8, 2), 0.5), places)
+    assert float(colour_loss(ray, [(colours, inside)], grey[..., :8, :8])) == pytest.approx(0, abs=1e-6)
+
+
 def test_depth_that_agrees_costs_nothing_and_metres_cost_metres() -> None:
     depth = torch.tensor([[5.0, 10.0, 40.0]])
     assert float(depth_loss(depth, 1 / depth)) == pytest.approx(0, abs=1e-5)
