@@ -40,7 +40,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     labels: str
     """STORE@VERSION."""
@@ -231,6 +231,7 @@ def _fill(result: Evaluation, rule: Rule) -> None:
             result.flow = rule.scores()
         case VisibleRule():
             result.visible, result.elements, result.unknown = rule.scores(), rule.elements, rule.unknown
+            result.few_sweeps = rule.few_sweeps
         case BoxRule():
             result.elements = rule.elements
             if not rule.frames:

@@ -71,6 +71,8 @@ class Evaluation:
     """Before the camera that looks ahead: "scene slice", "objects slice", "scene block", "objects block"."""
     unknown: float = 0.0
     """Share of the scored samples there of which the labels know nothing, and which count as free."""
+    few_sweeps: tuple[int, int] = (0, 0)
+    """Frames there which fewer sweeps follow than should carve, and all of them."""
     frames_left_out: dict[str, int] = field(default_factory=dict)
     """Frames with boxes that are not scored at boxes, by reason."""
     names: tuple[str, ...] = ()
@@ -100,7 +102,8 @@ class Evaluation:
             return facts | {"frames_left_out": self.frames_left_out} | self.boxes.facts(self.names)
         if self.visible is not None:
             scores = {name.replace(" ", "_"): found.facts() for name, found in self.visible.items()}
-            return facts | {"scores": scores, "unknown_as_free": self.unknown}
+            few = {"frames_with_few_sweeps": self.few_sweeps[0]}
+            return facts | {"scores": scores, "unknown_as_free": self.unknown, **few}
         facts["scores"] = {name: scores.facts() for name, scores in self.scores.items()}
         if self.calibration:
             facts["calibration"] = {"confidence": self.confidence_is, **self.calibration.facts(self.names)}
@@ -147,6 +150,11 @@ class Evaluation:
             yield from self.elements.notes()
         if self.unknown:
             yield f"{100 * self.unknown:.1f}% of the samples are unknown in the labels and count as free"
+        if self.few_sweeps[0]:
+            yield (
+                f"{self.few_sweeps[0]} of {self.few_sweeps[1]} frames are near the end of their log, where few sweeps "
+                "look at what was hidden from them: where none does, it counts as occupied, whatever it is"
+            )
         if self.beyond:
             yield f"{100 * self.beyond:.1f}% of the truth's voxels are not scored: the labels say nothing of them"
         if self.left_out:

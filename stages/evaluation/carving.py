@@ -36,8 +36,22 @@ _NEAR = 3.0
 """[m], seen from above: nearer to it, a sweep sees nothing."""
 _BINS = 360
 
+_DOWN = np.array([0.0, 0.0, -1.0])
+"""In the ego frame."""
+
 Sweep = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Points [n, 3] and where the LiDAR is, [3], in the frame of the camera [m]: x right, y down, z ahead."""
+"""Points [n, 3] and where the LiDAR is, [3], in the frame of a camera that is ``level`` [m]: x right, y down, z ahead."""
+
+
+def level(ego_from_camera: Matrix) -> Matrix:
+    """``ego_from_camera`` of a camera that sits there and looks where it does, but along the road and upright: a layer
+    is a plane over the road and not into it. The released evaluators turn KITTI-360's by the 5 degrees by which they
+    look down. The camera must not look straight up or down."""
+    result = ego_from_camera.copy()
+    forward = ego_from_camera[:3, 2] * [1, 1, 0]
+    forward /= np.linalg.norm(forward)
+    result[:3, :3] = np.stack([np.cross(_DOWN, forward), _DOWN, forward], axis=1)
+    return result
 
 
 def in_camera(camera_from_lidar: Matrix, points: NDArray[np.floating[Any]]) -> Sweep:
@@ -58,7 +72,8 @@ def carve(sweeps: Iterable[Sweep], layers: tuple[float, ...]) -> tuple[NDArray[n
     A sweep sees through a sample that lies before the nearest of its points in the same of 360 directions and within
     ``HALF`` of the layer's height; 3 m around itself it sees nothing. In a direction without such a point it sees as
     far as its farthest at any height, and where there is none either, nothing. Occupied is what no sweep sees through,
-    and visible what the first does.
+    as in the paper (the released evaluator lets up to two do so), and visible what the first does (there also what lies
+    before the depth that was predicted).
     """
     places = samples(0.0)[..., [0, 2]]
     seen, first = np.zeros((len(layers), *places.shape[:2]), np.bool_), None

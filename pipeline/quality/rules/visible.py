@@ -15,7 +15,7 @@ from occlabel.schemas.drive_log import Camera, Frame
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.evaluation.carving import LAYERS, PER_METRE, SCANS, Sweep, carve, in_camera, samples
+from occlabel.stages.evaluation.carving import LAYERS, PER_METRE, SCANS, Sweep, carve, in_camera, level, samples
 from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.evaluation.visible import VisibleCounts, VisibleScores, object_samples, visible_scores
 
@@ -31,14 +31,14 @@ class VisibleRule:
 
     def __init__(self) -> None:
         self._counts = VisibleCounts(tuple(f"{region} {name}" for name in LAYERS for region in ("scene", "objects")))
-        self._samples = np.zeros(3, np.int64)
+        self._samples, self._frames = np.zeros(3, np.int64), np.zeros(2, np.int64)
         self._log: LabelledLog | None = None
-        self._frames: tuple[Frame, ...] = ()
+        self._swept: tuple[Frame, ...] = ()
         self._kept: OrderedDict[str, NDArray[np.float32] | None] = OrderedDict()
 
     def begin(self, log: LabelledLog) -> None:
         assert log.log is not None  # sweeps are those of logs
-        self._log, self._frames = log, tuple(frame for frame in log.log.frames if frame.sweep and _posed(frame))
+        self._log, self._swept = log, tuple(frame for frame in log.log.frames if frame.sweep and _posed(frame))
         self._kept.clear()
 
     def add(self, frame: LabelledFrame) -> None:
@@ -46,8 +46,9 @@ class VisibleRule:
         assert here is not None and here.world_from_ego is not None  # only such frames are asked
         camera = ahead(here)
         assert camera is not None and camera.ego_from_camera is not None  # as well
-        ego_from_camera = camera.ego_from_camera
+        ego_from_camera = level(camera.ego_from_camera)
         sweeps = list(self._sweeps(here, here.world_from_ego @ ego_from_camera))
+        self._frames += (1, len(sweeps) < SCANS)
         grid_from_camera = inverse(here.ego_from_grid(frame.grid)) @ ego_from_camera
         for name, layers in LAYERS.items():
             occupied, visible = carve(sweeps, layers)
@@ -66,11 +67,12 @@ class VisibleRule:
         self._kept.clear()
 
     def state(self) -> Counts:
-        return prefixed("found", self._counts.state()) | {"samples": self._samples}
+        return prefixed("found", self._counts.state()) | {"samples": self._samples, "frames": self._frames}
 
     def merge(self, state: Counts) -> None:
         self._counts.merge(part("found", state))
         self._samples += state["samples"]
+        self._frames += state["frames"]
 
     @property
     def elements(self) -> Elements:
@@ -84,14 +86,21 @@ class VisibleRule:
         whole, outside, unknown = self._samples.tolist()
         return unknown / (whole - outside) if whole > outside else 0.0
 
+    @property
+    def few_sweeps(self) -> tuple[int, int]:
+        """Of how many frames fewer sweeps follow than ``SCANS``, and of how many: what is hidden there from those that
+        do counts as occupied."""
+        frames, few = self._frames.tolist()
+        return few, frames
+
     def scores(self) -> dict[str, VisibleScores]:
         """By region ("scene", "objects") and convention ("slice", "block")."""
         return dict(self._counts.scores())
 
     def _sweeps(self, here: Frame, world_from_camera: Matrix) -> Iterator[Sweep]:
         """The frame's own, and those of the frames after it."""
-        start = next(n for n, frame in enumerate(self._frames) if frame.name == here.name)
-        for frame in self._frames[start : start + SCANS]:
+        start = next(n for n, frame in enumerate(self._swept) if frame.name == here.name)
+        for frame in self._swept[start : start + SCANS]:
             if (points := self._points(frame)) is not None:
                 assert frame.world_from_ego is not None and frame.sweep is not None  # see begin
                 world_from_lidar = frame.world_from_ego @ frame.sweep.ego_from_lidar

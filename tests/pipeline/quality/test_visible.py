@@ -59,6 +59,7 @@ def test_counts_survive_their_way_through_a_store(street: Street) -> None:
     assert [log.frames for log in logs] == [3, 3]
     (rule,) = question.rules(joined)
     merged((rule,), logs)
+    assert rule.few_sweeps == (6, 6)  # type: ignore[attr-defined]
     assert rule.scores() == score(labels_of(version), question).visible  # type: ignore[attr-defined]
 
 
@@ -79,6 +80,7 @@ def test_the_command_shows_them(street: Street, tmp_path: Path) -> None:
     text = CliRunner().invoke(app, arguments, catch_exceptions=False).output
     assert "IE_rec" in text and "objects, block" in text
     assert "6 frames scored before the camera that looks ahead" in " ".join(text.split())
+    assert "6 of 6 frames are near the end of their log, where few sweeps look at" in " ".join(text.split())
 
 
 def test_logs_without_such_frames_are_refused(street: Street, tmp_path: Path) -> None:

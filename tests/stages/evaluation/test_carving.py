@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.evaluation.carving import AHEAD, ASIDE, LAYERS, PER_METRE, Sweep, carve, in_camera, samples
+from occlabel.stages.evaluation.carving import AHEAD, ASIDE, LAYERS, PER_METRE, Sweep, carve, in_camera, level, samples
 
 
 def wall(ahead: float, left: float, right: float, y: float = 0.4) -> NDArray[np.float64]:
@@ -63,6 +63,15 @@ def test_points_on_the_own_car_are_in_nobodys_way_and_those_that_are_not_finite_
     sweep = in_camera(np.eye(4), np.concatenate([bonnet, behind, broken]))
     _, visible = carve([sweep], (0.375,))
     assert at(visible, 0, 19)
+
+
+def test_a_camera_that_looks_down_is_asked_along_the_road_and_not_into_it() -> None:
+    tilted = np.array(
+        [[0, -np.sin(0.1), np.cos(0.1), 1.5], [-1, 0, 0, 0], [0, -np.cos(0.1), -np.sin(0.1), 1.6], [0, 0, 0, 1]]
+    )
+    upright = np.array([[0, 0, 1, 1.5], [-1, 0, 0, 0], [0, -1, 0, 1.6], [0, 0, 0, 1.0]])
+    np.testing.assert_allclose(level(tilted), upright, atol=1e-12)
+    np.testing.assert_allclose(level(upright), upright, atol=1e-12)
 
 
 def test_without_a_sweep_nothing_is_known_to_be_free() -> None:
