@@ -20,7 +20,7 @@ from occlabel.stages.ingest.images import check_image, read_image
 from occlabel.stages.ingest.video.calibration_file import NAMES, Notes, extrinsics_of, intrinsics_of, read_notes
 from occlabel.stages.ingest.video.film import check_frame, read_frame
 from occlabel.stages.ingest.video.layout import cameras_of, folders_in, kind_of
-from occlabel.stages.ingest.video.shots import Shots, shots_of
+from occlabel.stages.ingest.video.shots import Shots, from_the_first, shots_of
 from occlabel.stages.ingest.without_truth import WithoutTruth
 
 _TOGETHER = 0.6
@@ -73,6 +73,8 @@ def _video_log(log_id: str, path: Path, root: Path | None) -> DriveLog:
     for name, each in shots.items():
         digest.add_files(name, each.stats)
         warnings += each.warnings
+    shots, said = from_the_first(shots)
+    warnings += said
     frames = _frames(shots, _calibrated(notes, shots, found, folder, warnings), warnings)
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +27,8 @@ _LOOKED_AT = 64
 @dataclass(frozen=True, slots=True)
 class Shots:
     """``names`` and ``times`` [n] (s, growing) of a camera's images, and where they are: image ``places[i]`` of the
-    film ``files[0]``, or the file ``files[i]`` each. ``clock`` says whose the times are."""
+    film ``files[0]``, or the file ``files[i]`` each. ``clock`` says whose the times are: of images that are counted,
+    number 0 is at 0."""
 
     names: tuple[str, ...]
     times: NDArray[np.float64]
@@ -85,10 +86,23 @@ def _of_folder(folder: Path, rate: float | None) -> Shots:
     counted = [number for number in numbers if number is not None]
     growing = len(counted) == len(files) and bool((np.diff(counted) > 0).all())
     times = assumed(counted if growing else range(len(files))) / FRAME_PERIOD
-    return Shots(
-        tuple(stems), (times - times[0]) * (1 / rate if rate else FRAME_PERIOD), "counted", tuple(files), None, size,
-        tuple(said),
-    )  # fmt: skip
+    times *= 1 / rate if rate else FRAME_PERIOD
+    return Shots(tuple(stems), times, "counted", tuple(files), None, size, tuple(said))
+
+
+def from_the_first(shots: dict[str, Shots]) -> tuple[dict[str, Shots], list[str]]:
+    """``shots`` of cameras with times from the first image of all on, where images are counted, and what is to be said
+    of it. Cameras that share no number have counters of their own, and begin together."""
+    counted = {name: each.times for name, each in shots.items() if each.clock == "counted"}
+    if not counted:
+        return shots, []
+    together = max(times[0] for times in counted.values()) <= min(times[-1] for times in counted.values())
+    first = min(times[0] for times in counted.values())
+    shifted = {
+        name: replace(shots[name], times=times - (first if together else times[0])) for name, times in counted.items()
+    }
+    apart = f"the images of {', '.join(counted)} are numbered apart, and the first of each is taken as of one time"
+    return shots | shifted, [] if together else [apart]
 
 
 def _size(folder: Path, files: list[Path]) -> tuple[tuple[int, int], list[str]]:

@@ -146,6 +146,23 @@ def test_cameras_are_put_together_by_time(tmp_path: Path) -> None:
     assert "taken as begun at the same time" in " ".join(log.warnings)
 
 
+def test_cameras_that_count_together_are_put_together_by_their_numbers(tmp_path: Path) -> None:
+    folder(tmp_path / "log/left", [f"{number:06d}.png" for number in range(8)])
+    folder(tmp_path / "log/right", [f"{number:06d}.png" for number in range(5, 8)])
+    _, log = only(tmp_path / "log")
+    assert [[camera.path.stem for camera in frame.cameras] for frame in log.frames] == [
+        [f"00000{n}"] * 2 for n in (5, 6, 7)
+    ]
+    np.testing.assert_allclose([frame.time for frame in log.frames], [0.5, 0.6, 0.7])
+    folder(tmp_path / "apart/left", ["1.png", "2.png"])
+    folder(tmp_path / "apart/right", ["901.png", "902.png"])
+    _, apart = only(tmp_path / "apart")
+    assert [[camera.path.stem for camera in frame.cameras] for frame in apart.frames] == [["1", "901"], ["2", "902"]]
+    assert "the images of left, right are numbered apart, and the first of each is taken as of one" in " ".join(
+        apart.warnings
+    )
+
+
 def test_folders_of_cameras_are_several_logs(tmp_path: Path) -> None:
     for day in ("monday", "tuesday"):
         folder(tmp_path / day / "front", ["0.png", "1.png"])
