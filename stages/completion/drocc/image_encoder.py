@@ -68,6 +68,8 @@ class Memory:
     def recall(self, images: Tensor, intrinsics: Tensor, ask: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """What ``ask`` says of ``images`` [n, h, w, 3] and their ``intrinsics`` [n, 3, 3], asked of those alone that
         nobody has shown yet."""
+        if not len(images):  # none of a frame can be read
+            return ask(images, intrinsics)
         keys = [
             hashlib.blake2b(image.cpu().numpy().tobytes() + principal.cpu().numpy().tobytes()).digest()
             for image, principal in zip(images, intrinsics[:, 1, 2], strict=True)

@@ -117,7 +117,7 @@ class Samples(Dataset[dict[str, Tensor]]):
         draw = np.random.default_rng([self.seed, 1, number])
         seen = self.scenes.seen(index)
         for axis in (0, 1):
-            if draw.random() < 0.5 and symmetric(self.scenes.grid, axis):
+            if draw.random() < 0.5 and symmetric(self.scenes.grid, axis, self.scenes.sizes.fold):
                 seen = mirrored(seen, axis, self.scenes.grid, self.scenes.sizes)
         voxels, target = self._drawn(seen.truth.flatten(), draw)
         return {**seen.views._asdict(), "depth_bins": seen.depth, "voxels": voxels, "target": target}
@@ -133,9 +133,10 @@ class Samples(Dataset[dict[str, Tensor]]):
         return torch.from_numpy(voxels), torch.from_numpy(target)
 
 
-def symmetric(grid: Grid, axis: int) -> bool:
-    """Whether the grid reaches as far to one side of the car as to the other."""
-    return bool(np.isclose(grid.origin[axis], -grid.upper[axis]) and grid.shape[axis] % 2 == 0)
+def symmetric(grid: Grid, axis: int, fold: int) -> bool:
+    """Whether the grid reaches as far to one side of the car as to the other, in whole cells of ``fold`` voxels."""
+    cells = grid.shape[axis] % 2 == 0 and grid.shape[axis] % fold == 0
+    return bool(np.isclose(grid.origin[axis], -grid.upper[axis]) and cells)
 
 
 def mirrored(seen: Seen, axis: int, grid: Grid, sizes: Sizes) -> Seen:

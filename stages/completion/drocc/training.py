@@ -38,8 +38,8 @@ from occlabel.stages.learning.weight_header import named_with_digest
 from occlabel.stages.learning.weights import load_part, save_weights
 
 _DEPTH = 0.05
-_COUNTED = 60
-"""Frames by which it is known how frequent classes are."""
+_COUNTED = 1000
+"""Frames by which it is known how frequent classes are: a class that is in none of them would not be learned."""
 
 
 def check_options(options: Options, space: LabelSpace) -> None:

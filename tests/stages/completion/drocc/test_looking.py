@@ -59,7 +59,8 @@ def test_a_mirrored_frame_is_what_a_mirrored_world_shows() -> None:
     for one, other in zip(back.views, left, strict=True):
         torch.testing.assert_close(one, other)
     assert torch.equal(back.truth, seen.truth) and torch.equal(turned.truth, seen.truth.flip(1))
-    assert symmetric(SPACE.grid, 0) and not symmetric(SPACE.grid, 2)
+    assert symmetric(SPACE.grid, 0, SIZES.fold) and not symmetric(SPACE.grid, 2, SIZES.fold)
+    assert not symmetric(SPACE.grid, 0, 3), "a cell that reaches over the edge has no mirror image"
 
 
 def test_a_sample_holds_all_that_is_occupied_and_some_of_what_is_free() -> None:

@@ -81,6 +81,7 @@ def test_an_image_is_seen_once_by_an_encoder_that_remembers() -> None:
         torch.testing.assert_close(encoder(images[chosen], places[chosen]), without[chosen])
     encoder(images[:1], higher[None])
     assert asked == [3, 2, 1, 1], "the same image of another horizon is another"
+    assert len(encoder(images[:0], places[:0])) == 0, "a frame none of whose images can be read"
 
 
 def test_a_feature_is_lifted_into_the_voxel_that_it_shows() -> None:
