@@ -40,7 +40,8 @@ _DOWN = np.array([0.0, 0.0, -1.0])
 """In the ego frame."""
 
 Sweep = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Points [n, 3] and where the LiDAR is, [3], in the frame of a camera that is ``level`` [m]: x right, y down, z ahead."""
+"""Points [n, 3] and where the LiDAR is, [3], in the frame of a camera that is ``level`` [m]: x right, y down, z
+ahead."""
 
 
 def level(ego_from_camera: Matrix) -> Matrix:
