@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Moment
-from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse, project, transform_points
 from occlabel.schemas.grid import Grid
 
@@ -94,15 +93,10 @@ def frame_weights(
 ) -> tuple[bytes, Callable[[], NDArray[np.uint16]]]:
     """What tells the rig of ``frame``, whose cameras have ``views``, from others, and how to compute its weight volume.
 
-    Raises BadLog when the cameras are asked for and there are none.
+    By cameras, all of a frame without views, whose image is missing, counts as what no image shows.
     """
     ego_from_grid = frame.ego_from_grid(grid)
     if sensor == "camera":
-        if not views:
-            raise BadLog(
-                f"frame {frame.name} has no camera of known calibration, so it has no camera weights; set "
-                "voting.sensor to lidar"
-            )
         key = b"".join([ego_from_grid.tobytes(), *(view.key for view in views)])
         return key, lambda: camera_weights(grid.centres(), views, ego_from_grid, near_box)
     if sensor == "lidar":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from contract import log_of
 
-from occlabel.schemas.drive_log import Frame, Sweep
+from occlabel.schemas.drive_log import Camera, Frame, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
@@ -149,6 +149,20 @@ def test_a_frame_without_a_pose_keeps_its_own_labels_and_votes_on_no_other() -> 
         run(stage, Clip("a", 13, 14), lost, arrays)["semantics"],
         run(stage, Clip("a", 13, 14), lost, blank)["semantics"],
     )
+
+
+def test_a_frame_whose_image_is_missing_says_less_and_stops_no_clip() -> None:
+    """It votes on itself and its neighbours as what no image shows: those that have one are believed."""
+    frames, arrays = log(step=0.0)
+    ahead = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+    camera = Camera("CAM_FRONT", Path(), np.array([[50.0, 0, 50], [0, 50, 50], [0, 0, 1]]), ahead, 0.0, (100, 100))
+    filmed = tuple(frame if frame is frames[12] else replace(frame, cameras=(camera,)) for frame in frames)
+    arrays["semantics"][:] = 9
+    arrays["semantics"][12] = 15
+    result = run(Registration(**{**PLAIN, "sensor": "camera"}, radius=1), Clip("a", 8, 16), filmed, arrays)
+    seen = result["semantics"][:, 10, 8, 3]  # 4 m ahead, in the middle of the images
+    assert (seen == 9).all()
+    assert (result["semantics"][4, 0, 0] == 9).all(), "nor elsewhere: two votes of 1 beat one"
 
 
 def test_unknown_where_nobody_voted() -> None:
