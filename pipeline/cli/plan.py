@@ -66,6 +66,7 @@ def plan(
     held = None if base is None else open_base(target, base, (log.id for log in result.logs))
     if held is not None:
         held.refuse_other(result)
+        held.refuse_lost()
     if version is not None:
         refuse_taken(target, result, version, base=held)
     if not result.logs:

@@ -17,8 +17,9 @@ from occlabel.pipeline.published.inventory import key_of
 from occlabel.pipeline.published.origins import provenance_of
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.version import VersionFrame, VersionInfo
+from occlabel.workers.ledger import Ledger, clip_named
 from occlabel.workers.store import Store
 
 _NO_OTHER_LABELS = ("device", "clip_frames")
@@ -72,6 +73,41 @@ class Base:
                     "differs), and a version has one log of an id. If it is the same drive, label it without --base; "
                     "if it is another one, give it another id, or leave it out with --log"
                 )
+
+    def refuse_lost(self) -> None:
+        """Raises StoreError where labels that it adds are not in the store any more as they were published: no version
+        stands over a hole, and logs that are not there cannot be labelled again.
+
+        Receipts that hold are believed, as a plan believes them; frames without one are read.
+        """
+        ledger, vouched = Ledger(self.version.store), dict[str, frozenset[int]]()
+        lost: dict[str, list[str]] = {}
+        for frame in self.version.frames():
+            for array, place in frame.row.arrays.items() if frame.log not in self.fresh else ():
+                key = key_of(place.path)
+                if key not in vouched:
+                    vouched[key] = _vouched(ledger, key)
+                if frame.row.index in vouched[key]:
+                    continue
+                try:
+                    frame.load(array)
+                except AlteredArtifact:
+                    lost.setdefault(frame.log, []).append(frame.name)
+                    break
+        if lost:
+            told = (f"{log} (frames: {len(names)}, the first {names[0]})" for log, names in list(lost.items())[:5])
+            raise StoreError(
+                f"version {self.info.name} cannot be the base: labels of log {', '.join(told)} are not in "
+                f"{self.version.store.location} as they were published. Label its logs again by the same recipe, which "
+                "makes the same bytes, take them from a copy of the store, or label without --base"
+            )
+
+
+def _vouched(ledger: Ledger, key: str) -> frozenset[int]:
+    """Places of the frames of a piece that receipts vouch for."""
+    stage, fingerprint, log = key.split("/")
+    clips = (clip_named(log, name) for name in ledger.committed(stage, fingerprint, log))
+    return frozenset(index for clip in clips if clip is not None for index in range(clip.start, clip.stop))
 
 
 def open_base(store: Store, name: str, fresh: Iterable[str]) -> Base:

@@ -95,7 +95,7 @@ def publish(
 
     It is the latest from then on, unless the recipe has gates to judge it by first (``judged.settle``). Publishing the
     same content under the same name again changes nothing. Raises GateFailed (nothing is published)
-    and StoreError when the name is taken by other content.
+    and StoreError when the name is taken by other content, or the base lost labels.
     """
     found = found or collect(store, plan)
     held = () if base is None else base.rows
@@ -125,6 +125,7 @@ def publish(
     )
     rows = list(_placed(store, plan, found.rows, reader))
     if base is not None:
+        base.refuse_lost()
         info, rows = _grown(info, base), sorted([*rows, *held], key=lambda row: row.log)
     info = info.model_copy(update={"changes": changelog(store, info, rows, None if base is None else base.version)})
     if store.create(manifest_path(name), encode(info, rows)):

@@ -132,6 +132,8 @@ def label_logs(
     if not plan.todo and version in version_names(store):  # nothing to write: the store may be one to read from
         _publish(report, version, reader, judge)
         return report
+    if held is not None:
+        held.refuse_lost()
     store.check_layout(mark=True)
     state = new_state(f"version {version}", [])
     with told(store, state):

@@ -100,6 +100,41 @@ def test_the_base_may_go_and_its_labels_stay(root: Path) -> None:
     assert open_version(f"{root}/store@v2").verify() == []
 
 
+def test_a_base_that_lost_labels_is_refused_before_anything_is_computed(root: Path) -> None:
+    _shard(root, "a").unlink()
+    refused = r"v1 cannot be the base: labels of log a \(frames: 4, the first 000000\) are not in .*/store as they were"
+    with pytest.raises(StoreError, match=refused):
+        label(root, TONIGHT, "v2", "v1")
+    assert not list((root / "store/receipts").rglob("c/*.json"))
+    label(root, YESTERDAY, "v1")
+    assert label(root, TONIGHT, "v2", "v1").state == "complete", "labelled again its logs are what they were"
+    assert open_version(f"{root}/store@v2").verify() == []
+
+
+def test_what_the_base_loses_during_the_run_is_not_published(root: Path) -> None:
+    @dataclass(frozen=True)
+    class Losing(MadeUpReader):
+        def points(self, sweep: Any) -> Any:
+            _shard(root, "b").unlink(missing_ok=True)
+            return super().points(sweep)
+
+    with pytest.raises(StoreError, match=r"v1 cannot be the base: labels of log b"):
+        label(root, TONIGHT, "v2", "v1", Losing)
+    assert not (root / "store/versions/v2.parquet").exists()
+
+
+def test_labels_of_the_base_that_are_whole_need_no_receipt(root: Path) -> None:
+    for receipt in (root / "store/receipts/voting").rglob("*.json"):
+        receipt.unlink()
+    assert label(root, TONIGHT, "v2", "v1").state == "complete"
+
+
+def _shard(root: Path, log: str) -> Path:
+    """The voted semantics of the log's first clip."""
+    (shard,) = (root / "store/artifacts/voting").glob(f"*/{log}/semantics/c/0/0/0/0")
+    return shard
+
+
 def test_another_log_of_the_same_id_is_refused(root: Path) -> None:
     with pytest.raises(StoreError, match=r"it has another log a \(content, poses.*\), and a version has one log of"):
         label(root, {"a": 6, "c": 5}, "v2", "v1", ShiftedReader)
