@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
+from occlabel.pipeline.teaching.labelled import labelled, named
 from occlabel.schemas.arrays import SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.stage import Stage
@@ -53,9 +50,7 @@ def segment_images(recipe: Recipe, reader: LogReader, folder: Path, executor: st
     # What is known of few frames is still worth learning from.
     alone: dict[str, object] = {**dict.fromkeys(SLOTS), "priors": _seeing(recipe), "gates": Gates(min_labelled=0)}
     priors, store = recipe.model_copy(update=alone), Store(str(folder / "segments"))
-    version = hashlib.blake2b(priors.model_dump_json().encode(), digest_size=6).hexdigest()
-    label_logs(priors, reader, store, version, workplace=Workplace(executor))
-    return SegmentImages(open_version(spec_of(store, version)), reader)
+    return SegmentImages(labelled(priors, reader, store, named(priors), executor), reader)
 
 
 def _seeing(recipe: Recipe) -> dict[str, Stage]:

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
 from occlabel.pipeline.teaching.label_teacher import LabelTeacher
+from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.pipeline.teaching.segment_images import segment_images
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
@@ -118,5 +115,4 @@ def labelled_by(chain: Recipe, reader: LogReader, store: Store, sure: float, exe
     assert chain.completion is not None
     files = [named_with_digest(path) for path in chain.completion.files(chain.space)]
     version = digest_of([chain.model_dump(mode="json", exclude={"completion": {"weights"}}), files])
-    label_logs(chain, reader, store, version, workplace=Workplace(executor))
-    return LabelTeacher(open_version(spec_of(store, version)), chain.space, sure)
+    return LabelTeacher(labelled(chain, reader, store, version, executor), chain.space, sure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +10,13 @@ import numpy as np
 
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
-from occlabel.pipeline.teaching.half_sweeps import HalfSweeps
+from occlabel.pipeline.published.version import PublishedFrame
+from occlabel.pipeline.teaching.half_sweeps import by_halves
+from occlabel.pipeline.teaching.labelled import frames_of
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.priors.depth.lidar import LidarDepth
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -88,23 +84,10 @@ def _calibrated(camera: Camera) -> bool:
 
 def _tracks(priors: Recipe, reader: LogReader, folder: Path, name: str, executor: str) -> list[Tracks]:
     """Of each log of ``reader``."""
-    aligned = _labelled(priors, HalfSweeps(reader, odd=False), Store(str(folder / "aligned")), name, executor)
-    measured = None
-    if any(log.rig.lidar for log in reader.logs()):
-        beside = priors.model_copy(update={"priors": {"measured": LidarDepth()}})
-        measured = _labelled(beside, HalfSweeps(reader, odd=True), Store(str(folder / "measured")), name, executor)
-    logs = reader.logs(list(aligned.logs))
-    return [_of_log(log, reader, _rows(aligned, log), {} if measured is None else _rows(measured, log)) for log in logs]
-
-
-def _labelled(recipe: Recipe, reader: HalfSweeps, store: Store, name: str, executor: str) -> PublishedVersion:
-    version = f"{hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
-    label_logs(recipe, reader, store, version, workplace=Workplace(executor))
-    return open_version(spec_of(store, version))
-
-
-def _rows(version: PublishedVersion, log: DriveLog) -> dict[str, PublishedFrame]:
-    return {frame.name: frame for frame in version.frames(log.id)} if log.id in version.logs else {}
+    stores = Store(str(folder / "aligned")), Store(str(folder / "measured"))
+    versions = by_halves(priors, reader, stores, name, executor)
+    logs = reader.logs(list(versions[0].logs))
+    return [_of_log(log, reader, *(frames_of(version, log) for version in versions)) for log in logs]
 
 
 def _of_log(

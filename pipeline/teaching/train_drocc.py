@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,9 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
+from occlabel.pipeline.teaching.labelled import labelled, named
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile, OcclabelError
@@ -131,9 +128,7 @@ def check_logs(reader: LogReader, space: LabelSpace) -> None:
 
 def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor: str) -> list[Drive]:
     """The logs of ``reader``, of each the frames that have truth and depth of the ``priors``."""
-    version = f"{hashlib.blake2b(priors.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
-    label_logs(priors, reader, store, version, workplace=Workplace(executor))
-    published = open_version(spec_of(store, version))
+    published = labelled(priors, reader, store, f"{named(priors)}-{name}", executor)
     logs = reader.logs(list(published.logs))
     stored = FrameReader(store)
     found = [_Log(reader, log, priors.space, list(published.frames(log.id)), stored).drive() for log in logs]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, open_version
+from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.quality.true_objects import TrueObjects
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.labelled import labelled, named
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog
@@ -47,9 +44,7 @@ def train(
     check_truth(reader, (frame for log in reader.logs(ids) for frame in _frames(log)), recipe.space)
     refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking", "audit")))
     store = Store(str(out.with_suffix(".training") / "refined"))
-    version = hashlib.blake2b(refined.model_dump_json().encode(), digest_size=6).hexdigest()
-    label_logs(refined, reader, store, version, workplace=Workplace(executor))
-    published = open_version(spec_of(store, version))
+    published = labelled(refined, reader, store, named(refined), executor)
     logs = reader.logs([log for log in published.logs if log in ids])
     scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]
     facts = {"labels": ", ".join(step.name for step in refined.chain), "command": command}

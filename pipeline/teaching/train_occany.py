@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
+from occlabel.pipeline.teaching.labelled import labelled, named
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
@@ -107,9 +104,7 @@ def _known(frame: Frame, camera: Camera) -> bool:
 
 def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor: str) -> list[Drive]:
     """Of each log of ``reader`` the posed frames, with what the ``priors`` say of their images."""
-    version = f"{hashlib.blake2b(priors.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
-    label_logs(priors, reader, store, version, workplace=Workplace(executor))
-    published = open_version(spec_of(store, version))
+    published = labelled(priors, reader, store, f"{named(priors)}-{name}", executor)
     found = [_drive(reader, log, list(published.frames(log.id))) for log in reader.logs(list(published.logs))]
     return [drive for drive in found if drive]
 

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.published.version import PublishedFrame
+from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
@@ -68,8 +66,7 @@ def train(
 
 def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> list[Labelled]:
     """The logs of ``reader`` that have truth, labelled with the onboard model."""
-    label_logs(onboard, reader, store, version, workplace=Workplace(executor))
-    published = open_version(spec_of(store, version))
+    published = labelled(onboard, reader, store, version, executor)
     logs = reader.logs(list(published.logs))
     found = [_labelled(log, reader, onboard, list(published.frames(log.id))) for log in logs]
     return [log for log in found if len(log.poses) > 0]

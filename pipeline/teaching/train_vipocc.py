@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
-from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
-from occlabel.pipeline.running.label import label_logs
-from occlabel.pipeline.running.workplace import Workplace
-from occlabel.pipeline.teaching.half_sweeps import HalfSweeps
-from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH, SEGMENT_INSTANCE
+from occlabel.pipeline.published.version import PublishedFrame
+from occlabel.pipeline.teaching.half_sweeps import by_halves
+from occlabel.pipeline.teaching.labelled import frames_of
+from occlabel.schemas.arrays import DEPTH, EXTRINSICS, INTRINSICS, POSES, RELATIVE_DEPTH, SEGMENT_INSTANCE, ArraySpec
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
-from occlabel.stages.priors.depth.lidar import LidarDepth
+from occlabel.schemas.geometry import Matrix
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -67,11 +66,12 @@ def parted(
     priors = _priors(recipe)
     sources = [reader] if held_out is None else [reader, held_out]
     # What cannot work is said before hours of labelling.
-    for source in sources:
+    for source in sources if priors.geometry is None else ():
         if not any(_known(frame, camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
             raise BadLog(
                 f"{source.root} has no log with poses and images of a calibrated camera, of which a field could be "
-                "learned; occlabel simulate writes such logs"
+                "learned; where images alone are known, give the recipe a stage that finds poses in them, as "
+                "geometry: {kind: odometry}"
             )
     found = [drives(priors, source, folder, "apart" if n else "logs", executor) for n, source in enumerate(sources)]
     logs = found[0]
@@ -81,7 +81,7 @@ def parted(
 
 
 def _priors(recipe: Recipe) -> Recipe:
-    """Those of the recipe's stages that say how far things are and which is which, alone."""
+    """Those of the recipe's stages that say how far things are, which is which and where images were taken, alone."""
     kept = {name: stage for name, stage in recipe.priors.items() if _WANTED & {spec.name for spec in stage.written}}
     if not any(DEPTH.name in {spec.name for spec in stage.written} for stage in kept.values()):
         raise BadRecipe(
@@ -89,31 +89,16 @@ def _priors(recipe: Recipe) -> Recipe:
             "priors: {depth: {kind: stored_depth, path: priors/depth/{log}/{camera}/{frame}.png}}"
         )
     # What is known of few frames is still worth learning from.
-    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": kept, "gates": Gates(min_labelled=0)})
+    alone = {**dict.fromkeys(SLOTS), "geometry": recipe.geometry, "priors": kept, "gates": Gates(min_labelled=0)}
+    return recipe.model_copy(update=alone)
 
 
 def drives(priors: Recipe, reader: LogReader, folder: Path, name: str, executor: str) -> list[Drive]:
     """Of each log of ``reader`` the posed images of its calibrated cameras, with what the priors say of them."""
-    said = _labelled(priors, HalfSweeps(reader, odd=False), Store(str(folder / "priors")), name, executor)
-    measured = None
-    if any(log.rig.lidar for log in reader.logs()):
-        beside = priors.model_copy(update={"priors": {"measured": LidarDepth()}})
-        measured = _labelled(beside, HalfSweeps(reader, odd=True), Store(str(folder / "measured")), name, executor)
-    result = []
-    for log in reader.logs(list(said.logs)):
-        rows = [{} if one is None else _rows(one, log) for one in (said, measured)]
-        result.append(_drive(reader, log, rows[0], rows[1]))
-    return result
-
-
-def _labelled(recipe: Recipe, reader: HalfSweeps, store: Store, name: str, executor: str) -> PublishedVersion:
-    version = f"{hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=6).hexdigest()}-{name}"
-    label_logs(recipe, reader, store, version, workplace=Workplace(executor))
-    return open_version(spec_of(store, version))
-
-
-def _rows(version: PublishedVersion, log: DriveLog) -> dict[str, PublishedFrame]:
-    return {frame.name: frame for frame in version.frames(log.id)} if log.id in version.logs else {}
+    stores = Store(str(folder / "priors")), Store(str(folder / "measured"))
+    versions = by_halves(priors, reader, stores, name, executor)
+    logs = reader.logs(list(versions[0].logs))
+    return [_drive(reader, log, *(frames_of(version, log) for version in versions)) for log in logs]
 
 
 def _drive(
@@ -125,17 +110,36 @@ def _drive(
     for frame in log.frames:
         views = {}
         for camera in frame.cameras:
-            if frame.name in said and said[frame.name].holds(DEPTH.on(camera.name)) and _known(frame, camera):
+            if frame.name not in said or not said[frame.name].holds(DEPTH.on(camera.name)):
+                continue
+            taken = _taken(said[frame.name], frame, camera, log.rig.names.index(camera.name))
+            if taken is not None:
                 read = partial(_seen, reader, camera, said[frame.name], measured.get(frame.name))
-                pose = frame.world_from_ego @ camera.ego_from_camera  # type: ignore[operator]
-                assert camera.intrinsics is not None  # see _known
-                views[camera.name] = View(read, camera.intrinsics, pose)
+                views[camera.name] = View(read, *taken)
         result.append(views)
     return result
 
 
 def _known(frame: Frame, camera: Camera) -> bool:
     return frame.world_from_ego is not None and camera.intrinsics is not None and camera.ego_from_camera is not None
+
+
+def _taken(said: PublishedFrame, frame: Frame, camera: Camera, place: int) -> tuple[Matrix, Matrix] | None:
+    """K and ``world_from_camera`` of an image of the camera at a ``place`` in the rig, as the recipe's geometry stage
+    found them, or as the log knows them. None where something of it is not known."""
+
+    def found(spec: ArraySpec[np.float64], known: Matrix | None, *at: int) -> Matrix | None:
+        matrix = np.asarray(said[spec][at], np.float64) if said.holds(spec) else known
+        return None if matrix is None or np.isnan(matrix).any() else matrix
+
+    intrinsics, ego_from_camera = (
+        found(INTRINSICS, camera.intrinsics, place),
+        found(EXTRINSICS, camera.ego_from_camera, place),
+    )
+    world_from_ego = found(POSES, frame.world_from_ego)
+    if intrinsics is None or ego_from_camera is None or world_from_ego is None:
+        return None
+    return intrinsics, world_from_ego @ ego_from_camera
 
 
 def _seen(reader: LogReader, camera: Camera, said: PublishedFrame, measured: PublishedFrame | None) -> Seen:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from box_street import STREET, K, drive, photographs
+from PIL import Image
 from simulated import TWO_SHORT, Simulated
 
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.teaching.train_vipocc import train
+from occlabel.pipeline.teaching.train_vipocc import parted, train
 from occlabel.pipeline.teaching.vipocc_rows import ROWS, rows
 from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.stages.completion.vipocc.options import Options
 from occlabel.stages.ingest.kitti import KittiReader
+from occlabel.stages.ingest.recognise import open_logs
 
 FEW = Options(steps=1, epoch=1, batch=1, stem=8, rows=64, columns=96, channels=8, rays=128, samples=8, views=2)
 GRID = {"origin": [0.0, -12.8, -2.0], "voxel_size": 0.4, "shape": [64, 64, 16], "frame": "lidar"}
@@ -56,3 +60,18 @@ def test_what_cannot_work_is_said_before_anything_is_run(tmp_path: Path) -> None
     with pytest.raises(BadRecipe, match="no priors that write depth, which ViPOcc aligns"):
         train(bare, reader, out, FEW, "local", "")
     assert not out.with_suffix(".training").exists()
+
+
+def test_where_images_of_a_film_were_taken_is_found_in_them(tmp_path: Path) -> None:
+    log, film = drive(6, 0.6), tmp_path / "film"
+    film.mkdir()
+    for path, image in photographs(log, STREET).images.items():
+        Image.fromarray(image).save(film / f"{Path(path).name}.png")
+    (film / "calibration.yaml").write_text(f"rate: 10\ncamera: {{intrinsics: {K.tolist()}, height: 1.6}}\n")
+    blind = recipe(grid={**GRID, "frame": "ego"}, priors={"depth": {"kind": "glance_depth"}})
+    with pytest.raises(BadLog, match=r"a stage that finds poses in them, as geometry: {kind: odometry}"):
+        parted(blind, open_logs(film), None, tmp_path, "local", 10)
+    seeing = Recipe.model_validate(blind.model_dump() | {"geometry": {"kind": "odometry"}})
+    (views,) = parted(seeing, open_logs(film), None, tmp_path, "local", 10).learned
+    way = [view["camera"].world_from_camera[:3, 3] for view in views]
+    np.testing.assert_allclose(np.linalg.norm(np.diff(way, axis=0), axis=1), 0.6, rtol=0.1)
