@@ -15,9 +15,9 @@ from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.pipeline.teaching.train_vipocc import parted
+from occlabel.pipeline.teaching.train_vipocc import Parted, parted
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.errors import BadRecipe, OcclabelError
 from occlabel.stages.completion.vipocc.stage import ViPOccCompletion
 from occlabel.stages.evaluation.visible import VisibleScores
 from occlabel.workers.store import Store
@@ -56,10 +56,10 @@ def rows(
     """Trains each row of ``names`` on the logs of the first reader, labels those of the second with it, and scores them
     before the camera that looks ahead. ``recipe`` has the completion ``vipocc``, whatever its weights.
 
-    Priors run once. Everything lies in ``folder``; a weight file that lies there is not trained again. Raises BadRecipe
-    for another completion or a row that there is not.
+    Priors run once. Everything lies in ``folder``; a weight file that lies there is not trained again, and one that was
+    begun is gone on with. Raises BadRecipe for another completion or a row that there is not, OcclabelError for a file
+    that was made otherwise.
     """
-    from occlabel.stages.completion.vipocc.training import train_field
     from occlabel.stages.learning.weight_header import read_facts
 
     completion = recipe.completion
@@ -71,11 +71,23 @@ def rows(
     part = parted(recipe, learned, held_out, folder / "priors", "local", options.held_out_every)
     for name in names:
         weights = folder / f"{list(ROWS).index(name)}.safetensors"
-        if not weights.is_file():
-            train_field(part.learned, part.held_out, weights, options.model_copy(update=ROWS[name]), part.facts)
+        _train(weights, options.model_copy(update=ROWS[name]), part)
         labels = recipe.model_copy(update={"completion": completion.model_copy(update={"weights": weights.absolute()})})
         store, version = Store(str(folder / "labels")), f"row-{list(ROWS).index(name)}"
         label_logs(labels, held_out, store, version, workplace=Workplace("local"))
         found = evaluate(spec_of(store, version), held_out.root, at="visible")
         assert found.visible is not None  # that is what was asked
         yield Row(name, found.visible, read_facts(weights).get("abs_rel"))
+
+
+def _train(weights: Path, options: Options, part: Parted) -> None:
+    """Writes ``weights``, or finds them made by the same ``options``."""
+    from occlabel.stages.completion.vipocc.training import train_field
+    from occlabel.stages.learning.weight_header import read_facts
+
+    made = {"options": options.model_dump_json(exclude={"device", "resume"})}
+    if not weights.is_file():
+        going_on = options.model_copy(update={"resume": True})
+        train_field(part.learned, part.held_out, weights, going_on, part.facts | made)
+    elif read_facts(weights).get("options") != made["options"]:
+        raise OcclabelError(f"{weights} was made with other options; give another folder, or remove it")

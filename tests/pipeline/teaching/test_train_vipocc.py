@@ -14,7 +14,7 @@ from simulated import TWO_SHORT, Simulated
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.train_vipocc import parted, train
 from occlabel.pipeline.teaching.vipocc_rows import ROWS, rows
-from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.stages.completion.vipocc.options import Options
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.recognise import open_logs
@@ -35,6 +35,16 @@ def test_a_row_is_trained_and_scored_without_labels(simulated: Simulated, tmp_pa
     (row,) = rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["baseline"])
     assert row.name == "baseline" and not math.isnan(row.scores["scene slice"].o_acc)
     assert row.abs_rel is not None and row.abs_rel.startswith("0.0"), "half of the points say how far the others are"
+    with pytest.raises(OcclabelError, match=r"0.safetensors was made with other options; give another folder"):
+        next(
+            rows(
+                recipe(completion=completion),
+                (reader, reader),
+                tmp_path,
+                FEW.model_copy(update={"seed": 9}),
+                ["baseline"],
+            )
+        )
     with pytest.raises(BadRecipe, match="there is no row all; there are baseline"):
         next(rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["all"]))
 
