@@ -15,8 +15,15 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Inputs
 from occlabel.stages.voting.methods import Ballots
 from occlabel.stages.voting.rules import Rules
-from occlabel.stages.voting.weighing import soft_shift, weigh
-from occlabel.stages.voting.weights import View, default_near_box, default_reach, frame_weights, sensor_place
+from occlabel.stages.voting.weighing import weigh
+from occlabel.stages.voting.weights import (
+    View,
+    default_near_box,
+    default_reach,
+    frame_weights,
+    sensor_place,
+    soft_shift,
+)
 
 if TYPE_CHECKING:
     from occlabel.stages.voting.visibility import Sight

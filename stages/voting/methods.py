@@ -18,7 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.geometry import Matrix
 
-_VOTES_PER_CELL = 8  # more centres of one frame cannot lie in one rotated cell of the same size
+ONE = 16
+"""The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
+ROOM = 2**31 // 8
+"""What the votes of a cell, one a frame, must stay below: it has 32 bits, and more than 8 centres of one frame cannot
+lie in one rotated cell of the same size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def refuse_overflow(ballots: Ballots, voters: Voters) -> None:
     heaviest = int(ballots.weights.max(initial=0)) * int(voters.multipliers.max(axis=1, initial=0).sum())
     # A target cell coarser than the source voxels holds as many more of their centres.
     finer = max((1.0 / abs(np.linalg.det(matrix[:, :3])) for matrix in voters.cell_from_voxel), default=1.0)
-    if _VOTES_PER_CELL * heaviest * max(finer, 1.0) >= 2**31:
+    if heaviest * max(finer, 1.0) >= ROOM:
         raise BadRecipe(
             f"the votes of {len(voters.frames)} frames, up to {heaviest} in all, could overflow the 32 bits of a "
             "voxel; lower voting.radius"

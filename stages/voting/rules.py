@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from occlabel.schemas.stage import NAME_OR_FILE
-from occlabel.stages.voting.weights import SensorModel
+from occlabel.stages.voting.methods import ONE, ROOM
+from occlabel.stages.voting.weights import SensorModel, heaviest_vote
 
 
 class Rules(BaseModel):
@@ -16,7 +17,8 @@ class Rules(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     radius: int = Field(default=25, ge=0, le=10_000)
-    """Frames that vote before and after the target."""
+    """Frames that vote before and after the target: at most 195 with the other options as they are by default, as the
+    votes of a voxel have 32 bits."""
     stride: int = Field(default=1, ge=1)
     """Every how manyth frame votes; the window spans radius * stride frames each way."""
     min_overlap: float = Field(default=0.0, ge=0, le=1)
@@ -33,7 +35,7 @@ class Rules(BaseModel):
     a grid of the world, which costs the same for every radius and rounds twice."""
     weigh_confidence: bool = True
     """Whether a frame's vote also counts with the frame's own confidence in it."""
-    empty_weight: float = Field(default=1.0, gt=0, le=16)
+    empty_weight: float = Field(default=1.0, ge=1 / ONE, le=16)
     """How much a vote for free counts against one for a class, in steps of a sixteenth."""
     movable_boost: int = Field(default=30, ge=1, le=255)
     """How much more a frame's own votes for movable classes count in its own voxels: what moves is where this frame
@@ -56,3 +58,10 @@ class Rules(BaseModel):
     log_shift: bool = True
     """Whether confidence is corrected by how sure a frame is of what its own sweep hit, held against the frames of the
     calibration: on streets unlike those, frames are less sure and labels are wrong more often. Needs ``evidence``."""
+
+    @property
+    def largest_radius(self) -> int:
+        """The largest radius by which the votes of a voxel, all as heavy as can be, fit into its 32 bits."""
+        free = round(self.empty_weight * ONE)
+        votes = (ROOM - 1) // heaviest_vote(self.sensor, self.weigh_confidence)
+        return (votes - max(self.movable_boost * ONE, free)) // (2 * max(ONE, free))

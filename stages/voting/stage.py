@@ -100,6 +100,11 @@ class Registration(Rules, Stage):
             return self._lacking(rig)
         if self.observed_only and not self.evidence:
             return "what no frame observed is not known without evidence; set voting.observed_only to false"
+        if self.radius > self.largest_radius:
+            return (
+                f"the votes of {2 * self.radius + 1} frames could overflow the 32 bits of a voxel; with the other "
+                f"options as they are, voting.radius can be {self.largest_radius} at most"
+            )
         try:
             if self.calibration is not None:
                 load(self.calibration, space)

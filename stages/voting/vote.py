@@ -26,13 +26,10 @@ from occlabel.schemas.stage import Arrays, Hands, Inputs
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.voting.ballots import BallotBox, movable_ids
 from occlabel.stages.voting.calibration import load
-from occlabel.stages.voting.methods import Ballots, Method, Outcome, Voters, cell_from_voxel
+from occlabel.stages.voting.methods import ONE, Ballots, Method, Outcome, Voters, cell_from_voxel
 from occlabel.stages.voting.rules import Rules
 from occlabel.stages.voting.window import sources
 from occlabel.stages.voting.witnesses import Witnesses, around, fused
-
-_ONE = 16
-"""The multiplier of a vote that counts once: empty votes are weighed in steps of a sixteenth."""
 
 
 class PollingPlace:
@@ -119,8 +116,8 @@ class Poll:
             for _, target_from_source in voting
         ]
         classes = len(taxonomy.classes)
-        multipliers = np.full((len(frames), classes), _ONE, np.int32)
-        multipliers[:, taxonomy.free_id] = round(rules.empty_weight * _ONE)
+        multipliers = np.full((len(frames), classes), ONE, np.int32)
+        multipliers[:, taxonomy.free_id] = round(rules.empty_weight * ONE)
         multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= rules.movable_boost
         return Voters(frames, np.stack(matrices), multipliers, target)
 

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
-
-
-def soft_shift(rig: NDArray[np.uint16]) -> int:
-    """The power of two that just keeps the heaviest of a rig's weights, times a confidence of 255, within 16 bits."""
-    return max((int(rig.max(initial=0)) * 255).bit_length() - 16, 0)
 
 
 @numba.njit(cache=True, nogil=True)

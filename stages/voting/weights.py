@@ -88,6 +88,17 @@ def default_reach(grid: Grid) -> float:
     return max(abs(grid.origin[0]), abs(grid.upper[0]))
 
 
+def soft_shift(rig: NDArray[np.uint16]) -> int:
+    """The power of two that just keeps the heaviest of a rig's weights, times a confidence of 255, within 16 bits."""
+    return max((int(rig.max(initial=0)) * 255).bit_length() - 16, 0)
+
+
+def heaviest_vote(sensor: SensorModel, weigh_confidence: bool) -> int:
+    """The most that a vote can count for its place and its frame's confidence, a LiDAR standing in the grid."""
+    most = np.array(round(_LIDAR_MAX * LIDAR_UNIT) if sensor == "lidar" else max(CAMERA_HIGH, UNIFORM), np.uint16)
+    return int(most) * 255 >> soft_shift(most) if weigh_confidence else int(most)
+
+
 def frame_weights(
     frame: Moment, views: Sequence[View], grid: Grid, sensor: SensorModel, reach: float, near_box: Box
 ) -> tuple[bytes, Callable[[], NDArray[np.uint16]]]:

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import contract
 import numpy as np
 import pytest
 from contract import log_of
+from pydantic import ValidationError
 
 from occlabel.schemas.drive_log import Camera, Frame, Sweep
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip
@@ -122,6 +124,34 @@ def test_empty_votes_have_a_weight_of_their_own() -> None:
     for weight, expected in ((1.0, 0), (0.5, 15)):
         stage = Registration(**PLAIN, radius=40, empty_weight=weight)
         assert run(stage, Clip("a", 16, 17), frames, arrays)["semantics"][0, 5, 5, 2] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "largest"),
+    [({}, 195), ({"empty_weight": 12.0}, 16), ({"sensor": "uniform", "movable_boost": 1, "empty_weight": 12.0}, 26)],
+)
+def test_a_radius_whose_votes_could_overflow_is_refused_before_anything_runs(
+    options: dict[str, Any], largest: int
+) -> None:
+    """As tightly as the votes themselves are: frames as sure as can be, one after the other in one place, and the LiDAR
+    in the centre of a voxel."""
+    space = LabelSpace(GRID.model_copy(update={"origin": (-0.2, -0.6, -0.2), "shape": (3, 3, 2)}), SPACE.taxonomy)
+    pose = np.eye(4)
+    frames = [Frame(f"{i:06d}", 0.1 * i, pose, (), Sweep(Path(), pose, 0.1 * i)) for i in range(2 * largest + 3)]
+    semantics = np.zeros((len(frames), *space.grid.shape), np.uint8)
+    arrays = {"semantics": semantics, "confidence": np.full_like(semantics, 255)}
+    clip = Clip("a", largest + 1, largest + 2)
+    fits, over = (Registration(**options, evidence=False, radius=radius) for radius in (largest, largest + 1))
+    assert fits.refuse(space, None) is None
+    assert (contract.run(fits, space, log_of(frames, "a"), arrays, clip)["support"] == 2 * largest + 1).all()
+    assert (over.refuse(space, None) or "").endswith(f"voting.radius can be {largest} at most")
+    with pytest.raises(BadRecipe, match="could overflow"):
+        contract.run(over, space, log_of(frames, "a"), arrays, clip)
+
+
+def test_an_empty_weight_that_would_be_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="empty_weight"):
+        Registration(empty_weight=0.03)
 
 
 def test_a_frame_without_labels_is_filled_by_its_neighbours() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from occlabel.stages.voting.weighing import soft_shift, weigh
+from occlabel.stages.voting.weighing import weigh
+from occlabel.stages.voting.weights import soft_shift
 
 SHAPE = (8, 9, 4)
 DRAW = np.random.default_rng(2)
