@@ -44,13 +44,13 @@ class ObjectBox:
 
 @dataclass(frozen=True)
 class BoxFiles:
-    """``path`` is a ``boxes.txt`` of one log, a root with ``sequences/<log>/boxes.txt``, or a root of nuScenes, whose
-    annotations are read with the poses that they were made by."""
+    """``path`` is a ``boxes.txt`` of one log, a root with ``sequences/<log>/boxes.txt``, or a root of nuScenes: the
+    annotations of all of its versions are read, with the poses that they were made by."""
 
     path: Path
 
     def refusal(self) -> str | None:
-        if self.path.is_file() or any(self.path.glob("sequences/*/boxes.txt")) or self._tables() is not None:
+        if self.path.is_file() or any(self.path.glob("sequences/*/boxes.txt")) or self._tables():
             return None
         return (
             f"{self.path} holds no boxes; expected a boxes.txt, a root with sequences/<log>/boxes.txt, or one with "
@@ -59,7 +59,7 @@ class BoxFiles:
 
     def digest(self, log: str) -> str:
         digest, tables = hashlib.blake2b(digest_size=16), self._tables()
-        files = [self._text(log)] if tables is None else [tables / f"{name}.json" for name in _TABLES]
+        files = [folder / f"{name}.json" for folder in tables for name in _TABLES] or [self._text(log)]
         for file in files:
             digest.update(f"{file.name}\0{content_of(file)}\n".encode())
         return digest.hexdigest()
@@ -67,7 +67,7 @@ class BoxFiles:
     def of(self, log: str, taxonomy: Taxonomy) -> Mapping[str, list[ObjectBox]]:
         """By the name of the frame. Raises DamagedFile."""
         tables = self._tables()
-        if tables is not None:
+        if tables:
             return _nuscenes(tables, taxonomy)
         if not self._text(log).is_file():
             return {}
@@ -81,16 +81,17 @@ class BoxFiles:
             raise BadPredictions(f"log {log!r} cannot be the name of a folder of boxes")
         return self.path / "sequences" / log / "boxes.txt"
 
-    def _tables(self) -> Path | None:
-        places = [self.path, *sorted(self.path.glob("v1.0-*"))]
-        return next((place for place in places if (place / "sample_annotation.json").is_file()), None)
+    def _tables(self) -> tuple[Path, ...]:
+        """Of all versions of nuScenes; last ``v1.0-mini``, which repeats samples of ``v1.0-trainval``."""
+        versions = sorted(self.path.glob("v1.0-*"), key=lambda place: (place.name == "v1.0-mini", place.name))
+        return tuple(place for place in (self.path, *versions) if (place / "sample_annotation.json").is_file())
 
 
 def _placed(box: Box, ids: Mapping[str, int]) -> ObjectBox:
     return ObjectBox(box.instance, ids.get(box.category, UNKNOWN), box.world_from_box, box.size, rides=False)
 
 
-def _nuscenes(folder: Path, taxonomy: Taxonomy) -> dict[str, list[ObjectBox]]:
+def _nuscenes(folders: tuple[Path, ...], taxonomy: Taxonomy) -> dict[str, list[ObjectBox]]:
     classes = taxonomy_preset("occ3d").names
     ids = {name: id_ for id_, name in enumerate(taxonomy.names) if id_ != taxonomy.free_id}
     return {
@@ -98,7 +99,7 @@ def _nuscenes(folder: Path, taxonomy: Taxonomy) -> dict[str, list[ObjectBox]]:
             ObjectBox(instance, UNKNOWN if class_ == UNKNOWN else ids.get(classes[class_], UNKNOWN), pose, size, True)
             for instance, class_, pose, size in boxes
         ]
-        for sample, boxes in _annotations(folder).items()
+        for sample, boxes in _annotations(folders).items()
     }
 
 
@@ -106,8 +107,14 @@ _Row = tuple[str, int, Matrix, tuple[float, float, float]]
 
 
 @lru_cache(maxsize=1)
-def _annotations(folder: Path) -> dict[str, list[_Row]]:
-    """Sample token -> instance, Occ3D class, ego_from_box and size of each box. Raises DamagedFile."""
+def _annotations(folders: tuple[Path, ...]) -> dict[str, list[_Row]]:
+    """Sample token -> instance, Occ3D class, ego_from_box and size of each box; of a sample that several folders have,
+    by the first. Raises DamagedFile."""
+    return {sample: boxes for folder in reversed(folders) for sample, boxes in _of_version(folder).items()}
+
+
+def _of_version(folder: Path) -> dict[str, list[_Row]]:
+    """As ``_annotations``, of the tables in one folder."""
     tables = {name: _table(folder / f"{name}.json") for name in _TABLES}
     result: dict[str, list[_Row]] = defaultdict(list)
     try:
