@@ -50,26 +50,28 @@ def judged(store: Store, info: VersionInfo) -> Judged | None:
     return found if found.content_digest == info.content_digest else None
 
 
-def settle(store: Store, info: VersionInfo, gates: Gates, results: tuple[GateResult, ...]) -> Judged:
-    """Keeps the results; unless one blocks, the version is the latest from now on, or stays behind one that was made
-    after it."""
-    found = Judged(content_digest=info.content_digest, asked=gates.model_dump(mode="json"), results=results)
-    store.put(_path(info.name), sealed(found))
-    if not found.blocked and not _is_behind(store, info):
-        point_to(store, info.name)
-    return found
-
-
 def let_through(store: Store, info: VersionInfo, gates: Gates, judge: Judge | None) -> Judged | None:
-    """What the version was judged to be: by ``judge`` where it has not passed yet, and once it has for good. None where
-    no gate is asked, or nobody can judge it."""
-    if not any(gates.judged()):
-        return None
-    known = judged(store, info)
-    if judge is None or (known is not None and not known.blocked):
-        return known
-    version = open_version(spec_of(store, info.name))
-    return settle(store, info, gates, judge(version, gates))
+    """What the version was judged to be: by ``judge`` where gates are asked and it has not passed yet, and once it has
+    for good. None where no gate was ever asked of it, or nobody can judge it.
+
+    Unless a gate blocks it, or is asked and nobody judges, it is the latest from now on, or stays behind one that was
+    made after it: also where it was published before, by a run that came no further.
+    """
+    asked = any(gates.judged())
+    try:
+        known = judged(store, info)
+    except AlteredArtifact:
+        if judge is None or not asked:
+            raise
+        known = None
+    if judge is not None and asked and (known is None or known.blocked):
+        results = judge(open_version(spec_of(store, info.name)), gates)
+        known = Judged(content_digest=info.content_digest, asked=gates.model_dump(mode="json"), results=results)
+        store.put(_path(info.name), sealed(known))
+    blocked = asked if known is None else known.blocked
+    if not blocked and not _is_led(store, info):
+        point_to(store, info.name)
+    return known
 
 
 def forget(store: Store, name: str) -> None:
@@ -100,15 +102,15 @@ def told(results: tuple[GateResult, ...]) -> Iterator[str]:
         yield f"gates passed: {', '.join(passed)}"
 
 
-def _is_behind(store: Store, info: VersionInfo) -> bool:
-    """Whether the latest version was made after this one. None, or one that cannot be read, is none to stay behind."""
+def _is_led(store: Store, info: VersionInfo) -> bool:
+    """Whether the latest version is this one, or was made after it. None, or one that cannot be read, leads nothing."""
     try:
         other = manifest_of(store, latest(store))
     except StoreAway:
         raise
     except StoreError:
         return False
-    return other is not None and _made(other[0]) > _made(info)
+    return other is not None and (other[0].name == info.name or _made(other[0]) > _made(info))
 
 
 def _made(info: VersionInfo) -> datetime.datetime:

@@ -49,6 +49,14 @@ def newest(store: Store) -> str | None:
     return _pointed(store, _PATH, "name a version, STORE@VERSION")
 
 
+def is_newest(store: Store, name: str) -> bool:
+    """Whether ``name`` is the newest version; none is where the pointer is not whole."""
+    try:
+        return newest(store) == name
+    except AlteredArtifact:
+        return False
+
+
 def tags(store: Store) -> dict[str, str]:
     """Tag -> version, sorted. Raises AlteredArtifact for a tag that is not whole."""
     pairs = ((tag, _pointed(store, f"{_TAGS}/{tag}", _TAG_AGAIN)) for tag in store.names(_TAGS)[1])

@@ -12,7 +12,7 @@ from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
 from occlabel.pipeline.published.base import Base
 from occlabel.pipeline.published.changelog import changelog
 from occlabel.pipeline.published.gates import check_gates
-from occlabel.pipeline.published.latest import point_to, tagged
+from occlabel.pipeline.published.latest import tagged
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.origins import provenance_of
 from occlabel.pipeline.published.version import manifest_of, manifest_path
@@ -93,9 +93,9 @@ def publish(
     found. ``reader`` tells times and poses of the frames. The other logs of ``base`` are in it by reference; gates are
     asked of what is new.
 
-    It is the latest from then on, unless the recipe has gates to judge it by first (``judged.settle``). Publishing the
-    same content under the same name again changes nothing. Raises GateFailed (nothing is published)
-    and StoreError when the name is taken by other content, or the base lost labels.
+    Whether it is the latest is for ``judged.let_through`` to say. Publishing the same content under the same name again
+    changes nothing. Raises GateFailed (nothing is published) and StoreError when the name is taken by other content, or
+    the base lost labels.
     """
     found = found or collect(store, plan)
     held = () if base is None else base.rows
@@ -110,7 +110,7 @@ def publish(
         raise GateFailed(f"version {name} was not published: {said}. The labels are in the store; see the quarantine")
     info = VersionInfo(
         name=name,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         space=plan.recipe.space,
         arrays=_arrays(plan),
         logs=tuple(sorted({row.log for row in found.rows})),
@@ -129,8 +129,6 @@ def publish(
         info, rows = _grown(info, base), sorted([*rows, *held], key=lambda row: row.log)
     info = info.model_copy(update={"changes": changelog(store, info, rows, None if base is None else base.version)})
     if store.create(manifest_path(name), encode(info, rows)):
-        if not any(plan.recipe.gates.judged()):
-            point_to(store, name)
         return info
     taken = manifest_of(store, name)
     if taken is None:  # it was there a moment ago, and versions are never deleted by a run

@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.base import Base, open_base
 from occlabel.pipeline.published.judged import Judge, let_through
 from occlabel.pipeline.published.judged import told as gates_told
+from occlabel.pipeline.published.latest import is_newest
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.published.version import version_names
 from occlabel.pipeline.running.history import RunState, State, new_state
@@ -228,19 +229,20 @@ def _publish(report: Report, version: str, reader: LogReader, judge: Judge | Non
 
 
 def _judge(report: Report, info: VersionInfo, judge: Judge | None) -> None:
-    """A version that a gate blocks exists, and is not the latest."""
+    """A version that a gate blocks exists, and does not become the latest."""
     gates = report.plan.recipe.gates
     known = let_through(report.store, info, gates, judge)
     report.gates = () if known is None else known.results
-    blocking = [result.gate for result in report.gates if result.blocks]
+    blocking = dict.fromkeys(result.gate for result in report.gates if result.blocks)
     if blocking:
         report.state = "gate failed"
-        said = f"version {info.name} is published and not the latest: {', '.join(dict.fromkeys(blocking))}"
-        said += "; run again with other gates to let it through"
-    elif known is None and any(gates.judged()):
-        said = f"version {info.name} is published and not the latest: nobody asked its gates"
-    else:
+    elif known is not None or not any(gates.judged()):
         return
+    leads = is_newest(report.store, info.name)
+    place = "was the latest before its gates were asked, and still is" if leads else "is published and not the latest"
+    said = f"version {info.name} {place}: {', '.join(blocking) or 'nobody asked its gates'}"
+    if blocking and not leads:
+        said += "; run again with other gates to let it through"
     report.message = "; ".join(filter(None, (said, report.message)))
 
 

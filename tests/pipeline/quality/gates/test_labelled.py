@@ -83,6 +83,48 @@ def test_a_version_that_passes_late_stays_behind_a_newer_one(tmp_path: Path, mon
     assert open_version(f"{tmp_path}/store").name == "v2"
 
 
+@pytest.mark.parametrize("gates", [{}, {"quarantine": {}}])
+def test_a_run_again_makes_it_the_latest_where_the_first_was_ended_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gates: dict[str, Any]
+) -> None:
+    def interrupt(store: Store, name: str) -> None:
+        raise KeyboardInterrupt
+
+    run(tmp_path, "v1")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("occlabel.pipeline.published.judged.point_to", interrupt)
+        run(tmp_path, "v2", label=10, **gates)
+    assert open_version(f"{tmp_path}/store").name == "v1"
+    assert run(tmp_path, "v2", label=10, **gates).state == "complete"
+    assert open_version(f"{tmp_path}/store").name == "v2"
+    run(tmp_path, "v1", **gates)
+    assert open_version(f"{tmp_path}/store").name == "v2", "v1 stays behind"
+
+
+def test_the_latest_that_is_blocked_later_is_still_called_the_latest(tmp_path: Path) -> None:
+    run(tmp_path, "v1")
+    blocked = run(tmp_path, "v1", **NEVER)
+    assert blocked.state == "gate failed"
+    assert blocked.message == "version v1 was the latest before its gates were asked, and still is: low_confidence"
+    assert open_version(f"{tmp_path}/store").name == "v1"
+
+
+def test_without_gates_what_they_blocked_stays_blocked(tmp_path: Path) -> None:
+    run(tmp_path, "v1")
+    run(tmp_path, "v2", label=10, **NEVER)
+    again = run(tmp_path, "v2", label=10)
+    assert again.state == "gate failed" and "v2 is published and not the latest: low_confidence" in again.message
+    assert open_version(f"{tmp_path}/store").name == "v1"
+
+
+def test_the_same_run_judges_again_where_what_was_kept_is_altered(tmp_path: Path) -> None:
+    run(tmp_path, "v1", quarantine={})
+    (tmp_path / "store/versions/v1.gates").write_text("{}")
+    assert run(tmp_path, "v1", quarantine={}).state == "complete"
+    listed = CliRunner().invoke(app, ["versions", "list", f"{tmp_path}/store", "--json"])
+    assert listed.exit_code == 0 and json.loads(listed.stdout)[0]["verdict"] == "passes"
+
+
 def test_gates_change_no_fingerprint_and_no_recipe_that_has_none(tmp_path: Path) -> None:
     reader, store = MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "store")
     plans = [make_plan(small_recipe(gates=gates), reader, store) for gates in ({}, NEVER)]
