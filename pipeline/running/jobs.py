@@ -36,7 +36,7 @@ from occlabel.pipeline.running.history import RunState, StageProgress, State, ne
 from occlabel.pipeline.running.loop import Fault
 from occlabel.pipeline.running.quarantine import QuarantineEntry
 from occlabel.pipeline.running.workplace import Workplace, carry_out, told
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.errors import AlteredArtifact, OcclabelError, StoreError
 from occlabel.schemas.receipt import JobReceipt, Timings
 from occlabel.schemas.seal import sealed, unsealed
 from occlabel.schemas.stage import Resources
@@ -126,7 +126,7 @@ class JobUnit:
         start = time.perf_counter()
         # As many threads as it asked for: the bytes must not depend on the cores that a machine happens to have.
         with threadpool_limits(self.job.resources.cpus):
-            result = self.job.work(self.unit)
+            result = self._worked()
         worked = time.perf_counter()
         path, digest = self._path("bin"), _digest(result)
         self.store.put(path, result)
@@ -146,6 +146,12 @@ class JobUnit:
         if not self.store.create(self._path("json"), content) and self.committed() is None:
             self.store.put(self._path("json"), content)  # there is one, of a result that was lost or altered
         return receipt
+
+    def _worked(self) -> bytes:
+        try:
+            return self.job.work(self.unit)
+        except AlteredArtifact as error:  # a run makes what is lost again; a job has no stage that could
+            raise OcclabelError(str(error)) from error
 
     def committed(self) -> tuple[JobReceipt, bytes] | None:
         """The receipt and the result, None unless both are there and belong together."""

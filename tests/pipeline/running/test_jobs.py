@@ -9,7 +9,7 @@ from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.running.history import run_states
 from occlabel.pipeline.running.jobs import Job, run_job
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.errors import AlteredArtifact, OcclabelError, StoreError
 from occlabel.schemas.receipt import JobReceipt
 from occlabel.workers.store import Store
 
@@ -24,6 +24,7 @@ class Shout(Job):
     notes: Path
     mark: str = "!"
     bad: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def fingerprint(self, unit: str) -> str:
         return digest_of([self.name, self.version, self.mark])
@@ -33,6 +34,8 @@ class Shout(Job):
             file.write("x")
         if unit in self.bad:
             raise OcclabelError(f"{unit} cannot be shouted")
+        if unit in self.lost:
+            raise AlteredArtifact(f"{unit} is not what was written")
         return (unit.upper() + self.mark).encode()
 
     def frames(self, unit: str) -> int:
@@ -81,6 +84,13 @@ def test_a_unit_that_cannot_be_done_is_named_and_the_others_go_on(notes: Path, s
     assert report.state == "quarantine"
     (entry,) = report.entries
     assert store.get(entry.path) is not None
+
+
+def test_a_unit_that_reads_what_the_store_lost_is_named_too(notes: Path, store: Store) -> None:
+    report = run_job(Shout(notes=notes, lost=("b",)), ["a", "b"], store, HERE, quiet=True)
+    assert report.results == {"a": b"A!"} and report.computed == ("a",)
+    assert report.failed == {"b": "OcclabelError: b is not what was written"} and report.state == "quarantine"
+    assert run_job(Shout(notes=notes), ["a", "b"], store, HERE, quiet=True).failed == {}, "made again it is done"
 
 
 @pytest.mark.parametrize("spoil", ["lost", "altered"])
