@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from pydantic import ValidationError
 
-from occlabel.pipeline.published.labels import FolderLabels, Format
+from occlabel.pipeline.published.labelled_log import join
+from occlabel.pipeline.published.labels import FolderLabels, Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.review.queue import Item, mark, now
 from occlabel.schemas.arrays import SEMANTICS
@@ -102,7 +103,8 @@ def from_volumes(
     other classes."""
     edited, found = FolderLabels(folder, format), Volumes()
     mine, theirs = version.space, edited.space
-    if mine.taxonomy.names != theirs.taxonomy.names or mine.grid.shape != theirs.grid.shape:
+    alike = mine.taxonomy.names == theirs.taxonomy.names and join(VersionLabels(version), theirs).same_grid
+    if not alike:
         raise BadPredictions(f"{folder} is of {format}, whose classes and grid {version.spec} does not have")
     free = mine.taxonomy.free_id
     for log in version.logs:

@@ -22,7 +22,7 @@ class CompareLog(Job):
     """What changed in one log."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     a: str
     """STORE@VERSION."""
@@ -65,4 +65,4 @@ def opened(a: str, b: str, told: Told) -> Pair:
         classes = map_between(other.space.taxonomy, mine.space.taxonomy, needed)
     except BadRecipe as error:
         raise BadRecipe(f"{other.title} held against {mine.title}: {error}") from error
-    return Pair(mine, Join(other, mine.space, classes))
+    return Pair(mine, Join(other, mine.space, classes, height_known=True))

@@ -164,10 +164,13 @@ def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Pat
     (folder / "000005.label").write_bytes(b"cut")
     with pytest.raises(OcclabelError, match=r"000005\.label"):
         from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
-    with pytest.raises(BadPredictions, match="whose classes and grid"):
-        from_volumes(
-            published(tmp_path / "o", frame("00", "0", {}, None)), tmp_path / "edited", "semantickitti", tmp_path
-        )
+    aside = LabelSpace(space.grid.model_copy(update={"origin": (0.2, -25.6, -2.0)}), space.taxonomy)
+    for other in (
+        published(tmp_path / "o", frame("00", "0", {}, None)),
+        published_cars(tmp_path / "aside", "v1", {("00", "000005"): 2}, aside),
+    ):
+        with pytest.raises(BadPredictions, match="whose classes and grid"):
+            from_volumes(other, tmp_path / "edited", "semantickitti", tmp_path)
 
 
 def test_frames_that_cannot_be_read_are_named(version: PublishedVersion, tmp_path: Path) -> None:

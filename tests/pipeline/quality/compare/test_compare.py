@@ -107,6 +107,20 @@ def test_another_grid_is_looked_up_at_the_centres(first: PublishedVersion, tmp_p
     assert found.frames == 3 and found.changed().changed == 0
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_grids_that_lie_a_voxel_apart_are_compared_where_they_overlap(
+    first: PublishedVersion, tmp_path: Path, axis: int
+) -> None:
+    """In height too: of a version it is known how high it lies."""
+    origin = tuple(GRID.origin[a] + (a == axis) for a in range(3))
+    grid = GRID.model_copy(update={"origin": origin})
+    frames = [MadeUpFrame(log, "000000", {"semantics": np.roll(volume(n), -1, axis)}) for n, log in enumerate(LOGS)]
+    other = publish(MadeUpVersion(frames, LabelSpace(grid, SPACE.taxonomy), "v2"), tmp_path / "v2")
+    found = compare(first, other).changed()
+    beyond = GRID.voxels // GRID.shape[axis] * len(LOGS)
+    assert (found.changed, found.became_unknown) == (beyond, beyond)
+
+
 def test_what_cannot_be_compared_gets_a_sentence(first: PublishedVersion, tmp_path: Path) -> None:
     frames = [MadeUpFrame("09", "000000", {"semantics": volume(0)})]
     other = publish(MadeUpVersion(frames, SPACE, "v2"), tmp_path / "v2")
