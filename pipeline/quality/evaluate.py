@@ -67,6 +67,11 @@ class EvaluateLog(Job):
     def work(self, unit: str) -> bytes:
         return count_log(self.question, self._joined, unit).to_bytes()
 
+    def lasts(self, result: bytes) -> bool:
+        # What could not be read, as nobody had the right or the network was away, may be read tomorrow, and is the same
+        # file then by size and time.
+        return not LogCounts.from_bytes(result).unreadable
+
     @property
     def _joined(self) -> Join:
         return _joined(self.labels, self.question, self.beside)

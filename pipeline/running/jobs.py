@@ -61,6 +61,11 @@ class Job(BaseModel, ABC):
         """The result of ``unit``. Pure: the same fingerprint gives the same bytes. Raises OcclabelError for data that
         cannot be used; that ends the unit, not the job."""
 
+    def lasts(self, result: bytes) -> bool:
+        """Whether a result answers the next one who asks too; otherwise it is made again then, as that of a unit of
+        which a file could not be read."""
+        return True
+
     @property
     def resources(self) -> Resources:
         """What a worker needs for any unit."""
@@ -119,10 +124,10 @@ class JobUnit:
         return self.job.resources
 
     def perform(self) -> JobReceipt:
-        """Does the unit unless its result is there, reads the result back, then commits the receipt."""
-        done = self.committed()
+        """Does the unit unless its result is there to last, reads the result back, then commits the receipt."""
+        done = self.done()
         if done is not None:
-            return done[0]
+            return done
         start = time.perf_counter()
         # As many threads as it asked for: the bytes must not depend on the cores that a machine happens to have.
         with threadpool_limits(self.job.resources.cpus):
@@ -146,6 +151,11 @@ class JobUnit:
         if not self.store.create(self._path("json"), content) and self.committed() is None:
             self.store.put(self._path("json"), content)  # there is one, of a result that was lost or altered
         return receipt
+
+    def done(self) -> JobReceipt | None:
+        """The receipt of a result that is there and lasts."""
+        found = self.committed()
+        return found[0] if found is not None and self.job.lasts(found[1]) else None
 
     def _worked(self) -> bytes:
         try:
@@ -217,7 +227,7 @@ def run_job(
     safe_name(job.name, "job")
     store.check_layout(mark=True)
     asked = [JobUnit(job, safe_name(unit, "unit"), job.fingerprint(unit), store) for unit in dict.fromkeys(units)]
-    missing = [unit for unit in asked if unit.committed() is None]
+    missing = [unit for unit in asked if unit.done() is None]
     report = JobReport("complete")
     if missing:
         state = report.run = new_state(f"job {job.name}", [StageProgress(stage=job.name, total=len(missing))])

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import evaluate, score
-from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.drive_log import Frame, PointTruth
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats.semantickitti import write_flags, write_volume
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
@@ -102,6 +103,24 @@ def test_labels_that_are_lost_after_an_evaluation_are_found_by_the_next(street: 
     assert (code, facts["frames"], facts["damaged"]) == (0, 3, []), (
         "what was found is not kept for longer than it is so"
     )
+
+
+def test_a_file_that_could_not_be_read_is_asked_for_again(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, _ = street
+    unreadable, point_truth = "000001", KittiReader.point_truth
+
+    def denied(self: KittiReader, frame: Frame, points: int | None = None) -> PointTruth | None:
+        if frame.name == unreadable:
+            raise DamagedFile(f"{frame.truth.points} cannot be read: Permission denied")
+        return point_truth(self, frame, points)
+
+    monkeypatch.setattr(KittiReader, "point_truth", denied)
+    facts = command(root, "--at", "points")[2]
+    assert facts["frames"] == 2 and "Permission denied" in facts["unreadable"][0]
+    unreadable = "none"
+    assert command(root, "--at", "points")[2]["frames"] == 3, "its size and its time are what they were"
+    monkeypatch.setattr(KittiReader, "point_truth", None)
+    assert command(root, "--at", "points")[2]["frames"] == 3, "what was read is kept"
 
 
 def test_one_frame_of_several_that_is_damaged(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
