@@ -14,7 +14,7 @@ from occlabel.pipeline.planning.needs import check_log, check_step
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import Extent, resolved
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, StoreAway, StoreError
+from occlabel.schemas.errors import BadLog, OcclabelError, StoreAway
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Resources
@@ -156,16 +156,19 @@ def make_plan(
         try:
             log = catalogue.facts(log_id)
             check_log(log, recipe)
-            doubtful.extend(doubts(log, recipe))
+            doubted = doubts(log, recipe)
+            logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
+            doubtful.extend(doubted)
         except StoreAway:
             raise
-        except (BadLog, StoreError) as error:
-            refused[log_id] = str(error)
-            continue
-        except Exception as error:  # the reader of a package may raise anything; the other logs go on
-            refused[log_id] = f"log {log_id} cannot be read: its reader failed with {type(error).__name__}: {error}"
-            continue
-        logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
+        except OcclabelError as error:
+            name = f"log {log_id}"
+            refused[log_id] = str(error) if name in str(error) else f"{name}: {error}"
+        except Exception as error:  # the reader or a stage of a package may raise anything; the other logs go on
+            refused[log_id] = (
+                f"log {log_id} cannot be labelled: its reader, or a stage that was asked about it, failed with "
+                f"{type(error).__name__}: {error}"
+            )
     catalogue.remember()
     cautious = (*cautions(recipe), *dict.fromkeys(doubtful))
     plan = renewed(Plan(recipe, tuple(logs), refused, cautions=cautious, device=device), store)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.pose_facts import PoseFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.scan_facts import ScanFacts
-from occlabel.schemas.stage import Clip
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Clip, Resources
 from occlabel.stages.completion.trained import Trained
 from occlabel.workers.store import Store
 
@@ -93,6 +95,32 @@ def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
 def test_too_little_memory_is_found_before_any_compute(tmp_path: Path) -> None:
     with pytest.raises(OcclabelError, match=r"needs 1000000\.0 GiB"):
         make_plan(small_recipe(second=Smooth(gigabytes=1e6)), MadeUpReader(tmp_path, {"a": 4}), Store(tmp_path / "s"))
+
+
+class _Reads(Voxelise):
+    """What it says of a log lies in files, of which those of log b cannot be read."""
+
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        if log.id == "b":
+            raise PermissionError(13, "Permission denied", "predictions/b/000000.label")
+        return ""
+
+
+class _Large(Voxelise):
+    def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
+        return Resources(memory=2**50 if rig.lidar else 1)
+
+
+def test_a_stage_that_fails_when_it_is_asked_about_a_log_costs_that_log(tmp_path: Path) -> None:
+    plan = make_plan(small_recipe(first=_Reads()), MadeUpReader(tmp_path, {"a": 4, "b": 4}), Store(tmp_path / "s"))
+    assert [log.id for log in plan.logs] == ["a"]
+    assert re.fullmatch("log b cannot be labelled: .* PermissionError: .*b/000000.label'", plan.refused["b"])
+
+
+def test_a_stage_that_needs_too_much_for_a_log_says_so_itself(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 4, "b": 4}, blind=("b",))
+    plan = make_plan(small_recipe(first=_Large()), reader, Store(tmp_path / "s"))
+    assert plan.refused["a"].startswith("log a: stage completion (voxelise) needs 1048576.0 GiB for a clip")
 
 
 def test_an_unknown_log_names_the_known_ones(tmp_path: Path) -> None:
