@@ -30,6 +30,9 @@ NAME_OR_FILE = "the name of what comes with occlabel, or a file"
 """Marks an option that is text and may name a file: ``Annotated[str, NAME_OR_FILE]``. A ``Path`` needs no mark."""
 HUB_OR_FOLDER = "a name on the Hugging Face hub, or a folder"
 """Marks an option that names weights: ``Annotated[str, HUB_OR_FOLDER]``."""
+PLACE = "where something lies whose content is told of each log"
+"""Marks an option that decides no output by itself: ``Annotated[Path, PLACE]``. All of what lies there that decides the
+output for a log is in ``Stage.fingerprint_extra``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -243,3 +246,8 @@ class Stage(BaseModel, ABC):
     @abstractmethod
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         """Loads what the stage needs, once per worker and rig."""
+
+
+def places_of(stage: type[Stage]) -> frozenset[str]:
+    """Names of the options that are marked as ``PLACE``."""
+    return frozenset(name for name, option in stage.model_fields.items() if PLACE in option.metadata)

@@ -12,7 +12,7 @@ from occlabel.pipeline.planning.chain import Chain, sources
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Stage
+from occlabel.schemas.stage import Stage, places_of
 
 
 @lru_cache(maxsize=64)
@@ -46,12 +46,14 @@ def stage_digest(stage: Stage, space: LabelSpace, clip_frames: int, device: str)
 
     ``device`` is what stages that use a GPU would run on; it counts for those that are not exact.
     """
+    options, places = _options(stage, stage.files(space)), places_of(type(stage))
     on_device = stage.resources(space, Rig(), clip_frames).gpus > 0 and not stage.exact
     taxonomy = space.taxonomy
     facts = {
         "slot": stage.slot,
         "version": stage.version,
-        "options": _options(stage, stage.files(space)),
+        # Where such things lie does not count: what they hold for a log is in its fingerprint.
+        "options": {n: "a place" if n in places and value is not None else value for n, value in options.items()},
         "files": file_digests(stage.files(space)),
         "grid": space.grid.model_dump(mode="json", exclude={"ranges"}),
         "taxonomy": [taxonomy.free_id, *[[c.name, c.thing, c.movable] for c in taxonomy.classes]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
+from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.completion.slot import Completion, blank, clip_bytes
 
@@ -31,7 +31,7 @@ class Stored(Completion):
     senses: ClassVar[tuple[Sensor, ...]] = ()
 
     kind: Literal["stored"] = "stored"
-    path: Path
+    path: Annotated[Path, PLACE]
     """The folder of predictions."""
     confidence: float = Field(default=1.0, ge=0, le=1)
     """Confidence of every predicted voxel."""

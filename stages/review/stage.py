@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
+from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.words import meant
 from occlabel.stages.review.applying import apply
 
@@ -36,7 +36,7 @@ class Corrections(Stage):
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
 
     kind: Literal["corrections"] = "corrections"
-    path: Path
+    path: Annotated[Path, PLACE]
     """The folder of corrections."""
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:

@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
+from occlabel.pipeline.planning.kinds import KINDS, stage_class
 from occlabel.pipeline.published.diff.change import ABSENT, Change, changed_leaves, leaves
+from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.stage import places_of
 from occlabel.schemas.version import Provenance, StepOrigin, VersionInfo
 
 _NO_LABELS = ("gates", "limits")
@@ -70,7 +73,27 @@ def _of_block(name: str, a: Any, b: Any) -> list[Change]:
     if a.get("kind") != b.get("kind"):  # all other options are those of another kind
         return [Change(f"{name}.kind", a.get("kind"), b.get("kind"), step, decides)]
     pairs = changed_leaves(leaves(a), leaves(b))
-    return [Change(f"{name}.{place}", mine, other, step, decides) for place, mine, other in pairs]
+    places = _places(name, a.get("kind"))
+    return [
+        Change(f"{name}.{option}", mine, other, step, decides and not (option in places and _both_there(mine, other)))
+        for option, mine, other in pairs
+    ]
+
+
+def _places(step: str, kind: Any) -> frozenset[str]:
+    """Options of a kind that say where something lies: what it holds is told of each log. None of a kind that there is
+    not any more."""
+    slot = step.partition(".")[0]
+    if slot not in KINDS or not isinstance(kind, str):
+        return frozenset()
+    try:
+        return places_of(stage_class(slot, kind))
+    except BadRecipe:
+        return frozenset()
+
+
+def _both_there(a: Any, b: Any) -> bool:
+    return all(value not in (None, ABSENT) for value in (a, b))
 
 
 def _kind(block: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources
+from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources
 from occlabel.stages.completion.accumulated.boxes import BoxFiles, ObjectBox
 from occlabel.stages.completion.accumulated.labels import Labeller, PointFiles, by_network
 from occlabel.stages.completion.accumulated.stack import stacked, volume
@@ -50,7 +50,7 @@ class Accumulated(Completion):
     """A folder with the class of each point of the sweeps, in the layout of SemanticKITTI or nuScenes lidarseg; sweeps
     that it lacks take theirs from what lies near by. By default the built-in network names the points, looking at each
     sweep alone."""
-    boxes: Path | None = None
+    boxes: Annotated[Path | None, PLACE] = None
     """Where boxes of objects are: a ``boxes.txt``, or a root of logs that has some. Without any, what can move is known
     from the own sweep of each frame alone."""
     weights: Path | None = None

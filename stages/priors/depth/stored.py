@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,7 +17,7 @@ from occlabel.schemas.formats.npz import array_names, read_floats
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources
+from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources
 from occlabel.stages.priors.depth.slot import Depth, at_stride, blank, clip_bytes, image_bytes
 from occlabel.stages.priors.image_files import ImageFiles, checked
 
@@ -32,7 +32,7 @@ class StoredDepth(Depth):
     """
 
     kind: Literal["stored_depth"] = "stored_depth"
-    path: Path
+    path: Annotated[Path, PLACE]
     """Where the files lie, such as ``depth/{log}/{camera}/{frame}.png``; .png, .npy or .npz."""
 
     @field_validator("path")

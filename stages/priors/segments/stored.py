@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from occlabel.schemas.formats.npz import array_names, read_integers
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Clip, Hands, Inputs, Process, Resources, Sensor
+from occlabel.schemas.stage import PLACE, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.priors.image_files import ImageFiles, checked
 from occlabel.stages.priors.segments.overlaps import PixelSegments, as_byte
@@ -33,7 +33,7 @@ class StoredSegments(Segments):
     senses: ClassVar[tuple[Sensor, ...]] = ()
 
     kind: Literal["stored_segments"] = "stored_segments"
-    path: Path
+    path: Annotated[Path, PLACE]
     """Where the files lie, such as ``segments/{log}/{camera}/{frame}.png``; .png or .npz."""
     score: float = Field(default=1.0, ge=0, le=1)
     """Score of all pixels that have a class, where the file says none."""

@@ -146,6 +146,21 @@ def test_weights_that_only_lie_elsewhere_are_no_change() -> None:
     assert not diff(recipe=of(completion={"weights": "/b/net.safetensors"})).changes
 
 
+def test_where_predictions_lie_decides_no_label_and_what_they_say_does() -> None:
+    def labelled(name: str, said: str, **completion: str | None) -> PublishedVersion:
+        log = LogOrigin(content="c", geometry="g", extra={"completion": said})
+        return Made(name, {**RECIPE, "completion": completion}, logs={"a": log}).version()
+
+    monday = labelled("v1", "one", kind="stored", path="/monday")
+    moved = "completion.path /monday -> /tuesday (decides no label)"
+    for said, also in (("one", []), ("other", ["log a: its input of completion differs"])):
+        tuesday = labelled("v2", said, kind="stored", path="/tuesday")
+        assert list(diff_versions(monday, tuesday).sentences())[:-1] == [moved, *also]
+    none = labelled("v1", "", kind="accumulated", boxes=None)
+    some = labelled("v2", "", kind="accumulated", boxes="/boxes")
+    assert next(diff_versions(none, some).sentences()) == "completion.boxes null -> /boxes"
+
+
 def test_what_comes_after_the_writer_of_an_array_is_no_reason_for_it() -> None:
     values = {(log, n): "other" for log in "abc" for n in range(3)}
     found = diff(recipe=of(instances={"peak": 0.9}), fingerprint="f2", values=values)
