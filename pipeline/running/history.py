@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +16,8 @@ from occlabel.workers.store import Store
 from occlabel.workers.unit import STORE_TROUBLE
 
 State = Literal["running", "complete", "quarantine", "gate failed", "aborted"]
+HEARTBEAT = 5.0
+"""Seconds from one writing of the state of a run that goes on to the next."""
 SILENT_AFTER = 60.0
 """Seconds without a heartbeat after which a run that says it is running is taken for dead."""
 
@@ -88,6 +92,34 @@ def new_state(what: str, stages: list[StageProgress]) -> RunState:
 def write_state(store: Store, state: RunState) -> None:
     state.heartbeat = time.time()
     store.put(f"runs/{state.run}/state.json", state.model_dump_json(indent=1).encode())
+
+
+def beat(store: Store, state: RunState) -> None:
+    """Writes the state of a run that goes on. The history is not the work: a store that is away for a moment does not
+    end a run."""
+    try:
+        write_state(store, state)
+    except STORE_TROUBLE:
+        state.message = "the store could not be written for a moment"
+
+
+@contextmanager
+def beating(store: Store, state: RunState) -> Iterator[None]:
+    """Beats every few seconds from a thread of its own: a run is alive whatever it is at, a clip that is done in this
+    process, a version that is published, gates that count for minutes."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(HEARTBEAT):
+            beat(store, state)
+
+    thread = threading.Thread(target=go_on, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()  # what is written from here on is the last that is said
 
 
 def write_abort(store: Store, state: RunState) -> None:

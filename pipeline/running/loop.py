@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from occlabel.pipeline.planning.recipe import Limits
-from occlabel.pipeline.running.history import RunState, StageProgress, write_state
+from occlabel.pipeline.running.history import RunState, StageProgress, beat
 from occlabel.pipeline.running.quarantine import QuarantineEntry, write_entry
 from occlabel.pipeline.running.schedule import Schedule
 from occlabel.schemas.errors import OcclabelError, StoreAway
@@ -25,7 +25,6 @@ from occlabel.workers.unit import STORE_TROUBLE, Cause, Failure, Outcome, Unit
 K = TypeVar("K", bound=Hashable)
 Watcher = Callable[[RunState], None]
 
-_HEARTBEAT = 5.0
 _PATIENCE = 1.0
 _PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a second attempt, and at most between two attempts at what the cluster failed."""
@@ -110,12 +109,12 @@ class Loop(Generic[K]):
         self._allowed = {"data": 1, "crash": 2, "timeout": 2, "store": work.limits.attempts}
         self._away = 0
         """Units in a row that failed as the store could not be used."""
-        self._last_end = self._last_beat = time.monotonic()
+        self._last_end = time.monotonic()
 
     def execute(self) -> None:
         """Does all that can be done. Raises RunStalled when nothing ends for too long, StoreAway when the store cannot
         be used any more, OcclabelError when the executor can do nothing."""
-        self._beat()
+        beat(self._store, self.state)
         while self._submit() or self._running or self._schedule.left():
             if not self._running:  # only retries are left, and their time has not come, or no hand can be had
                 time.sleep(_PATIENCE / 10)
@@ -125,8 +124,7 @@ class Loop(Generic[K]):
             minutes = self._work.limits.stall_minutes
             if now - self._last_end > minutes * 60:
                 raise RunStalled(f"nothing ended for {minutes:g} minutes: " + self._stuck())
-            if now - self._last_beat > _HEARTBEAT:
-                self._beat()
+            self.state.workers = self._executor.workers
             self._watch(self.state)
 
     def _submit(self) -> bool:
@@ -218,15 +216,6 @@ class Loop(Generic[K]):
 
     def _progress(self, key: K) -> StageProgress:
         return self.state.stages[self._work.step(key)]
-
-    def _beat(self) -> None:
-        """Writes the state. The history is not the work: a store that is away for a moment does not end a run."""
-        self._last_beat = time.monotonic()
-        self.state.workers = self._executor.workers
-        try:
-            write_state(self._store, self.state)
-        except STORE_TROUBLE:
-            self.state.message = "the store could not be written for a moment"
 
     def _stuck(self) -> str:
         running = [self._work.describe(key) for key in self._running.values()]

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from occlabel.pipeline.running.history import RunState, write_abort, write_state
+from occlabel.pipeline.running.history import RunState, beating, write_abort, write_state
 from occlabel.pipeline.running.loop import Loop, Work
 from occlabel.pipeline.running.progress import progress
 from occlabel.schemas.errors import OcclabelError, StoreAway, StoreError
@@ -86,12 +86,13 @@ def carry_out(work: Work[K], executor: Executor, store: Store, state: RunState, 
 
 @contextmanager
 def told(store: Store, state: RunState) -> Iterator[None]:
-    """The history says how the run ended, whatever ends it: what is raised, Ctrl-C, the signal to terminate. Who uses
-    it sets the final state; until then it is ``running``. Raises StoreError where the store's own error is no sentence.
-    """
+    """The history says that the run goes on, and how it ended, whatever ends it: what is raised, Ctrl-C, the signal to
+    terminate. Who uses it sets the final state; until then it is ``running``. Raises StoreError where the store's own
+    error is no sentence."""
     with _terminated_politely():
         try:
-            yield
+            with beating(store, state):
+                yield
         except BaseException as error:
             state.state, state.message = "aborted", _why(error)
             with suppress(*STORE_TROUBLE):  # what ended the run matters more

@@ -1,12 +1,14 @@
-"""The history of runs: which came first."""
+"""The history of runs: which came first, and which goes on."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from occlabel.pipeline.running.history import new_state, run_states, write_state
+from occlabel.pipeline.running.workplace import told
 from occlabel.workers.store import Store
 
 
@@ -20,3 +22,20 @@ def test_runs_that_started_in_one_second_are_in_the_order_they_started(
         monkeypatch.setattr("occlabel.pipeline.running.history.time.time", lambda moment=moment: moment)
         write_state(store, new_state(what, []))
     assert [state.what for state in run_states(store)] == ["version first", "version second"]
+
+
+def test_a_run_that_is_long_at_one_thing_is_heard_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("occlabel.pipeline.running.history.HEARTBEAT", 0.01)
+    store, state = Store(tmp_path), new_state("version v1", [])
+    with told(store, state):
+        for _ in range(3):
+            before, patience = state.heartbeat, 500
+            while run_states(store)[-1:] == [] or run_states(store)[-1].heartbeat == before:
+                assert (patience := patience - 1), "nothing was heard of it"
+                time.sleep(0.01)
+        assert run_states(store)[0].state == "running"
+        state.state = "complete"
+    assert run_states(store)[0].state == "complete"
+    last = run_states(store)[0].heartbeat
+    time.sleep(0.05)
+    assert run_states(store)[0].heartbeat == last, "what has ended is silent"
