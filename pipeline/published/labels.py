@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
-from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, OBSERVED, SEMANTICS
+from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, MEASURED, OBSERVED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.geometry import Matrix
@@ -166,7 +166,7 @@ class VersionLabels:
 
     def stamp(self, log: str) -> str:
         """Also what lies in the store: a frame that was lost or altered since is found when it is read again."""
-        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, OBSERVED, INSTANCE, FLOW)}
+        arrays = {spec.name for spec in (SEMANTICS, CONFIDENCE, OBSERVED, MEASURED, INSTANCE, FLOW)}
         frames = (frame for (where, _), frame in self._frames.items() if where == log)
         paths = {place.path for frame in frames for name, place in frame.row.arrays.items() if name in arrays}
         tags = [sorted(self.version.store.tags(path).items()) for path in sorted(paths)]

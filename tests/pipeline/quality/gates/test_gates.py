@@ -188,3 +188,12 @@ def test_labels_that_cannot_be_read_do_not_pass(tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:20])
     gate = asked(version, static={}, quarantine={})["static"]
     assert gate.blocks and "labels cannot be read: log 01, frame 000000" in gate.said
+
+
+def test_what_is_lost_after_it_was_counted_is_found(tmp_path: Path) -> None:
+    version = published(tmp_path, "v2", logs=LOGS[:1])
+    assert asked(version, hits_free={})["hits_free"].passed
+    for shard in (path for path in (tmp_path / "v2/artifacts").rglob("measured/c/**/*") if path.is_file()):
+        shard.unlink()
+    gate = asked(version, hits_free={})["hits_free"]
+    assert gate.blocks and "labels cannot be read: log 00, frame 000000" in gate.said
