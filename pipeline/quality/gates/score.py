@@ -22,14 +22,13 @@ def judge(case: Case, options: TruthGate) -> list[GateResult]:
         raise NotJudged(str(error)) from error
     range_, scores = list(found.scores.items())[-1]
     present = {name: iou for name, iou in scores.per_class.items() if iou == iou}
-    worst = min(present, key=lambda name: present[name])
     of_range = f"of {found.frames} frames, range {range_}"
     quality = None if found.panoptic is None else found.panoptic.quality.things.pq
     asked = {
         "min_miou": (
             options.min_miou,
             scores.miou,
-            f"mIoU {100 * scores.miou:.1f} {of_range}; {_class(worst, present)}",
+            f"mIoU {100 * scores.miou:.1f} {of_range}; {_lowest(present)}",
         ),
         "min_iou": (options.min_iou, scores.iou, f"IoU {100 * scores.iou:.1f} {of_range}"),
         "min_pq": (options.min_pq, quality, _objects(found)),
@@ -49,7 +48,10 @@ def _number(value: float | None) -> float | None:
     return None if value is None or isnan(value) else value
 
 
-def _class(name: str, ious: dict[str, float]) -> str:
+def _lowest(ious: dict[str, float]) -> str:
+    if not ious:
+        return "no class is in truth or labels"
+    name = min(ious, key=lambda name: ious[name])
     return f"the lowest class is {name} ({100 * ious[name]:.1f})"
 
 

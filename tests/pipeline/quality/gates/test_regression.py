@@ -10,6 +10,7 @@ from occlabel.pipeline.planning.gates import Gates, RegressionGate
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.judge import judge_version
 from occlabel.pipeline.quality.gates.lone import stands_out
+from occlabel.schemas.formats.occ3d import write_labels
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
@@ -107,3 +108,16 @@ def test_scores_below_the_least_block(root: Path, tmp_path: Path) -> None:
     found = {one.gate: one for one in judge_version(version, Gates.model_validate({"truth": root, "score": asked}))}
     assert found["score.min_iou"].passed and found["score.min_miou"].blocks
     assert found["score.min_pq"].blocks and "no instances" in found["score.min_pq"].said
+
+
+def test_where_no_class_is_anywhere_no_score_is_reached(tmp_path: Path) -> None:
+    space = LabelSpace(GRIDS["occ3d"], TAXONOMIES["occ3d"])
+    empty = np.full(space.grid.shape, space.taxonomy.free_id, np.uint8)
+    truth = tmp_path / "gts/scene-1/aa/labels.npz"
+    truth.parent.mkdir(parents=True)
+    everywhere = np.ones(empty.shape, bool)
+    write_labels(truth, empty, mask_lidar=everywhere, mask_camera=everywhere)
+    made = MadeUpVersion([MadeUpFrame("scene-1", "aa", {"semantics": empty})], space, "v1")
+    version = publish(made, tmp_path / "store")
+    (gate,) = judge_version(version, Gates.model_validate({"truth": tmp_path, "score": {"min_miou": 0.1}}))
+    assert gate.blocks and gate.found is None and gate.said.endswith("no class is in truth or labels")
