@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
 from occlabel.pipeline.teaching.labelled import labelled, named
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, PointTruth, Sweep, VoxelTruth
+from occlabel.schemas.drive_log import Frame, LogReader, PointTruth, Sweep
 from occlabel.stages.priors.depth.lidar import LidarDepth
 from occlabel.workers.store import Store
 
 
 @dataclass(frozen=True)
-class HalfSweeps:
-    """A reader of the logs of another one; ``odd`` picks one of two halves without a point in common."""
+class HalfSweeps(DelegatingReader):
+    """``odd`` picks one of two halves without a point in common."""
 
-    reader: LogReader
     odd: bool
-
-    @property
-    def root(self) -> Path:
-        return self.reader.root
-
-    def log_ids(self) -> list[str]:
-        return self.reader.log_ids()
-
-    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
-        return self.reader.logs(ids)
-
-    def stamp(self) -> str | None:
-        return self.reader.stamp()
 
     def points(self, sweep: Sweep) -> NDArray[np.float32]:
         points = self.reader.points(sweep)
         drawn = np.random.default_rng(len(points)).random(len(points)) < 0.5
         return points[drawn == self.odd]
-
-    def image(self, camera: Camera) -> NDArray[np.uint8]:
-        return self.reader.image(camera)
-
-    def check_image(self, camera: Camera) -> None:
-        self.reader.check_image(camera)
-
-    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
-        return self.reader.voxel_truth(frame)
 
     def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         """None: it is of all points."""

@@ -9,6 +9,7 @@ from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.label_teacher import LabelTeacher
 from occlabel.pipeline.teaching.labelled import labelled
+from occlabel.pipeline.teaching.posed_logs import posed_logs
 from occlabel.pipeline.teaching.segment_images import segment_images
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
@@ -40,7 +41,8 @@ def train(
         refuse_paint(options, recipe.space)
     if options.truth != "none":
         images = segment_images(recipe, reader, out.with_suffix(".training"), executor) if painted else None
-        return train_completion(recipe.space, reader, out, options, command, images)
+        posed = posed_logs(recipe, reader, out.with_suffix(".training"), executor)
+        return train_completion(recipe.space, posed, out, options, command, images)
     return _without_truth(recipe, reader, out, options, executor, command)
 
 
@@ -68,8 +70,9 @@ def _without_truth(
     check_device(options.device)
     start = start_of(options, space)
     assert start is not None  # see Options
-    logs = list(reader.logs())
-    seen = Labelled.of_logs(reader, logs, space, SilentTeacher(space))
+    posed = posed_logs(recipe, reader, out.with_suffix(".training"), executor)
+    logs = list(posed.logs())
+    seen = Labelled.of_logs(posed, logs, space, SilentTeacher(space))
     if not len(seen):
         raise BadLog(f"{reader.root} has no frame with a LiDAR sweep: the built-in network can learn nothing from it")
     network, temperature = starting(start, space)
@@ -88,7 +91,7 @@ def _without_truth(
     weights = out.with_suffix(".training") / "statistics.safetensors"
     write_weights(network, temperature, weights, space, told)
     teacher = _labels(_chain(recipe, weights), reader, out, options, executor)
-    split = split_few(reader, space, options.held_out_every, teacher)
+    split = split_few(posed, space, options.held_out_every, teacher)
     refuse_nothing(split.learned, f"label it with another start, or lower --sure {options.sure:g}")
     told["labels"] = ", ".join(step.name for step in _chain(recipe, weights).chain)
     return teach(split, out, options.model_copy(update={"start": weights}), told)

@@ -83,7 +83,7 @@ def _labelled(log: DriveLog, reader: LogReader, recipe: Recipe, published: list[
     def truth(row: int) -> NDArray[np.uint8]:
         return learnable_truth(reader, frames[row], recipe.space)
 
-    poses = [frame.world_from_grid(recipe.grid) for frame in frames]
+    poses = [rows[frame.name].world_from_grid for frame in frames]
     return Labelled(poses, [frame.time for frame in frames], volumes, truth)
 
 
