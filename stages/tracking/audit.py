@@ -27,11 +27,12 @@ class Tracks(Stage):
     """Each object gets the class that most of its voxels had in the frames around; what was never measured, or seen
     only once, is no object; and what has moved gets its flow.
 
-    Whether something is an object changes its id to 0 and leaves its voxels their class: something may be there.
+    Whether something is an object changes its id to 0 and leaves its voxels their class: something may be there. Where
+    ids cannot hold, as a frame has no pose or too few around it have one, having been seen once speaks against nothing.
     """
 
     slot: ClassVar[str] = "audit"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     # Tracks are not looked at: who writes them has made the ids hold over time.
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, MEASURED)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, FLOW)
@@ -40,7 +41,7 @@ class Tracks(Stage):
     window: int = Field(default=20, ge=1)
     """Frames before and after one that have a say in it."""
     seen: int = Field(default=2, ge=1)
-    """What was an object in fewer frames is none."""
+    """What was an object in fewer frames is none, where the frame and as many in the window have poses."""
     evidence: int = Field(default=0, ge=0)
     """Voxels that LiDAR points must lie in, in that of the frames where most do: what never had so many is no object.
     With any, an evidence block has to say where points lie."""
@@ -89,6 +90,7 @@ class Tracks(Stage):
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             lives = self._lives(inputs, space.grid)
+            placed = np.array([inputs.pose(row) is not None for row in range(len(inputs.frames))])
             target = inputs.target(clip)
             semantics, instance = inputs[SEMANTICS][target].copy(), inputs[INSTANCE][target].copy()
             flow = FLOW.empty(Extent(clip.frames, space.grid)) if self.flow else None
@@ -98,11 +100,12 @@ class Tracks(Stage):
                 objects = summarise(instance[n], semantics[n], space.grid)
                 pose = inputs.world_from_grid(row, space.grid)
                 offsets = objects.offsets(space.grid)
+                least = self._least(placed, row)
                 for which, track in enumerate(objects.ids.tolist()):
                     life = [sighting for sighting in lives[track] if abs(sighting.frame - row) <= self.window]
                     mine = slice(objects.starts[which], objects.starts[which + 1])
                     cells = tuple(objects.cells[mine].T)
-                    if not self._is_object(life, row):
+                    if len(life) < least or not self._has_evidence(life, row):
                         instance[n][cells] = 0
                         continue
                     if self.relabel:
@@ -131,9 +134,15 @@ class Tracks(Stage):
                 lives.setdefault(sighting.track, []).append(sighting)
         return lives
 
-    def _is_object(self, life: list[Sighting], row: int) -> bool:
-        if len(life) < self.seen:
-            return False
+    def _least(self, placed: NDArray[np.bool_], row: int) -> int:
+        """In how many frames what is an object in ``row`` has to be one; ``placed`` [n]: which frames have a pose.
+
+        Ids end with a frame that has none, and with the log: what could not be seen again need not have been.
+        """
+        around = placed[max(row - self.window, 0) : row + self.window + 1]
+        return self.seen if placed[row] and np.count_nonzero(around) >= self.seen else 1
+
+    def _has_evidence(self, life: list[Sighting], row: int) -> bool:
         if not self._asks_evidence:
             return True
         here = next(sighting.measured for sighting in life if sighting.frame == row)

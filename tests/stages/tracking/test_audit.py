@@ -74,6 +74,29 @@ def test_evidence_of_another_frame_is_evidence_unless_it_is_asked_for_in_each() 
     assert there.all() and here.tolist() == [True] * 2 + [False] * 5
 
 
+def test_where_frames_have_no_pose_what_was_seen_once_is_an_object_whose_motion_nobody_knows() -> None:
+    """The tracker gives what is in such a frame an id that ends with it."""
+    inputs = drive([Driver(straight(-10, -2, 8.0)), Driver(straight(8, -4), hidden=lambda t: t != 0.5)])
+    instance, poses = inputs[INSTANCE].copy(), inputs[POSES].copy()
+    poses[4], instance[4][instance[4] == 1] = np.nan, 3
+    arrays = {**inputs.arrays, INSTANCE.name: instance, POSES.name: poses}
+    found = audited(Tracks(), Inputs(0, inputs.frames, arrays))
+    assert [np.unique(kept).tolist() for kept in found["instance"]] == [[0, 3 if n == 4 else 1] for n in range(7)]
+    flow, there = found[FLOW.name], instance[4] > 0
+    assert np.isnan(flow[4][there]).all() and (flow[4][~there] == 0).all()
+    np.testing.assert_allclose(np.median(flow[3][instance[3] == 1], axis=0), [8, 0, 0], atol=0.6)
+    unseen = {**arrays, MEASURED.name: np.zeros_like(inputs[MEASURED])}
+    assert not audited(Tracks(evidence=1), Inputs(0, inputs.frames, unseen))["instance"].any(), "evidence is asked for"
+
+
+@pytest.mark.parametrize(("posed", "seen", "kept"), [(7, 2, False), (7, 1, True), (1, 2, True), (0, 2, True)])
+def test_what_could_not_be_seen_twice_need_not_have_been(posed: int, seen: int, kept: bool) -> None:
+    inputs = drive([Driver(straight(8, -4), hidden=lambda t: t != 0.0)])
+    poses = np.where(np.arange(7)[:, None, None] < posed, inputs[POSES], np.nan)
+    found = audited(Tracks(seen=seen), Inputs(0, inputs.frames, {**inputs.arrays, POSES.name: poses}))
+    assert found["instance"].any() == kept
+
+
 @pytest.mark.parametrize("turning", [0.0, 0.1])
 def test_flow_is_the_velocity_in_the_world_along_the_axes_of_the_grid(turning: float) -> None:
     inputs = drive([Driver(straight(-10, -2, 8.0)), Driver(straight(4, 4))], turning=turning)
