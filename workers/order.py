@@ -208,11 +208,16 @@ def _check(order: Order, outputs: Arrays) -> None:
         declared[name].check(array, extent)
 
 
+_LEAST = 1e-6
+"""The smallest share that is told: one voxel of two million is not none."""
+
+
 def _known(outputs: Arrays) -> tuple[float, ...]:
     semantics = outputs.get(SEMANTICS.name)
     if semantics is None:
         return ()
-    return tuple(round(float((frame != UNKNOWN).mean()), 6) for frame in semantics)
+    shares = (float((frame != UNKNOWN).mean()) for frame in semantics)
+    return tuple(round(max(share, _LEAST), 6) if share else 0.0 for share in shares)
 
 
 def _commit(store: Store, receipt: Receipt, clip: Clip) -> Receipt:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
 
@@ -15,6 +16,11 @@ from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.rig import Rig
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process
+from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.workers.executor import Executor, Pool
 from occlabel.workers.store import Store
 from occlabel.workers.unit import Failure
@@ -64,6 +70,25 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
     assert calls(tmp_path / "notes") == done == 5
     assert second.run is None
     assert first.info.model_dump_json() == second.info.model_dump_json()
+
+
+class _Spot(Voxelise):
+    """One voxel of the first frame is known, and of others none."""
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            semantics = np.full((clip.frames, *space.grid.shape), UNKNOWN, np.uint8)
+            semantics[0, 0, 0, 0] = self.label
+            return {"semantics": semantics, "confidence": (semantics == self.label) * np.uint8(200)}
+
+        return process
+
+
+def test_a_frame_of_one_known_voxel_is_labelled_and_one_of_none_is_not(tmp_path: Path) -> None:
+    recipe = small_recipe(grid=GRIDS["semantickitti"], first=_Spot(), second=None)
+    info = label(tmp_path, recipe, MadeUpReader(tmp_path, {"a": 2})).info
+    assert info.frames == 1
+    assert info.missing == {"a frame 000001": "nothing is known of any voxel: nothing was predicted there"}
 
 
 def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> None:
