@@ -57,6 +57,11 @@ class BoxFiles:
             "v1.0-<..>/sample_annotation.json"
         )
 
+    @property
+    def ride(self) -> bool:
+        """Whether boxes are given from the car, as those of nuScenes, or in the world by the poses of the log."""
+        return bool(self._tables())
+
     def digest(self, log: str) -> str:
         digest, tables = hashlib.blake2b(digest_size=16), self._tables()
         files = [folder / f"{name}.json" for folder in tables for name in _TABLES] or [self._text(log)]

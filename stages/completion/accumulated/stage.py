@@ -99,7 +99,13 @@ class Accumulated(Completion):
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         """Raises BadLog when boxes cannot be read."""
         if self.boxes is not None:
-            _boxes_of(BoxFiles(self.boxes), log.id, space)
+            files, fault = BoxFiles(self.boxes), log.seen.poses.fault
+            if _boxes_of(files, log.id, space) and fault is not None and not files.ride:
+                return (
+                    f"log {log.id}: its boxes lie in the world by its own poses, and those cannot be right: {fault}; "
+                    "where a geometry stage finds others, boxes do not lie on what they are of: leave completion.boxes "
+                    "out, or label with --skip geometry"
+                )
         return None if self._network is None else self._network.doubts(space, log)
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:

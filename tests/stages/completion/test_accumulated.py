@@ -15,6 +15,8 @@ from occlabel.schemas.errors import DamagedFile, OcclabelError
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.formats.kitti_boxes import write_boxes
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.pose_facts import PoseFacts
+from occlabel.schemas.scan_facts import ScanFacts
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
@@ -237,6 +239,18 @@ def test_labels_of_other_scans_and_folders_without_any_are_refused(tmp_path: Pat
 def _one() -> tuple[Any, Clip]:
     log, _ = contract.street()
     return log, Clip("..", 0, 1)
+
+
+def test_boxes_by_poses_that_cannot_be_right_are_doubted(tmp_path: Path) -> None:
+    write_boxes(tmp_path / "boxes.txt", [("000000", Box("1", "car", np.eye(4), SIZE, -1))])
+    stage = Accumulated(labels=tmp_path, boxes=tmp_path / "boxes.txt")
+    good = contract.facts_of(contract.log_of([]))
+    leaps = PoseFacts(leap=5.0, leaps_at="000003")
+    wrong = good.model_copy(update={"seen": ScanFacts(poses=leaps)})
+    assert stage.doubts(SPACE, good) is None
+    assert "its boxes lie in the world by its own poses, and those cannot be right: they leap" in str(
+        stage.doubts(SPACE, wrong)
+    )
 
 
 def test_labels_and_boxes_of_the_log_decide_its_fingerprint(tmp_path: Path) -> None:
