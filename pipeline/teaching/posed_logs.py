@@ -37,7 +37,12 @@ def posed_logs(recipe: Recipe, reader: LogReader, folder: Path, executor: str) -
     poses lie in a store in ``folder``; what is there is not computed again."""
     if recipe.geometry is None:
         return reader
-    alone = {**dict.fromkeys(SLOTS), "geometry": recipe.geometry, "priors": {}, "gates": Gates(min_labelled=0)}
+    alone: dict[str, object] = {
+        **dict.fromkeys(SLOTS),
+        "geometry": recipe.geometry,
+        "priors": {},
+        "gates": Gates(min_labelled=0),
+    }
     chain = recipe.model_copy(update=alone)
     found: dict[str, dict[str, Matrix | None]] = {}
     for frame in labelled(chain, reader, Store(str(folder / "poses")), named(chain), executor).frames():
