@@ -134,14 +134,15 @@ def _count(question: Question, version: PublishedVersion, note: Callable[[str], 
 
 
 _Labels = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8] | None]
-"""Label in the classes of the version, margin, whether it is right, ``OBSERVED`` where that is known: [n] each."""
+"""Label in the classes of the version, margin, whether it is right, ``OBSERVED`` where that is known: [n] each. What is
+unknown in the version is no label: its confidence is 0, whatever a calibration says of free and a margin of 0."""
 
 
 def _at_voxels(frame: LabelledFrame) -> _Labels:
     true, seen = frame.voxel_truth, frame.seen
     assert frame.confidence is not None  # the version has it
-    scored, free = seen.within(true.scored), np.uint8(frame.joined.labels.space.taxonomy.free_id)
-    own = frame.in_target(np.where(frame.semantics == UNKNOWN, free, frame.semantics), free)
+    own = frame.in_target(frame.semantics, np.uint8(UNKNOWN))
+    scored = seen.within(true.scored) & (own != UNKNOWN)
     observed = None if frame.observed is None else frame.in_target(frame.observed, np.uint8(0))[scored]
     margin = frame.in_target(frame.confidence, np.uint8(0))
     return own[scored], margin[scored], (seen.semantics == true.semantics)[scored], observed
@@ -149,22 +150,19 @@ def _at_voxels(frame: LabelledFrame) -> _Labels:
 
 def _at_points(frame: LabelledFrame) -> _Labels:
     """Of the labelled points in the grid."""
-    truth, free = frame.point_truth, np.uint8(frame.joined.labels.space.taxonomy.free_id)
+    truth = frame.point_truth
     assert truth is not None and frame.confidence is not None  # only frames that refer to point truth are asked
     classes = len(frame.joined.target.taxonomy.classes)
     found, inside = labels_at(frame.classes, frame.points, frame.grid)
-    true = truth.semantics[inside]
-    scored = true < classes
+    own, true = labels_at(frame.semantics, frame.points, frame.grid)[0], truth.semantics[inside]
+    scored = (true < classes) & (own != UNKNOWN)
     if frame.joined.classes.left_out:
         scored &= found != UNKNOWN
-    own, margin = (
-        labels_at(volume, frame.points, frame.grid)[0][scored]
-        for volume in (np.where(frame.semantics == UNKNOWN, free, frame.semantics), frame.confidence)
-    )
+    margin = labels_at(frame.confidence, frame.points, frame.grid)[0][scored]
     observed = None
     if frame.observed is not None:
         observed = labels_at(frame.observed, frame.points, frame.grid)[0][scored]
-    return own, margin, (found == true)[scored], observed
+    return own[scored], margin, (found == true)[scored], observed
 
 
 def _recounted(tally: Tally, fitted: Calibration, taxonomy: Taxonomy) -> ReliabilityByClass:

@@ -19,7 +19,7 @@ from occlabel.schemas.arrays import CONFIDENCE, MARGIN
 from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, LabelClass, Taxonomy
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.voting.calibration import load
 from occlabel.stages.voting.fitting import Tally, fit
@@ -68,10 +68,11 @@ def occlabel(*arguments: object) -> str:
 def test_own_classes_in_an_own_grid_are_calibrated_through_a_map(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Roads of margin 255 are right, vans of margin 100 half of the time; the truth calls them cars."""
+    """Roads of margin 255 are right, vans of margin 100 half of the time; the truth calls them cars. Free of margin 2
+    is right, and what is unknown, which has margin 0 and would not be free, says nothing of it."""
     kitti, own = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"]), ("van", "road", "free")
     true = np.zeros(kitti.grid.shape, np.uint8)
-    true[:, :, 2], true[:, :128, 4] = 9, 1
+    true[:, :, 2], true[:, :128, 4], true[:, :, 6] = 9, 1, 1
     place = tmp_path / "truth/sequences/08/voxels"
     place.mkdir(parents=True)
     (place / "000000.label").write_bytes(kitti.taxonomy.to_raw[true].astype("<u2").tobytes())
@@ -79,7 +80,9 @@ def test_own_classes_in_an_own_grid_are_calibrated_through_a_map(
     grid = Grid(origin=(0.0, -25.6, -2.0), voxel_size=0.1, shape=(128, 512, 64), frame="lidar")
     semantics = np.full(grid.shape, 2, np.uint8)
     semantics[:, :, 4:6], semantics[:, :, 8:10] = 1, 0
-    arrays = {"semantics": semantics, "confidence": np.where(semantics == 0, np.uint8(100), np.uint8(255))}
+    semantics[:, :, 12:14] = UNKNOWN
+    margins = np.array([100, 255, 2] + 253 * [0], np.uint8)
+    arrays = {"semantics": semantics, "confidence": margins[semantics]}
     classes = tuple(LabelClass(id=i, name=name, colour=(i, i, i)) for i, name in enumerate(own))
     space = LabelSpace(grid, Taxonomy(name="mine", classes=classes, free_id=2))
     monkeypatch.setitem(made_up_versions.SPECS, "confidence", replace(CONFIDENCE, meaning=MARGIN))
@@ -88,8 +91,8 @@ def test_own_classes_in_an_own_grid_are_calibrated_through_a_map(
     (tmp_path / "map.yaml").write_text("van: car\n")
     occlabel("calibrate", *arguments, "--map", tmp_path / "map.yaml", "--out", tmp_path / "fitted.json")
     fitted = load(str(tmp_path / "fitted.json"), space)
-    van, road = fitted.confidence(np.array([0, 1], np.uint8), np.array([100, 255], np.uint8)) / 255
-    assert van == pytest.approx(0.5, abs=0.02) and road > 0.99
+    van, road, free = fitted.confidence(np.arange(3, dtype=np.uint8), margins[:3]) / 255
+    assert van == pytest.approx(0.5, abs=0.02) and road > 0.99 and free > 0.99
     with pytest.raises(BadRecipe, match="has not: van"):
         calibrate(str(arguments[0]), tmp_path / "truth", "semantickitti", tmp_path / "other.json")
 
