@@ -62,11 +62,16 @@ class LMSCNet(nn.Module):
         """Of the paint in its input volumes, as ``lidar_volume`` has it."""
         return 0 if self.paint is None else self.classes
 
+    def whole(self, volume: Tensor) -> Tensor:
+        """Volumes [batch, channels, X, Y] with nothing in what their last cells of the body lack."""
+        lacking = (0, -volume.shape[3] % self.fold, 0, -volume.shape[2] % self.fold)
+        return functional.pad(volume, lacking) if any(lacking) else volume
+
     def columns(self, volume: Tensor) -> Tensor:
         """Features of the body's cells, [batch, features, X / fold, Y / fold], of volumes [batch, channels, X, Y]; of a
         network with paint, what that tells of them follows.
 
-        X and Y must be multiples of ``fold``; the body pads them to what it can halve three times.
+        X and Y must be multiples of ``fold`` (see ``whole``); the body pads them to what it can halve three times.
         """
         x, y = volume.shape[2] // self.fold, volume.shape[3] // self.fold
         volume, paint = volume[:, : 2 * self._view], volume[:, 2 * self._view :]
@@ -141,12 +146,15 @@ class LMSCNet(nn.Module):
 
     def forward(self, volume: Tensor) -> Tensor:
         """Class scores [batch, X, Y, Z, classes] of input volumes [batch, channels, X, Y]; see ``scores``."""
+        rows, across = volume.shape[2:]
+        volume = self.whole(volume)
         columns = self.columns(volume).permute(0, 2, 3, 1)
         batch, x, y, _ = columns.shape
         every = torch.arange(batch * x * y, device=volume.device)
         scores = self.scores(columns.flatten(0, 2), self.surroundings(self.voxels(volume), every))
         scores = scores.reshape(batch, x, y, self.fold, self.fold, self.heights, self.classes)
-        return scores.transpose(2, 3).reshape(batch, x * self.fold, y * self.fold, self.heights, self.classes)
+        scores = scores.transpose(2, 3).reshape(batch, x * self.fold, y * self.fold, self.heights, self.classes)
+        return scores[:, :rows, :across]
 
 
 def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:

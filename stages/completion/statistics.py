@@ -30,7 +30,7 @@ def re_estimate(network: LMSCNet, volumes: Iterable[Tensor]) -> int:
     was_training, frames = network.training, 0
     network.train()
     for volume in volumes:
-        network.columns(volume[None].contiguous(memory_format=torch.channels_last))
+        network.columns(network.whole(volume[None]).contiguous(memory_format=torch.channels_last))
         frames += 1
     network.train(was_training)
     share = frames / (frames + _PRIOR)

@@ -310,14 +310,16 @@ def predictor(
         classes = network.painted_classes
         volumes = np.stack([lidar_volume(frame.own, frame.others, space.grid, classes) for frame in frames])
         with torch.inference_mode():
-            volume = torch.from_numpy(volumes).to(device, memory_format=torch.channels_last)
+            volume = network.whole(torch.from_numpy(volumes).to(device, memory_format=torch.channels_last))
             without = volume if all(look.intensity for look in looks) else without_intensity(volume, space.grid)
             views = [_View(network, volume if look.intensity else without, look.mirrored) for look in looks]
             names = (frame.own.frame for frame in frames)
             for name, finite in zip(names, views[0].finite, strict=True):
                 if not finite:
                     raise BadPredictions(f"frame {name}: what the network makes of the scan is NaN or infinite")
-            return [_decide(views, frame, temperature) for frame in range(len(frames))]
+            x, y, _ = space.grid.shape
+            decided = (_decide(views, frame, temperature) for frame in range(len(frames)))
+            return [(semantics[:x, :y], confidence[:x, :y]) for semantics, confidence in decided]
 
     return predict
 
@@ -355,7 +357,7 @@ class _View:
 
 
 def _decide(views: Sequence[_View], frame: int, temperature: float) -> Prediction:
-    """Semantics and confidence [X, Y, Z] of one frame of the batch, by the mean scores of the views.
+    """Semantics and confidence [X, Y, Z] of one frame of the batch, in whole cells, by the mean scores of the views.
 
     Scored row by row, so that the scores stay in the cache of one core: those of a whole grid fill 170 MB.
     """

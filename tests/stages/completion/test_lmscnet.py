@@ -31,6 +31,14 @@ def test_shapes_on_any_extent(name: str) -> None:
 
 
 @torch.inference_mode()
+def test_what_the_last_cells_lack_is_empty() -> None:
+    net, cut = network("semantickitti"), volume("semantickitti", 21, 25)
+    padded = torch.zeros(1, cut.shape[1], 22, 26)
+    padded[:, :, :21, :25] = cut
+    assert torch.equal(net(cut), net(padded)[:, :21, :25])
+
+
+@torch.inference_mode()
 def test_crop_equals_whole_away_from_borders() -> None:
     whole_in = volume("occ3d", 2 * REACH + 16, 2 * REACH + 24)
     whole = network("occ3d").columns(whole_in)

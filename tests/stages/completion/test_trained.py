@@ -41,11 +41,16 @@ def cloud(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform([-14, -14, -1.5, 0], [14, 14, 6, 1], (4000, 4)).astype(np.float32)
 
 
-def run(stage: Trained, points: list[np.ndarray | None], ego_from_lidar: np.ndarray | None = None) -> Arrays:
+def run(
+    stage: Trained,
+    points: list[np.ndarray | None],
+    ego_from_lidar: np.ndarray | None = None,
+    space: LabelSpace = SPACE,
+) -> Arrays:
     mount = np.eye(4) if ego_from_lidar is None else ego_from_lidar
     frames = tuple(Frame(str(i), 0.0, np.eye(4), (), Sweep(Path(str(i)), mount, 0.0)) for i in range(len(points)))
     scans = {str(i): scan for i, scan in enumerate(points) if scan is not None}
-    return contract.run(stage, SPACE, log_of(frames), sensors=ScriptedSensors(scans))
+    return contract.run(stage, space, log_of(frames), sensors=ScriptedSensors(scans))
 
 
 def test_missing_scans_are_unknown_and_batches_change_nothing(weights: Path) -> None:
@@ -69,6 +74,21 @@ def test_confidence_is_the_probability_of_the_class(weights: Path) -> None:
     best, class_id = (scores / temperature).softmax(dim=-1).max(dim=-1)
     assert (result["semantics"][0] == class_id.numpy()).mean() > 0.9999
     assert np.abs(result["confidence"][0] - best.numpy() * 255).max() < 1.5
+
+
+def test_a_grid_that_ends_within_a_cell_is_served(tmp_path: Path) -> None:
+    grid = Grid(origin=(-4.0, -4.0, -1.0), voxel_size=0.2, shape=(41, 39, 8), frame="ego")
+    space, path = LabelSpace(grid, TAXONOMIES["occ3d"]), tmp_path / "fine.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = LMSCNet(grid, 18, 17).eval()
+    save_weights(path, network.state_dict(), weight_facts(space) | {"temperature": "1"})
+    volume = torch.from_numpy(lidar_volume(Scan(cloud(3), np.zeros(3)), [], grid))[None]
+    with torch.inference_mode():
+        mirrored = network(network.whole(volume).flip(3)).flip(2)[:, :41, :39]
+        expected = ((network(volume) + mirrored) / 2)[0].argmax(dim=-1)
+    found = run(Trained(weights=path, intensity="trusted"), [cloud(3)], space=space)["semantics"][0]
+    assert found.shape == grid.shape and (found == expected.numpy()).mean() > 0.999
 
 
 def test_a_mirrored_scene_has_mirrored_labels(weights: Path) -> None:
