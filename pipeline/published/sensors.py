@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, Sweep
@@ -40,7 +39,8 @@ class Raw:
 
 
 class SensorFrames:
-    """Frames of drive logs by id and place. Pickles without the logs that it has opened."""
+    """Frames of drive logs by id and place. Pickles without the logs that it has opened. Tensors are copies: who scales
+    an image and its K in place changes nothing of the log, whose frames share their calibration."""
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
@@ -79,13 +79,13 @@ class SensorFrames:
         item["intrinsics"] = _known({camera.name: camera.intrinsics for camera in frame.cameras})
         item["ego_from_camera"] = _known({camera.name: camera.ego_from_camera for camera in frame.cameras})
         if (sweep := frame.sweep) is not None:
-            scan = torch.from_numpy(self._raw.reader.points(sweep)) if self._raw.decoded else _place(sweep)
-            item |= {"points": scan, "ego_from_lidar": torch.from_numpy(sweep.ego_from_lidar)}
+            scan = torch.tensor(self._raw.reader.points(sweep)) if self._raw.decoded else _place(sweep)
+            item |= {"points": scan, "ego_from_lidar": torch.tensor(sweep.ego_from_lidar)}
         return item
 
     def _image(self, camera: Camera) -> torch.Tensor | str | tuple[str, int]:
         if self._raw.decoded:
-            return torch.from_numpy(np.array(self._raw.reader.image(camera)))  # pixels that may be written to
+            return torch.tensor(self._raw.reader.image(camera))
         return _place(camera)
 
 
@@ -95,4 +95,4 @@ def _place(sensed: Camera | Sweep) -> str | tuple[str, int]:
 
 
 def _known(matrices: dict[str, Matrix | None]) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(matrix) for name, matrix in matrices.items() if matrix is not None}
+    return {name: torch.tensor(matrix) for name, matrix in matrices.items() if matrix is not None}

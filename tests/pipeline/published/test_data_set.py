@@ -236,6 +236,20 @@ def test_what_the_car_had_comes_with_it(tmp_path: Path) -> None:
         LabelDataset(f"{tmp_path}/store", logs=logs)[1]
 
 
+def test_what_is_done_to_an_item_is_done_to_no_other(tmp_path: Path) -> None:
+    logs = kitti_sequence.written(tmp_path / "logs", frames=2)
+    frames = [MadeUpFrame("00", f"{i:06d}", volumes("00", i), i) for i in range(2)]
+    publish(MadeUpVersion(frames, SPACE), tmp_path / "store")
+    data, camera, lidar = LabelDataset(f"{tmp_path}/store", logs=logs), "image_2", "ego_from_lidar"
+    whole = [(item["intrinsics"][camera].clone(), item[lidar].clone()) for item in map(data.__getitem__, range(2))]
+    for index in (0, 1, 0, 1):
+        item = data[index]
+        assert torch.equal(item["intrinsics"][camera], whole[index][0]) and torch.equal(item[lidar], whole[index][1])
+        item["intrinsics"][camera][:2] *= 0.5
+        item["ego_from_camera"][camera] += 1
+        item[lidar][0, 3] += 1
+
+
 def test_masks_are_made_as_occ3d_has_them(tmp_path: Path) -> None:
     logs = kitti_sequence.written(tmp_path / "logs", frames=1)
     semantics = np.zeros(SPACE.grid.shape, np.uint8)  # nothing is there, but for
