@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Moment
-from occlabel.schemas.errors import BadPredictions, DamagedFile
+from occlabel.schemas.errors import BadPredictions, BadRecipe, DamagedFile
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
@@ -23,12 +23,14 @@ from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
 from occlabel.stages.completion.stored import by_number, is_number
 from occlabel.stages.completion.sweeps import Sweeps
 from occlabel.stages.completion.trained import Trained, load_network, predictor
+from occlabel.stages.learning.truth import classes_in
 from occlabel.stages.sensing.scan import Scan
 
 Labeller = Callable[[str, Moment, Scan], NDArray[np.uint8] | None]
 """Log, frame and its sweep to class ids [n] of its points: UNKNOWN where nobody says, never free. None: nobody labelled
 the sweep."""
 
+_LABELS = "sequences/*/*/*.label"
 _LIDARSEG = "_lidarseg.bin"
 
 
@@ -62,8 +64,21 @@ class PointFiles:
 
     path: Path
 
+    def refusal(self, taxonomy: Taxonomy) -> str | None:
+        if next(self.found(), None) is None:
+            return (
+                f"{self.path} holds no labels of points; expected sequences/<log>/predictions/<frame>.label, or "
+                "labels/<frame>.label, or lidarseg/<version>/<sweep>_lidarseg.bin"
+            )
+        if any(self.path.glob(_LABELS)):
+            try:
+                _class_of_raw(taxonomy)
+            except BadRecipe as error:
+                return f"the .label files under {self.path} hold ids of SemanticKITTI, as its truth does: {error}"
+        return None
+
     def found(self) -> Iterator[Path]:
-        for pattern in ("sequences/*/*/*.label", f"lidarseg/*/*{_LIDARSEG}", f"*{_LIDARSEG}"):
+        for pattern in (_LABELS, f"lidarseg/*/*{_LIDARSEG}", f"*{_LIDARSEG}"):
             yield from self.path.glob(pattern)
 
     def digest(self, log: str, names: Sequence[str]) -> str:
@@ -94,14 +109,14 @@ class PointFiles:
         return alone if alone.is_file() else next(iter(sorted(self.path.glob(f"lidarseg/*/{name}"))), None)
 
     def labeller(self, space: LabelSpace) -> Labeller:
-        """Raises BadPredictions for labels of another number of points, or ids that are none; DamagedFile."""
+        """Raises BadPredictions for labels of another number of points, or ids that are none; DamagedFile; BadRecipe
+        when nobody says what ids of SemanticKITTI are in the space."""
 
         def label(log: str, frame: Moment, scan: Scan) -> NDArray[np.uint8] | None:
             points = len(scan.points)
             if (file := self.of_frame(log, frame.name)) is not None:
                 raw = semantickitti.read_point_labels(file, points)[0]
-                classes = space.taxonomy.from_raw[raw]
-                return np.where(classes == space.taxonomy.free_id, UNKNOWN, classes).astype(np.uint8)
+                return _class_of_raw(space.taxonomy)[raw]
             if (file := self.of_sweep(frame.sweep)) is not None:
                 return _lidarseg(file, points, space.taxonomy)
             return None
@@ -113,6 +128,18 @@ def _refuse_name(*parts: str) -> None:
     """Names come from logs, so they must not lead out of the folder."""
     if any(part in {"", ".", ".."} or "/" in part or "\\" in part for part in parts):
         raise BadPredictions(f"{' / '.join(map(repr, parts))} cannot be the name of a file of point labels")
+
+
+def _class_of_raw(taxonomy: Taxonomy) -> NDArray[np.uint8]:
+    """Class id of ``taxonomy`` by raw id of SemanticKITTI, [65536]: by its ``learning_map``, if that speaks of all of
+    them, else by names. UNKNOWN for what it leaves out, and for free, as no point is empty.
+
+    Raises BadRecipe as ``classes_in`` does.
+    """
+    kitti = taxonomy_preset("semantickitti")
+    told = kitti.learning_map.keys() <= taxonomy.learning_map.keys()
+    table = taxonomy.from_raw if told else classes_in(kitti, taxonomy)[kitti.from_raw]
+    return np.where(table == taxonomy.free_id, np.uint8(UNKNOWN), table)
 
 
 def _lidarseg(file: Path, points: int, taxonomy: Taxonomy) -> NDArray[np.uint8]:

@@ -38,7 +38,7 @@ class Accumulated(Completion):
     rays, k say so, and it is k / (n + 1). A frame without a pose has its own sweep alone.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (POSES,)
     exact: ClassVar[bool] = False
     kind: Literal["accumulated"] = "accumulated"
@@ -82,11 +82,8 @@ class Accumulated(Completion):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return None
-        if self.labels is not None and next(PointFiles(self.labels).found(), None) is None:
-            return (
-                f"{self.labels} holds no labels of points; expected sequences/<log>/predictions/<frame>.label, or "
-                "labels/<frame>.label, or lidarseg/<version>/<sweep>_lidarseg.bin"
-            )
+        if self.labels is not None and (reason := PointFiles(self.labels).refusal(space.taxonomy)) is not None:
+            return reason
         if self.boxes is not None and (reason := BoxFiles(self.boxes).refusal()) is not None:
             return reason
         return None if self._network is None else self._network.refuse(space, None)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Box, Frame, Sweep
-from occlabel.schemas.errors import DamagedFile, OcclabelError
+from occlabel.schemas.drive_log import Box, Frame, Moment, Sweep
+from occlabel.schemas.errors import BadRecipe, DamagedFile, OcclabelError
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.formats.kitti_boxes import write_boxes
 from occlabel.schemas.grid import Grid
@@ -19,8 +19,10 @@ from occlabel.schemas.pose_facts import PoseFacts
 from occlabel.schemas.scan_facts import ScanFacts
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Clip
-from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.schemas.taxonomy import UNKNOWN, LabelClass, Taxonomy, taxonomy_preset
+from occlabel.stages.completion.accumulated.labels import PointFiles
 from occlabel.stages.completion.accumulated.stage import Accumulated
+from occlabel.stages.sensing.scan import Scan
 
 KITTI = taxonomy_preset("semantickitti")
 SPACE = LabelSpace(Grid(origin=(0.0, -8.0, -2.0), voxel_size=0.2, shape=(100, 80, 20), frame="lidar"), KITTI)
@@ -234,6 +236,36 @@ def test_labels_of_other_scans_and_folders_without_any_are_refused(tmp_path: Pat
             Clip("..", 0, 1),
             contract.inputs_of(Accumulated(labels=tmp_path), *_one(), {}, contract.street()[1]),
         )
+
+
+def test_files_of_labels_hold_ids_of_semantickitti_whatever_the_taxonomy(tmp_path: Path) -> None:
+    labels = tmp_path / "sequences/log/labels"
+    labels.mkdir(parents=True)
+    raw = np.array([0, 1, 10, 252, 40, 60], np.uint16)
+    semantickitti.write_point_labels(labels / "000000.label", raw, np.zeros(len(raw), np.uint16))
+    occ3d, stage = LabelSpace(SPACE.grid, taxonomy_preset("occ3d")), Accumulated(labels=tmp_path)
+    refused = stage.refuse(occ3d, None) or ""
+    assert "hold ids of SemanticKITTI, as its truth does: " in refused and "learning_map" in refused
+    with pytest.raises(BadRecipe, match="learning_map"):
+        PointFiles(tmp_path).labeller(occ3d)("log", Moment("000000", 0.0), Scan(np.zeros((6, 4)), np.zeros(3)))
+    names = ("empty", "thing", "road")
+    classes = tuple(LabelClass(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names))
+    told = {raw: 0 if raw == 0 else 255 if raw == 1 else 2 if raw == 40 else 1 for raw in KITTI.learning_map}
+    for taxonomy, expected in (
+        (KITTI, [UNKNOWN, UNKNOWN, CAR, CAR, ROAD, ROAD]),
+        (Taxonomy(name="mine", classes=classes, free_id=0, learning_map=told), [UNKNOWN, UNKNOWN, 1, 1, 2, 1]),
+        (Taxonomy(name="turned", classes=_turned(), free_id=19), [UNKNOWN, UNKNOWN, 18, 18, 10, 10]),
+    ):
+        space = LabelSpace(SPACE.grid, taxonomy)
+        assert stage.refuse(space, None) is None
+        label = PointFiles(tmp_path).labeller(space)
+        found = label("log", Moment("000000", 0.0), Scan(np.zeros((6, 4), np.float32), np.zeros(3)))
+        assert found is not None and found.tolist() == expected
+
+
+def _turned() -> tuple[LabelClass, ...]:
+    """The classes of SemanticKITTI, the last first."""
+    return tuple(entry.model_copy(update={"id": n}) for n, entry in enumerate(reversed(KITTI.classes)))
 
 
 def _one() -> tuple[Any, Clip]:
