@@ -49,7 +49,7 @@ class LabelDataset(Dataset[Item]):
     | `weight` | float32 [x, y, z], with `weights`: confidence 0..1, and 0 where semantics is 255 |
     | `observed` | uint8 [x, y, z], 0 nobody saw it, 1 a ray passed through, 2 a point was measured in it |
     | `instance` | int32 [x, y, z], object; tracked ones keep their id through a log; 0 none |
-    | `mask_lidar` | bool [x, y, z], if asked for in `arrays`: what was observed of what is known, as Occ3D has it |
+    | `mask_lidar` | bool [x, y, z], if asked for in `arrays`: observed, and semantics is not 255, as Occ3D has it |
     | `mask_camera` | bool [x, y, z], likewise, with `logs`: what of that the rays of the images reach |
     | any other | as the version publishes it, by its stored name: `flow`, `depth/CAM_FRONT`, `intrinsics` |
     | `world_from_ego` | float64 [4, 4], the pose that the labels were made with; NaN where it is not known |
@@ -91,9 +91,9 @@ class LabelDataset(Dataset[Item]):
         opened = open_version(version)
         self._arrays = _chosen(opened, arrays)
         self._masks = tuple(name for name in MASKS if name in self._arrays)
-        weighed = (CONFIDENCE.name,) if weights or sure > 0 else ()
+        weighed = (SEMANTICS.name, CONFIDENCE.name) if weights or sure > 0 else ()
         masked = (SEMANTICS.name, OBSERVED.name) if self._masks else ()
-        self._extra = tuple(name for name in (*weighed, *masked) if name not in self._arrays)
+        self._extra = tuple(name for name in dict.fromkeys((*weighed, *masked)) if name not in self._arrays)
         if weighed and CONFIDENCE.name not in opened.info.arrays:
             raise StoreError(f"{opened.spec} has no confidence to weigh labels by: leave out sure and weights")
         if not 0 <= sure <= 1:
@@ -117,8 +117,9 @@ class LabelDataset(Dataset[Item]):
         names = [name for name in (*self._arrays, *self._extra) if name in row.arrays]
         values = self._reader.read(row.index, [row.arrays[name] for name in names], self._verify)
         item: Item = dict(zip(names, map(_tensor, values), strict=True))
-        item |= self._masked(item, row)
+        labelled = item.get(SEMANTICS.name)
         self._weigh(item)
+        item |= self._masked(item, labelled, row)
         for name in self._extra:
             item.pop(name, None)
         pose = np.full(16, np.nan) if row.world_from_ego is None else np.array(row.world_from_ego)
@@ -137,21 +138,20 @@ class LabelDataset(Dataset[Item]):
         if confidence is None:  # of this frame nobody says it
             confidence = torch.zeros(self.space.grid.shape, dtype=torch.uint8)
         if semantics is not None and self._least:
-            semantics[confidence < self._least] = UNKNOWN
+            item[SEMANTICS.name] = semantics = semantics.masked_fill(confidence < self._least, UNKNOWN)
         if self._weights:
             weight = confidence.float() / 255
             item["weight"] = weight if semantics is None else weight * (semantics != UNKNOWN)
 
-    def _masked(self, item: Item, row: VersionFrame) -> Item:
-        """The masks that were asked for; nothing is in them of what the version does not say."""
-        if not self._masks:
-            return {}
-        empty = torch.zeros(self.space.grid.shape, dtype=torch.uint8)
-        semantics = item.get(SEMANTICS.name, empty + UNKNOWN)
-        known = (item.get(OBSERVED.name, empty) > 0) & (semantics != UNKNOWN)
+    def _masked(self, item: Item, labelled: torch.Tensor | None, row: VersionFrame) -> Item:
+        """The masks that were asked for; nothing is in them of what the version does not say, or the item leaves out.
+        ``labelled`` are the classes before: what is not sure hides what lies behind it all the same."""
+        if not self._masks or labelled is None or OBSERVED.name not in item:
+            return {name: torch.zeros(self.space.grid.shape, dtype=torch.bool) for name in self._masks}
+        known = (item[OBSERVED.name] > 0) & (item[SEMANTICS.name] != UNKNOWN)
         found = {LIDAR: known}
         if CAMERA in self._masks and self._raw is not None:
-            occupied = ((semantics != self.space.taxonomy.free_id) & (semantics != UNKNOWN)).numpy()
+            occupied = ((labelled != self.space.taxonomy.free_id) & (labelled != UNKNOWN)).numpy()
             cameras = self._raw.cameras(row.log, row.index, row.name)
             reached = in_sight(cameras, occupied, self.space.grid, row.ego_from_grid_matrix)
             found[CAMERA] = known & torch.from_numpy(reached)

@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from torch.utils.data import DataLoader
 
 import occlabel
-from occlabel.pipeline.published.data_set import LabelDataset
+from occlabel.pipeline.published.data_set import MASKS, LabelDataset
 from occlabel.pipeline.published.splits import logs_of, split_of
 from occlabel.pipeline.published.version import open_version
 from occlabel.schemas.errors import AlteredArtifact, BadLog, StoreError
@@ -96,6 +96,8 @@ def test_what_is_not_sure_is_ignored_and_the_rest_weighs_as_much_as_it_is_sure(w
     assert torch.equal(sure[1]["semantics"], torch.where(confidence >= 128, semantics, UNKNOWN))
     assert torch.equal(sure[1]["weight"], torch.where(known, confidence.float() / 255, 0.0))
     assert "confidence" not in sure[1]
+    alone = LabelDataset(f"{whole}", weights=True, arrays=["confidence"])[1]
+    assert torch.equal(alone["weight"] > 0, (semantics != UNKNOWN) & (confidence > 0)) and "semantics" not in alone
 
 
 def test_of_a_frame_without_confidence_no_label_is_sure(tmp_path: Path) -> None:
@@ -255,7 +257,9 @@ def test_masks_are_made_as_occ3d_has_them(tmp_path: Path) -> None:
     semantics = np.zeros(SPACE.grid.shape, np.uint8)  # nothing is there, but for
     semantics[9], semantics[0] = 5, UNKNOWN
     observed = np.random.default_rng(2).integers(0, 3, SPACE.grid.shape).astype(np.uint8)
-    arrays = {"semantics": semantics, "observed": observed}
+    confidence = np.random.default_rng(3).integers(0, 256, SPACE.grid.shape).astype(np.uint8)
+    confidence[9] = 20
+    arrays = {"semantics": semantics, "observed": observed, "confidence": confidence}
     publish(MadeUpVersion([MadeUpFrame("00", "000000", arrays)], SPACE), tmp_path / "store")
     item = LabelDataset(f"{tmp_path}/store", arrays=["mask_lidar", "mask_camera"], logs=logs)[0]
     assert not {"semantics", "observed"} & set(item)
@@ -265,5 +269,9 @@ def test_masks_are_made_as_occ3d_has_them(tmp_path: Path) -> None:
     reached = in_sight(frame.cameras, semantics == 5, SPACE.grid, frame.ego_from_grid(SPACE.grid))
     assert 0 < (reached & known).sum() < known.sum()
     np.testing.assert_array_equal(item["mask_camera"], reached & known)
+    sure = LabelDataset(f"{tmp_path}/store", arrays=["semantics", *MASKS], logs=logs, sure=0.5)[0]
+    for name in MASKS:  # what is not sure hides what lies behind it all the same
+        np.testing.assert_array_equal(sure[name], item[name].numpy() & (sure["semantics"].numpy() != UNKNOWN))
+        assert 0 < sure[name].sum() < item[name].sum()
     with pytest.raises(StoreError, match="mask_camera needs to know where the cameras were: give the drive logs"):
         LabelDataset(f"{tmp_path}/store", arrays=["mask_camera"])
