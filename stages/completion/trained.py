@@ -50,6 +50,12 @@ _OTHER_BEAMS = 1.5
 _BOTTOM_SLACK = 0.3
 """How much lower or higher than in training a grid may lie [m]: sensor heights vary as much between the samples."""
 
+_POINTS = 250_000
+"""Of a sweep, at most as memory is declared; LiDARs of 128 beams have about so many."""
+_HELD, _READ = 20, 130
+"""Bytes of a point of another sweep: as long as its frame waits for those of its batch, and while the input volume of
+its frame is made."""
+
 
 class Look(NamedTuple):
     """How the network looks at sweeps."""
@@ -120,9 +126,10 @@ class Trained(Completion):
         return self.sweeps * self.stride
 
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
-        # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays; with
-        # paint a larger volume, and the segments.
+        # Input volume, features of the body at its finest level and one row of scores, then the clip's own arrays; the
+        # points of other sweeps; with paint a larger volume, and the segments.
         memory = (1 << 30) + self.batch * (1 << 28) + clip_bytes(space, clip_frames)
+        memory += 2 * self.sweeps * _POINTS * (self.batch * _HELD + _READ)
         if self.paint:
             extent = Extent(clip_frames + 2 * self.halo, space.grid, rig)
             known = {camera.name for camera in rig.cameras if camera.size is not None}

@@ -1,5 +1,6 @@
 """The built-in model as a stage: missing scans, batches, moved sensors, and weights that do not fit."""
 
+import tracemalloc
 from pathlib import Path
 
 import contract
@@ -20,7 +21,7 @@ from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
 from occlabel.stages.learning.weights import save_weights
-from occlabel.stages.sensing.scan import Scan
+from occlabel.stages.sensing.scan import Scan, moved
 
 AROUND = Grid(origin=(-12.8, -12.8, -1.0), voxel_size=0.4, shape=(64, 64, 16), frame="ego")
 SPACE = LabelSpace(AROUND, TAXONOMIES["occ3d"])
@@ -122,6 +123,20 @@ def test_doubted_intensity_is_half_of_what_is_said(weights: Path) -> None:
         stage = Trained.model_validate({"weights": weights, "mirror": False, "intensity": intensity})
         found = run(stage, [cloud(3)])["semantics"][0]
         assert (found == said.argmax(dim=-1).numpy()).mean() > 0.9999
+
+
+def test_memory_is_declared_for_the_points_of_other_sweeps() -> None:
+    points, peaks = np.random.default_rng(0).uniform([3, -3, -1, 0], [4, 3, 2, 1], (20_000, 4)).astype(np.float32), []
+    lidar_volume(Scan(points, np.zeros(3)), [], AROUND)  # what is compiled at first takes memory too
+    for others in (10, 20):
+        tracemalloc.start()
+        sweeps = [moved(Scan(points, np.zeros(3)), np.eye(4)) for _ in range(others)]
+        lidar_volume(sweeps[0], sweeps, AROUND)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    declared = [Trained(sweeps=sweeps).resources(SPACE, Rig(), 1).memory for sweeps in (5, 10)]
+    used, told = (peaks[1] - peaks[0]) / (10 * len(points)), (declared[1] - declared[0]) / (10 * 250_000)
+    assert told / 2 < used < told, "bytes of a point"
 
 
 def test_points_are_moved_from_the_lidar_into_the_frame_of_the_grid(weights: Path) -> None:
