@@ -67,6 +67,8 @@ class PosesFromWholeLog(Stage):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None:
             return None
+        if not rig.cameras:
+            return "the log has no cameras, and poses are found in what they see"
         if self.camera is not None and self.camera not in rig.names:
             return f"there is no camera {self.camera!r}; there is {', '.join(rig.names) or 'none'}; set geometry.camera"
         return None if self.knows_metres else lacks_height(self.chosen(rig), self.camera_height)

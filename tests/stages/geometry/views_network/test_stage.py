@@ -206,6 +206,8 @@ def test_what_is_not_known_is_asked_for(tmp_path: Path) -> None:
     assert PosesByOccAny(weights="-").refuse(SPACE, Rig(cameras=(no_height,))) is None, "metres are found"
     strange = stage.model_copy(update={"camera": "left"}).refuse(SPACE, Rig(cameras=(no_k,)))
     assert strange == "there is no camera 'left'; there is camera; set geometry.camera"
+    for kind in (stage, PosesByOccAny(weights="-")):
+        assert kind.refuse(SPACE, Rig()) == "the log has no cameras, and poses are found in what they see"
     tiny.written(tiny.network(), tmp_path, "da3-giant")
     assert "is da3-giant, and poses are found with" in str(stage.refuse(SPACE, None))
     with pytest.raises(ValidationError, match="windows of 4 views that share 4 show nothing new"):
