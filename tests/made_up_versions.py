@@ -15,7 +15,9 @@ from occlabel.pipeline.published.version import PublishedVersion, manifest_path,
 from occlabel.schemas.arrays import (
     CONFIDENCE,
     DEPTH,
+    EXTRINSICS,
     INSTANCE,
+    INTRINSICS,
     MEASURED,
     OBSERVED,
     SEGMENT_CLASS,
@@ -41,7 +43,10 @@ from occlabel.workers.store import Store
 
 SPECS = {
     spec.name: spec
-    for spec in (SEMANTICS, CONFIDENCE, OBSERVED, MEASURED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE)
+    for spec in (
+        *(SEMANTICS, CONFIDENCE, OBSERVED, MEASURED, INSTANCE, DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE),
+        *(INTRINSICS, EXTRINSICS),
+    )
 }
 
 
@@ -79,6 +84,7 @@ class MadeUpFrame:
 class Info:
     content_digest: str = "made up"
     arrays: dict[str, PublishedArray] = field(default_factory=dict)
+    cameras: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -137,6 +143,7 @@ def publish(version: MadeUpVersion, root: Path, rig: Rig = Rig()) -> PublishedVe
         space=version.space,
         arrays={name: PublishedArray(stage="made", facts=_spec(name).facts()) for name in names},
         logs=tuple(version.logs),
+        cameras=dict.fromkeys(version.logs, rig.names) if rig.names else {},
         frames=len(rows),
         missing={},
         gates=(),

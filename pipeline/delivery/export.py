@@ -9,12 +9,14 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from occlabel.pipeline.delivery.calibration import cameras_of
 from occlabel.pipeline.delivery.exporters import ExportOptions, refuse_full
+from occlabel.pipeline.published.calibration import is_calibrated
 from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, drive_log, join, labelled_log
-from occlabel.pipeline.published.labels import Format, VersionLabels
+from occlabel.pipeline.published.labels import VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import OBSERVED
-from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.drive_log import Camera, DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats.semantickitti import write_volume
 from occlabel.schemas.space import LabelSpace
@@ -38,7 +40,9 @@ def to_semantickitti(version: PublishedVersion, out: Path, options: ExportOption
         semantickitti.refuse_name(frame.log, frame.name)
     if options.own_classes:
         return _own_classes(version, frames, out)
-    written = _written(frames, out, "semantickitti")
+    for frame in frames:
+        semantickitti.write_frame(out, frame.log, frame.name, _labels(frame.anew()))
+    written = _written(frames, out)
     return f"{written}{_zipped(out, frames)}" if options.zipped else written
 
 
@@ -55,7 +59,8 @@ def _zipped(out: Path, frames: list[LabelledFrame]) -> str:
 
 
 def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> str:
-    """See ``Exporter``: ``SCENE/TOKEN/labels.npz``. What cameras may see is known where the logs are given."""
+    """See ``Exporter``: ``SCENE/TOKEN/labels.npz``. What cameras may see is known where the version or the logs know
+    their calibration."""
     if options.zipped:
         raise BadPredictions("--zip writes a submission to the SemanticKITTI server; occ3d has none")
     if options.own_classes:
@@ -64,12 +69,28 @@ def to_occ3d(version: PublishedVersion, out: Path, options: ExportOptions) -> st
     frames = labelled_frames(version, truth_space("occ3d"), "occ3d", options.logs, dict(options.told))
     for frame in frames:
         occ3d.refuse_name(frame.log, frame.name)
-    written = _written(frames, out, "occ3d")
+    published = {(frame.log, frame.name): frame for frame in version.frames()}
+    blind = 0
+    for frame in frames:
+        cameras = cameras_of(version, published[frame.log, frame.name], frame.frame)
+        fresh, known = frame.anew(), any(map(is_calibrated, cameras))
+        labels = _labels(fresh)
+        seen = _in_sight(cameras, labels, fresh.joined.target) if known else None
+        occ3d.write_frame(out, frame.log, frame.name, labels, _observed(fresh), seen)
+        blind += not known
+    return f"{_written(frames, out)}{_lacking_masks(frames, blind)}"
+
+
+def _lacking_masks(frames: list[LabelledFrame], blind: int) -> str:
+    """What is said of masks: in ``blind`` frames nobody knows where cameras look."""
     if frames[0].observed is None:
-        return f"{written}; both masks are 0 everywhere: the version does not say what was observed"
-    if options.logs is None:
-        return f"{written}; mask_camera is 0 everywhere: with --logs, the labelled logs tell where their cameras look"
-    return written
+        return "; both masks are 0 everywhere: the version does not say what was observed"
+    if not blind:
+        return ""
+    said = f"; mask_camera is 0 {'everywhere' if blind == len(frames) else f'in {blind} of them'}: "
+    if frames[0].joined.reader is None:
+        return f"{said}with --logs, the labelled logs tell where their cameras look"
+    return f"{said}no camera is calibrated there, by the version or by the logs"
 
 
 def labelled_frames(
@@ -107,14 +128,12 @@ def _lying(joined: Join, log: str, frames: list[str]) -> DriveLog | None:
     return drive
 
 
-def _written(frames: list[LabelledFrame], out: Path, format: Format) -> str:
-    for frame in frames:
-        fresh = frame.anew()
-        labels = fresh.in_target(fresh.mapped, np.uint8(UNKNOWN))
-        if format == "semantickitti":
-            semantickitti.write_frame(out, frame.log, frame.name, labels)
-        else:
-            occ3d.write_frame(out, frame.log, frame.name, labels, *_masks(fresh, labels))
+def _labels(frame: LabelledFrame) -> NDArray[np.uint8]:
+    """[x, y, z] in the grid and the classes of the format, UNKNOWN included."""
+    return frame.in_target(frame.mapped, np.uint8(UNKNOWN))
+
+
+def _written(frames: list[LabelledFrame], out: Path) -> str:
     return f"wrote {len(frames)} frames to {out}{unknown_instead(frames)}"
 
 
@@ -124,18 +143,16 @@ def unknown_instead(frames: list[LabelledFrame]) -> str:
     return f"; unknown where the labels say {', '.join(left_out)}" if left_out else ""
 
 
-def _masks(
-    frame: LabelledFrame, labels: NDArray[np.uint8]
-) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
-    """What was observed, and what cameras see of the ``labels`` [x, y, z], in the grid of Occ3D; None where nobody
-    knows."""
+def _observed(frame: LabelledFrame) -> NDArray[np.bool_] | None:
+    """What was observed, in the grid of the format; None where nobody knows."""
     observed = frame.observed
-    by_lidar = None if observed is None else frame.in_target(observed, np.uint8(OBSERVED.fill)) > 0
-    if frame.frame is None:
-        return by_lidar, None
-    target = frame.joined.target
-    occupied = (labels != target.taxonomy.free_id) & (labels != UNKNOWN)
-    return by_lidar, in_sight(frame.frame.cameras, occupied, target.grid, frame.frame.ego_from_grid(target.grid))
+    return None if observed is None else frame.in_target(observed, np.uint8(OBSERVED.fill)) > 0
+
+
+def _in_sight(cameras: list[Camera], labels: NDArray[np.uint8], space: LabelSpace) -> NDArray[np.bool_]:
+    """What the cameras see of the ``labels`` [x, y, z], whose grid is fixed to the ego frame."""
+    occupied = (labels != space.taxonomy.free_id) & (labels != UNKNOWN)
+    return in_sight(cameras, occupied, space.grid, np.eye(4))
 
 
 def _own_classes(version: PublishedVersion, frames: list[LabelledFrame], out: Path) -> str:

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from occlabel.pipeline.published.calibration import calibrated, is_calibrated
 from occlabel.pipeline.published.sensors import Raw, SensorFrames
 from occlabel.pipeline.published.splits import SHARES, logs_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
-from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, OBSERVED, SEMANTICS, ArraySpec
-from occlabel.schemas.errors import StoreError
+from occlabel.schemas.arrays import CONFIDENCE, EXTRINSICS, INSTANCE, INTRINSICS, OBSERVED, SEMANTICS, ArraySpec
+from occlabel.schemas.drive_log import Camera
+from occlabel.schemas.errors import BadLog, StoreError
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.schemas.version import VersionFrame
@@ -37,6 +39,8 @@ class _Source:
     store: Store
     spec: str
     rows: tuple[VersionFrame, ...]
+    cameras: dict[str, tuple[str, ...]]
+    """Log -> names of the cameras of its arrays over cameras."""
 
 
 class LabelDataset(Dataset[Item]):
@@ -93,7 +97,8 @@ class LabelDataset(Dataset[Item]):
         self._masks = tuple(name for name in MASKS if name in self._arrays)
         weighed = (SEMANTICS.name, CONFIDENCE.name) if weights or sure > 0 else ()
         masked = (SEMANTICS.name, OBSERVED.name) if self._masks else ()
-        self._extra = tuple(name for name in dict.fromkeys((*weighed, *masked)) if name not in self._arrays)
+        seen = (INTRINSICS.name, EXTRINSICS.name) if CAMERA in self._masks else ()
+        self._extra = tuple(name for name in dict.fromkeys((*weighed, *masked, *seen)) if name not in self._arrays)
         if weighed and CONFIDENCE.name not in opened.info.arrays:
             raise StoreError(f"{opened.spec} has no confidence to weigh labels by: leave out sure and weights")
         if not 0 <= sure <= 1:
@@ -102,7 +107,7 @@ class LabelDataset(Dataset[Item]):
         self.logs = _logs(opened, split, shares)
         self._least, self._weights, self._verify = int(np.ceil(sure * 255)), weights, verify
         rows = tuple(frame.row for log in self.logs for frame in opened.frames(log))
-        self._source = _Source(opened.store, opened.spec, rows)
+        self._source = _Source(opened.store, opened.spec, rows, opened.info.cameras)
         self._reader = FrameReader(opened.store)
         self._raw = None if logs is None else SensorFrames(Raw.of(logs, decoded=raw == "decoded"))
         if CAMERA in self._masks and self._raw is None:
@@ -152,10 +157,22 @@ class LabelDataset(Dataset[Item]):
         found = {LIDAR: known}
         if CAMERA in self._masks and self._raw is not None:
             occupied = ((labelled != self.space.taxonomy.free_id) & (labelled != UNKNOWN)).numpy()
-            cameras = self._raw.cameras(row.log, row.index, row.name)
-            reached = in_sight(cameras, occupied, self.space.grid, row.ego_from_grid_matrix)
+            reached = in_sight(self._cameras(item, row), occupied, self.space.grid, row.ego_from_grid_matrix)
             found[CAMERA] = known & torch.from_numpy(reached)
         return {name: found[name] for name in self._masks}
+
+    def _cameras(self, item: Item, row: VersionFrame) -> list[Camera]:
+        """Of the frame, as the version found them, or else as the log has them."""
+        assert self._raw is not None  # or mask_camera was refused
+        logged = self._raw.cameras(row.log, row.index, row.name)
+        found = (item[spec.name].numpy() if spec.name in item else None for spec in (INTRINSICS, EXTRINSICS))
+        cameras = calibrated(logged, self._source.cameras.get(row.log, ()), *found)
+        if cameras and not any(map(is_calibrated, cameras)):
+            raise BadLog(
+                f"log {row.log}, frame {row.name}: neither the version nor the log says how its cameras stand and see, "
+                f"which {CAMERA} needs: leave it out, or give logs that are calibrated"
+            )
+        return cameras
 
 
 def _tensor(values: np.ndarray[Any, Any]) -> torch.Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from occlabel.pipeline.delivery.calibration import geometry_of
+from occlabel.pipeline.delivery.calibration import as_labelled
 from occlabel.pipeline.delivery.pictures.camera_panels import (
     Draw,
     Looked,
@@ -30,7 +30,7 @@ from occlabel.pipeline.delivery.pictures.legend import (
 )
 from occlabel.pipeline.delivery.pictures.overlay import ORDER
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
-from occlabel.schemas.arrays import DEPTH, EXTRINSICS, INTRINSICS, SEGMENT_CLASS, SEGMENT_INSTANCE, SEMANTICS, ArraySpec
+from occlabel.schemas.arrays import DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE, SEMANTICS, ArraySpec
 from occlabel.schemas.drive_log import Camera, Frame, LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import inverse
@@ -102,8 +102,7 @@ def looked_at(version: PublishedVersion, frame: PublishedFrame, reader: LogReade
         image: NDArray[np.uint8] | None = reader.image(camera)
     except DamagedFile:
         image = None
-    intrinsics = geometry_of(version, frame, INTRINSICS, camera)
-    ego_from_camera = geometry_of(version, frame, EXTRINSICS, camera)
+    (known,) = as_labelled(version, frame, [camera])
     depth, classes = _held(frame, DEPTH.on(camera.name)), _held(frame, SEGMENT_CLASS.on(camera.name))
     shape = depth.shape if depth is not None else None if classes is None else classes.shape
     grid_from_ego = inverse(frame.row.ego_from_grid_matrix)
@@ -115,8 +114,8 @@ def looked_at(version: PublishedVersion, frame: PublishedFrame, reader: LogReade
         classes=classes,
         objects=_held(frame, SEGMENT_INSTANCE.on(camera.name)),
         semantics=frame[SEMANTICS],
-        intrinsics=intrinsics,
-        grid_from_camera=None if ego_from_camera is None else grid_from_ego @ ego_from_camera,
+        intrinsics=known.intrinsics,
+        grid_from_camera=None if known.ego_from_camera is None else grid_from_ego @ known.ego_from_camera,
         stride=DEPTH.stride,
     )
 

@@ -7,10 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from occlabel.pipeline.delivery.calibration import geometry_of
+from occlabel.pipeline.delivery.calibration import as_labelled
 from occlabel.pipeline.delivery.scene.shapes import FRAME, Path, Picture, Placed, Points, Shape
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
-from occlabel.schemas.arrays import EXTRINSICS, INTRINSICS
 from occlabel.schemas.drive_log import Camera, Frame, LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import inverse, transform_points
@@ -27,15 +26,14 @@ def seen_by_sensors(
     shapes: dict[Path, Shape] = {}
     cannot = []
     grid_from_ego = inverse(frame.row.ego_from_grid_matrix)
-    for camera in logged.cameras:
+    for camera in as_labelled(version, frame, logged.cameras):
         try:
-            picture = _picture(version, frame, reader, camera)
+            picture = _picture(reader, camera)
         except (BadLog, DamagedFile) as error:
             cannot.append(str(error))
             continue
-        ego_from_camera = geometry_of(version, frame, EXTRINSICS, camera)
-        if picture.intrinsics is not None and ego_from_camera is not None:
-            shapes[*FRAME, "cameras", camera.name] = Placed(grid_from_ego @ ego_from_camera)
+        if picture.intrinsics is not None and camera.ego_from_camera is not None:
+            shapes[*FRAME, "cameras", camera.name] = Placed(grid_from_ego @ camera.ego_from_camera)
         shapes[*FRAME, "cameras", camera.name, "image"] = picture
     if logged.sweep is not None:
         try:
@@ -47,13 +45,13 @@ def seen_by_sensors(
     return shapes, cannot
 
 
-def _picture(version: PublishedVersion, frame: PublishedFrame, reader: LogReader, camera: Camera) -> Picture:
+def _picture(reader: LogReader, camera: Camera) -> Picture:
     image = Image.fromarray(reader.image(camera))
     scale = min(1.0, _WIDTH / image.width)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     file = io.BytesIO()
     image.resize(size).save(file, format="JPEG", quality=_QUALITY)
-    intrinsics = geometry_of(version, frame, INTRINSICS, camera)
+    intrinsics = camera.intrinsics
     if intrinsics is not None:
         intrinsics = np.diag([size[0] / image.width, size[1] / image.height, 1.0]) @ intrinsics
     return Picture(file.getvalue(), size, intrinsics)

@@ -1,5 +1,6 @@
 """``occlabel export``: whole versions, checked before anything is written."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,39 @@ def test_masks_of_occ3d_are_what_was_observed(tmp_path: Path) -> None:
         np.testing.assert_array_equal(lidar, (observed > 0) & (out != "blind"))
         np.testing.assert_array_equal(camera[120:reach, 100], lidar[120:reach, 100], "up to the wall")
         assert not camera[:100].any() and not camera[151:].any() and not (camera & ~lidar).any()
+
+
+def test_cameras_that_the_version_calibrated_see_what_those_of_a_log_do(tmp_path: Path) -> None:
+    """As of a film, of which a stage found K and place."""
+    wall = np.full((200, 200, 16), 17, np.uint8)
+    wall[150] = 5
+    (camera,) = Seeing().logs()[0].frames[0].cameras
+    version = made([("scene-1", f"t{n}", wall) for n in range(2)])
+    for frame in version.kept:
+        frame.arrays["observed"] = np.full(wall.shape, PASSED, np.uint8)
+    export(version, "occ3d", tmp_path / "log", logs=Seeing())
+    assert "mask_camera is 0 everywhere: no camera is calibrated" in export(
+        version, "occ3d", tmp_path / "neither", logs=Filmed()
+    )
+    version.info.cameras["scene-1"] = ("front",)
+    version.kept[0].arrays |= {"intrinsics": camera.intrinsics[None], "extrinsics": camera.ego_from_camera[None]}
+    said = export(version, "occ3d", tmp_path / "version", logs=Filmed())
+    assert "mask_camera is 0 in 1 of them: no camera is calibrated" in said
+    masks = {}
+    for out in ("log", "version"):
+        with np.load(tmp_path / out / "scene-1/t0/labels.npz") as file:
+            masks[out] = file["mask_camera"]
+    assert masks["log"].any()
+    np.testing.assert_array_equal(masks["version"], masks["log"])
+
+
+class Filmed(Seeing):
+    """The same car, of whose camera nothing is known but the size."""
+
+    def logs(self, ids: list[str] | None = None) -> list[DriveLog]:
+        (log,) = super().logs(ids)
+        blind = Camera("front", Path(), None, None, 0.0, (2000, 2000))
+        return [replace(log, frames=tuple(replace(frame, cameras=(blind,)) for frame in log.frames))]
 
 
 def test_semantickitti_with_zip(tmp_path: Path) -> None:

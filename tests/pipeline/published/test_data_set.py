@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -22,6 +23,7 @@ from occlabel.pipeline.published.splits import logs_of, split_of
 from occlabel.pipeline.published.version import open_version
 from occlabel.schemas.errors import AlteredArtifact, BadLog, StoreError
 from occlabel.schemas.grid import Grid
+from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.sensing.sight import in_sight
@@ -236,6 +238,28 @@ def test_what_the_car_had_comes_with_it(tmp_path: Path) -> None:
     kitti_sequence.written(logs, frames=1)
     with pytest.raises(BadLog, match="has no frame 000001 at place 1: it is not the log that was labelled"):
         LabelDataset(f"{tmp_path}/store", logs=logs)[1]
+
+
+def test_cameras_see_by_what_a_stage_found_of_them(tmp_path: Path) -> None:
+    logs = kitti_sequence.written(tmp_path / "logs", frames=1)
+    (camera,), frame = kitti_sequence.only(logs).rig.cameras, kitti_sequence.only(logs).frames[0]
+    semantics = np.zeros(SPACE.grid.shape, np.uint8)
+    aside = frame.cameras[0].ego_from_camera.copy()
+    aside[1, 3] -= 4
+    arrays = {"semantics": semantics, "observed": semantics + 1, "extrinsics": aside[None]}
+    publish(MadeUpVersion([MadeUpFrame("00", "000000", arrays)], SPACE), tmp_path / "store", Rig(cameras=(camera,)))
+    item = LabelDataset(f"{tmp_path}/store", arrays=["mask_camera"], logs=logs)[0]
+    assert torch.is_tensor(item["intrinsics"]["image_2"]) and torch.is_tensor(item["ego_from_camera"]["image_2"])
+    own = replace(frame.cameras[0], ego_from_camera=aside)
+    expected, other = (
+        in_sight([one], semantics > 0, SPACE.grid, frame.ego_from_grid(SPACE.grid)) for one in (own, frame.cameras[0])
+    )
+    np.testing.assert_array_equal(item["mask_camera"], expected)
+    assert (expected != other).any()
+    lost = MadeUpFrame("00", "000000", arrays | {"extrinsics": np.full((1, 4, 4), np.nan)})
+    publish(MadeUpVersion([lost], SPACE), tmp_path / "lost", Rig(cameras=(camera,)))
+    with pytest.raises(BadLog, match="log 00, frame 000000: neither the version nor the log says how its cameras"):
+        LabelDataset(f"{tmp_path}/lost", arrays=["mask_camera"], logs=logs)[0]
 
 
 def test_what_is_done_to_an_item_is_done_to_no_other(tmp_path: Path) -> None:
