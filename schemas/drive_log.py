@@ -90,12 +90,12 @@ class Moment:
     time: float
     """Seconds, on the log's clock."""
     ego_from_lidar: Matrix | None = None
-    """[4, 4]; None for a frame without a scan."""
+    """[4, 4], also of a frame without a scan; None where no frame of the log has one."""
     sweep: str = ""
     """The scan's own name in the data set, where it has one (``Sweep.name``)."""
 
     def ego_from_grid(self, grid: Grid) -> Matrix:
-        """[4, 4] from ``grid.frame`` to the ego frame; a LiDAR grid needs a sweep or lies in the ego frame."""
+        """[4, 4] from ``grid.frame`` to the ego frame; a LiDAR grid of a log without scans lies in the ego frame."""
         if grid.frame == "lidar" and self.ego_from_lidar is not None:
             return self.ego_from_lidar
         return np.eye(4)
@@ -112,12 +112,14 @@ class Frame:
     cameras: tuple[Camera, ...] = ()
     sweep: Sweep | None = None
     truth: Truth = field(default_factory=Truth)
+    mount: Matrix | None = None
+    """``ego_from_lidar`` of a frame without a scan, as its log knows it (``DriveLog`` fills it in)."""
 
     @property
     def moment(self) -> Moment:
         """What a stage is told of the frame."""
         if self.sweep is None:
-            return Moment(self.name, self.time)
+            return Moment(self.name, self.time, self.mount)
         return Moment(self.name, self.time, self.sweep.ego_from_lidar, self.sweep.name)
 
     def ego_from_grid(self, grid: Grid) -> Matrix:
@@ -143,6 +145,18 @@ class DriveLog:
     warnings: tuple[str, ...] = ()
     world: str | None = None
     """Name of the frame that the poses are in, which logs of equal name share; None: a frame of this log alone."""
+
+    def __post_init__(self) -> None:
+        """The LiDAR stays on the car when a scan is lost: a frame without one has the mount of the scan before it, or
+        of the first, so that its LiDAR grid lies where those of its neighbours do."""
+        mount = next((frame.sweep.ego_from_lidar for frame in self.frames if frame.sweep is not None), None)
+        frames = []
+        for frame in self.frames:
+            if frame.sweep is not None:
+                mount = frame.sweep.ego_from_lidar
+            lost = frame.sweep is None and frame.mount is None and mount is not None
+            frames.append(replace(frame, mount=mount) if lost else frame)
+        object.__setattr__(self, "frames", tuple(frames))
 
     @property
     def rig(self) -> Rig:

@@ -23,7 +23,7 @@ from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_di
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 5
+_WAY = 6
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -121,8 +121,8 @@ def _geometry(log: DriveLog, rig: Rig) -> str:
     state = blake2b(rig.model_dump_json().encode(), digest_size=16)
     lidars = np.full((len(log.frames), 4, 4), np.nan)
     for row, frame in enumerate(log.frames):
-        if frame.sweep is not None:
-            lidars[row] = frame.sweep.ego_from_lidar
+        if (lidar := frame.moment.ego_from_lidar) is not None:
+            lidars[row] = lidar
     times = np.array([frame.time for frame in log.frames])
     for values in (*(log_array(spec, log.frames, rig) for spec in GEOMETRY), times, lidars):
         state.update(_plain(values))

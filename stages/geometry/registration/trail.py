@@ -146,7 +146,7 @@ class Trail:
 
     def _scan(self, row: int) -> Scan | None:
         if row not in self._scans:
-            points = self._inputs.points(row) if self._moment(row).ego_from_lidar is not None else None
+            points = self._inputs.points(row)
             if points is not None:
                 points = points[np.hypot(points[:, 0], points[:, 1]) > OWN_CAR]
             self._scans[row] = None if points is None else Scan(points)

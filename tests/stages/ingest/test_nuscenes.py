@@ -13,7 +13,9 @@ import made_up_town as town
 import numpy as np
 import pytest
 
+from occlabel.pipeline.planning.catalogue import facts_of
 from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.grid import grid_preset
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 from occlabel.stages.town.writers.nuscenes import write_nuscenes
@@ -56,6 +58,19 @@ def test_a_missing_scan_is_reported_and_shifts_nothing(root: Path) -> None:
     assert log.stamp != whole.stamp
     assert any("1 of 4 frames have no file of LIDAR_TOP: frame 1" in sentence for sentence in log.warnings)
     np.testing.assert_allclose(log.frames[1].world_from_ego, whole.frames[1].world_from_ego, atol=1e-9)
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_frame_without_its_scan_has_its_grid_where_the_others_have_theirs(root: Path, lost: int) -> None:
+    whole, grid = only(root), grid_preset("semantickitti")
+    mount = whole.frames[lost].sweep.ego_from_lidar
+    assert not np.allclose(mount, np.eye(4))
+    whole.frames[lost].sweep.path.unlink()
+    log = only(root)
+    for part, row in ((log, lost), (log.part(lost, lost + 1), 0)):
+        assert part.frames[row].sweep is None
+        np.testing.assert_array_equal(part.frames[row].moment.ego_from_grid(grid), mount)
+    assert facts_of(log).geometry == facts_of(whole).geometry, "of poses and mounts nothing changed"
 
 
 def test_a_camera_that_fires_later_sees_from_where_the_car_is_then(root: Path) -> None:
