@@ -13,11 +13,11 @@ demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, dra
 # One thread each: of two, each would wait for one that the other process keeps from its core.
 test test-fast: export OMP_NUM_THREADS := 1
 
-test: $(READY)  ## the test suite, on two processes
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(READY)  ## the test suite, on up to four cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-fast: $(READY)  ## without the tests that take more than ten seconds
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 check: $(READY)  ## lint, types, floors, the site without a warning
 	$(BIN)/ruff check .
