@@ -97,7 +97,8 @@ def labelled_frames(
     version: PublishedVersion, target: LabelSpace, format: str, logs: LogReader | None, told: dict[str, str | None]
 ) -> list[LabelledFrame]:
     """The frames of the version, looked at in the ``target`` space of a format. Raises BadPredictions when there are
-    none, or nobody says how one grid lies to the other; BadRecipe when classes do not fit."""
+    none, or nobody says how one grid lies to the other; BadRecipe when classes do not fit; BadLog when logs are given
+    that are not those that were labelled."""
     joined = join(VersionLabels(version), target, reader=logs, told=told)
     if version.space.grid.frame != target.grid.frame and logs is None:
         raise BadPredictions(
@@ -118,11 +119,11 @@ def _labelled(joined: Join, names: dict[str, list[str]]) -> Iterator[LabelledFra
 
 
 def _lying(joined: Join, log: str, frames: list[str]) -> DriveLog | None:
-    """The drive log, where there is one. Raises BadLog when it lacks a frame and is needed to say how one grid lies to
-    the other."""
+    """The drive log, where logs are given. Raises BadLog when they lack it or a frame: they are not those that were
+    labelled."""
+    if joined.reader is None:
+        return None
     drive = drive_log(joined.reader, log)
-    if joined.labels.space.grid.frame == joined.target.grid.frame:
-        return drive
     if lacking := set(frames) - {frame.name for frame in (drive.frames if drive else ())}:
         raise BadLog(f"the logs have no frame {min(lacking)} of log {log}; with --logs give those that were labelled")
     return drive

@@ -90,6 +90,9 @@ def test_cameras_that_the_version_calibrated_see_what_those_of_a_log_do(tmp_path
     assert "mask_camera is 0 everywhere: no camera is calibrated" in export(
         version, "occ3d", tmp_path / "neither", logs=Filmed()
     )
+    with pytest.raises(BadLog, match="no frame t0 of log scene-1; with --logs give those that were labelled"):
+        export(version, "occ3d", tmp_path / "wrong", logs=LidarHigh())
+    assert not (tmp_path / "wrong").exists()
     version.info.cameras["scene-1"] = ("front",)
     version.kept[0].arrays |= {"intrinsics": camera.intrinsics[None], "extrinsics": camera.ego_from_camera[None]}
     said = export(version, "occ3d", tmp_path / "version", logs=Filmed())
