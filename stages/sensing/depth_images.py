@@ -20,6 +20,8 @@ _MOST = 64
 """Points between two elements at most: the far end of a road is not made up."""
 SURE = 16
 """As what an image counts whose depth is off by far less than a voxel."""
+MOST_IMAGES = (2**16 - 1) // SURE
+"""Of a tally, which has 16 bits for each voxel."""
 _DEEP = 4.0
 """[m] behind its surface that a thing may reach."""
 _NEAREST = 0.3
@@ -78,8 +80,8 @@ class DepthImage:
 
 
 class Tally:
-    """How many images hit each voxel of a grid and how many saw through it, each worth ``SURE``; one that hits it does
-    not see through."""
+    """How many images, ``MOST_IMAGES`` at most, hit each voxel of a grid and how many saw through it, each worth
+    ``SURE``; one that hits it does not see through."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid

@@ -59,7 +59,11 @@ class DepthLifting(CameraCompletion):
 
     @property
     def halo(self) -> int:
-        return self.radius * self.stride
+        return self._window.halo
+
+    @property
+    def _window(self) -> Window:
+        return Window(self.radius, self.stride, self.deviation)
 
     @property
     def needed(self) -> tuple[ArraySpec[Any], ...]:
@@ -79,8 +83,11 @@ class DepthLifting(CameraCompletion):
         counted = 14 * space.grid.voxels + 4 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
         return Resources(memory=(400 << 20) + points + counted + arrays)
 
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        return super().refuse(space, rig) or (None if rig is None else self._window.overflow(rig))
+
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
-        window = Window(self.radius, self.stride, self.deviation)
+        window = self._window
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             result, held, votes = blank(clip.frames, space), dict[int, list[Lifted]](), Votes(space)

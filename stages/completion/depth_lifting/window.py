@@ -8,12 +8,13 @@ import numpy as np
 
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Inputs
 from occlabel.stages.completion.depth_lifting.path import under_the_path
 from occlabel.stages.completion.depth_lifting.votes import Lifted, Surface, Votes, lifted
 from occlabel.stages.completion.slot import Prediction
-from occlabel.stages.sensing.depth_images import DepthImage, on
+from occlabel.stages.sensing.depth_images import MOST_IMAGES, DepthImage, on
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,17 @@ class Window:
     @property
     def halo(self) -> int:
         return self.radius * self.stride
+
+    def overflow(self, rig: Rig) -> str | None:
+        """Why the images of the window may be more than can be counted."""
+        cameras = len(rig.cameras) - len(rig.uncalibrated)
+        images = (2 * self.radius + 1) * cameras
+        if images <= MOST_IMAGES:
+            return None
+        return (
+            f"{images} images could overflow the 16 bits of a voxel; of {cameras} cameras completion.radius can be "
+            f"{(MOST_IMAGES // cameras - 1) // 2} at most"
+        )
 
     def rows(self, row: int, frames: int) -> list[int]:
         """Those of the window around ``row`` of a log of ``frames``, the frame's own first."""

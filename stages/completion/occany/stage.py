@@ -113,6 +113,9 @@ class OccAnyCompletion(CameraCompletion):
         counted = 40 * space.grid.voxels + 20 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
         return Resources(gpus=1.0, memory=(1 << 30) + points + counted + arrays)
 
+    def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
+        return super().refuse(space, rig) or (None if rig is None else self._window.overflow(rig))
+
     def unfit(self, space: LabelSpace) -> str | None:
         try:
             _, _, trust = check(self.files(space)[0], space.taxonomy)

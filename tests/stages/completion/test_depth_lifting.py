@@ -13,7 +13,7 @@ from contract import SPACES, facts_of, log_of, run
 from occlabel.schemas.arrays import CONFIDENCE, DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.rig import Rig
+from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays
 from occlabel.schemas.taxonomy import UNKNOWN
@@ -141,6 +141,16 @@ def test_cameras_that_show_nothing_are_said() -> None:
     assert "no camera is calibrated (front)" in (DepthLifting().refuse(SPACE, bare) or "")
     assert "no cameras" in (DepthLifting().refuse(SPACE, Rig()) or "")
     assert DepthLifting().doubts(SPACE, facts) is None and AHEAD[0, 3] == 1.5
+
+
+def test_more_images_than_can_be_counted_are_refused() -> None:
+    six = Rig(cameras=tuple(RigCamera(name=str(n)) for n in range(6)))
+    assert DepthLifting(radius=340).refuse(SPACE, six) is None
+    assert DepthLifting(radius=1000).refuse(SPACE, Rig(cameras=six.cameras[:2])) is None
+    said = DepthLifting(radius=341).refuse(SPACE, six)
+    assert said == (
+        "4098 images could overflow the 16 bits of a voxel; of 6 cameras completion.radius can be 340 at most"
+    )
 
 
 @pytest.mark.parametrize("radius", [0, 2])

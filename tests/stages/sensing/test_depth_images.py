@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from occlabel.schemas.arrays import DEPTH, SEGMENT_CLASS
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import TAXONOMIES
-from occlabel.stages.sensing.depth_images import DepthImage, Tally, on
+from occlabel.stages.sensing.depth_images import MOST_IMAGES, DepthImage, Tally, on
 
 GRID = Grid(origin=(0, -12.9, -0.5), voxel_size=0.2, shape=(200, 129, 40), frame="ego")
 """The road and the walls lie in the middle of voxels."""
@@ -33,6 +33,14 @@ def hit(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     cells, inside = GRID.cells(points)
     result[tuple(cells[inside].T)] = True
     return result
+
+
+def test_a_tally_has_room_for_the_images_that_it_says() -> None:
+    image, classes = look(STREET)
+    tally = Tally(GRID)
+    add(tally, image, classes)
+    for counted in (tally.hits, tally.passed):
+        assert np.iinfo(counted.dtype).max // int(counted.max()) == MOST_IMAGES
 
 
 def test_points_lie_on_what_was_seen() -> None:

@@ -137,3 +137,6 @@ def test_what_cannot_work_is_refused_in_a_sentence(weights: Path) -> None:
     assert "no cameras" in (stage.refuse(SPACE, Rig()) or "")
     blind = Rig(cameras=(RigCamera(name="front", extrinsics=False),))
     assert "no camera is calibrated (front)" in (stage.refuse(SPACE, blind) or "")
+    six = Rig(cameras=tuple(RigCamera(name=str(n)) for n in range(6)))
+    refused = (stage.model_copy(update={"radius": radius}).refuse(SPACE, six) for radius in (340, 341))
+    assert [said is None for said in refused] == [True, False]
