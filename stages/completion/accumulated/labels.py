@@ -82,11 +82,14 @@ class PointFiles:
             yield from self.path.glob(pattern)
 
     def digest(self, log: str, names: Sequence[str]) -> str:
-        """Of the files of the log's frames; of all lidarseg files, whose names only a sweep knows."""
+        """Of the files of the log's frames; of all lidarseg files, whose names only a sweep knows, and of the tables
+        that say what they hold."""
         digest = hashlib.blake2b(digest_size=16)
         files = [file for name in names if (file := self.of_frame(log, name)) is not None]
         for file in [*files, *sorted(f for f in self.found() if f.name.endswith(_LIDARSEG))]:
-            digest.update(f"{file.name}\0{content_of(file)}\n".encode())
+            table = _categories(file)
+            means = "" if table is None else f"\0by {content_of(table)}"
+            digest.update(f"{file.name}\0{content_of(file)}{means}\n".encode())
         return digest.hexdigest()
 
     def of_frame(self, log: str, name: str) -> Path | None:
@@ -149,13 +152,18 @@ def _lidarseg(file: Path, points: int, taxonomy: Taxonomy) -> NDArray[np.uint8]:
         raise DamagedFile(f"{file} cannot be read: {error.strerror}") from error
     if len(index) != points:
         raise BadPredictions(f"{file} labels {len(index)} points, its scan has {points}")
-    version = file.parent.name
-    if version.startswith("v1.0-"):
-        classes = _class_of_category(file.parents[2] / version / "category.json")[index]
+    if (table := _categories(file)) is not None:
+        classes = _class_of_category(table, content_of(table))[index]
     else:
         classes = np.where((index >= 1) & (index <= 16), index, UNKNOWN).astype(np.uint8)
     result: NDArray[np.uint8] = _by_name(taxonomy)[classes]
     return result
+
+
+def _categories(file: Path) -> Path | None:
+    """The table of the categories that a file of labels holds, if there is one; None where it holds classes."""
+    version = file.parent.name
+    return file.parents[2] / version / "category.json" if version.startswith("v1.0-") else None
 
 
 def _by_name(taxonomy: Taxonomy) -> NDArray[np.uint8]:
@@ -168,8 +176,9 @@ def _by_name(taxonomy: Taxonomy) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=4)
-def _class_of_category(table: Path) -> NDArray[np.uint8]:
-    """Occ3D class by index of the category, [256], in the usual order where there is no table of categories."""
+def _class_of_category(table: Path, content: str) -> NDArray[np.uint8]:
+    """Occ3D class by index of the category, [256], in the usual order where there is no table of categories. By its
+    ``content``, a digest, it is known again."""
     names = dict(enumerate(CATEGORIES))
     if table.is_file():
         try:

@@ -26,6 +26,7 @@ from occlabel.stages.sensing.scan import Scan
 
 KITTI = taxonomy_preset("semantickitti")
 SPACE = LabelSpace(Grid(origin=(0.0, -8.0, -2.0), voxel_size=0.2, shape=(100, 80, 20), frame="lidar"), KITTI)
+OCC3D = LabelSpace(SPACE.grid, taxonomy_preset("occ3d"))
 FREE, CAR, ROAD, BUILDING, POLE = 0, 1, 9, 13, 18
 STEP = 2.0
 """The car drives so far from frame to frame [m]."""
@@ -243,11 +244,11 @@ def test_files_of_labels_hold_ids_of_semantickitti_whatever_the_taxonomy(tmp_pat
     labels.mkdir(parents=True)
     raw = np.array([0, 1, 10, 252, 40, 60], np.uint16)
     semantickitti.write_point_labels(labels / "000000.label", raw, np.zeros(len(raw), np.uint16))
-    occ3d, stage = LabelSpace(SPACE.grid, taxonomy_preset("occ3d")), Accumulated(labels=tmp_path)
-    refused = stage.refuse(occ3d, None) or ""
+    stage = Accumulated(labels=tmp_path)
+    refused = stage.refuse(OCC3D, None) or ""
     assert "hold ids of SemanticKITTI, as its truth does: " in refused and "learning_map" in refused
     with pytest.raises(BadRecipe, match="learning_map"):
-        PointFiles(tmp_path).labeller(occ3d)("log", Moment("000000", 0.0), Scan(np.zeros((6, 4)), np.zeros(3)))
+        PointFiles(tmp_path).labeller(OCC3D)("log", Moment("000000", 0.0), Scan(np.zeros((6, 4)), np.zeros(3)))
     names = ("empty", "thing", "road")
     classes = tuple(LabelClass(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names))
     told = {raw: 0 if raw == 0 else 255 if raw == 1 else 2 if raw == 40 else 1 for raw in KITTI.learning_map}
@@ -283,6 +284,30 @@ def test_boxes_by_poses_that_cannot_be_right_are_doubted(tmp_path: Path) -> None
     assert "its boxes lie in the world by its own poses, and those cannot be right: they leap" in str(
         stage.doubts(SPACE, wrong)
     )
+
+
+def test_what_the_categories_of_a_file_mean_decides_its_fingerprint(tmp_path: Path) -> None:
+    facts, digests, found = contract.facts_of(contract.street()[0]), [], []
+    for folder in ("mine", "other", "v1.0-mini"):
+        labels = tmp_path / folder / "lidarseg" / folder / "sweep_lidarseg.bin"
+        labels.parent.mkdir(parents=True)
+        np.array([4, 17], np.uint8).tofile(labels)
+    tables = tmp_path / "v1.0-mini/v1.0-mini"
+    tables.mkdir()
+
+    def look(folder: str) -> None:
+        digests.append(Accumulated(labels=tmp_path / folder).fingerprint_extra(OCC3D, facts))
+        label, scan = PointFiles(tmp_path / folder).labeller(OCC3D), Scan(np.zeros((2, 4), np.float32), np.zeros(3))
+        classes = label("log", Moment("000000", 0.0, sweep="sweep"), scan)
+        assert classes is not None
+        found.append([OCC3D.taxonomy.names[c] if c != UNKNOWN else None for c in classes])
+
+    for folder in ("mine", "other", "v1.0-mini"):
+        look(folder)
+    (tables / "category.json").write_text('[{"index": 4, "name": "vehicle.car"}]')
+    look("v1.0-mini")
+    assert found == [["car", None], ["car", None], ["pedestrian", "car"], ["car", None]]
+    assert digests[0] == digests[1] and len(set(digests)) == 3
 
 
 def test_labels_and_boxes_of_the_log_decide_its_fingerprint(tmp_path: Path) -> None:
