@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from occlabel.pipeline.published.labelled_log import join
 from occlabel.pipeline.published.labels import FolderLabels, Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.pipeline.review.queue import Item, mark, now
+from occlabel.pipeline.review.queue import Item, check_reviewer, mark, now
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.corrections import (
     Box,
@@ -30,7 +30,8 @@ from occlabel.schemas.corrections import (
 )
 from occlabel.schemas.errors import BadPredictions, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.schemas.words import first_of, meant
+from occlabel.schemas.words import first_of
+from occlabel.stages.review.applying import unfit
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,9 @@ class Fix:
 
 
 def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -> Correction:
-    """Adds a correction to the folder ``into`` and marks the item as fixed. Raises OcclabelError for a class that there
-    is not, or a correction that says too little."""
-    names = version.space.taxonomy.names
-    for name in (*said.was, *(() if said.became is None else (said.became,))):
-        if name not in names:
-            raise OcclabelError(
-                f"{version.space.taxonomy.name} has no class {name!r}{meant(name, names)}; it has {', '.join(names)}"
-            )
+    """Adds a correction to the folder ``into`` and marks the item as fixed. Raises OcclabelError for a correction
+    that says too little or that no run would apply, before anything is written."""
+    check_reviewer(by)
     pose = version.frame(item.log, item.frame).world_from_grid
     if said.holds == "log" and pose is None:
         raise OcclabelError(
@@ -70,6 +66,8 @@ def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -
         correction = Correction.model_validate(facts)
     except ValidationError as error:
         raise OcclabelError(f"this is no correction: {first_of(error)[1]}") from error
+    if (why := unfit(correction, version.space)) is not None:
+        raise OcclabelError(f"this correction {why}")
     append(into, item.log, correction)
     mark(version, item, "fixed", by, said.wrong)
     return correction

@@ -175,12 +175,17 @@ def mark(
     version: PublishedVersion, item: Item, state: State, by: str, wrong: Wrong | None = None, note: str = ""
 ) -> Said:
     """Keeps what ``by`` says of the item; what was said before stays."""
-    if not by.strip():
-        raise OcclabelError("say who says so: a reviewer has a name")
+    check_reviewer(by)
     said = Said(state=state, by=by, at=now(), wrong=wrong, note=note)
     marks = _Marks(content_digest=version.info.content_digest, said=(*_said_of(version, item.id), said))
     version.store.put(_item_path(version, item.id), sealed(marks))
     return said
+
+
+def check_reviewer(by: str) -> None:
+    """Raises OcclabelError for who has no name."""
+    if not by.strip():
+        raise OcclabelError("say who says so: a reviewer has a name")
 
 
 def now() -> str:

@@ -1,4 +1,4 @@
-"""One correction, applied to the labels of one frame."""
+"""One correction: whether it can be applied, and what it does to the labels of one frame."""
 
 from __future__ import annotations
 
@@ -12,9 +12,22 @@ from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.words import meant
 
 Cells = tuple[NDArray[np.int64], ...]
 """x, y and z of voxels."""
+
+
+def unfit(correction: Correction, space: LabelSpace) -> str | None:
+    """Why it cannot be applied in the space, as the end of a sentence."""
+    names = space.taxonomy.names
+    if (strange := next((name for name in correction.classes if name not in names), None)) is not None:
+        known = ", ".join(names)
+        return f"names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}; it has {known}"
+    movable = {entry.name for entry in space.taxonomy.classes if entry.movable}
+    if correction.holds == "log" and (moves := next((name for name in correction.classes if name in movable), None)):
+        return f"holds for the whole log and names {moves!r}, which moves; let it hold for its frame"
+    return None
 
 
 def apply(

@@ -19,7 +19,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.words import meant
-from occlabel.stages.review.applying import apply
+from occlabel.stages.review.applying import apply, unfit
 
 
 class Corrections(Stage):
@@ -61,7 +61,7 @@ class Corrections(Stage):
         try:
             for log in corrected_logs(self.path):
                 for one in read_boxes(self.path, log):
-                    if (said := _unfit(one, space)) is not None:
+                    if (said := unfit(one, space)) is not None:
                         return f"a correction of log {log}, frame {one.frame} in {self.path} {said}"
         except BadRecipe as error:
             return str(error)
@@ -98,17 +98,6 @@ class Corrections(Stage):
             return {SEMANTICS.name: labels, CONFIDENCE.name: sure}
 
         return process
-
-
-def _unfit(one: Correction, space: LabelSpace) -> str | None:
-    """Why a correction cannot be applied in the space, as the end of a sentence."""
-    names = space.taxonomy.names
-    if (strange := next((name for name in one.classes if name not in names), None)) is not None:
-        return f"names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}"
-    movable = {entry.name for entry in space.taxonomy.classes if entry.movable}
-    if one.holds == "log" and (moves := next((name for name in one.classes if name in movable), None)):
-        return f"holds for the whole log and names {moves!r}, which moves; let it hold for its frame"
-    return None
 
 
 def _here(one: Correction, name: str, inputs: Inputs, row: int, space: LabelSpace) -> Matrix | None:

@@ -126,7 +126,7 @@ def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion,
     items = make_queue(version).items
     alone = next(item for item in items if item.log == "01")
     for said, why in (
-        (Fix("class", "lorry"), "has no class 'lorry'"),
+        (Fix("class", "lorry"), "names 'lorry', no class of .*; it has free, car, "),
         (Fix("class"), "wrong: class needs class, what is there"),
         (Fix("class", "building", holds="log"), "has no pose"),
     ):
@@ -139,6 +139,18 @@ def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion,
     version.store.put("review/v1/queue.json", b"{}")
     with pytest.raises(StoreError, match="damaged"):
         open_review(version)
+
+
+def test_what_no_run_would_apply_is_not_kept(version: PublishedVersion, tmp_path: Path) -> None:
+    item = next(item for item in make_queue(version).items if item.log == "00")
+    for said, by, why in (
+        (Fix("class", "car", holds="log"), "anna", "names 'car', which moves; let it hold for its frame"),
+        (Fix("extraneous", was=("car",), holds="log"), "anna", "names 'car', which moves"),
+        (Fix("extraneous"), " ", "a reviewer has a name"),
+    ):
+        with pytest.raises(OcclabelError, match=why):
+            fix(version, item, said, by, tmp_path / "c")
+    assert not (tmp_path / "c").exists() and open_review(version).counts()["fixed"] == 0
 
 
 def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_words_that_cannot_be_are_answered_with_a_sentence(site: Site) -> None:
     item, token = make_queue(site.version).items[0].id, site.token
     for word, status, said in (
         ({"item": item, "state": "fixed"}, 400, "what is wrong is said of what is fixed"),
-        ({"item": item, "state": "fixed", "wrong": "class", "became": "lorry"}, 409, "has no class 'lorry'"),
+        ({"item": item, "state": "fixed", "wrong": "class", "became": "lorry"}, 409, "names 'lorry', no class of"),
         ({"item": item, "state": "fixed", "wrong": "class"}, 409, "wrong: class needs class"),
         ({"item": "nothing", "state": "accepted"}, 409, "has no item 'nothing'"),
         ({"item": item, "state": "gone"}, 400, "Input should be"),
