@@ -22,6 +22,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.schemas.taxonomy_map import STRAY, TaxonomyMap, map_between
 from occlabel.stages.ingest.truth import TruthSource
+from occlabel.stages.ingest.voxel_truth import truth_space
 
 T = TypeVar("T", bound=np.generic)
 
@@ -36,17 +37,18 @@ class Join:
     classes: TaxonomyMap
     truth: TruthSource | None = None
     reader: LogReader | None = None
-    height_known: bool = False
-    """Whether the target lies as high as its grid says, as a version does. Files of truth and of benchmarks do not say
-    how high they lie: some releases of SemanticKITTI lie 0.2 m lower."""
+    may_lie_lower: bool = False
+    """Whether the target may lie up to a voxel lower than its grid says, as some releases of SemanticKITTI do: files do
+    not say how high they lie. Labels over a grid that lies there are taken for voxels of such a release."""
 
     @property
     def same_grid(self) -> bool:
-        """Whether labels lie in the voxels of the target, of which a voxel in height may not be known."""
+        """Whether labels lie in the voxels of the target."""
         own, other = self.labels.space.grid, self.target.grid
         alike = (own.shape, own.voxel_size, own.frame) == (other.shape, other.voxel_size, other.frame)
-        apart = np.abs(np.subtract(own.origin, other.origin)) / own.voxel_size
-        return alike and bool((apart < (0.01, 0.01, 0.01 if self.height_known else 1.01)).all())
+        apart = np.subtract(own.origin, other.origin) / own.voxel_size
+        lowest = (-0.01, -0.01, -1.01 if self.may_lie_lower else -0.01)
+        return alike and bool(((lowest < apart) & (apart < 0.01)).all())
 
     @property
     def scored_grid(self) -> Grid:
@@ -63,7 +65,7 @@ def join(
 ) -> Join:
     """``told`` is what a map file says of classes that have no namesake. Raises BadRecipe as ``map_between`` does."""
     classes = map_between(labels.space.taxonomy, target.taxonomy, told)
-    return Join(labels, target, classes, truth, reader)
+    return Join(labels, target, classes, truth, reader, may_lie_lower=target is truth_space("semantickitti"))
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
 
     labels: str
     """STORE@VERSION."""

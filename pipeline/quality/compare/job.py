@@ -65,4 +65,4 @@ def opened(a: str, b: str, told: Told) -> Pair:
         classes = map_between(other.space.taxonomy, mine.space.taxonomy, needed)
     except BadRecipe as error:
         raise BadRecipe(f"{other.title} held against {mine.title}: {error}") from error
-    return Pair(mine, Join(other, mine.space, classes, height_known=True))
+    return Pair(mine, Join(other, mine.space, classes))

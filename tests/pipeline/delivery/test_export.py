@@ -171,6 +171,25 @@ def test_own_classes_in_an_own_grid_become_those_of_the_benchmark_through_a_map(
     assert not (read_volume(tmp_path / "without/sequences/08/predictions/000005.label") == 10).any()
 
 
+@pytest.mark.parametrize(("preset", "lower"), [("occ3d", 0), ("semantickitti", 1)])
+def test_labels_over_a_grid_a_voxel_lower_stay_where_they_are(tmp_path: Path, preset: str, lower: int) -> None:
+    """But for SemanticKITTI, of which some releases lie there."""
+    own = GRIDS[preset]
+    grid = own.model_copy(update={"origin": (*own.origin[:2], own.origin[2] - own.voxel_size)})
+    volume = np.full(grid.shape, TAXONOMIES[preset].free_id, np.uint8)
+    volume[:, :, 3] = 4
+    version = MadeUpVersion([MadeUpFrame("08", "000005", {"semantics": volume})], LabelSpace(grid, TAXONOMIES[preset]))
+    export(version, preset, tmp_path / "out")
+    assert set(np.nonzero(exported(tmp_path / "out", preset) == 4)[2]) == {2 + lower}
+
+
+def exported(out: Path, preset: str) -> np.ndarray:
+    if preset == "semantickitti":
+        return TAXONOMIES[preset].from_raw[read_volume(out / "sequences/08/predictions/000005.label")]
+    with np.load(out / "08/000005/labels.npz") as file:
+        return file["semantics"]
+
+
 def test_own_classes_can_be_written_as_they_are(tmp_path: Path) -> None:
     export(own(), "semantickitti", tmp_path / "out", own_classes=True)
     raw = read_volume(tmp_path / "out/sequences/08/predictions/000005.label", (64, 128, 16))

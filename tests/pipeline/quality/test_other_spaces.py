@@ -105,11 +105,12 @@ def test_a_grid_of_the_same_size_that_lies_elsewhere_is_another_grid(street) -> 
     assert (
         score(labels_of(version(exact, LabelSpace(lower, KITTI.taxonomy))), Question(root, "semantickitti")).beyond == 0
     )
-    for voxels in (1, 10):
-        ahead = KITTI.grid.model_copy(update={"origin": (0.2 * voxels, -25.6, -2.0)})
-        moved = {key: np.roll(volume, -voxels, axis=0) for key, volume in exact.items()}
+    for axis, voxels in ((0, 1), (0, 10), (2, 1)):  # higher than its grid no release lies
+        origin = tuple(low + 0.2 * voxels * (a == axis) for a, low in enumerate(KITTI.grid.origin))
+        ahead = KITTI.grid.model_copy(update={"origin": origin})
+        moved = {key: np.roll(volume, -voxels, axis) for key, volume in exact.items()}
         found = score(labels_of(version(moved, LabelSpace(ahead, KITTI.taxonomy))), Question(root, "semantickitti"))
-        assert found.beyond == pytest.approx(voxels / 256)
+        assert found.beyond == pytest.approx(voxels / KITTI.grid.shape[axis])
         assert found.scores["51.2"].miou_present == pytest.approx(1.0)
 
 
