@@ -138,6 +138,9 @@ def _walk(into: Recording, file: IO[bytes], size: int) -> None:
             into.ends = f"the record at byte {at} cannot be read ({error})"
             break
         file.seek(at + _RECORD.size + length)
+    if into.ends is not None and last is not None:
+        _forget_places(into, last)  # each topic has a list of its own, and those of some may be lost
+        chunks[last] = False
     _look_into(into, chunks)
 
 
@@ -181,6 +184,11 @@ def _add_places(into: Recording, content: bytes, chunk: int) -> None:
     channel, length = struct.unpack_from("<HI", content)
     for log_time, at in struct.iter_unpack("<QQ", content[6 : 6 + length]):
         into.places[channel].append(Place(log_time, at, chunk))
+
+
+def _forget_places(into: Recording, chunk: int) -> None:
+    for places in into.places.values():
+        places[:] = [place for place in places if place.chunk != chunk]
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,23 @@ def test_a_recording_that_ends_early_is_read_up_to_there(tmp_path: Path) -> None
         path.write_bytes(whole[:length])
         with pytest.raises(BadLog, match=r"is no MCAP file|has no frames"):
             only(path)
+
+
+def test_a_recording_that_ends_between_the_lists_of_a_chunk_has_all_of_its_messages(tmp_path: Path) -> None:
+    path = mcap_log.write_recording(tmp_path / "drive.mcap")
+    whole = path.read_bytes()
+    lists, at = [], 8
+    while at < len(whole) - 8:
+        opcode, length = struct.unpack_from("<BQ", whole, at)
+        lists += [at] if opcode == 7 else []
+        at += 9 + length
+    assert len(lists) == 5, "a chunk of five topics"
+    for end in (lists[0], lists[1] + 3, lists[4]):
+        path.write_bytes(whole[:end])
+        log = only(path)
+        assert (len(log.frames), posed(log)) == (mcap_log.FRAMES, [True] * mcap_log.FRAMES)
+        assert [len(frame.cameras) for frame in log.frames] == [1] * mcap_log.FRAMES
+        assert any("it ends early" in words for words in log.warnings)
 
 
 @pytest.mark.parametrize("options", [{"use_chunking": False}, {"index_types": IndexType.NONE}])
