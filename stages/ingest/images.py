@@ -92,12 +92,14 @@ def read_image(camera: Camera) -> NDArray[np.uint8]:
     try:
         with Image.open(camera.path, formats=("PNG", "JPEG")) as image:
             image.load()
-            return _rgb(image)
+            return rgb(image)
     except Exception as error:  # as in image_size
         raise DamagedFile(f"{camera.path} does not decode: {error}") from error
 
 
-def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+def rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Pixels [h, w, 3]; 16-bit grey is scaled by the range of its format. PIL raises what it likes where they do not
+    decode; ValueError for a mode that is neither grey nor colour."""
     if image.mode in _SHORT:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.geometry import Matrix, rigid, rotation_from_quaternion
+from occlabel.stages.ingest.images import rgb
 from occlabel.stages.ingest.mcap.recording import Recording
 from occlabel.stages.ingest.scans import ScanFormat, checked_points
 
@@ -110,7 +111,7 @@ def pixels_of(message: Any, path: Path, what: str) -> NDArray[np.uint8]:
     try:
         if not hasattr(message, "encoding"):
             with Image.open(BytesIO(bytes(message.data)), formats=("PNG", "JPEG")) as image:
-                return np.asarray(image.convert("RGB"))
+                return rgb(image)
         if message.encoding not in _PLAIN:
             known = ", ".join(_PLAIN)
             raise DamagedFile(f"{path}, {what} is encoded as {message.encoding!r}, which is none of {known}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 import sys
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("mcap_ros2", reason="the extra mcap is not installed")
 
@@ -218,6 +220,13 @@ def test_raw_images_are_turned_into_rgb() -> None:
     for changed in ({"encoding": "yuv422"}, {"step": 0}, {"data": row}, {"height": 2**31}):
         with pytest.raises(DamagedFile, match=r"a\.mcap, message 0"):
             pixels_of(SimpleNamespace(**vars(message) | changed), Path("a.mcap"), "message 0")
+
+
+def test_compressed_images_of_16_bits_are_scaled_by_the_range_of_their_format() -> None:
+    values, file = np.linspace(0, 65535, 1200).astype(np.uint16).reshape(30, 40), BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    pixels = pixels_of(SimpleNamespace(format="mono16; png compressed", data=file.getvalue()), Path("a.mcap"), "m")
+    np.testing.assert_allclose(pixels[..., 1], values / 257, atol=0.51)
 
 
 def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
