@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, writable
+from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,7 +38,9 @@ def compare(
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write it as a page with the worst frames.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write everything as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write everything as JSON; -: print it alone.")
+    ] = None,
     executor: Executor = ExecutorName.ray,
 ) -> None:
     """Say what differs between two versions: why, in which voxels, and with --truth which is better.
@@ -67,7 +69,7 @@ def compare(
     writable("--json", out)
     told = None if map_ is None else read_map(map_)
     found = hold(before, after, truth, format, logs=log, told=told, workplace=Workplace(executor.value), quiet=False)
-    console = Console()
+    console = Console(stderr=aside(out))
     console.print(f"{found.diff.a} -> {found.diff.b}", highlight=False, soft_wrap=True, markup=False)
     console.print(*found.sentences(), sep="\n", highlight=False, soft_wrap=True, markup=False)
     if found.truth is not None:
@@ -78,6 +80,7 @@ def compare(
     _keep(found, picture, out)
     if page is not None:
         _write_page(found, truth, format, page)
+        typer.echo(f"wrote {page}", err=aside(out))
     if not found.sound:
         raise typer.Exit(3)
 
@@ -89,10 +92,10 @@ def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
         names = [spec.rpartition("@")[2] for spec in (found.diff.a, found.diff.b)]
         title = f"changed voxels, {names[0]} -> {names[1]}, {found.frames} frames"
         draw_heat(found.heat, found.space.grid, title, picture)
-        typer.echo(f"wrote {picture}")
+        typer.echo(f"wrote {picture}", err=aside(out))
     if out is not None:
         text = json.dumps(found.facts(), indent=1)
-        if out == Path("-"):
+        if aside(out):
             typer.echo(text)
         else:
             out.write_text(text + "\n")
@@ -107,7 +110,6 @@ def _write_page(
 
     text = page(gather(found.diff.b, Sources(found.diff.a, truth, format)))
     out.write_text(text, encoding="utf-8")
-    typer.echo(f"wrote {out}")
 
 
 def truth_table(found: AgainstTruth) -> Table:

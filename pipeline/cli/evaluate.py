@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, writable
+from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 from occlabel.schemas.errors import OcclabelError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from occlabel.pipeline.published.labels import Format
@@ -49,7 +50,9 @@ Diagram = Annotated[
     Path | None,
     typer.Option("--diagram", metavar="PNG", help="Also draw how often labels of each confidence are right."),
 ]
-Scored = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON.")]
+Scored = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Also write the scores as JSON; -: print it alone.")
+]
 
 
 def evaluate(
@@ -95,6 +98,8 @@ def evaluate(
     is left out: exit code 0. Exit code 3 when labels that have truth could not be scored: a frame of the version that
     is damaged, or a log that cannot be read.
     """
+    from rich.console import Console
+
     from occlabel.pipeline.delivery.city_map.score import is_map
     from occlabel.pipeline.quality.evaluate import evaluate as score
     from occlabel.pipeline.running.workplace import Workplace
@@ -108,7 +113,7 @@ def evaluate(
     _refuse_useless(labels, format, at, baselines, diagram, out)
     told, place = None if map_ is None else read_map(map_), Workplace(executor.value)
     found = score(labels, truth, format, at, logs=log, told=told, workplace=place, quiet=False)
-    _show(found, baselines)
+    _show(found, baselines, Console(stderr=aside(out)))
     _keep(found, labels, diagram, out)
     if not found.sound:
         raise typer.Exit(3)
@@ -119,7 +124,7 @@ def _keep(found: Evaluation, labels: str, diagram: Path | None, out: Path | None
         _write(found.facts(), out)
     if diagram is not None:
         _draw(found.calibration, labels, diagram)
-        typer.echo(f"wrote {diagram}")
+        typer.echo(f"wrote {diagram}", err=aside(out))
 
 
 def _refuse_useless(
@@ -140,12 +145,10 @@ def _refuse_useless(
     writable("--json", out)
 
 
-def _show(evaluation: Evaluation, baselines: bool) -> None:
-    from rich.console import Console
-
-    console, at = Console(), evaluation.at
+def _show(evaluation: Evaluation, baselines: bool, console: Console) -> None:
+    at = evaluation.at
     if evaluation.boxes is not None:
-        _show_boxes(evaluation)
+        _show_boxes(evaluation, console)
     elif evaluation.visible is not None:
         console.print(visible_table(evaluation.visible))
         told = f"{evaluation.labels}: {evaluation.frames} frames scored before the camera that looks ahead"
@@ -187,7 +190,7 @@ def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "
     index = target.index()
     assert index is not None  # or it would be no map
     found = score_map(target, index, open_truth(truth, format))
-    console = Console()
+    console = Console(stderr=aside(out))
     console.print(score_table({"map": found.scores}))
     console.print(f"scored against the truth of {found.frames} frames, static classes only")
     for note in found.notes():
@@ -196,8 +199,7 @@ def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "
         _write(found.facts(), out)
 
 
-def _show_boxes(evaluation: Evaluation) -> None:
-    from rich.console import Console
+def _show_boxes(evaluation: Evaluation, console: Console) -> None:
     from rich.table import Table
 
     facts = evaluation.facts()
@@ -210,7 +212,6 @@ def _show_boxes(evaluation: Evaluation) -> None:
             _percent(scores["precision"]), _two_digits(scores["centre_offset"]),
             _two_digits(scores["id_switches_per_100_found_boxes"]), end_section=name == "all",
         )  # fmt: skip
-    console = Console()
     console.print(table)
     sentences = [
         f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['recall'])} % have an object of their "
@@ -271,7 +272,7 @@ def _draw(calibration: ReliabilityByClass | None, labels: str, path: Path) -> No
 
 def _write(facts: dict[str, Any], out: Path) -> None:
     text = json.dumps(facts, indent=1)
-    if out == Path("-"):
+    if aside(out):
         typer.echo(text)
         return
     out.write_text(text + "\n")

@@ -88,6 +88,11 @@ def writable(option: str, path: Path | None, suffixes: tuple[str, ...] = (), mak
         raise OcclabelError(f"{option} {path} cannot be written: {error.strerror or error}") from error
 
 
+def aside(as_json: Path | None) -> bool:
+    """Whether ``--json`` has standard output for itself, so that what is said for people goes to standard error."""
+    return as_json == Path("-")
+
+
 def writable_folder(option: str, path: Path) -> None:
     """The same for a folder, which is made when it is not there."""
     try:

@@ -55,7 +55,10 @@ def test_semantickitti_folder_equals_the_official_evaluators(shared: Path, tmp_p
     code, output, error = evaluate(*arguments)
     assert (code, error) == (0, None)
     assert "traffic-sign" in output
-    scores = json.loads(file.read_text())["scores"]
+    told = json.loads(file.read_text())
+    alone = CliRunner().invoke(app, ["evaluate", *map(str, arguments[:-1]), "-"])
+    assert json.loads(alone.stdout) == told and "traffic-sign" in alone.stderr
+    scores = told["scores"]
     assert set(scores) == {"12.8", "25.6", "51.2"}
     assert scores["51.2"]["miou"] == case["miou"]
     assert scores["51.2"]["iou"] == case["iou_completion"]

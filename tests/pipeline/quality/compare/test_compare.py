@@ -144,7 +144,10 @@ def test_the_command_says_it_draws_it_and_ends_with_3_for_damage(first: Publishe
     result = CliRunner().invoke(app, list(map(str, asked)))
     said = " ".join(result.output.split())
     assert result.exit_code == 0 and "2 have another class" in said and "frames 00 000000" in said
-    assert (tmp_path / "heat.png").stat().st_size > 1000 and json.loads((tmp_path / "c.json").read_text())["voxels"]
+    told = json.loads((tmp_path / "c.json").read_text())
+    assert (tmp_path / "heat.png").stat().st_size > 1000 and told["voxels"]
+    alone = CliRunner().invoke(app, [*map(str, asked[:-1]), "-"])
+    assert json.loads(alone.stdout) == told and "2 have another class" in " ".join(alone.stderr.split())
     damaged = published(tmp_path / "again", "v3", {"01": ((slice(0, 1),) * 3, TRUCK)})
     files = (tmp_path / "again/v3/artifacts").rglob("semantics/c/**/*")
     shard = next(path for path in files if path.is_file() and "01" in path.parts)
