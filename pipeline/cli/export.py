@@ -41,7 +41,10 @@ Like = Annotated[
 Logs = Annotated[
     list[Path] | None, typer.Option("--logs", help="For what needs scans or cameras: root of the labelled logs.")
 ]
-Split = Annotated[str, typer.Option("--split", help="For nuscenes-panoptic: the set that the devkit is to evaluate.")]
+Split = Annotated[
+    str | None,
+    typer.Option("--split", help="For nuscenes-panoptic: the set that the devkit is to evaluate, val if not given."),
+]
 OwnClasses = Annotated[
     bool, typer.Option("--own-classes", help="For semantickitti: the version's own classes and grid, as they are.")
 ]
@@ -55,7 +58,7 @@ def export(
     frames: Frames = None,
     like: Like = None,
     logs: Logs = None,
-    split: Split = "val",
+    split: Split = None,
     map_: ClassMap = None,
     own_classes: OwnClasses = False,
     reader: ReaderName = None,
@@ -78,7 +81,7 @@ def export(
     with the root of its test sequences, or --frames 5n. What is not exported is said.
     """
     from occlabel.pipeline.delivery import selection
-    from occlabel.pipeline.delivery.exporters import ExportOptions, exporter, refuse_full
+    from occlabel.pipeline.delivery.exporters import EXPORTERS, ExportOptions, exporter, refuse_full
     from occlabel.pipeline.published.version import open_version
     from occlabel.schemas.taxonomy_map import read_map
     from occlabel.stages.ingest.recognise import open_logs
@@ -87,6 +90,12 @@ def export(
     refuse_full(out)
     if frames is not None and like is not None:
         raise OcclabelError("--frames and --like both choose frames; leave one of them out")
+    if split is not None and format in EXPORTERS and format != "nuscenes-panoptic":
+        raise OcclabelError(
+            f"--split names the set that nuscenes-panoptic is written for; {format} has none: leave it out"
+        )
+    if reader is not None and not logs:
+        raise OcclabelError("--reader is for the logs that were labelled: add --logs, or leave it out")
     opened = open_version(version)
     chosen = selection.Selection(opened, 0)
     if frames is not None:
@@ -99,7 +108,7 @@ def export(
         told=tuple(told.items()),
         own_classes=own_classes,
         zipped=zipped,
-        split=split,
+        split=split or ExportOptions.split,
     )
     typer.echo(write(chosen.version, out, options))
     for sentence in chosen.sentences():

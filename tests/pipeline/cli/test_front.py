@@ -172,6 +172,20 @@ def test_a_store_with_an_awkward_name_works_in_every_command(typed: Type, versio
     assert code == 1 and "have no ids that hold over time" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--split", "test"), "--split names the set that nuscenes-panoptic is written for; semantickitti has none"),
+        (("--reader", "kitti"), "--reader is for the logs that were labelled: add --logs, or leave it out"),
+    ],
+)
+def test_an_export_refuses_what_would_do_nothing(
+    typed: Type, version: str, tmp_path: Path, words: tuple[str, str], sentence: str
+) -> None:
+    code, _, said = typed("export", version, "--format", "semantickitti", "--out", tmp_path / "out", *words)
+    assert code == 1 and sentence in said and not (tmp_path / "out").exists()
+
+
 def test_what_cannot_be_written_is_said_before_the_work(typed: Type, version: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     file, folder, lost = tmp_path / "file", tmp_path, tmp_path / "no/a"
