@@ -28,9 +28,9 @@ def map_(
     logs: what did not change is kept. Logs of one nuScenes location share a world; a KITTI log is a world alone.
     occlabel evaluate scores a map.
     """
-    from occlabel.pipeline.delivery.city_map.contribute import placed_frames, world_of
+    from occlabel.pipeline.delivery.city_map.contribute import world_of
     from occlabel.pipeline.delivery.city_map.files import draw_map, export_ply, only_world
-    from occlabel.pipeline.delivery.city_map.make import make_map
+    from occlabel.pipeline.delivery.city_map.make import make_map, placed_logs
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.workers.map_store import MapStore
@@ -43,12 +43,17 @@ def map_(
     writable("--picture", picture, (".png",), make=True)
     labels, target = open_version(version), MapStore(out)
     if ply is not None or picture is not None:
-        chosen = [name for name in labels.logs if log is None or name in log]
-        only_world(sorted({world_of(labels, name) for name in chosen if placed_frames(labels, name)}), world)
+        only_world(sorted({world_of(labels, name) for name in placed_logs(labels, log)[0]}), world)
     report = make_map(labels, target, log, Workplace(executor.value), quiet=False)
     for name in report.poseless:
         typer.echo(f"log {name} has no poses and is not in the map", err=True)
     index = report.index
+    for told in index.contributions:
+        if told.poseless:
+            all_ = told.frames + told.poseless
+            typer.echo(
+                f"log {told.log}: {told.poseless} of {all_} frames have no pose and are not in the map", err=True
+            )
     kept = len(index.contributions) - len(report.computed), len(index.tiles) - report.tiles
     voxels = sum(tile.occupied for tile in index.tiles)
     typer.echo(

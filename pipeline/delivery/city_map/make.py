@@ -50,7 +50,7 @@ def make_map(
     reason = before.refuse(space)
     if reason is not None:
         raise StoreError(f"the labels cannot be added to the map in {out.location}: {reason}; choose another --out")
-    wanted, poseless = _placed_logs(version, logs)
+    wanted, poseless = placed_logs(version, logs)
     out.put_index(before)  # also an empty one: what a killed command leaves behind is recognised
     job = MapVotes(labels=spec_of(version.store, version.name))
     done = run_job(job, wanted, version.store, workplace, quiet=quiet)
@@ -81,8 +81,8 @@ def make_map(
     return MapReport(after, tuple(sorted(done.computed)), len(added), poseless)
 
 
-def _placed_logs(version: PublishedVersion, logs: list[str] | None) -> tuple[list[str], tuple[str, ...]]:
-    """The logs that can be placed, sorted, and those that have no pose."""
+def placed_logs(version: PublishedVersion, logs: list[str] | None) -> tuple[list[str], tuple[str, ...]]:
+    """The logs that can be placed, sorted, and those that have no pose. Raises BadLog as ``make_map`` does."""
     known = set(version.logs)
     chosen = sorted(known if logs is None else set(logs))
     if unknown := [log for log in chosen if log not in known]:

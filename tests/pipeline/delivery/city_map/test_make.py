@@ -12,7 +12,9 @@ import made_up_town as town
 import numpy as np
 import obstore
 import pytest
+import reported
 from chain import MadeUpReader, Voxelise, small_recipe
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from moto.server import ThreadedMotoServer
 from PIL import Image
 from typer.testing import CliRunner
@@ -294,6 +296,8 @@ def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp
     truth = ["--truth", logs, "--format", "semantickitti", "--json", tmp_path / "a.json"]
     assert occlabel("evaluate", tmp_path / "map", *truth) == 0
     found = json.loads((tmp_path / "a.json").read_text())
+    alone = CliRunner().invoke(app, ["evaluate", *map(str, [tmp_path / "map", *truth[:-1], "-"])])
+    assert json.loads(alone.stdout) == found and "static classes only" in alone.stderr
     scores = found["scores"]["map"]
     assert found["frames"] == 1
     assert (scores["iou"], scores["miou_present"]) == (1.0, 1.0)  # the labels are the truth
@@ -311,6 +315,21 @@ def test_the_command_maps_draws_exports_and_scores(drive: tuple[Path, Path], tmp
     assert len(body) == voxels * 29
     labels = np.concatenate([np.unique(load_tile(found, tile).semantics) for tile in found.index().tiles])
     assert set(labels.tolist()) <= {0, UNKNOWN, *range(9, 20)}
+
+
+def test_the_command_says_which_frames_have_no_pose_and_knows_the_logs_first(tmp_path: Path) -> None:
+    labels = np.zeros(reported.GRID.shape, np.uint8)
+    labels[:, :, 0] = reported.ROAD
+    frames = [
+        MadeUpFrame("00", name, {"semantics": labels}, world_from_grid=pose)
+        for name, pose in (("0", np.eye(4)), ("1", None), ("2", np.eye(4)), ("3", None))
+    ]
+    version = publish(MadeUpVersion(frames, reported.SPACE, "v1"), tmp_path / "s")
+    asked = ["map", version.spec, "--out", str(tmp_path / "map"), "--executor", "local"]
+    result = CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert "log 00: 2 of 4 frames have no pose and are not in the map" in result.stderr
+    with pytest.raises(BadLog, match="version v1 has no log nope; it has 00"):
+        CliRunner().invoke(app, [*asked, "--log", "nope", "--picture", f"{tmp_path}/a.png"], catch_exceptions=False)
 
 
 def test_truth_that_a_map_is_not_scored_against_is_said(drive: tuple[Path, Path], tmp_path: Path) -> None:
