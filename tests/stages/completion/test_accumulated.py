@@ -248,7 +248,9 @@ def test_files_of_labels_hold_ids_of_semantickitti_whatever_the_taxonomy(tmp_pat
     refused = stage.refuse(OCC3D, None) or ""
     assert "hold ids of SemanticKITTI, as its truth does: " in refused and "learning_map" in refused
     with pytest.raises(BadRecipe, match="learning_map"):
-        PointFiles(tmp_path).labeller(OCC3D)("log", Moment("000000", 0.0), Scan(np.zeros((6, 4)), np.zeros(3)))
+        PointFiles(tmp_path).labeller(OCC3D)(
+            "log", Moment("000000", 0.0), Scan(np.zeros((6, 4), np.float32), np.zeros(3))
+        )
     names = ("empty", "thing", "road")
     classes = tuple(LabelClass(id=n, name=name, colour=(n, n, n)) for n, name in enumerate(names))
     told = {raw: 0 if raw == 0 else 255 if raw == 1 else 2 if raw == 40 else 1 for raw in KITTI.learning_map}
