@@ -143,9 +143,12 @@ def test_the_package_that_a_page_shows_works_when_it_is_installed(page: str, tmp
 
 
 FOUND = """
+from inspect import isfunction, signature
+
 from occlabel.pipeline.delivery.exporters import exporter
 from occlabel.pipeline.planning.kinds import stage_class
-from occlabel.stages.ingest.kinds import reader_names
+from occlabel.schemas.drive_log import LogReader
+from occlabel.stages.ingest.kinds import layout_of, reader_names
 
 
 def test_occlabel_finds_what_the_package_brings() -> None:
@@ -155,6 +158,11 @@ def test_occlabel_finds_what_the_package_brings() -> None:
         options = stage_class(slot, kind).model_fields
         assert all(option.description for name, option in options.items() if name != "kind")
     assert set(groups.get("occlabel.readers", ())) <= set(reader_names())
+    for name in groups.get("occlabel.readers", ()):
+        for method, asked in vars(LogReader).items():
+            if isfunction(asked) and not method.startswith("_"):
+                taken = signature(getattr(layout_of(name).open, method))
+                assert list(taken.parameters) == list(signature(asked).parameters), method
     assert all(callable(exporter(name)) for name in groups.get("occlabel.exporters", ()))
 """
 
