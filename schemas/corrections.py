@@ -1,7 +1,7 @@
 """What people corrected in labels: boxes in space and the class that is there, and single voxels.
 
 corrections/
-  NAME.yaml              boxes; any number of files, of any logs
+  LOG/boxes.yaml         boxes of the frames of one log
   LOG/FRAME.npz          voxels of one frame: index (in C order) and class, and the names of the classes
 """
 
@@ -82,7 +82,9 @@ class Correction(BaseModel):
     @field_validator("frame", mode="before")
     @classmethod
     def _name(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value  # 04 as YAML reads it
+        if isinstance(value, int):  # 000042 is 34 in YAML, and nothing tells how it was written
+            raise ValueError(f"YAML reads {value!r} here: write the name of the frame in quotes")
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:

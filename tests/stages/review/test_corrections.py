@@ -155,7 +155,12 @@ def test_what_cannot_be_applied_is_refused_in_a_sentence(tmp_path: Path) -> None
     pose = tuple(np.eye(4).ravel().tolist())
     moving = correction(wrong="class", holds="log", world_from_grid=pose, was=["car"], **{"class": "building"})
     assert "names 'car', which moves" in refusal(moving)
-    box_file(tmp_path, "00").write_text("corrections: [{frame: 1, box: 3, wrong: class}]")
+    quoted = as_yaml([correction(wrong="extraneous")])
+    assert "frame: '000000'" in quoted
+    box_file(tmp_path, "00").write_text(quoted.replace("'000000'", "000042"))
+    said = Corrections(path=tmp_path).refuse(SPACE, None) or ""
+    assert "corrections.0.frame: " in said and "YAML reads 34 here: write the name of the frame in quotes" in said
+    box_file(tmp_path, "00").write_text("corrections: [{frame: '1', box: 3, wrong: class}]")
     assert "boxes.yaml cannot be used: corrections.0.box" in (Corrections(path=tmp_path).refuse(SPACE, None) or "")
     assert "does not exist" in (Corrections(path=tmp_path / "no").refuse(SPACE, None) or "")
     with pytest.raises(BadRecipe, match="cannot be the name of a file"):
