@@ -108,7 +108,7 @@ def export(
         told=tuple(told.items()),
         own_classes=own_classes,
         zipped=zipped,
-        split=split or ExportOptions.split,
+        split=ExportOptions.split if split is None else split,
     )
     typer.echo(write(chosen.version, out, options))
     for sentence in chosen.sentences():
