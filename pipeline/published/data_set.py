@@ -28,6 +28,7 @@ from occlabel.workers.store import Store
 
 MASKS = LIDAR, CAMERA = "mask_lidar", "mask_camera"
 """Names of what is computed when it is asked for."""
+_FORMS = ("decoded", "paths")
 _USUAL = (SEMANTICS.name, CONFIDENCE.name, OBSERVED.name, INSTANCE.name)
 Item = dict[str, Any]
 
@@ -90,7 +91,8 @@ class LabelDataset(Dataset[Item]):
         ``logs``, points and images as they are, or as paths. ``verify``: compares everything that is read with what was
         published, and not only checksums.
 
-        Raises StoreError for a version, split, log or array that is not there, and for a split that is empty.
+        Raises StoreError for a version, split, log or array that is not there, for a split that is empty, and for any
+        other argument that is none of these.
         """
         opened = open_version(version)
         self._arrays = _chosen(opened, arrays)
@@ -103,6 +105,8 @@ class LabelDataset(Dataset[Item]):
             raise StoreError(f"{opened.spec} has no confidence to weigh labels by: leave out sure and weights")
         if not 0 <= sure <= 1:
             raise StoreError(f"sure={sure}: a confidence is 0 to 1")
+        if raw not in _FORMS:
+            raise StoreError(f"raw={raw!r}{meant(str(raw), _FORMS)}: points and images come as {' or '.join(_FORMS)}")
         self.space: LabelSpace = opened.space
         self.logs = _logs(opened, split, shares)
         self._least, self._weights, self._verify = int(np.ceil(sure * 255)), weights, verify
@@ -204,6 +208,8 @@ def _logs(
     if split is None:
         return version.logs
     if not isinstance(split, str):
+        if not split:
+            raise StoreError("split names no log: give ids of logs, the name of a split, or None for all")
         for log in split:
             if log not in version.logs:
                 raise StoreError(f"{version.spec} has no log {log!r}{meant(log, version.logs)}")

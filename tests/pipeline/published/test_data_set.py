@@ -139,6 +139,8 @@ def sides() -> set[str | None]:
     [
         ({"split": "validation"}, "there is no split 'validation'; there are train, val, test"),
         ({"split": ["02"]}, "has no log '02'"),
+        ({"split": []}, "split names no log: give ids of logs"),
+        ({"raw": "path"}, r"raw='path' \(did you mean 'paths'\?\): points and images come as decoded or paths"),
         ({"split": "test", "shares": {"train": 1.0, "test": 0.0}}, "none of the 2 logs of .* is in the split 'test'"),
         ({"split": "a", "shares": {"a": 0.9, "b": 0.2}}, "sum to at most 1"),
         ({"arrays": ["semantic"]}, r"no array 'semantic' \(did you mean 'semantics'\?\)"),
