@@ -55,7 +55,9 @@ def test_what_is_typed_reaches_the_training(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(training, "train_completion", train)
     (tmp_path / "sequences/00/velodyne").mkdir(parents=True)
     typed = ["--steps", "7", "--rate", "0.5", "--start", "w.safetensors", "--resume", "--reader", "kitti"]
-    place = ["semantickitti_lidar", "--logs", str(tmp_path), "--out", "x.safetensors"]
+    recipe = tmp_path / "recipe.yaml"  # without geometry, which would look at the logs first
+    recipe.write_text("grid: semantickitti\ntaxonomy: semantickitti\ncompletion: {kind: lmscnet}\n")
+    place = [str(recipe), "--logs", str(tmp_path), "--out", "x.safetensors"]
     result = CliRunner().invoke(app, ["completion", *place, *typed], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert told == [CompletionOptions(steps=7, rate=0.5, start=Path("w.safetensors"), resume=True)]
