@@ -66,6 +66,8 @@ def plan(
     held = None if base is None else open_base(target, base, (log.id for log in result.logs))
     if held is not None:
         held.refuse_other(result)
+        for caution in held.cautions(result):
+            said(f"caution: {caution}")
         held.refuse_lost()
     if version is not None:
         refuse_taken(target, result, version, base=held)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from occlabel.pipeline.planning.plan import Plan
 from occlabel.pipeline.published.diff.logs import origin_differs
-from occlabel.pipeline.published.diff.recipes import recipe_changes
+from occlabel.pipeline.published.diff.recipes import moved_places, recipe_changes
 from occlabel.pipeline.published.inventory import key_of
 from occlabel.pipeline.published.origins import provenance_of
 from occlabel.pipeline.published.spec import spec_of
@@ -57,9 +57,19 @@ class Base:
         """What it reads, for whoever must not lose it."""
         yield from {key_of(place.path) for row in self.rows for place in row.arrays.values()}
 
+    def cautions(self, plan: Plan) -> Iterator[str]:
+        """What to be wary of where what is planned stands beside it in one version, in sentences."""
+        moved = moved_places(self.info, self._as_planned(plan))
+        if moved and self.logs:
+            told = "; ".join(change.sentence for change in moved)
+            yield (
+                f"the logs of the base {self.info.name} were labelled from another place ({told}): if other models "
+                "made what lies there, the version mixes the labels of both"
+            )
+
     def refuse_other(self, plan: Plan) -> None:
         """Raises StoreError where what is planned cannot stand beside it in one version."""
-        planned = self.info.model_copy(update={"space": plan.recipe.space, "provenance": provenance_of(plan)})
+        planned = self._as_planned(plan)
         changes = [change for change in recipe_changes(self.info, planned) if change.decides]
         if told := [change.sentence for change in changes if change.what not in _NO_OTHER_LABELS]:
             raise StoreError(
@@ -73,6 +83,9 @@ class Base:
                     "differs), and a version has one log of an id. If it is the same drive, label it without --base; "
                     "if it is another one, give it another id, or leave it out with --log"
                 )
+
+    def _as_planned(self, plan: Plan) -> VersionInfo:
+        return self.info.model_copy(update={"space": plan.recipe.space, "provenance": provenance_of(plan)})
 
     def refuse_lost(self) -> None:
         """Raises StoreError where labels that it adds are not in the store any more as they were published: no version

@@ -126,6 +126,7 @@ def label_logs(
     held = None if base is None else open_base(store, base, (log.id for log in plan.logs))
     if held is not None:
         held.refuse_other(plan)
+        plan = replace(plan, cautions=(*plan.cautions, *held.cautions(plan)))
     refuse_taken(store, plan, version, note, held)
     if plan.device == workplace.likely_device:  # or it is another machine's
         rehearse(plan, plan.device)

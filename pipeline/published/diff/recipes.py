@@ -31,6 +31,12 @@ def recipe_changes(a: VersionInfo, b: VersionInfo) -> list[Change]:
     return sorted(found, key=lambda change: (not change.decides, order.get(change.step or "", -1)))
 
 
+def moved_places(a: VersionInfo, b: VersionInfo) -> list[Change]:
+    """Changes of options that say where something lies whose content is told of each log."""
+    found = recipe_changes(a, b)
+    return [change for change in found if not change.decides and change.step not in (None, *_NO_LABELS)]
+
+
 def chain_order(a: VersionInfo, b: VersionInfo) -> list[str]:
     """Names of the steps of both chains, as the data flows."""
     return list(dict.fromkeys([*_blocks(a.provenance.recipe), *_blocks(b.provenance.recipe)]))

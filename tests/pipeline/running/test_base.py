@@ -13,6 +13,7 @@ from chain import MadeUpReader, Smooth, Voxelise, small_recipe
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.published.diff.change import Change
 from occlabel.pipeline.published.latest import set_tag
 from occlabel.pipeline.published.removal import remove_version
 from occlabel.pipeline.published.version import open_version
@@ -74,6 +75,14 @@ def test_yesterdays_logs_are_in_it_without_being_there(root: Path) -> None:
     together = label(root / "other", {**YESTERDAY, **TONIGHT}, "all").info
     assert together is not None and together.content_digest == grown.info.content_digest
     assert sorted(grown.info.provenance.logs) == ["a", "b", "c"] and grown.info.provenance.base == "v1"
+
+
+def test_labels_from_another_place_are_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = Change("completion.path", "/monday", "/tuesday", "completion", decides=False)
+    monkeypatch.setattr("occlabel.pipeline.published.base.moved_places", lambda *infos: [moved])
+    said = "the logs of the base v1 were labelled from another place (completion.path /monday -> /tuesday): if other"
+    assert any(caution.startswith(said) for caution in label(root, TONIGHT, "v2", "v1").plan.cautions)
+    assert not label(root, YESTERDAY, "v3", "v1").plan.cautions, "it adds nothing of the base"
 
 
 def test_it_grows_night_by_night_and_a_run_again_changes_nothing(root: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from occlabel.pipeline.published.diff.diff import VersionDiff, diff_versions
+from occlabel.pipeline.published.diff.recipes import moved_places
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.grid import Grid
@@ -156,6 +157,9 @@ def test_where_predictions_lie_decides_no_label_and_what_they_say_does() -> None
     for said, also in (("one", []), ("other", ["log a: its input of completion differs"])):
         tuesday = labelled("v2", said, kind="stored", path="/tuesday")
         assert list(diff_versions(monday, tuesday).sentences())[:-1] == [moved, *also]
+        assert [change.what for change in moved_places(monday.info, tuesday.info)] == ["completion.path"]
+    gated = Made("v2", {**RECIPE, "gates": {"min_known": 0.2}}).version()
+    assert moved_places(Made("v1").version().info, gated.info) == [], "gates are no place"
     none = labelled("v1", "", kind="accumulated", boxes=None)
     some = labelled("v2", "", kind="accumulated", boxes="/boxes")
     assert next(diff_versions(none, some).sentences()) == "completion.boxes null -> /boxes"
