@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
@@ -23,8 +22,9 @@ from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
 from occlabel.pipeline.teaching.train_completion import train
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, PointTruth, Sweep, Truth, VoxelTruth
+from occlabel.schemas.drive_log import DriveLog, Frame, Truth, VoxelTruth
 from occlabel.stages.completion.options import SHIPPED, Options
 from occlabel.stages.evaluation.points import PointScores
 from occlabel.stages.ingest.recognise import open_logs
@@ -32,16 +32,11 @@ from occlabel.workers.store import Store
 
 
 @dataclass(frozen=True)
-class FewLabels:
+class FewLabels(DelegatingReader):
     """Some logs of a reader, and the labels of ``count`` of their frames."""
 
-    reader: LogReader
     ids: tuple[str, ...]
     count: int
-
-    @property
-    def root(self) -> Path:
-        return self.reader.root
 
     def log_ids(self) -> list[str]:
         return list(self.ids)
@@ -59,20 +54,8 @@ class FewLabels:
     def stamp(self) -> str | None:
         return None
 
-    def points(self, sweep: Sweep) -> NDArray[np.float32]:
-        return self.reader.points(sweep)
-
-    def image(self, camera: Camera) -> NDArray[np.uint8]:
-        return self.reader.image(camera)
-
-    def check_image(self, camera: Camera) -> None:
-        self.reader.check_image(camera)
-
     def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
         return None
-
-    def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
-        return self.reader.point_truth(frame, points)
 
 
 def judged(recipe: Recipe, weights: Path | None, root: Path, log: str, store: Store, version: str) -> PointScores:

@@ -62,10 +62,8 @@ def compare(
 
     if format is not None and truth is None:
         raise OcclabelError("--format says whose rules truth is scored by; add --truth, or leave it out")
-    if page is not None and map_ is not None:
-        raise OcclabelError("--html draws versions of the same classes; leave it or --map out")
-    if page is not None and log:
-        raise OcclabelError("--html is the page of all logs of the versions; leave it or --log out")
+    if page is not None and (map_ is not None or log):
+        raise OcclabelError("--html is the page of all logs, of the same classes; leave it or --map and --log out")
     writable("--out", picture, (".png",), make=True)
     writable("--html", page, (".html", ".htm"), make=True)
     writable("--json", out)

@@ -98,8 +98,6 @@ def evaluate(
     is left out: exit code 0. Exit code 3 when labels that have truth could not be scored: a frame of the version that
     is damaged, or a log that cannot be read.
     """
-    from rich.console import Console
-
     from occlabel.pipeline.delivery.city_map.score import is_map
     from occlabel.pipeline.quality.evaluate import evaluate as score
     from occlabel.pipeline.running.workplace import Workplace
@@ -113,7 +111,7 @@ def evaluate(
     _refuse_useless(labels, format, at, baselines, diagram, out)
     told, place = None if map_ is None else read_map(map_), Workplace(executor.value)
     found = score(labels, truth, format, at, logs=log, told=told, workplace=place, quiet=False)
-    _show(found, baselines, Console(stderr=aside(out)))
+    _show(found, baselines, aside(out))
     _keep(found, labels, diagram, out)
     if not found.sound:
         raise typer.Exit(3)
@@ -145,8 +143,10 @@ def _refuse_useless(
     writable("--json", out)
 
 
-def _show(evaluation: Evaluation, baselines: bool, console: Console) -> None:
-    at = evaluation.at
+def _show(evaluation: Evaluation, baselines: bool, stderr: bool) -> None:
+    from rich.console import Console
+
+    console, at = Console(stderr=stderr), evaluation.at
     if evaluation.boxes is not None:
         _show_boxes(evaluation, console)
     elif evaluation.visible is not None:

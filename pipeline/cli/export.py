@@ -81,21 +81,16 @@ def export(
     with the root of its test sequences, or --frames 5n. What is not exported is said.
     """
     from occlabel.pipeline.delivery import selection
-    from occlabel.pipeline.delivery.exporters import EXPORTERS, ExportOptions, exporter, refuse_full
+    from occlabel.pipeline.delivery.exporters import ExportOptions, exporter, refuse_full
     from occlabel.pipeline.published.version import open_version
     from occlabel.schemas.taxonomy_map import read_map
     from occlabel.stages.ingest.recognise import open_logs
 
     write = exporter(format)
     refuse_full(out)
+    _refuse_useless(format, split, reader, logs)
     if frames is not None and like is not None:
         raise OcclabelError("--frames and --like both choose frames; leave one of them out")
-    if split is not None and format in EXPORTERS and format != "nuscenes-panoptic":
-        raise OcclabelError(
-            f"--split names the set that nuscenes-panoptic is written for; {format} has none: leave it out"
-        )
-    if reader is not None and not logs:
-        raise OcclabelError("--reader is for the logs that were labelled: add --logs, or leave it out")
     opened = open_version(version)
     chosen = selection.Selection(opened, 0)
     if frames is not None:
@@ -115,3 +110,15 @@ def export(
         typer.echo(sentence)
     for place, reason in opened.info.missing.items():
         typer.echo(f"version {opened.name} has no labels of {place}: {reason}")
+
+
+def _refuse_useless(format: str, split: str | None, reader: str | None, logs: list[Path] | None) -> None:
+    """Raises OcclabelError for options that would change nothing."""
+    from occlabel.pipeline.delivery.exporters import EXPORTERS
+
+    if split is not None and format in EXPORTERS and format != "nuscenes-panoptic":
+        raise OcclabelError(
+            f"--split names the set that nuscenes-panoptic is written for; {format} has none: leave it out"
+        )
+    if reader is not None and not logs:
+        raise OcclabelError("--reader is for the logs that were labelled: add --logs, or leave it out")

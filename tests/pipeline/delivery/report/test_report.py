@@ -124,7 +124,7 @@ def test_the_command(tmp_path: Path) -> None:
     beside = CliRunner().invoke(app, ["compare", version.spec, version.spec, "--html", str(out), "--executor", "local"])
     assert beside.exit_code == 0 and "they hold the same labels" in out.read_text(encoding="utf-8")
     part = CliRunner().invoke(app, ["compare", version.spec, version.spec, "--html", str(out), "--log", "00"])
-    assert "--html is the page of all logs of the versions; leave it or --log out" in str(part.exception)
+    assert "--html is the page of all logs, of the same classes; leave it or --map and --log out" in str(part.exception)
 
 
 def test_the_worst_of_each_log_comes_before_the_second_worst_of_any() -> None:
