@@ -14,6 +14,9 @@ from occlabel.schemas.errors import BadLog
 
 Matrix = NDArray[np.float64]
 
+_SAME_FORM = 0.01
+"""By how much the ratio of width to height may differ between two sizes of one picture."""
+
 
 def rigid(matrix: object, what: str) -> Matrix:
     """``matrix`` as a float64 [4, 4] rigid transform; [3, 4] is completed with the last row.
@@ -78,3 +81,18 @@ def project(points: NDArray[np.floating[Any]], intrinsics: Matrix) -> tuple[NDAr
     safe = np.where(depth > 1e-6, depth, 1.0)
     pixels = points[:, :3] @ intrinsics[:3, :3].T
     return pixels[:, :2] / safe[:, None], depth
+
+
+def of_same_form(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether images of two sizes (width, height) may be of one picture that was scaled."""
+    return abs(other[0] * one[1] / (other[1] * one[0]) - 1) <= _SAME_FORM
+
+
+def rescaled(intrinsics: Matrix, of: tuple[int, int], size: tuple[int, int]) -> Matrix:
+    """K [3, 3] for images of ``size`` (width, height), from that for images of the size ``of``. The middle of the first
+    pixel is at 0, so that u + 1/2 scales."""
+    grown = np.array(size) / np.array(of)
+    result = intrinsics.copy()
+    result[:2] *= grown[:, None]
+    result[:2, 2] = (intrinsics[:2, 2] + 0.5) * grown - 0.5
+    return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MARKS = (
@@ -73,3 +74,10 @@ def numbers_of(text: str) -> list[float] | None:
 def is_number(field: str) -> bool:
     """Whether it is one as files of numbers write them. Python reads more: ``1_000``, digits of other scripts."""
     return _NUMBER.fullmatch(field) is not None
+
+
+def cut_short(rows: Sequence[str]) -> bool:
+    """Whether the last number of ``rows`` was cut off, of a file without a line end behind its last: it is shorter than
+    any other at the end of a row."""
+    ends = [len(fields_of(row)[-1]) for row in rows if fields_of(row)]
+    return len(ends) > 2 and ends[-1] < min(ends[:-1])

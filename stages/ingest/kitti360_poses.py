@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from occlabel.schemas.formats.lines import COMMENTS, fields_of, lines_of, numbers_of
+from occlabel.schemas.formats.lines import COMMENTS, cut_short, fields_of, lines_of, numbers_of
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.ingest.spans import spans
 
@@ -35,7 +35,7 @@ def read_numbered_poses(name: str, content: bytes, warnings: list[str]) -> dict[
     last = max(rows)
     for line, text in rows.items():
         numbers = numbers_of(text)
-        cut = line == last and not lines.ended and _cut_short(list(rows.values()))
+        cut = line == last and not lines.ended and cut_short(list(rows.values()))
         if cut or numbers is None or len(numbers) != size or not _is_frame(numbers[0]) or numbers[0] in result:
             odd.append(str(line))
             continue
@@ -51,9 +51,3 @@ def read_numbered_poses(name: str, content: bytes, warnings: list[str]) -> dict[
 
 def _is_frame(number: float) -> bool:
     return number.is_integer() and 0 <= number < 1e15
-
-
-def _cut_short(rows: list[str]) -> bool:
-    """Whether the last number is shorter than any other at the end of a row."""
-    ends = [len(fields_of(text)[-1]) for text in rows]
-    return len(ends) > 2 and ends[-1] < min(ends[:-1])

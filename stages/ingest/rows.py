@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.formats.lines import COMMENTS, fields_of, lines_of, numbers_of
+from occlabel.schemas.formats.lines import COMMENTS, cut_short, fields_of, lines_of, numbers_of
 from occlabel.stages.ingest.spans import spans
 
 _DIGITS = 8
@@ -66,7 +66,7 @@ class Rows:
             else:
                 place = what == "blank" or (what == "a comment" and usable(text.lstrip("#%/; "))) or what == "words"
                 self._gaps.append(_Gap(len(self._rows), number, what, place or _with_data(text, what)))
-        if self._rows and not lines.ended and self._cut_short():
+        if self._rows and not lines.ended and cut_short(self.texts):
             self._rows[-1] = None
             self._notes.append(f"{name}, line {len(lines.texts)}: cut off in the middle of a number, skipped")
 
@@ -125,11 +125,6 @@ class Rows:
             f"{self.name}, line{'s' if len(lines) > 1 else ''} {spans(lines)}: {words}"
             for words, lines in by_words.items()
         ]
-
-    def _cut_short(self) -> bool:
-        """Whether the last number is shorter than any other at the end of a row."""
-        ends = [len(fields_of(text)[-1]) for text in self.texts if fields_of(text)]
-        return len(ends) > 2 and ends[-1] < min(ends[:-1])
 
 
 def _what(text: str, first: bool, usable: Callable[[str], bool]) -> str | None:

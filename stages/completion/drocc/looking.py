@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from occlabel.schemas.arrays import DEPTH
-from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.geometry import Matrix, inverse, rescaled
 from occlabel.schemas.grid import Grid
 from occlabel.stages.completion.drocc.image_encoder import SHRINK
 from occlabel.stages.completion.drocc.parts import Sizes
@@ -124,11 +124,7 @@ def _shown(taken: Taken | None, grid_from_ego: Matrix, sizes: Sizes) -> _Shown |
     if (height, width) != (sizes.rows, sizes.columns):
         resized = Image.fromarray(image).resize((sizes.columns, sizes.rows), Image.Resampling.BILINEAR)
         image = np.asarray(resized)
-    scale = np.array([sizes.columns / width, sizes.rows / height])
-    k = taken.intrinsics.astype(np.float64, copy=True)
-    # The middle of the first pixel is 0: (u + 1/2) scales, not u.
-    k[:2, 2] = (k[:2, 2] + 0.5) * scale - 0.5
-    k[0, 0], k[1, 1] = k[0, 0] * scale[0], k[1, 1] * scale[1]
+    k = rescaled(taken.intrinsics, (width, height), (sizes.columns, sizes.rows))
     place = grid_from_ego @ taken.ego_from_camera
     return _Shown(image, k.astype(np.float32), place.astype(np.float32), _depth(taken, sizes))
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pyarrow import ipc
 
 from occlabel.schemas.errors import DamagedFile
+from occlabel.schemas.pose_track import poses_of
 from occlabel.stages.ingest.files import read_file
-from occlabel.stages.ingest.pose_track import poses_of
 
 _MOST = 512 << 20
 """Bytes of a file, packed and unpacked."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.pose_track import PoseTrack
 from occlabel.stages.ingest.calibration import camera_of
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.mcap.layout import recordings
@@ -24,7 +25,6 @@ from occlabel.stages.ingest.mcap.messages import decoded, pixels_of, points_of, 
 from occlabel.stages.ingest.mcap.recording import Recording, open_recording
 from occlabel.stages.ingest.mcap.topics import NAME, CameraTopic, Topics, mount_of, read_topics
 from occlabel.stages.ingest.mcap.transforms import StaticFrames, track_in
-from occlabel.stages.ingest.pose_track import PoseTrack
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.without_truth import WithoutTruth
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import Matrix, inverse
+from occlabel.schemas.pose_track import PoseTrack, track_of
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.mcap.messages import decoded, matrix_of, time_of
 from occlabel.stages.ingest.mcap.recording import Recording
 from occlabel.stages.ingest.mcap.topics import PoseTopic
-from occlabel.stages.ingest.pose_track import PoseTrack, track_of
 
 _Told = TypeVar("_Told")
 

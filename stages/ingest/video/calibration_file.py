@@ -9,15 +9,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
-from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.geometry import Matrix, of_same_form, rescaled
 from occlabel.schemas.words import meant
 from occlabel.schemas.yaml_text import MOST_BYTES, parse_yaml
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.files import is_there, read_file
 
 NAMES = ("calibration.yaml", "calibration.json")
-_SAME_FORM = 0.01
-"""By how much the ratio of width to height may differ between two sizes of one picture."""
 _Row = tuple[float, float, float]
 _Pixels = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -80,24 +78,21 @@ def read_notes(folders: tuple[Path, ...]) -> tuple[Notes, bytes, Path | None]:
 
 
 def intrinsics_of(notes: CameraNotes, size: tuple[int, int]) -> tuple[Matrix | None, str | None]:
-    """K [3, 3] for images of ``size``, and a sentence where it had to be scaled or cannot hold. The middle of the first
-    pixel is at 0, so that u + 1/2 scales."""
+    """K [3, 3] for images of ``size``, and a sentence where it had to be scaled or cannot hold."""
     if notes.intrinsics is None:
         return None, None
     k = np.array(notes.intrinsics, np.float64)
     of = notes.size or size
     if of == size:
         return k, None
-    grown = size[0] / of[0], size[1] / of[1]
-    if abs(grown[0] / grown[1] - 1) > _SAME_FORM:
+    if not of_same_form(of, size):
         return None, (
             f"its calibration is of images of {of[0]}x{of[1]}, which those of {size[0]}x{size[1]} cannot come from by "
             "scaling alone; it goes on without"
         )
-    k[0] *= grown[0]
-    k[1] *= grown[1]
-    k[:2, 2] = (np.array(notes.intrinsics)[:2, 2] + 0.5) * grown - 0.5
-    return k, f"its calibration is of images of {of[0]}x{of[1]} and was scaled to {size[0]}x{size[1]}"
+    return rescaled(
+        k, of, size
+    ), f"its calibration is of images of {of[0]}x{of[1]} and was scaled to {size[0]}x{size[1]}"
 
 
 def extrinsics_of(notes: CameraNotes, what: str) -> Matrix | None:
