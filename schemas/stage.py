@@ -216,6 +216,11 @@ class Stage(BaseModel, ABC):
         """Frames before the clip whose own output the stage reads. With any, the clips of a log are done in turn."""
         return 0
 
+    @property
+    def own_world(self) -> bool:
+        """Whether poses that the stage writes are in a world of their own, and not in that of the log."""
+        return False
+
     def resources(self, space: LabelSpace, rig: Rig, clip_frames: int) -> Resources:
         """What one worker needs for a clip of so many frames."""
         return Resources()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import own_models
 import pytest
+import written_poses
 from contract import FRAMES, SPACES, ScriptedSensors
 from PIL import Image
 
@@ -161,6 +162,26 @@ def filmed() -> tuple[DriveLog, ScriptedSensors]:
 
     log, images = bent(FRAMES, ahead)
     return log, shown(log, images)
+
+
+def trajectory(folder: Path) -> dict[str, Any]:
+    """Of every frame, straight ahead."""
+    poses = [np.eye(4) for _ in range(FRAMES)]
+    for n, pose in enumerate(poses):
+        pose[0, 3] = 0.9 * n
+    written_poses.kitti(folder / "log.txt", poses)
+    return {"path": folder / "{log}.txt"}
+
+
+def model_of_images(folder: Path) -> dict[str, Any]:
+    """Of the images of ``filmed``, but one."""
+    log, _ = filmed()
+    shots = {}
+    for n, frame in enumerate(log.frames[1:], 1):
+        shots[f"{frame.name}.png"] = np.eye(4)
+        shots[f"{frame.name}.png"][2, 3] = 1.1 * n
+    written_poses.colmap(folder / "log", shots, "SIMPLE_PINHOLE 200 100 150 100 50")
+    return {"path": folder / "{log}"}
 
 
 def painted(folder: Path) -> dict[str, Any]:

@@ -45,6 +45,7 @@ KINDS: dict[str, dict[str, str]] = {
         "colmap": "occlabel.stages.geometry.colmap.stage:PosesFromModel",
         "depth_anything_3": "occlabel.stages.geometry.views_network.stage:PosesByDepthAnything3",
         "occany": "occlabel.stages.geometry.views_network.stage:PosesByOccAny",
+        "stored": "occlabel.stages.geometry.stored.stage:StoredPoses",
     },
     "evidence": {
         "rays": "occlabel.stages.evidence.rays:Rays",

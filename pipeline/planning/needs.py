@@ -91,13 +91,13 @@ def _check_geometry(log: LogFacts, chain: Chain) -> None:
 
 
 def _ways_out(lacking: dict[str, list[Step]]) -> Iterator[str]:
-    """What helps stages that read geometry that nobody knows: a stage before them that estimates it all, or options by
+    """What helps stages that read geometry that nobody knows: a stage before them that writes it all, or options by
     which each does without."""
     later = SLOTS[SLOTS.index("geometry") + 1 :]
     if all(step.name.partition(".")[0] in later for steps in lacking.values() for step in steps):
         written = {kind: {spec.name for spec in stage_class("geometry", kind).writes} for kind in kinds_of("geometry")}
         if kinds := [kind for kind, names in written.items() if names >= set(lacking)]:
-            yield f"add a geometry block that estimates them (kinds: {', '.join(kinds)})"
+            yield f"add a geometry block that finds or reads them (kinds: {', '.join(kinds)})"
     spared = [(step, step.stage.without(name)) for name, steps in lacking.items() for step in steps]
     changed = [change for step, stage in spared if stage is not None for change in changes(step, stage)]
     if all(stage is not None for _, stage in spared):

@@ -115,7 +115,7 @@ def publish(
         arrays=_arrays(plan),
         logs=tuple(sorted({row.log for row in found.rows})),
         cameras={log.id: log.facts.rig.names for log in plan.logs if log.facts.rig.cameras},
-        worlds={log.id: log.facts.world for log in plan.logs if log.facts.world is not None},
+        worlds=_worlds(plan),
         frames=len(found.rows),
         planned=planned,
         missing=found.missing,
@@ -156,6 +156,13 @@ def _grown(info: VersionInfo, base: Base) -> VersionInfo:
             "provenance": mine.model_copy(update={"logs": {**origins, **mine.logs}, "base": before.name}),
         }
     )
+
+
+def _worlds(plan: Plan) -> dict[str, str]:
+    """Log -> world that it shares, where its labels lie by the log's own poses."""
+    if any(step.stage.own_world for step in plan.recipe.chain):
+        return {}
+    return {log.id: log.facts.world for log in plan.logs if log.facts.world is not None}
 
 
 def refuse_taken(

@@ -132,6 +132,11 @@ CASES: dict[str, list[Case]] = {
         Case("occ3d", {"camera_height": 1.6, "side": 70}, files=given.network_of_views(True), log=given.filmed),
     ],
     "geometry.occany": [Case("occ3d", {"side": 70}, files=given.network_of_views(False), log=given.filmed)],
+    "geometry.stored": [
+        Case("occ3d", {"deviation": 0.1}, files=given.trajectory),
+        Case("semantickitti", {"of": "front", "scale": 2.0}, files=given.trajectory),
+        Case("occ3d", {"camera_height": 1.6}, files=given.model_of_images, log=given.filmed),
+    ],
     "propagation.dualflow4d": [
         Case("semantickitti", {"distance": 1.0}, lambda: coarser("semantickitti")),
         Case("occ3d", {"distance": 1.0, "radius": 2, "local": 3}, lambda: coarser("occ3d")),

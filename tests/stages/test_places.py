@@ -17,6 +17,10 @@ Files = dict[str, str]
 OPTIONS: dict[tuple[str, str], tuple[str, tuple[Files, Files]]] = {
     ("priors", "stored_depth"): ("{camera}/{frame}.png", ({"front/000001.png": "{}"}, {"back/000002.png": "{}"})),
     ("priors", "stored_segments"): ("{camera}/{frame}.npz", ({"front/000001.npz": "{}"}, {"back/000002.npz": "{}"})),
+    ("geometry", "stored"): (
+        "{log}",
+        ({"log/cameras.txt": "1 PINHOLE 80 46 6{} 60 40 23"}, {"log/images.txt": "1 1 0 0 0 {} 0 0 1 000000.png"}),
+    ),
     ("completion", "stored"): ("", ({"sequences/log/predictions/1.label": "{}"}, {"000002.npz": "{}"})),
     ("completion", "accumulated"): (
         "",

@@ -57,7 +57,7 @@ def metres_of(
             continue
         motion = inverse(course.world_from_camera[later]) @ course.world_from_camera[earlier]
         length = float(np.linalg.norm(motion[:3, 3]))
-        aheads.append(_ahead(motion))
+        aheads.append(ahead_of(motion))
         road = road_of(one[0], other[0], one[1], motion[:3, :3], motion[:3, 3] / length)
         if road is not None:
             images.append(later)
@@ -72,7 +72,7 @@ def metres_of(
     return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads), said)
 
 
-def _ahead(motion: Matrix) -> NDArray[np.float64]:
+def ahead_of(motion: Matrix) -> NDArray[np.float64]:
     """Where a car drives, [3] in its camera, by ``later_from_earlier``. In a bend the way points by half the turn to
     one side of where the earlier camera looks, and by as much to the other of where the later one does."""
     ahead = -motion[:3, :3].T @ motion[:3, 3] - motion[:3, 3]
@@ -80,10 +80,11 @@ def _ahead(motion: Matrix) -> NDArray[np.float64]:
     return ahead if ahead[2] > 0 else -ahead
 
 
-def mounting(metres: Metres, height: float) -> Matrix:
-    """``ego_from_camera`` [4, 4] of an ego frame on the road below the camera, x where the car drives and z up."""
-    up = -metres.down
-    forward = metres.ahead - (metres.ahead @ up) * up
+def mounting(down: NDArray[np.float64], ahead: NDArray[np.float64], height: float) -> Matrix:
+    """``ego_from_camera`` [4, 4] of an ego frame on the road ``height`` metres below the camera, x where the car drives
+    and z up; ``down`` and ``ahead`` [3], of length 1, are in the camera."""
+    up = -down
+    forward = ahead - (ahead @ up) * up
     forward /= np.linalg.norm(forward)
     result = np.eye(4)
     result[:3, :3] = [forward, np.cross(up, forward), up]

@@ -130,7 +130,7 @@ class WholeFilm:
         cameras = course.world_from_camera.copy()
         cameras[:, :3, 3] *= metres.scale
         known = [self._inputs.extrinsics(number, self._camera) for number in range(self.frames)]
-        found = mounting(metres, height)
+        found = mounting(metres.down, metres.ahead, height)
         mounted = np.array([found if each is None else each for each in known])
         first = int(np.flatnonzero(~np.isnan(cameras).any(axis=(1, 2)))[0])
         world = mounted[first] @ inverse(cameras[first])

@@ -50,6 +50,10 @@ class PosesFromWholeLog(Stage):
         """How poses are found."""
 
     @property
+    def own_world(self) -> bool:
+        return True
+
+    @property
     def halo(self) -> int:
         return _WHOLE_LOG
 

@@ -150,7 +150,7 @@ class Chain:
             return self._known[before].ego_from_camera
         if isinstance(stretch.metres, int):
             raise refused.stands_at_first(self._clip.log)
-        return mounting(stretch.metres, self._height)
+        return mounting(stretch.metres.down, stretch.metres.ahead, self._height)
 
     def _before(self) -> dict[int, Found]:
         past, result = self._inputs.past, {}

@@ -45,6 +45,10 @@ class PosesFromImages(Stage):
     """Metres of the camera above the road; what the log says when not given."""
 
     @property
+    def own_world(self) -> bool:
+        return True
+
+    @property
     def halo(self) -> int:
         return REACH
 

@@ -83,7 +83,7 @@ def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
         seen=ScanFacts(poses=PoseFacts(known=False)),
     )  # fmt: skip
     check_log(lost, load_recipe("nuscenes_lidar"))
-    kinds = "registration, odometry, colmap, depth_anything_3, occany"
+    kinds = "registration, odometry, colmap, depth_anything_3, occany, stored"
     said = rf"log c has no poses, .* \(kinds: {kinds}\), or label without those stages"
     with pytest.raises(BadLog, match=said):
         check_log(lost, load_recipe("nuscenes_lidar", skip=["geometry"]))

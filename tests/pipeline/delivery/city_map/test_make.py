@@ -60,12 +60,21 @@ class OneWorld(MadeUpReader):
         return replace(frame, world_from_ego=pose)
 
 
+class WithPoses(Voxelise):
+    """As a stage does that finds poses, each log's from its own beginning."""
+
+    @property
+    def own_world(self) -> bool:
+        return True
+
+
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with versions of the logs, as in VERSIONS."""
     root = tmp_path_factory.mktemp("map")
     for name, (logs, options) in VERSIONS.items():
-        recipe = small_recipe(second=None, first=Voxelise(label=1 if name == "cars" else 9))
+        first = WithPoses() if name == "poses-found" else Voxelise(label=1 if name == "cars" else 9)
+        recipe = small_recipe(second=None, first=first)
         reader = OneWorld(root, LOGS, **options)
         label_logs(
             recipe, reader, Store(root / "store"), name, log_ids=list(logs), workplace=Workplace("local"), quiet=True
@@ -80,6 +89,7 @@ VERSIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "b-ahead": ("abc", {"shifted": ("b",)}),
     "b-and-c-ahead": ("abc", {"shifted": ("b", "c")}),
     "apart": ("abc", {"world": None}),
+    "poses-found": ("abc", {}),
     "without-poses": ("ab", {"poseless": ("a", "b")}),
     "a-without-poses": ("ab", {"poseless": ("a",)}),
 }
@@ -205,10 +215,11 @@ def test_what_can_move_is_not_in_the_map(store: Path, tmp_path: Path) -> None:
     assert [tile.occupied for tile in report.index.tiles] == [0] * len(report.index.tiles)
 
 
-def test_logs_of_their_own_worlds_are_not_laid_over_each_other(store: Path, tmp_path: Path) -> None:
-    apart = fuse(store, "apart", tmp_path / "apart")
+@pytest.mark.parametrize("version", ["apart", "poses-found"])
+def test_logs_of_their_own_worlds_are_not_laid_over_each_other(version: str, store: Path, tmp_path: Path) -> None:
+    apart = fuse(store, version, tmp_path / "apart")
     assert apart.index.worlds == ("a", "b", "c")
-    alone = fuse(store, "apart", tmp_path / "alone", logs=["b"])
+    alone = fuse(store, version, tmp_path / "alone", logs=["b"])
     b = [tile for tile in apart.index.tiles if tile.world == "b"]
     assert b == list(alone.index.tiles)
     out = MapStore(str(tmp_path / "apart"))

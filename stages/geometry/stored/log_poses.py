@@ -1,0 +1,89 @@
+"""What a log's files say of all of its frames: where the car was, how cameras sit on it, and K; or why that cannot be,
+in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.schemas.arrays import EXTRINSICS
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.pose_facts import worst_leap
+from occlabel.schemas.stage import Clip, Inputs
+from occlabel.stages.geometry.from_images import refused
+from occlabel.stages.geometry.from_images.mounted import height_of
+from occlabel.stages.geometry.stored.lenses import fitted
+from occlabel.stages.geometry.stored.model import read_model
+from occlabel.stages.geometry.stored.on_the_car import Found, Poses, by_cameras, by_lidar, mounting_of
+from occlabel.stages.geometry.stored.trajectory import read_trajectory
+
+
+@dataclass(frozen=True)
+class LogPoses:
+    """``world_from_ego`` [frame, 4, 4]; by camera ``ego_from_camera`` [frame, 4, 4] and K, ``intrinsics`` [frame, 3,
+    3]. NaN where it is not known."""
+
+    world_from_ego: Poses
+    ego_from_camera: Mapping[str, Poses]
+    intrinsics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+class LogFiles:
+    """The files at ``path`` of a log, all of whose frames ``inputs`` hold; lengths are of ``scale`` metres."""
+
+    def __init__(self, whole: Clip, inputs: Inputs, path: Path, scale: float) -> None:
+        self._whole, self._inputs, self._path, self._scale = whole, inputs, path, scale
+
+    def of_trajectory(self, of: str, later: float, camera_height: float | None) -> LogPoses:
+        """By poses of ``ego``, of ``lidar`` or of a camera; for ``later`` see ``Trajectory.at``."""
+        moved = self._in_metres(read_trajectory(self._path).at(self._inputs.frames, later))
+        if of == "ego":
+            return self._checked(Found(moved))
+        if of == "lidar":
+            return self._checked(by_lidar(moved, self._inputs.frames))
+        return self._by_cameras({of: moved}, camera_height)
+
+    def of_model(self, order: Sequence[str], alone: str | None, camera_height: float | None) -> LogPoses:
+        """By images of cameras, which tell in this ``order``; ``alone`` as ``Model.by_frame``."""
+        frames, rig = self._inputs.frames, self._inputs.rig
+        images, _ = read_model(self._path).by_frame(rig.names, [frame.name for frame in frames], alone)
+        moved, lenses = {}, {}
+        for camera in sorted(images, key=order.index):
+            moved[camera], lenses[camera] = np.full((len(frames), 4, 4), np.nan), np.full((len(frames), 3, 3), np.nan)
+            for row, image in images[camera].items():
+                moved[camera][row] = image.world_from_camera
+                lenses[camera][row] = fitted(image.lens, rig.camera(camera).size)
+            moved[camera] = self._in_metres(moved[camera])
+        if not moved:
+            raise BadLog(f"log {self._whole.log}: no image of {self._path} is of a frame; name other files")
+        found = self._by_cameras(moved, camera_height)
+        return LogPoses(found.world_from_ego, found.ego_from_camera, lenses)
+
+    def _by_cameras(self, moved: Mapping[str, Poses], camera_height: float | None) -> LogPoses:
+        columns = {camera: self._inputs.rig.names.index(camera) for camera in moved}
+        mounted = {camera: self._inputs[EXTRINSICS][:, column].copy() for camera, column in columns.items()}
+        if all(np.isnan(places).any(axis=(1, 2)).all() for places in mounted.values()):
+            first = next(iter(moved))
+            camera = self._inputs.rig.camera(first)
+            height = height_of(camera, camera_height, self._inputs, self._whole)
+            mounted[first][:] = mounting_of(self._whole.log, moved[first], height)
+        return self._checked(by_cameras(moved, mounted))
+
+    def _checked(self, found: Found) -> LogPoses:
+        log, poses = self._whole.log, found.world_from_ego
+        placed = np.flatnonzero(~np.isnan(poses).any(axis=(1, 2)))
+        if not len(placed):
+            raise BadLog(f"log {log}: {self._path} says of no frame where the car was; name other files")
+        leap = worst_leap(list(poses[placed]), [self._inputs.frames[row].time for row in placed])
+        if leap is not None:
+            raise refused.leaps(log, self._inputs.frames[int(placed[leap[1]])].name, leap[0], str(self._path))
+        return LogPoses(poses, found.ego_from_camera)
+
+    def _in_metres(self, poses: Poses) -> Poses:
+        result = poses.copy()
+        result[:, :3, 3] *= self._scale
+        return result

@@ -1,0 +1,108 @@
+"""A model of COLMAP as text: ``cameras.txt`` and ``images.txt`` (Schönberger and Frahm 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from occlabel.schemas.errors import BadLog
+from occlabel.schemas.formats.lines import is_number
+from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
+from occlabel.stages.geometry.stored.lenses import Lens, lens_of
+
+FILES = ("cameras.txt", "images.txt")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image that has a place. ``name`` is that of its file, with the folder."""
+
+    name: str
+    world_from_camera: Matrix
+    lens: Lens
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a folder says."""
+
+    path: Path
+    images: tuple[Image, ...]
+
+    def by_frame(
+        self, cameras: Sequence[str], names: Sequence[str], alone: str | None
+    ) -> tuple[dict[str, dict[int, Image]], list[str]]:
+        """Camera -> row of the frame -> image, and names of images that are of no frame. An image is of the camera that
+        its folder is named like, and of ``alone`` where none is. Its frame has the same name, or the same number.
+        """
+        rows = {name: row for row, name in enumerate(names)}
+        numbers = {int(name): row for name, row in rows.items() if name.isascii() and name.isdigit()}
+        found: dict[str, dict[int, Image]] = {}
+        strange = []
+        for image in self.images:
+            path = PurePosixPath(image.name.replace("\\", "/"))
+            camera = path.parent.name if path.parent.name in cameras else alone
+            row = rows.get(path.stem, rows.get(path.name))
+            if row is None and path.stem.isascii() and path.stem.isdigit():
+                row = numbers.get(int(path.stem))
+            if camera is None or row is None:
+                strange.append(image.name)
+            else:
+                found.setdefault(camera, {})[row] = image
+        return found, strange
+
+
+def read_model(path: Path) -> Model:
+    """Of a folder. Raises BadLog for one that cannot be read, or holds no image with a place."""
+    lenses = {}
+    for number, fields in _lines(path / FILES[0]):
+        camera, lens = lens_of(fields, f"{path / FILES[0]}, line {number}")
+        lenses[camera] = lens
+    images = []
+    for number, fields in _lines(path / FILES[1]):
+        if not _of_image(fields):
+            continue  # where points lie in the image of the line before
+        values = [float(field) for field in fields[1:8]]
+        if int(fields[8]) not in lenses:
+            raise BadLog(f"{path / FILES[1]}, line {number}: {FILES[0]} has no camera {fields[8]}")
+        length = float(np.linalg.norm(values[:4]))
+        if not np.isfinite(values).all() or abs(length - 1) > 1e-2:
+            raise BadLog(f"{path / FILES[1]}, line {number}: no rotation and place, which come first on a line")
+        camera_from_world = np.eye(4)
+        camera_from_world[:3, :3] = rotation_from_quaternion(values[:4])
+        camera_from_world[:3, 3] = values[4:]
+        images.append(Image(fields[9], inverse(camera_from_world), lenses[int(fields[8])]))
+    if not images:
+        raise BadLog(
+            f"{path / FILES[1]} has no image; a line is IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, and the one "
+            "behind it has its points"
+        )
+    return Model(path, tuple(images))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and fields of each line that is no comment, the tenth field with all that follows: points are many."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+            for number, line in enumerate(lines, 1):
+                fields = line.split(maxsplit=9) if path.name == FILES[1] else line.split()
+                if fields and not fields[0].startswith("#"):
+                    yield number, [field.strip() for field in fields]
+    except OSError as error:
+        if path.with_suffix(".bin").is_file():
+            raise BadLog(
+                f"{path.parent} has a binary model; write it as text: colmap model_converter --input_path "
+                f"{path.parent} --output_path {path.parent} --output_type TXT"
+            ) from error
+        raise BadLog(f"{path} cannot be read: {error.strerror or error}; a model of COLMAP has it") from error
+
+
+def _of_image(fields: list[str]) -> bool:
+    """Whether a line is of an image, and not of points, which are three numbers each."""
+    if len(fields) < 10 or not all(map(is_number, fields[:9])) or not (fields[0] + fields[8]).isdigit():
+        return False
+    rest = fields[9].split()
+    return len(rest) == 1 or not is_number(rest[0])
