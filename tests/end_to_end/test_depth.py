@@ -179,8 +179,8 @@ def test_a_log_whose_cameras_nobody_calibrated(reader: KittiReader, tmp_path: Pa
     ):
         assert said in make_plan(recipe(stages), lost, Store(tmp_path / "s")).refused["00"]
     said = make_plan(recipe({"depth": Moge2(weights=weights)}), lost, Store(tmp_path / "s")).refused["00"]
-    kinds = "(kinds: colmap, depth_anything_3, occany)"
-    ways = f"add a geometry block that estimates them {kinds}, or set priors.depth.field_of_view=guessed, or"
+    kinds = "(kinds: colmap, depth_anything_3, occany, stored)"
+    ways = f"add a geometry block that finds or reads them {kinds}, or set priors.depth.field_of_view=guessed, or"
     assert "there is no calib.txt" in said and ways in said
     guessing = Moge2(weights=weights, field_of_view="guessed")
     assert not make_plan(recipe({"depth": guessing}), lost, Store(tmp_path / "s")).refused
