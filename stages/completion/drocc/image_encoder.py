@@ -78,7 +78,9 @@ class Memory:
         if bool(new.any()):
             said = ask(images[new], intrinsics[new]).cpu()
             self._said.update(zip((key for key, one in zip(keys, new, strict=True) if one), said, strict=True))
-        return torch.stack([self._said[key] for key in keys]).to(images.device)
+        # Where steps are of mixed bfloat16, float16 is no number to put together.
+        with torch.autocast(images.device.type, enabled=False):
+            return torch.stack([self._said[key] for key in keys]).to(images.device)
 
 
 class GlanceEncoder(nn.Module):

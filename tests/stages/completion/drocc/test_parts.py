@@ -82,6 +82,9 @@ def test_an_image_is_seen_once_by_an_encoder_that_remembers() -> None:
     encoder(images[:1], higher[None])
     assert asked == [3, 2, 1, 1], "the same image of another horizon is another"
     assert len(encoder(images[:0], places[:0])) == 0, "a frame none of whose images can be read"
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = encoder(images, places)
+    torch.testing.assert_close(mixed.float(), without, rtol=0.1, atol=0.1)
 
 
 def test_a_feature_is_lifted_into_the_voxel_that_it_shows() -> None:
