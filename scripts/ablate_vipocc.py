@@ -2,11 +2,13 @@
 
     occlabel simulate --format kitti --split train --seed 100 --logs 20 --frames 50 --priors degraded --out TRAIN
     occlabel simulate --format kitti --split val --seed 7300 --logs 4 --frames 30 --priors degraded --out VAL
-    cd TRAIN; python .../scripts/ablate_vipocc.py RECIPE --logs . --held-out ../VAL --out ../rows [--steps 4000]
+    python scripts/ablate_vipocc.py RECIPE --logs TRAIN --held-out VAL --out ROWS [--steps 4000]
 
-RECIPE has the priors and completion: {kind: vipocc, weights: any.safetensors}. Scores are those of --at visible, in the
-slice of the released evaluator; beside them the relative error of depth at half of the points of held-out sweeps, of
-the priors, of the branch and of what the field renders. A second run with the same OUT goes on.
+RECIPE has the priors and completion: {kind: vipocc, weights: any.safetensors}. Where priors are files of each log, as
+simulate writes them, both roots must name their logs differently, and the files of both lie in one place. Scores are
+those of --at visible, in the slice of the released evaluator; beside them the relative error of depth at half of the
+points of held-out sweeps, of the priors, of the branch and of what the field renders. A second run with the same OUT
+goes on.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.half_sweeps import by_halves
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
 from occlabel.pipeline.teaching.labelled import frames_of
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -50,7 +51,7 @@ def train(
     # What cannot work is said before hours of labelling.
     check_device(options.device)
     priors = _priors(recipe)
-    sources = [reader] if held_out is None else [reader, held_out]
+    sources = sources_of(priors, reader, held_out)
     for source in sources:
         if not any(_calibrated(camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
             raise BadLog(
@@ -58,9 +59,7 @@ def train(
             )
     folder = out.with_suffix(".training")
     found = [_tracks(priors, source, folder, "held-out" if n else "logs", executor) for n, source in enumerate(sources)]
-    learned, every = found[0], options.held_out_every
-    others = found[1] if held_out is not None else learned[every - 1 :: every] or learned[1:][-1:]
-    learned = [log for log in learned if all(log is not other for other in others)]
+    learned, others = learned_and_held_out(found, options.held_out_every)
     facts = {"alignment": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(learned))}
     seen, apart = (Views([track for log in part for track in log]) for part in (learned, others))
     return train_residual(seen, apart, out, options, facts | {"command": command})

@@ -14,6 +14,7 @@ from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
 from occlabel.pipeline.teaching.labelled import labelled, named
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -81,15 +82,12 @@ def prepared(recipe: Recipe, reader: LogReader, held_out: LogReader | None, stor
     from occlabel.stages.completion.drocc.samples import Lesson
 
     priors = _priors(recipe)
-    sources = [reader] if held_out is None else [reader, held_out]
+    sources = sources_of(priors, reader, held_out)
     for source in sources:
         check_logs(source, recipe.space)
     named = zip(sources, ("logs", "apart"), strict=False)
     found = [drives(priors, source, store, name, executor) for source, name in named]
-    every = TrainingOptions.model_fields["held_out_every"].default
-    logs = found[0]
-    others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
-    logs = [log for log in logs if all(log is not other for other in others)]
+    logs, others = learned_and_held_out(found, TrainingOptions.model_fields["held_out_every"].default)
     depth = ", ".join(step.stage.kind for step in priors.chain)
     return Lesson(logs, others, {"priors": depth, "logs": str(len(logs))})
 

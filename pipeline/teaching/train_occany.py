@@ -11,6 +11,7 @@ from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
 from occlabel.pipeline.teaching.labelled import labelled, named
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -50,7 +51,7 @@ def train(
     # What cannot work is said before hours of labelling.
     check_device(options.device)
     priors = _priors(recipe)
-    sources = [reader] if held_out is None else [reader, held_out]
+    sources = sources_of(priors, reader, held_out)
     for source in sources:
         _check_logs(source)
     segmenter = glance_segmenter(recipe.space, _weights(recipe), Hands(options.device)) if options.forcing else None
@@ -58,9 +59,7 @@ def train(
     found = [
         drives(priors, source, store, name, executor) for source, name in zip(sources, ("logs", "apart"), strict=False)
     ]
-    logs, every = found[0], options.held_out_every
-    others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
-    logs = [log for log in logs if all(log is not other for other in others)]
+    logs, others = learned_and_held_out(found, options.held_out_every)
     facts = {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs)), "command": command}
     return train_occany(recipe.space, logs, others, segmenter, out, options, facts)
 

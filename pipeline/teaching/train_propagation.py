@@ -13,6 +13,7 @@ from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
+from occlabel.pipeline.teaching.held_out import sources_of
 from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
@@ -47,7 +48,7 @@ def train(
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
     check_device(options.device)
-    for source in (reader, *([] if held_out is None else [held_out])):
+    for source in sources_of(recipe, reader, held_out):
         if not any(frame.truth.voxels is not None for log in source.logs() for frame in log.frames):
             raise BadLog(f"{source.root} has no log with voxel truth; occlabel simulate writes such logs")
         check_truth(source, (frame for log in source.logs() for frame in log.frames), recipe.space)

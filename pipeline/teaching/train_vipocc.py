@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Gates, Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.half_sweeps import by_halves
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
 from occlabel.pipeline.teaching.labelled import frames_of
 from occlabel.schemas.arrays import DEPTH, EXTRINSICS, INTRINSICS, POSES, RELATIVE_DEPTH, SEGMENT_INSTANCE, ArraySpec
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -64,7 +65,7 @@ def parted(
     """Runs the recipe's priors; what they say lies in stores in ``folder``. One log of ``every`` is held out where
     ``held_out`` is None. Raises as ``train`` does."""
     priors = _priors(recipe)
-    sources = [reader] if held_out is None else [reader, held_out]
+    sources = sources_of(priors, reader, held_out)
     # What cannot work is said before hours of labelling.
     for source in sources if priors.geometry is None else ():
         if not any(_known(frame, camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
@@ -74,9 +75,7 @@ def parted(
                 "geometry: {kind: odometry}"
             )
     found = [drives(priors, source, folder, "apart" if n else "logs", executor) for n, source in enumerate(sources)]
-    logs = found[0]
-    others = found[1] if held_out is not None else logs[every - 1 :: every] or logs[1:][-1:]
-    logs = [log for log in logs if all(log is not other for other in others)]
+    logs, others = learned_and_held_out(found, every)
     return Parted(logs, others, {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs))})
 
 
