@@ -62,12 +62,12 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def writable(option: str, path: Path | None, suffixes: tuple[str, ...] = (), make: bool = False) -> None:
-    """Before the work: that a command can write its result to the file ``path`` (``-`` is standard output); ``make``
-    makes its folder.
+    """Before the work: that a command can write its result to the file ``path``; ``-`` is standard output where there
+    are no ``suffixes``. ``make`` makes its folder.
 
     Raises OcclabelError where it cannot, or where the file's ending is none of ``suffixes``.
     """
-    if path is None or path == Path("-"):
+    if path is None or (path == Path("-") and not suffixes):
         return
     if suffixes and path.suffix.lower() not in suffixes:
         raise OcclabelError(f"{option} {path}: a file that ends with {', '.join(suffixes)} is expected")

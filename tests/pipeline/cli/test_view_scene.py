@@ -73,6 +73,7 @@ def test_a_window_is_opened_for_this_machine_alone(store: Path, monkeypatch: pyt
         (("v1@v1", "v2@v2"), "--3d shows one version, and 2 are given; hold it --against one other"),
         (("v1@v1", "--log", "c"), "has no log 'c'; it has a, b"),
         (("v1@v1", "--out", "scene.png"), "a file that ends with .rrd is expected"),
+        (("v1@v1", "--out", "-"), "a file that ends with .rrd is expected"),
         (("v1@v1", "--map", "m.yaml"), "--map says which classes those of another version are: add --against"),
         (("v1@v1", "--against", "nowhere@v2"), "there is no store at"),
         (("v1@v1", "--reader", "kitti"), "add --logs, or leave it out"),
