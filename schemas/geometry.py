@@ -14,6 +14,8 @@ from occlabel.schemas.errors import BadLog
 
 Matrix = NDArray[np.float64]
 
+FURTHEST = 1e8
+"""[m]: more than twice round the Earth, where nothing is."""
 _SAME_FORM = 0.01
 """By how much the ratio of width to height may differ between two sizes of one picture."""
 

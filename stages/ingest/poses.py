@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.formats.lines import fields_of
-from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.geometry import FURTHEST, Matrix
 from occlabel.stages.ingest.rows import Rows, misplaced, values_of
 from occlabel.stages.ingest.spans import spans
 
@@ -25,8 +25,6 @@ _SLACK = 2.0, 0.35
 """[m] and [rad] by which two poses may be off beside that."""
 _HARDEST, _JITTER = 80.0, 0.3
 """[m/s^2] of a car, and [m] by which the poses of one that stands may tremble."""
-_FURTHEST = 1e8
-"""[m]: more than twice round the Earth."""
 
 
 class WrittenPoses(NamedTuple):
@@ -112,7 +110,7 @@ def usable_poses(
     with np.errstate(invalid="ignore", over="ignore"):
         skew = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2), initial=0)
         good = np.isfinite(poses).all(axis=(1, 2)) & (skew < 1e-3) & (np.linalg.det(rotation) > 0)
-        good &= (np.abs(poses[:, :3, 3]) < _FURTHEST).all(axis=1)
+        good &= (np.abs(poses[:, :3, 3]) < FURTHEST).all(axis=1)
     sentences = []
     bad = [name for index, name in enumerate(names) if not good[index] and index not in said]
     if bad:

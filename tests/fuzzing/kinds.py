@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fuzzing import depth_files, image_files, later_logs, logs, models, stores
+from fuzzing import depth_files, image_files, later_logs, logs, models, pose_files, stores
 from fuzzing.mutated_formats import JPEG, NPZ, PNG, WEIGHTS
 from fuzzing.mutated_json import JSON, TABLE
 from fuzzing.mutated_rows import rows_of
@@ -304,6 +304,23 @@ FILE_TYPES: tuple[FileType, ...] = (
         values("image_2 image_3"),
         called=("moge",),
         costly=True,
+    ),
+    *(
+        FileType(
+            name,
+            make,
+            files,
+            (*ANY, LOST, *TEXT),
+            pose_files.read(path),
+            values("poses extrinsics intrinsics", pose_files.near),
+            edited=edited,
+        )
+        for name, make, files, path, edited in (
+            ("poses of TUM", pose_files.as_tum, ("log.txt",), "{log}.txt", LIST),
+            ("poses of KITTI", pose_files.as_kitti, ("log.txt",), "{log}.txt", CUT),
+            ("cameras.txt of COLMAP", pose_files.as_model, ("log/cameras.txt",), "{log}", CUT),
+            ("images.txt of COLMAP", pose_files.as_model, ("log/images.txt",), "{log}", LIST),
+        )
     ),
     FileType("weights", models.networks, ("*.safetensors",), (*ANY, LOST, *WEIGHTS), models.read_networks, RUN),
     FileType("ONNX model", models.onnx_model, ("model.onnx",), (*ANY, LOST), models.read_onnx_model, RUN, costly=True),

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, of_same_form, rescaled
 
+_MOST_PIXELS = 1e5
+"""Of a size, a focal length or a principal point."""
 _MIDDLE = 0.5
 """COLMAP's pixel begins where ours has its middle."""
 _MODELS = {
@@ -47,7 +49,8 @@ def lens_of(fields: Sequence[str], where: str) -> tuple[int, Lens]:
     focal, bent = _MODELS[model]
     if len(numbers) != focal + 2 + bent or not np.isfinite(numbers).all():
         raise BadLog(f"{where}: {model} has {focal + 2 + bent} numbers, and here are {len(numbers)}")
-    if width < 1 or height < 1 or numbers[:focal].min() <= 0:
+    most = max(width, height, *np.abs(numbers[: focal + 2]).tolist())
+    if min(width, height) < 1 or numbers[:focal].min() <= 0 or most > _MOST_PIXELS:
         raise BadLog(f"{where}: no lens has such a size or focal length")
     k = np.eye(3)
     k[0, 0], k[1, 1] = numbers[0], numbers[focal - 1]

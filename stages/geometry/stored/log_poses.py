@@ -17,7 +17,7 @@ from occlabel.schemas.stage import Clip, Inputs
 from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.mounted import height_of
 from occlabel.stages.geometry.stored.lenses import fitted
-from occlabel.stages.geometry.stored.model import read_model
+from occlabel.stages.geometry.stored.model import FILES, read_model
 from occlabel.stages.geometry.stored.on_the_car import Found, Poses, by_cameras, by_lidar, mounting_of
 from occlabel.stages.geometry.stored.trajectory import read_trajectory
 
@@ -75,12 +75,13 @@ class LogFiles:
 
     def _checked(self, found: Found) -> LogPoses:
         log, poses = self._whole.log, found.world_from_ego
+        file = self._path / FILES[1] if self._path.is_dir() else self._path
         placed = np.flatnonzero(~np.isnan(poses).any(axis=(1, 2)))
         if not len(placed):
-            raise BadLog(f"log {log}: {self._path} says of no frame where the car was; name other files")
+            raise BadLog(f"log {log}: {file} says of no frame where the car was; name other files")
         leap = worst_leap(list(poses[placed]), [self._inputs.frames[row].time for row in placed])
         if leap is not None:
-            raise refused.leaps(log, self._inputs.frames[int(placed[leap[1]])].name, leap[0], str(self._path))
+            raise refused.leaps(log, self._inputs.frames[int(placed[leap[1]])].name, leap[0], str(file))
         return LogPoses(poses, found.ego_from_camera)
 
     def _in_metres(self, poses: Poses) -> Poses:

@@ -10,7 +10,7 @@ import numpy as np
 
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.formats.lines import is_number
-from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
+from occlabel.schemas.geometry import FURTHEST, Matrix, inverse, rotation_from_quaternion
 from occlabel.stages.geometry.stored.lenses import Lens, lens_of
 
 FILES = ("cameras.txt", "images.txt")
@@ -69,7 +69,7 @@ def read_model(path: Path) -> Model:
         if int(fields[8]) not in lenses:
             raise BadLog(f"{path / FILES[1]}, line {number}: {FILES[0]} has no camera {fields[8]}")
         length = float(np.linalg.norm(values[:4]))
-        if not np.isfinite(values).all() or abs(length - 1) > 1e-2:
+        if not np.isfinite(values).all() or abs(length - 1) > 1e-2 or np.abs(values[4:]).max() > FURTHEST:
             raise BadLog(f"{path / FILES[1]}, line {number}: no rotation and place, which come first on a line")
         camera_from_world = np.eye(4)
         camera_from_world[:3, :3] = rotation_from_quaternion(values[:4])

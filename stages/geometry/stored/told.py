@@ -5,7 +5,7 @@ from __future__ import annotations
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import of_same_form
 from occlabel.schemas.log_facts import LogFacts
-from occlabel.stages.geometry.stored.model import Model
+from occlabel.stages.geometry.stored.model import FILES, Model
 from occlabel.stages.geometry.stored.trajectory import Trajectory
 
 _BENT = 1.0
@@ -21,29 +21,28 @@ def of_trajectory(trajectory: Trajectory, log: LogFacts) -> list[str]:
 def of_model(model: Model, log: LogFacts, alone: str | None) -> list[str]:
     """``alone`` is the camera of images that lie in no folder named like one. Raises BadLog where no image is of a
     frame."""
+    cameras, listed = (model.path / name for name in FILES)
     images, strange = model.by_frame(log.rig.names, log.names, alone)
     if not images:
         raise BadLog(
-            f"no image of {model.path} is of a frame, such as {strange[0]}: images are named like frames, such as "
+            f"no image of {listed} is of a frame, such as {strange[0]}: images are named like frames, such as "
             f"{log.names[0]}, in folders named like cameras ({', '.join(log.rig.names)}) where there are several"
         )
     said = []
     if strange:
-        said.append(
-            f"{len(strange)} of {len(model.images)} images of {model.path} are of no frame, such as {strange[0]}"
-        )
+        said.append(f"{len(strange)} of {len(model.images)} images of {listed} are of no frame, such as {strange[0]}")
     for camera, shots in images.items():
         if lacking := [name for row, name in enumerate(log.names) if row not in shots]:
-            said.append(f"{model.path} has no image of {camera} of {len(lacking)} frames, such as {lacking[0]}")
+            said.append(f"{listed} has no image of {camera} of {len(lacking)} frames, such as {lacking[0]}")
         lens, size = next(iter(shots.values())).lens, log.rig.camera(camera).size
         if lens.bends > _BENT:
             said.append(
-                f"the lens of {camera} bends images by up to {lens.bends:.0f} pixels, which is not taken out: "
-                "undistort them (colmap image_undistorter), and give the model that comes out"
+                f"{cameras}: the lens of {camera} bends images by up to {lens.bends:.0f} pixels, which is not taken "
+                "out: undistort them (colmap image_undistorter), and give the model that comes out"
             )
         if size is not None and not of_same_form(lens.size, size):
             said.append(
-                f"K of {camera} is of images of {lens.size[0]}x{lens.size[1]}, which those of {size[0]}x{size[1]} "
-                "cannot come from by scaling alone; it is not used"
+                f"{cameras}: K of {camera} is of images of {lens.size[0]}x{lens.size[1]}, which those of "
+                f"{size[0]}x{size[1]} cannot come from by scaling alone; it is not used"
             )
     return said

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from occlabel.schemas.drive_log import Moment
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.formats.lines import COMMENTS, cut_short, fields_of, lines_of, numbers_of
+from occlabel.schemas.geometry import FURTHEST
 from occlabel.schemas.pose_track import poses_of, track_of
 
 SUFFIXES = (".txt", ".tum")
 """What names of such files end in."""
 _TUM, _KITTI = 8, (12, 16)
 """Numbers of a line: a time, a place and a quaternion; a 3x4 or a 4x4."""
+_LATEST = 9e9
+"""[s] before or after 1970, or whenever a clock began: nobody drove later."""
 _SKEW = 1e-3
 """As ``geometry.rigid`` has it."""
 _EDGE = 1_000_000
@@ -97,6 +100,9 @@ def read_trajectory(path: Path) -> Trajectory:
     if not lines.ended and cut_short(list(rows.values())):
         values[-1] = np.nan
     poses = poses_of(values[:, [7, 4, 5, 6]], values[:, 1:4]) if size == _TUM else _matrices(values)
+    poses[np.abs(poses[:, :3, 3]).max(axis=1) > FURTHEST] = np.nan
+    if size == _TUM:
+        poses[~(np.abs(values[:, 0]) < _LATEST)] = np.nan
     lost = [line for line, pose in zip(rows, poses, strict=True) if np.isnan(pose).any()]
     said = [f"{path}, {note}" for note in lines.notes]
     if len(lost) == len(rows):
@@ -105,7 +111,7 @@ def read_trajectory(path: Path) -> Trajectory:
         said.append(f"{path}: {len(lost)} of {len(rows)} lines hold no pose, such as line {lost[0]}")
     if size != _TUM:
         return Trajectory(path, poses, None, tuple(said))
-    kept = np.isfinite(values[:, 0])
+    kept = np.isfinite(poses).all(axis=(1, 2))
     return Trajectory(path, poses[kept], np.round(values[kept, 0] * 1e9).astype(np.int64), tuple(said))
 
 

@@ -198,7 +198,7 @@ def test_what_of_a_lens_is_left_out_is_said(tmp_path: Path, lens: str, said: str
     colmap(tmp_path / "log", {f"{name}.png": pose @ AHEAD for name, pose in zip(NAMES, EGO, strict=True)}, lens)
     doubts = StoredPoses(path=tmp_path / "{log}").doubts(SPACE, facts_of(BARE)) or ""
     begins = f"log log has no poses: {tmp_path}/log has them"
-    assert doubts.startswith(f"{begins}; {said}") if said else doubts == begins
+    assert doubts.startswith(f"{begins}; {tmp_path}/log/cameras.txt: {said}") if said else doubts == begins
 
 
 @pytest.mark.parametrize(
