@@ -18,6 +18,7 @@ from occlabel.schemas.drive_log import Box, Camera, DriveLog, Frame, PointSegmen
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.formats.kitti_boxes import read_boxes
+from occlabel.schemas.formats.rows import Rows, numbers_on, values_of
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.calibration import NamedNumbers, camera_of, mounted
@@ -27,7 +28,6 @@ from occlabel.stages.ingest.images import check_image, read_image
 from occlabel.stages.ingest.kitti_files import CAMERAS, SequenceFiles, sequence_files
 from occlabel.stages.ingest.numbered import CameraTrack, Files, add_numbered, assemble, missing_files
 from occlabel.stages.ingest.poses import SIZES, read_poses, usable_poses
-from occlabel.stages.ingest.rows import Rows, numbers_on, values_of
 from occlabel.stages.ingest.scans import KITTI, read_scan
 from occlabel.stages.ingest.times import assumed, read_times
 from occlabel.stages.ingest.voxel_truth import read_semantickitti

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from occlabel.schemas.drive_log import Camera, DriveLog, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.spans import spans
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_folder, log_folders
 from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
@@ -31,7 +32,6 @@ from occlabel.stages.ingest.numbered import (
 )
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.scans import KITTI, read_scan
-from occlabel.stages.ingest.spans import spans
 from occlabel.stages.ingest.time_stamps import stamped_times
 from occlabel.stages.ingest.without_truth import WithoutTruth
 

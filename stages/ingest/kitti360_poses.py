@@ -8,7 +8,7 @@ import numpy as np
 
 from occlabel.schemas.formats.lines import COMMENTS, cut_short, fields_of, lines_of, numbers_of
 from occlabel.schemas.geometry import Matrix
-from occlabel.stages.ingest.spans import spans
+from occlabel.schemas.spans import spans
 
 _SIZES = (13, 17)
 """Numbers of a row: that of the frame, and a 3x4 or a 4x4."""

@@ -19,10 +19,10 @@ import numpy as np
 from occlabel.schemas.drive_log import Camera, Frame, Sweep, Truth
 from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.spans import listed, spans
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import reason
 from occlabel.stages.ingest.images import image_size
-from occlabel.stages.ingest.spans import listed, spans
 
 Files = dict[int, "os.DirEntry[str]"]
 """Number of a frame -> the file of that frame in one folder."""

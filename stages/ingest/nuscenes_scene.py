@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from occlabel.schemas.drive_log import Box, Camera, DriveLog, Frame, Sweep, Truth
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
+from occlabel.schemas.spans import spans
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_there
 from occlabel.stages.ingest.nuscenes_tables import CAMERAS, LIDAR, RADARS, Row, Tables
 from occlabel.stages.ingest.poses import usable_poses
-from occlabel.stages.ingest.spans import spans
 from occlabel.stages.ingest.times import mended
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.formats.lines import fields_of
+from occlabel.schemas.formats.rows import Rows, misplaced, values_of
 from occlabel.schemas.geometry import FURTHEST, Matrix
-from occlabel.stages.ingest.rows import Rows, misplaced, values_of
-from occlabel.stages.ingest.spans import spans
+from occlabel.schemas.spans import spans
 
 SIZES = 12, 16
 """Numbers of a pose on one line: a 3x4, a 4x4."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import DamagedFile
+from occlabel.schemas.formats.rows import Rows
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_there, read_file
-from occlabel.stages.ingest.rows import Rows
 from occlabel.stages.ingest.times import assumed, read_times
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?", re.ASCII)

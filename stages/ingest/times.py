@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.ingest.rows import Rows, misplaced
-from occlabel.stages.ingest.spans import spans
+from occlabel.schemas.formats.rows import Rows, misplaced
+from occlabel.schemas.spans import spans
 
 FRAME_PERIOD = 0.1
 """Seconds between frames, for a log without times."""

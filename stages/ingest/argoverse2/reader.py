@@ -18,6 +18,7 @@ from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep, Truth
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.pose_track import PoseTrack, track_of
+from occlabel.schemas.spans import listed
 from occlabel.stages.ingest.argoverse2.boxes import read_boxes
 from occlabel.stages.ingest.argoverse2.calibration import LIDAR, Calibration, read_calibration
 from occlabel.stages.ingest.argoverse2.tables import NUMBER, POSE, WHOLE, poses_in, read_columns
@@ -27,7 +28,6 @@ from occlabel.stages.ingest.images import SUFFIXES, check_image, image_size, rea
 from occlabel.stages.ingest.numbered import Files, add_numbered, numbered
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.scans import ScanFormat, checked_points
-from occlabel.stages.ingest.spans import listed
 from occlabel.stages.ingest.without_truth import WithoutTruth
 
 POSES = "city_SE3_egovehicle.feather"

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.spans import listed
 from occlabel.stages.ingest.images import image_size
-from occlabel.stages.ingest.spans import listed
 from occlabel.stages.ingest.times import FRAME_PERIOD, assumed
 from occlabel.stages.ingest.video.film import read_film
 from occlabel.stages.ingest.video.layout import Source, images_in

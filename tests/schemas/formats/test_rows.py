@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from occlabel.stages.ingest.rows import Rows, misplaced, numbers_on, values_of
+from occlabel.schemas.formats.rows import Rows, misplaced, numbers_on, values_of
 
 ROWS = [f"{n}.5 1 2" for n in range(5)]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.formats.lines import COMMENTS, cut_short, fields_of, lines_of, numbers_of
-from occlabel.stages.ingest.spans import spans
+from occlabel.schemas.spans import spans
 
 _DIGITS = 8
 """A whole number of so many digits, alone above the rows, is no count of them but a time."""
