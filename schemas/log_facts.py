@@ -20,6 +20,8 @@ class LogFacts(BaseModel):
     """Of what the log has written itself: poses, intrinsics, extrinsics, and the times they belong to."""
     names: tuple[str, ...]
     """Of the frames, in time."""
+    times: tuple[float, ...]
+    """Of the frames [s], on the log's clock."""
     rig: Rig
     scans: int
     """Frames that have one, as the next two."""

@@ -159,6 +159,7 @@ def facts_of(log: DriveLog) -> LogFacts:
         id=log.id,
         digest="content",
         geometry="geometry",
+        times=tuple(frame.time for frame in log.frames),
         names=tuple(frame.name for frame in log.frames),
         rig=log.rig,
         scans=sum(frame.sweep is not None for frame in log.frames),

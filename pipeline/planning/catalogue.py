@@ -23,7 +23,7 @@ from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_di
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 6
+_WAY = 7
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -43,6 +43,7 @@ def facts_of(log: DriveLog, digest: str | None = None, seen: ScanFacts = ScanFac
         digest=content_of(log).digest if digest is None else digest,
         geometry=_geometry(log, rig),
         names=tuple(frame.name for frame in log.frames),
+        times=tuple(frame.time for frame in log.frames),
         rig=rig,
         scans=sum(frame.sweep is not None for frame in log.frames),
         images={

@@ -35,7 +35,7 @@ def _shared(one: LogReader, other: LogReader) -> str | None:
     shared = sorted(set(one.log_ids()) & set(other.log_ids()))
     for log, its in zip(one.logs(shared), other.logs(shared), strict=False) if shared else ():
         names = {frame.name for frame in log.frames}
-        if log.text != its.text and any(frame.name in names for frame in its.frames):
+        if log.stamp != its.stamp and any(frame.name in names for frame in its.frames):
             return log.id
     return None
 

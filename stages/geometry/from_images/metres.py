@@ -57,7 +57,10 @@ def metres_of(
             continue
         motion = inverse(course.world_from_camera[later]) @ course.world_from_camera[earlier]
         length = float(np.linalg.norm(motion[:3, 3]))
-        aheads.append(ahead_of(motion))
+        way = way_of(motion)
+        aheads.append(
+            way if way[2] > 0 else -way
+        )  # how images follow on each other does not tell which way a film runs
         road = road_of(one[0], other[0], one[1], motion[:3, :3], motion[:3, 3] / length)
         if road is not None:
             images.append(later)
@@ -72,12 +75,11 @@ def metres_of(
     return Metres(float(np.exp(middle)), max(spread, _COMMON), len(logs), _mean(downs), _mean(aheads), said)
 
 
-def ahead_of(motion: Matrix) -> NDArray[np.float64]:
-    """Where a car drives, [3] in its camera, by ``later_from_earlier``. In a bend the way points by half the turn to
-    one side of where the earlier camera looks, and by as much to the other of where the later one does."""
+def way_of(motion: Matrix) -> NDArray[np.float64]:
+    """Where a car drives, [3] of length 1 in its camera, by ``later_from_earlier``. In a bend the way points by half
+    the turn to one side of where the earlier camera looks, and by as much to the other of where the later one does."""
     ahead = -motion[:3, :3].T @ motion[:3, 3] - motion[:3, 3]
-    ahead /= np.linalg.norm(ahead)
-    return ahead if ahead[2] > 0 else -ahead
+    return np.asarray(ahead / np.linalg.norm(ahead), np.float64)
 
 
 def mounting(down: NDArray[np.float64], ahead: NDArray[np.float64], height: float) -> Matrix:

@@ -83,7 +83,7 @@ def no_rig(where: str, fault: str) -> BadLog:
     )
 
 
-def leaps(log: str, frame: str, metres: float, by: str) -> BadLog:
-    """Of a way that no car drives, as ``by`` has it."""
+def leaps(log: str, frame: str, metres: float, by: str, out: str = OUT) -> BadLog:
+    """Of a way that no car drives, as ``by`` has it; ``out`` says what to do."""
     how = f"lies {metres:.1f} m off the motion before it" if metres else "turns faster than a car can"
-    return BadLog(f"log {log}: frame {frame} {how}, as {by} has it: a pose is wrong, or frames are missing; {OUT}")
+    return BadLog(f"log {log}: frame {frame} {how}, as {by} has it: a pose is wrong, or frames are missing; {out}")

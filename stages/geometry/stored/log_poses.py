@@ -15,7 +15,7 @@ from occlabel.schemas.errors import BadLog
 from occlabel.schemas.pose_facts import worst_leap
 from occlabel.schemas.stage import Clip, Inputs
 from occlabel.stages.geometry.from_images import refused
-from occlabel.stages.geometry.from_images.mounted import height_of
+from occlabel.stages.geometry.from_images.mounted import height_of, lacks_height
 from occlabel.stages.geometry.stored.lenses import fitted
 from occlabel.stages.geometry.stored.model import FILES, read_model
 from occlabel.stages.geometry.stored.on_the_car import Found, Poses, by_cameras, by_lidar, mounting_of
@@ -39,8 +39,9 @@ class LogFiles:
         self._whole, self._inputs, self._path, self._scale = whole, inputs, path, scale
 
     def of_trajectory(self, of: str, later: float, camera_height: float | None) -> LogPoses:
-        """By poses of ``ego``, of ``lidar`` or of a camera; for ``later`` see ``Trajectory.at``."""
-        moved = self._in_metres(read_trajectory(self._path).at(self._inputs.frames, later))
+        """By poses of ``ego``, of ``lidar`` or of a camera; for ``later`` see ``read_trajectory``."""
+        names, times = ([frame.name for frame in self._inputs.frames], [frame.time for frame in self._inputs.frames])
+        moved = self._in_metres(read_trajectory(self._path, names, times, later).poses)
         if of == "ego":
             return self._checked(Found(moved))
         if of == "lidar":
@@ -57,6 +58,9 @@ class LogFiles:
             for row, image in images[camera].items():
                 moved[camera][row] = image.world_from_camera
                 lenses[camera][row] = fitted(image.lens, rig.camera(camera).size)
+            # A frame whose image found no place in the model was seen through the same lens.
+            unknown = np.isnan(lenses[camera]).any(axis=(1, 2))
+            lenses[camera][unknown] = fitted(next(iter(images[camera].values())).lens, rig.camera(camera).size)
             moved[camera] = self._in_metres(moved[camera])
         if not moved:
             raise BadLog(f"log {self._whole.log}: no image of {self._path} is of a frame; name other files")
@@ -67,11 +71,13 @@ class LogFiles:
         columns = {camera: self._inputs.rig.names.index(camera) for camera in moved}
         mounted = {camera: self._inputs[EXTRINSICS][:, column].copy() for camera, column in columns.items()}
         if all(np.isnan(places).any(axis=(1, 2)).all() for places in mounted.values()):
-            first = next(iter(moved))
-            camera = self._inputs.rig.camera(first)
+            cameras = [self._inputs.rig.camera(name) for name in moved]
+            camera = next((each for each in cameras if each.height is not None), cameras[0])
+            if (lacking := lacks_height(camera, camera_height)) is not None:
+                raise BadLog(f"log {self._whole.log}: {lacking}")
             height = height_of(camera, camera_height, self._inputs, self._whole)
-            mounted[first][:] = mounting_of(self._whole.log, moved[first], height)
-        return self._checked(by_cameras(moved, mounted))
+            mounted[camera.name][:] = mounting_of(self._whole.log, moved[camera.name], height)
+        return self._checked(by_cameras(self._whole.log, moved, mounted))
 
     def _checked(self, found: Found) -> LogPoses:
         log, poses = self._whole.log, found.world_from_ego
@@ -81,7 +87,13 @@ class LogFiles:
             raise BadLog(f"log {log}: {file} says of no frame where the car was; name other files")
         leap = worst_leap(list(poses[placed]), [self._inputs.frames[row].time for row in placed])
         if leap is not None:
-            raise refused.leaps(log, self._inputs.frames[int(placed[leap[1]])].name, leap[0], str(file))
+            raise refused.leaps(
+                log,
+                self._inputs.frames[int(placed[leap[1]])].name,
+                leap[0],
+                str(file),
+                "leave the log out with --log, or correct the file",
+            )
         return LogPoses(poses, found.ego_from_camera)
 
     def _in_metres(self, poses: Poses) -> Poses:

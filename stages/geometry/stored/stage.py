@@ -38,12 +38,12 @@ class StoredPoses(Stage):
     - or a file of KITTI's form: a 3x4 or 4x4 matrix on a line, one for each frame, or line i for frame number i;
     - or a folder with ``cameras.txt`` and ``images.txt``, a model of COLMAP, whose images are named like frames and lie
       in folders named like cameras, where there are several. K and places on the car that the log does not know come
-      from it, for all of its cameras.
+      from it, for all of its cameras; these sit rigidly.
 
-    Poses are world from what moved. The world of a file about a camera is anything: the first frame's ego frame takes
-    its place. Where nobody says how the camera sits on the car, x is where it drives, and it is taken as level from
-    side to side, as high above the road as ``calibration.yaml`` or an option says. A frame of which nothing is written
-    has no pose.
+    Poses are world from what moved, at the times of frames. The world of a file about a camera is anything: the first
+    frame's ego frame takes its place. Where nobody says how the camera sits on the car, x is where it moves, and it is
+    taken as level from side to side, as high above the road as ``calibration.yaml`` or an option says. A frame of which
+    nothing is written has no pose. Nothing holds poses against what scans or images show.
 
     Raises BadLog for a log without files, for files that cannot be held against its frames, and for a way that no car
     drives.
@@ -57,15 +57,18 @@ class StoredPoses(Stage):
     kind: Literal["stored"] = "stored"
     path: Annotated[Path, PLACE]
     """Where the file or folder of a log lies, such as ``poses/{log}.txt`` or ``models/{log}/sparse/0``; a name that
-    ends in .txt or .tum is that of a file."""
+    ends in .txt, .tum or .csv is that of a file."""
     of: str | None = None
     """What a file is about: ``ego``, as where it is not given, ``lidar``, or the name of a camera. Of a model: whose
-    images lie in no folder named like a camera; it need not be given of a log with one."""
-    scale: float = Field(default=1.0, gt=0)
+    images are, where no folder of them is named like a camera; it need not be given of a log with one."""
+    world: Literal["own", "log"] = "own"
+    """``log``: poses of the car or its LiDAR are in the world that the log's own would be in, which logs may share in a
+    map; ``own``: they begin anywhere."""
+    scale: float = Field(default=1.0, gt=0, lt=1e6)
     """Metres in a length of the files. What images alone told has lengths of its own."""
-    later: float = 0.0
+    later: float = Field(default=0.0, ge=-9e9, le=9e9)
     """Seconds that the log's clock is ahead of times in a file."""
-    deviation: float | None = Field(default=None, ge=0)
+    deviation: float | None = Field(default=None, ge=0, le=10)
     """By how much lengths may be off, as a share, where that is known: ``scale_deviation`` of each frame."""
     camera_height: float | None = Field(default=None, gt=0.2, lt=10.0)
     """Metres of the camera above the road; what the log says when not given."""
@@ -81,12 +84,14 @@ class StoredPoses(Stage):
     def _images_are_of_cameras(self) -> StoredPoses:
         if self.is_model and self.of in OWN:
             raise ValueError(f"{self.path} is a folder with a model of images, which are not of {self.of}")
+        if self.of_cameras and self.world == "log":
+            raise ValueError("poses of cameras begin at the first frame; world=log is of poses of ego or lidar")
         return self
 
     @property
     def is_model(self) -> bool:
         """Whether there is a folder of each log, and not a file."""
-        return self.path.suffix not in SUFFIXES
+        return self.path.suffix.lower() not in SUFFIXES
 
     @property
     def of_cameras(self) -> bool:
@@ -95,7 +100,7 @@ class StoredPoses(Stage):
 
     @property
     def own_world(self) -> bool:
-        return self.of_cameras
+        return self.world == "own"
 
     @property
     def needed(self) -> tuple[ArraySpec[Any], ...]:
@@ -129,8 +134,8 @@ class StoredPoses(Stage):
             return "the log has no cameras, and poses are of one"
         if self.of is not None and self.of not in rig.names:
             return f"there is no camera {self.of!r}; there is {', '.join(rig.names)}; set geometry.of"
-        known = any(rig.camera(name).extrinsics for name in self._whose(rig))
-        return None if known else lacks_height(rig.camera(self._whose(rig)[0]), self.camera_height)
+        lacking = [lacks_height(rig.camera(name), self.camera_height) for name in self._whose(rig)]
+        return None if None in lacking else lacking[0]
 
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
         """Digest of the content of the log's own files."""
@@ -147,7 +152,7 @@ class StoredPoses(Stage):
             if self.is_model:
                 odd = told.of_model(read_model(place), log, self._alone(log.rig))
             else:
-                odd = told.of_trajectory(read_trajectory(place), log)
+                odd = [*read_trajectory(place, log.names, log.times, self.later).said]
         except BadLog as error:
             raise BadLog(f"log {log.id}: {error}; leave the log out with --log, or name other files") from error
         return "; ".join([f"log {log.id} {begins}", *odd])

@@ -6,20 +6,13 @@ from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import of_same_form
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.stages.geometry.stored.model import FILES, Model
-from occlabel.stages.geometry.stored.trajectory import Trajectory
 
 _BENT = 1.0
 """Pixels by which a lens may bend the corner of an image before it is told."""
 
 
-def of_trajectory(trajectory: Trajectory, log: LogFacts) -> list[str]:
-    """Raises BadLog where it cannot be told whose lines are."""
-    fits = trajectory.fits(log.names)
-    return [*trajectory.said, *([] if fits is None else [fits])]
-
-
 def of_model(model: Model, log: LogFacts, alone: str | None) -> list[str]:
-    """``alone`` is the camera of images that lie in no folder named like one. Raises BadLog where no image is of a
+    """``alone``: see ``Model.by_frame``. Raises BadLog where no image is of a
     frame."""
     cameras, listed = (model.path / name for name in FILES)
     images, strange = model.by_frame(log.rig.names, log.names, alone)
@@ -29,12 +22,16 @@ def of_model(model: Model, log: LogFacts, alone: str | None) -> list[str]:
             f"{log.names[0]}, in folders named like cameras ({', '.join(log.rig.names)}) where there are several"
         )
     said = []
+    if model.odd:
+        lines = f"{len(model.odd)} lines are neither of an image nor of its points, such as line {model.odd[0]}"
+        said.append(f"{listed}: {lines}")
     if strange:
         said.append(f"{len(strange)} of {len(model.images)} images of {listed} are of no frame, such as {strange[0]}")
     for camera, shots in images.items():
         if lacking := [name for row, name in enumerate(log.names) if row not in shots]:
             said.append(f"{listed} has no image of {camera} of {len(lacking)} frames, such as {lacking[0]}")
-        lens, size = next(iter(shots.values())).lens, log.rig.camera(camera).size
+        size = log.rig.camera(camera).size
+        lens = max((image.lens for image in shots.values()), key=lambda lens: lens.bends)
         if lens.bends > _BENT:
             said.append(
                 f"{cameras}: the lens of {camera} bends images by up to {lens.bends:.0f} pixels, which is not taken "

@@ -23,7 +23,7 @@ class Elsewhere(MadeUpReader):
     """Its logs are others of the same names."""
 
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
-        return (replace(log, text=f"{log.text}, elsewhere") for log in super().logs(ids))
+        return (replace(log, stamp=f"{log.stamp}, elsewhere") for log in super().logs(ids))
 
 
 def test_files_of_a_log_are_not_taken_for_those_of_another_of_its_name(tmp_path: Path) -> None:
