@@ -117,6 +117,7 @@ def test_single_voxels(tmp_path: Path) -> None:
             "digest": "d",
             "geometry": "g",
             "names": ("000001",),
+            "times": (0.0,),
             "rig": {},
             "scans": 1,
             "images": {},
