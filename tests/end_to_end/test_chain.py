@@ -1,12 +1,15 @@
-"""The commands, as a user types them, on a simulated log: run, resume, damage, replay, status, versions, export."""
+"""The commands, as a user types them, on simulated logs: demo, run, damage, replay, status, versions, export."""
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from command import occlabel, occlabel_alone
 from simulated import TWO_SHORT, Simulated
+
+from occlabel.pipeline.published.version import open_version
 
 FRAMES = TWO_SHORT.frames
 ONCE = "completion.mirror=false"
@@ -18,51 +21,65 @@ def logs(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path
     return shutil.copytree(simulated("kitti", TWO_SHORT), tmp_path_factory.mktemp("chain") / "logs")
 
 
+@dataclass(frozen=True)
+class Demo:
+    """What a demo left: a store with the version v1 of one drive of two frames, made on Ray, and what it said."""
+
+    store: Path
+    said: str
+
+    @property
+    def logs(self) -> Path:
+        return self.store / "logs"
+
+
 @pytest.fixture(scope="module")
-def labelled(logs: Path) -> Path:
-    """A store with the version v1 of both logs. By one worker: two would load and compile all of it twice."""
-    store = logs.parent / "store"
-    sets = ("--workers", "1", "--set", "clip_frames=1", "--set", ONCE)
-    occlabel_alone("run", "semantickitti_lidar", "--logs", logs, "--store", store, "--version", "v1", *sets)
-    return store
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    out = tmp_path_factory.mktemp("chain") / "demo"
+    return Demo(out, occlabel_alone("demo", "--out", out, "--logs", 1, "--frames", 2).stdout)
 
 
-def run(logs: Path, store: Path, version: str, *more: object, clip_frames: int = 1, code: int = 0) -> dict:
-    clips = f"clip_frames={clip_frames}"
-    arguments = ("--logs", logs, "--store", store, "--version", version, "--set", clips, "--set", ONCE, "--json")
+def run(logs: Path, store: Path, version: str, *more: object, code: int = 0) -> dict:
+    arguments = ("--logs", logs, "--store", store, "--version", version, "--json")
     return json.loads(occlabel("run", "semantickitti_lidar", *arguments, *more, code=code).stdout)
 
 
 @pytest.mark.slow
-def test_a_second_run_has_nothing_to_do_and_does_not_start_ray(logs: Path, labelled: Path) -> None:
-    report = run(logs, labelled, "v1", "--ray-address", "nowhere:1")  # an address that cannot be joined
+def test_the_demo_publishes_scores_and_draws(demo: Demo) -> None:
+    assert "51.2 m" in demo.said
+    assert open_version(f"{demo.store}@v1").info.frames == 2
+    assert {path.suffix for path in (demo.store / "pictures").iterdir()} == {".png"}
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do_and_does_not_start_ray(demo: Demo) -> None:
+    report = run(demo.logs, demo.store, "v1", "--ray-address", "nowhere:1")  # an address that cannot be joined
     assert report["run"] is None
     assert report["state"] == "complete"
 
 
 @pytest.mark.slow
-def test_a_changed_voting_option_leaves_completion_alone(logs: Path, labelled: Path) -> None:
+def test_a_changed_voting_option_leaves_completion_alone(demo: Demo) -> None:
     planned = occlabel(
-        "plan", "semantickitti_lidar", "--logs", logs, "--store", labelled, "--json",
-        "--set", "clip_frames=1", "--set", ONCE, "--set", "voting.radius=1",
+        "plan", "semantickitti_lidar", "--logs", demo.logs, "--store", demo.store, "--json", "--set", "voting.radius=1",
     )  # fmt: skip
     assert [(stage["stage"], stage["todo"]) for stage in json.loads(planned.stdout)["stages"]] == [
         ("geometry", 0),
         ("evidence", 0),
         ("completion", 0),
         ("propagation", 0),
-        ("voting", 4),
-        ("ground", 4),
-        ("instances", 4),
-        ("tracking", 4),
-        ("audit", 4),
+        ("voting", 1),
+        ("ground", 1),
+        ("instances", 1),
+        ("tracking", 1),
+        ("audit", 1),
     ]
 
 
 @pytest.mark.slow
-def test_equal_labels_have_equal_digests_in_another_store_and_executor(logs: Path, labelled: Path) -> None:
-    first = json.loads(occlabel("versions", "show", f"{labelled}@v1", "--json").stdout)
-    other = run(logs, labelled.parent / "other", "again", "--executor", "local", clip_frames=2)
+def test_equal_labels_have_equal_digests_in_another_store_executor_and_clip(demo: Demo, tmp_path: Path) -> None:
+    first = json.loads(occlabel("versions", "show", f"{demo.store}@v1", "--json").stdout)
+    other = run(demo.logs, tmp_path / "other", "again", "--executor", "local", "--set", "clip_frames=1")
     assert other["content_digest"] == first["content_digest"]
 
 
@@ -74,7 +91,8 @@ def test_damage_costs_its_frame_is_said_and_replays_until_it_is_repaired(logs: P
     whole = scan.read_bytes()
     scan.write_bytes(whole[:-7])
     (broken / "sequences/01/image_2/000001.png").write_bytes(b"not a picture")
-    quick = ("--executor", "local", "--skip", "propagation", "--skip", "instances")
+    sets = ("--set", "clip_frames=1", "--set", ONCE)
+    quick = ("--executor", "local", "--skip", "propagation", "--skip", "instances", *sets)
     report = run(broken, tmp_path / "store", "v1", *quick, code=3)
     assert report["frames"] == 2 * FRAMES
     errors = [entry["error"] for entry in report["quarantine"]]
@@ -88,29 +106,29 @@ def test_damage_costs_its_frame_is_said_and_replays_until_it_is_repaired(logs: P
 
 
 @pytest.mark.slow
-def test_what_a_store_holds_is_said(labelled: Path) -> None:
-    status = json.loads(occlabel("status", labelled, "--json").stdout)
-    assert status["committed_clips"]["completion"] == 4
+def test_what_a_store_holds_is_said(demo: Demo) -> None:
+    status = json.loads(occlabel("status", demo.store, "--json").stdout)
+    assert status["committed_clips"]["completion"] == 1
     assert "v1" in status["versions"]
     assert status["runs"][0]["state"] == "complete"
-    assert "are as published" in occlabel("versions", "verify", f"{labelled}@v1").stdout
+    assert "are as published" in occlabel("versions", "verify", f"{demo.store}@v1").stdout
 
 
 @pytest.mark.slow
-def test_an_exported_version_scores_like_the_version(logs: Path, labelled: Path, tmp_path: Path) -> None:
-    occlabel("export", f"{labelled}@v1", "--format", "semantickitti", "--out", tmp_path / "export")
+def test_an_exported_version_scores_like_the_version(demo: Demo, tmp_path: Path) -> None:
+    occlabel("export", f"{demo.store}@v1", "--format", "semantickitti", "--out", tmp_path / "export")
     scores = []
-    for number, spec in enumerate((f"{labelled}@v1", tmp_path / "export")):
+    for number, spec in enumerate((f"{demo.store}@v1", tmp_path / "export")):
         out = tmp_path / f"{number}.json"
-        occlabel("evaluate", spec, "--truth", logs, "--format", "semantickitti", "--json", out)
+        occlabel("evaluate", spec, "--truth", demo.logs, "--format", "semantickitti", "--json", out)
         scores.append(json.loads(out.read_text())["scores"])
     assert scores[0] == scores[1]
     assert set(scores[0]) == {"12.8", "25.6", "51.2"}
 
 
 @pytest.mark.slow
-def test_labels_are_drawn(labelled: Path, tmp_path: Path) -> None:
-    occlabel("view", f"{labelled}@v1", "--out", tmp_path / "view.png")
+def test_labels_are_drawn(demo: Demo, tmp_path: Path) -> None:
+    occlabel("view", f"{demo.store}@v1", "--out", tmp_path / "view.png")
     assert (tmp_path / "view.png").stat().st_size > 5000
 
 

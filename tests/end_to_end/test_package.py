@@ -47,7 +47,7 @@ def test_a_recipe_names_its_stage_its_logs_are_recognised_and_its_format_is_writ
         "taxonomy: semantickitti\ncompletion: {kind: flat}\n"
     )
     store = tmp_path / "store"
-    ran = occlabel(site, "run", recipe, "--logs", logs, "--store", store, "--version", "v1", "--executor", "local")
+    ran = occlabel(site, "run", recipe, "--logs", logs, "--store", store, "--version", "v1", "--workers", 1)
     assert ran.returncode == 0, ran.stderr
     wrote = occlabel(site, "export", f"{store}@v1", "--format", "counts", "--out", tmp_path / "out")
     assert (wrote.returncode, wrote.stdout) == (0, "counted 3 frames\n"), wrote.stderr
