@@ -35,7 +35,7 @@ def test_a_server_that_is_busy_and_resets_costs_nothing(tmp_path: Path, monkeypa
 
 
 def test_a_server_that_is_away_in_the_middle_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with flaky_s3(monkeypatch, leaves=60, away=3.0) as server:
+    with flaky_s3(monkeypatch, leaves=60, away=1.5) as server:
         report = label(tmp_path, "s3://labels/away")
         assert (report.state, report.entries) == ("complete", [])
         assert server.refused

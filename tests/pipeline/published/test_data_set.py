@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
@@ -211,14 +212,18 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-def test_an_object_store_gives_the_same_but_to_no_forked_process(whole: Path, bucket: str) -> None:
+def test_an_object_store_gives_the_same_but_to_no_forked_process(
+    whole: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = boto3.client("s3")
     for path in (path for path in whole.rglob("*") if path.is_file()):
         client.upload_file(str(path), "labels", f"nightly/{path.relative_to(whole)}")
     data = LabelDataset(f"{bucket}@v1")
     assert_as_published(data, [data[index] for index in range(8)])
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
     with pytest.raises(StoreError, match='multiprocessing_context="spawn"'):
         list(DataLoader(data, num_workers=1))
+    gc.collect()  # the loader, which waits for the end of its process as long as is said above
 
 
 def test_what_the_car_had_comes_with_it(tmp_path: Path) -> None:
