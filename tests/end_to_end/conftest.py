@@ -16,11 +16,11 @@ def tried_out_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("occlabel.workers.rehearsal.Hand", HandHere)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def one_ray() -> Iterator[OneRay]:
-    """A Ray of this process that all runs of a module share, with the hands that the first of them brought up."""
+    """A Ray of this process that all runs of this folder share, with the hands that the first of them brought up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the workers must find the toy stages
         hands = KeptHands(workers=1)
-        yield OneRay(hands=hands)
-        hands.close()
+    yield OneRay(hands=hands)
+    hands.close()

@@ -6,6 +6,7 @@ import made_up_town as town
 import numpy as np
 import pytest
 from chain import GRID, Smooth, Voxelise
+from kept_hands import OneRay
 from toy_stages import BrightIsNear, BrightnessOdometer
 
 from occlabel.pipeline.planning.plan import make_plan
@@ -46,12 +47,10 @@ def label(reader: KittiReader, store: Path, place: Workplace = Workplace("local"
 
 
 @pytest.fixture(scope="module")
-def version(reader: KittiReader, tmp_path_factory: pytest.TempPathFactory) -> PublishedVersion:
+def version(reader: KittiReader, one_ray: OneRay, tmp_path_factory: pytest.TempPathFactory) -> PublishedVersion:
     """Labelled on Ray."""
     store = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the workers must find the toy stages
-        report = label(reader, store, Workplace("ray", workers=1))
+    report = label(reader, store, one_ray)
     assert report.state == "complete"
     return open_version(f"{store}@v1")
 
