@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer.main
+import typer.testing
+from in_memory import stay_in_memory
 
 if TYPE_CHECKING:
     from simulated import Simulated
+
+
+def pytest_configure() -> None:
+    stay_in_memory()
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +26,16 @@ def _same_chance() -> None:
     """A network that nobody trained is the same in every run of its test."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_are_made_once() -> Iterator[None]:
+    """Of the annotations of some forty functions; a process of a user does it once too."""
+    made = functools.cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", made)
+        patch.setattr(typer.testing, "_get_command", made)
+        yield
 
 
 @pytest.fixture(scope="session")
