@@ -46,10 +46,14 @@ class Artifact:
 
         ``log`` is the extent of the whole log; arrays over images are given one a camera.
         """
-        former = _descriptions([replace(spec, codec=Codec()) for spec in specs], log, clip_frames)
-        for path, content in _descriptions(specs, log, clip_frames).items():
-            if self.store.get(f"{self.path}/{path}") not in (content, former[path]):
-                self.store.put(f"{self.path}/{path}", content)
+        described = _descriptions(specs, log, clip_frames)
+        lying = {path: self.store.get(f"{self.path}/{path}") for path in described}
+        missing = {path: content for path, content in described.items() if lying[path] != content}
+        if any(lying[path] is not None for path in missing):
+            former = _descriptions([replace(spec, codec=Codec()) for spec in specs], log, clip_frames)
+            missing = {path: content for path, content in missing.items() if lying[path] != former[path]}
+        for path, content in missing.items():
+            self.store.put(f"{self.path}/{path}", content)
 
     def write(self, clip: Clip, arrays: Arrays, specs: Sequence[ArraySpec[Any]], clip_frames: int) -> int:
         """Writes the clip's shard of every array and returns the uncompressed bytes."""
