@@ -12,6 +12,11 @@ demo: $(READY)  ## simulate two logs, label them, publish demo@v1, evaluate, dra
 
 # One thread each: of two, each would wait for one that the other process keeps from its core.
 test test-fast: export OMP_NUM_THREADS := 1
+# Whole grids come and go: memory that was freed is kept, for the kernel would clear each of its pages again.
+test test-fast: export MALLOC_MMAP_THRESHOLD_ := 33554432
+test test-fast: export MALLOC_TRIM_THRESHOLD_ := 1073741824
+# Processes come and go too: byte code is kept where the environment says otherwise.
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(READY)  ## the test suite, on up to four cores
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
