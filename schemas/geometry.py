@@ -16,6 +16,8 @@ Matrix = NDArray[np.float64]
 
 FURTHEST = 1e8
 """[m]: more than twice round the Earth, where nothing is."""
+_SKEW = 1e-3
+"""By how much a rotation may be off an orthonormal matrix."""
 _SAME_FORM = 0.01
 """By how much the ratio of width to height may differ between two sizes of one picture."""
 
@@ -34,11 +36,21 @@ def rigid(matrix: object, what: str) -> Matrix:
     if not np.isfinite(result).all():
         raise BadLog(f"{what} holds NaN or infinity; repair or remove this frame")
     rotation = result[:3, :3]
-    if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+    if np.abs(rotation @ rotation.T - np.eye(3)).max() > _SKEW or np.linalg.det(rotation) < 0:
         raise BadLog(f"{what} is not a rigid transform (its rotation is not orthonormal); check the calibration")
     if np.abs(result[3] - [0.0, 0.0, 0.0, 1.0]).max() > 1e-9:
         raise BadLog(f"{what} has the last row {result[3].tolist()}, expected 0 0 0 1")
     return result
+
+
+def are_rigid(matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of [n, 4, 4] are rigid as ``rigid`` has it, and lie somewhere on Earth."""
+    rotation = matrices[:, :3, :3]
+    with np.errstate(invalid="ignore", over="ignore"):
+        skew = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2), initial=0)
+        good = np.isfinite(matrices).all(axis=(1, 2)) & (skew < _SKEW) & (np.linalg.det(rotation) > 0)
+        good &= (np.abs(matrices[:, :3, 3]) < FURTHEST).all(axis=1)
+        return np.asarray(good & (np.abs(matrices[:, 3] - [0.0, 0.0, 0.0, 1.0]) < 1e-9).all(axis=1))
 
 
 def inverse(transform: Matrix) -> Matrix:

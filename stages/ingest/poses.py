@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.formats.lines import fields_of
 from occlabel.schemas.formats.rows import Rows, misplaced, values_of
-from occlabel.schemas.geometry import FURTHEST, Matrix
+from occlabel.schemas.geometry import Matrix, are_rigid
 from occlabel.schemas.spans import spans
 
 SIZES = 12, 16
@@ -106,11 +106,7 @@ def usable_poses(
     One bad row of a night's log costs the use of that frame's pose, not the log. Where the whole log leaps, the longer
     side of it keeps its poses.
     """
-    rotation = poses[:, :3, :3]
-    with np.errstate(invalid="ignore", over="ignore"):
-        skew = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2), initial=0)
-        good = np.isfinite(poses).all(axis=(1, 2)) & (skew < 1e-3) & (np.linalg.det(rotation) > 0)
-        good &= (np.abs(poses[:, :3, 3]) < FURTHEST).all(axis=1)
+    good = are_rigid(poses)
     sentences = []
     bad = [name for index, name in enumerate(names) if not good[index] and index not in said]
     if bad:

@@ -4,11 +4,10 @@ in a sentence."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import EXTRINSICS
 from occlabel.schemas.errors import BadLog
@@ -22,23 +21,13 @@ from occlabel.stages.geometry.stored.on_the_car import Found, Poses, by_cameras,
 from occlabel.stages.geometry.stored.trajectory import read_trajectory
 
 
-@dataclass(frozen=True)
-class LogPoses:
-    """``world_from_ego`` [frame, 4, 4]; by camera ``ego_from_camera`` [frame, 4, 4] and K, ``intrinsics`` [frame, 3,
-    3]. NaN where it is not known."""
-
-    world_from_ego: Poses
-    ego_from_camera: Mapping[str, Poses]
-    intrinsics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-
-
 class LogFiles:
     """The files at ``path`` of a log, all of whose frames ``inputs`` hold; lengths are of ``scale`` metres."""
 
     def __init__(self, whole: Clip, inputs: Inputs, path: Path, scale: float) -> None:
         self._whole, self._inputs, self._path, self._scale = whole, inputs, path, scale
 
-    def of_trajectory(self, of: str, later: float, camera_height: float | None) -> LogPoses:
+    def of_trajectory(self, of: str, later: float, camera_height: float | None) -> Found:
         """By poses of ``ego``, of ``lidar`` or of a camera; for ``later`` see ``read_trajectory``."""
         names, times = ([frame.name for frame in self._inputs.frames], [frame.time for frame in self._inputs.frames])
         moved = self._in_metres(read_trajectory(self._path, names, times, later).poses)
@@ -48,7 +37,7 @@ class LogFiles:
             return self._checked(by_lidar(moved, self._inputs.frames))
         return self._by_cameras({of: moved}, camera_height)
 
-    def of_model(self, order: Sequence[str], alone: str | None, camera_height: float | None) -> LogPoses:
+    def of_model(self, order: Sequence[str], alone: str | None, camera_height: float | None) -> Found:
         """By images of cameras, which tell in this ``order``; ``alone`` as ``Model.by_frame``."""
         frames, rig = self._inputs.frames, self._inputs.rig
         images, _ = read_model(self._path).by_frame(rig.names, [frame.name for frame in frames], alone)
@@ -64,10 +53,9 @@ class LogFiles:
             moved[camera] = self._in_metres(moved[camera])
         if not moved:
             raise BadLog(f"log {self._whole.log}: no image of {self._path} is of a frame; name other files")
-        found = self._by_cameras(moved, camera_height)
-        return LogPoses(found.world_from_ego, found.ego_from_camera, lenses)
+        return replace(self._by_cameras(moved, camera_height), intrinsics=lenses)
 
-    def _by_cameras(self, moved: Mapping[str, Poses], camera_height: float | None) -> LogPoses:
+    def _by_cameras(self, moved: Mapping[str, Poses], camera_height: float | None) -> Found:
         columns = {camera: self._inputs.rig.names.index(camera) for camera in moved}
         mounted = {camera: self._inputs[EXTRINSICS][:, column].copy() for camera, column in columns.items()}
         if all(np.isnan(places).any(axis=(1, 2)).all() for places in mounted.values()):
@@ -79,7 +67,7 @@ class LogFiles:
             mounted[camera.name][:] = mounting_of(self._whole.log, moved[camera.name], height)
         return self._checked(by_cameras(self._whole.log, moved, mounted))
 
-    def _checked(self, found: Found) -> LogPoses:
+    def _checked(self, found: Found) -> Found:
         log, poses = self._whole.log, found.world_from_ego
         file = self._path / FILES[1] if self._path.is_dir() else self._path
         placed = np.flatnonzero(~np.isnan(poses).any(axis=(1, 2)))
@@ -94,7 +82,7 @@ class LogFiles:
                 str(file),
                 "leave the log out with --log, or correct the file",
             )
-        return LogPoses(poses, found.ego_from_camera)
+        return found
 
     def _in_metres(self, poses: Poses) -> Poses:
         result = poses.copy()

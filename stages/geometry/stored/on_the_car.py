@@ -24,10 +24,12 @@ Poses = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Found:
-    """``world_from_ego``, and ``ego_from_camera`` by camera where poses are of cameras."""
+    """``world_from_ego``; by camera ``ego_from_camera`` and K, ``intrinsics`` [frame, 3, 3], where these are found
+    too."""
 
     world_from_ego: Poses
     ego_from_camera: Mapping[str, Poses] = field(default_factory=dict)
+    intrinsics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def by_lidar(world_from_lidar: Poses, frames: Sequence[Moment]) -> Found:

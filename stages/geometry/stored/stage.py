@@ -18,8 +18,9 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.stages.geometry.from_images.mounted import lacks_height
 from occlabel.stages.geometry.stored import told
-from occlabel.stages.geometry.stored.log_poses import LogFiles, LogPoses
+from occlabel.stages.geometry.stored.log_poses import LogFiles
 from occlabel.stages.geometry.stored.model import FILES, read_model
+from occlabel.stages.geometry.stored.on_the_car import Found
 from occlabel.stages.geometry.stored.trajectory import SUFFIXES, read_trajectory
 
 _WHOLE_LOG = 1_000_000
@@ -158,7 +159,7 @@ class StoredPoses(Stage):
         return "; ".join([f"log {log.id} {begins}", *odd])
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
-        found: dict[str, LogPoses] = {}
+        found: dict[str, Found] = {}
 
         def process(clip: Clip, inputs: Inputs) -> Arrays:
             if clip.log not in found:
@@ -179,7 +180,7 @@ class StoredPoses(Stage):
 
         return process
 
-    def _find(self, whole: Clip, inputs: Inputs) -> LogPoses:
+    def _find(self, whole: Clip, inputs: Inputs) -> Found:
         files = LogFiles(whole, inputs, self._place(whole.log), self.scale)
         if self.is_model:
             return files.of_model(self._whose(inputs.rig), self._alone(inputs.rig), self.camera_height)

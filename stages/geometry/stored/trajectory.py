@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.formats.lines import COMMENTS, cut_short, fields_of, lines_of, numbers_of
 from occlabel.schemas.formats.rows import Rows, numbers_on, values_of
-from occlabel.schemas.geometry import FURTHEST
+from occlabel.schemas.geometry import are_rigid
 from occlabel.schemas.pose_track import PoseTrack, poses_of, track_of
 
 SUFFIXES = (".txt", ".tum", ".csv")
@@ -23,8 +23,6 @@ _TUM, _KITTI = 8, (12, 16)
 """Numbers of a line: a time, a place and a quaternion; a 3x4 or a 4x4."""
 _LATEST = 9e9
 """[s] after whenever a clock began: larger numbers are no seconds."""
-_SKEW = 1e-3
-"""As ``geometry.rigid`` has it."""
 _SAME = 1_000_000
 """[ns] between a frame and a line that are of one time: times are rounded where they are written."""
 
@@ -82,8 +80,7 @@ def _timed(path: Path, content: bytes, names: Sequence[str], times: Sequence[flo
             f"{path} has times such as {seconds[0]:.0f}, which are no seconds: divide them by what they are of"
         )
     poses = poses_of(values[:, [7, 4, 5, 6]], values[:, 1:4])
-    poses[~(np.abs(values[:, 0]) < _LATEST) | _far(poses)] = np.nan
-    sound = np.isfinite(poses).all(axis=(1, 2))
+    sound = are_rigid(poses) & (np.abs(values[:, 0]) < _LATEST)
     said = [f"{path}, {note}" for note in lines.notes]
     if not sound.any():
         raise BadLog(f"{path} holds no pose: on no line is a rotation and a place, such as on line {min(rows)}")
@@ -128,17 +125,7 @@ def _numbered(path: Path, content: bytes, size: int, names: Sequence[str]) -> Tr
     values = values_of(placed.of(numbers), size)
     poses = np.tile(np.eye(4), (len(names), 1, 1))
     poses[:, : size // 4] = values.reshape(len(names), -1, 4)
-    rotation = poses[:, :3, :3]
-    with np.errstate(invalid="ignore", over="ignore"):
-        skew = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
-        sound = np.isfinite(poses).all(axis=(1, 2)) & (skew < _SKEW) & (np.linalg.det(rotation) > 0)
-        sound &= np.abs(poses[:, 3] - [0, 0, 0, 1]).max(axis=1) < 1e-9
-    poses[~sound | _far(poses)] = np.nan
+    poses[~are_rigid(poses)] = np.nan
     if np.isnan(poses).any(axis=(1, 2)).all():
         raise BadLog(f"{path} holds no pose: on no line is a rotation and a place")
     return Trajectory(poses, tuple(said))
-
-
-def _far(poses: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of [n, 4, 4] are nowhere on Earth."""
-    return np.asarray(np.abs(poses[:, :3, 3]).max(axis=1) > FURTHEST)

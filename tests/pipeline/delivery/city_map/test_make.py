@@ -63,9 +63,7 @@ class OneWorld(MadeUpReader):
 class WithPoses(Voxelise):
     """As a stage does that finds poses, each log's from its own beginning."""
 
-    @property
-    def own_world(self) -> bool:
-        return True
+    own_world = property(lambda self: True)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +71,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with versions of the logs, as in VERSIONS."""
     root = tmp_path_factory.mktemp("map")
     for name, (logs, options) in VERSIONS.items():
-        first = WithPoses() if name == "poses-found" else Voxelise(label=1 if name == "cars" else 9)
-        recipe = small_recipe(second=None, first=first)
+        kind = WithPoses if name == "poses-found" else Voxelise
+        recipe = small_recipe(second=None, first=kind(label=1 if name == "cars" else 9))
         reader = OneWorld(root, LOGS, **options)
         label_logs(
             recipe, reader, Store(root / "store"), name, log_ids=list(logs), workplace=Workplace("local"), quiet=True
