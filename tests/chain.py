@@ -170,6 +170,14 @@ class Voxelise(TestStage):
         return process
 
 
+class WithPoses(Voxelise):
+    """As a stage that finds poses, each log's from its own beginning."""
+
+    @property
+    def own_world(self) -> bool:
+        return True
+
+
 class Smooth(TestStage):
     """The most frequent class of three frames: needs a halo of one."""
 

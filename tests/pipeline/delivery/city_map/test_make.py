@@ -13,7 +13,7 @@ import numpy as np
 import obstore
 import pytest
 import reported
-from chain import MadeUpReader, Voxelise, small_recipe
+from chain import MadeUpReader, Voxelise, WithPoses, small_recipe
 from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from moto.server import ThreadedMotoServer
 from PIL import Image
@@ -58,12 +58,6 @@ class OneWorld(MadeUpReader):
         pose = frame.world_from_ego.copy()
         pose[0, 3] += 1000.0
         return replace(frame, world_from_ego=pose)
-
-
-class WithPoses(Voxelise):
-    """As a stage does that finds poses, each log's from its own beginning."""
-
-    own_world = property(lambda self: True)
 
 
 @pytest.fixture(scope="module")
