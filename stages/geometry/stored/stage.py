@@ -153,7 +153,8 @@ class StoredPoses(Stage):
             if self.is_model:
                 odd = told.of_model(read_model(place), log, self._alone(log.rig))
             else:
-                odd = [*read_trajectory(place, log.names, log.times, self.later).said]
+                found = read_trajectory(place, log.names, log.times, self.later)
+                odd = [*found.said, *([] if self.of_cameras else told.of_motion(found.poses, self.of or OWN[0]))]
         except BadLog as error:
             raise BadLog(f"log {log.id}: {error}; leave the log out with --log, or name other files") from error
         return "; ".join([f"log {log.id} {begins}", *odd])

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import of_same_form
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.scan_facts import climb, driving_direction
 from occlabel.stages.geometry.stored.model import FILES, Model
 
+_CLIMBS = 0.5
+"""Share of the way along z that no car drives."""
 _BENT = 1.0
 """Pixels by which a lens may bend the corner of an image before it is told."""
+
+
+def of_motion(poses: NDArray[np.float64], of: str) -> list[str]:
+    """Whether ``ego`` or ``lidar`` moves as a car does by its ``poses`` [frame, 4, 4], NaN of a frame without one."""
+    known = list(poses[~np.isnan(poses).any(axis=(1, 2))])
+    if (climb(known) or 0.0) > _CLIMBS:
+        return [f"by these poses {of} moves along its own z, as a camera does that looks ahead: set geometry.of to it"]
+    ahead = driving_direction(known)
+    if of == "ego" and ahead is not None and ahead[0] < 0:
+        return ["by these poses the car drives backwards: are they world from car, and not the other way round?"]
+    return []
 
 
 def of_model(model: Model, log: LogFacts, alone: str | None) -> list[str]:

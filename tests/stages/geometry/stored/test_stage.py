@@ -348,6 +348,21 @@ def test_a_line_that_is_none_costs_its_frame(tmp_path: Path) -> None:
     assert np.flatnonzero(np.isnan(poses).any(axis=(1, 2))).tolist() == [5, 11]
 
 
+def test_what_does_not_move_as_a_car_does_is_told(tmp_path: Path) -> None:
+    stage = StoredPoses(path=tmp_path / "{log}.txt")
+    for poses, said in (
+        (EGO, None),
+        (
+            [pose @ AHEAD for pose in EGO],
+            "ego moves along its own z, as a camera does that looks ahead: set geometry.of",
+        ),
+        ([np.linalg.inv(pose) for pose in EGO], "the car drives backwards: are they world from car, and not the other"),
+    ):
+        kitti(tmp_path / "log.txt", poses)
+        doubts = stage.doubts(SPACE, facts_of(BARE)) or ""
+        assert said in doubts if said else "by these poses" not in doubts
+
+
 def test_poses_that_are_not_of_this_drive_are_refused(tmp_path: Path) -> None:
     stage = StoredPoses(path=tmp_path / "{log}.txt")
     tum(tmp_path / "log.txt", [time + 60 for time in TIMES], EGO)
