@@ -15,8 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from occlabel.schemas.arrays import SEMANTICS, ArraySpec, Extent, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.errors import AlteredArtifact, OcclabelError
+from occlabel.schemas.errors import AlteredArtifact, BadLog, OcclabelError
 from occlabel.schemas.log_arrays import log_array
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.receipt import Damage, Receipt, Timings
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.scan_facts import ScanFacts
@@ -44,6 +45,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a stage reads beside a log and its options, as it was when the fingerprint was made of it."""
+
+    log: LogFacts
+    told: str
+    """By ``Stage.fingerprint_extra``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """Everything a worker must know to do one clip of one stage. Small: it holds references, no voxels."""
 
@@ -65,6 +75,7 @@ class Order:
     hands: Hands = Hands()
     attempt: int = 1
     seen: ScanFacts = ScanFacts()
+    beside: Beside | None = None
 
     @property
     def resources(self) -> Resources:
@@ -92,6 +103,7 @@ class Order:
 def _execute(order: Order) -> Receipt:
     clip, store = order.clip, order.store
     outputs, damaged, clock = rehearse(order)
+    _refuse_changed(order)
     artifact = Artifact(store, order.name, order.fingerprint, clip.log)
     artifact.create(order.written, Extent(order.log_frames, order.space.grid, order.rig), order.clip_frames)
     digests = {name: frame_digests(array) for name, array in outputs.items()}
@@ -117,6 +129,16 @@ def _execute(order: Order) -> Receipt:
         timings=Timings(load=load, setup=setup, process=process, write=write),
     )
     return _commit(store, receipt, clip)
+
+
+def _refuse_changed(order: Order) -> None:
+    """Raises BadLog when the stage may have read other files than those that its fingerprint tells of."""
+    beside = order.beside
+    if beside is not None and order.stage.fingerprint_extra(order.space, beside.log) != beside.told:
+        raise BadLog(
+            f"what {order.name} reads beside log {order.clip.log} was changed while the run was on, and nothing of "
+            f"clip {order.clip.name} was kept: run again, once nothing writes there any more"
+        )
 
 
 def rehearse(order: Order) -> tuple[Arrays, tuple[Damage, ...], list[float]]:

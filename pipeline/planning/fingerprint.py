@@ -75,13 +75,14 @@ def onboard_name(completion: Stage, space: LabelSpace) -> str:
     return " ".join([completion.kind, *(path.name for path in paths if len(paths) == 1), digest])
 
 
-def fingerprints(chain: Chain, digests: tuple[str, ...], space: LabelSpace, log: LogFacts) -> tuple[str, ...]:
-    """One fingerprint per step of the chain for ``log``; ``digests`` are those of ``stage_digest``."""
+def fingerprints(chain: Chain, digests: tuple[str, ...], told: tuple[str, ...], log: LogFacts) -> tuple[str, ...]:
+    """One fingerprint per step of the chain for ``log``; ``digests`` are those of ``stage_digest``, and ``told`` is
+    what each says by ``fingerprint_extra``."""
     result: list[str] = []
-    for index, (step, digest) in enumerate(zip(chain, digests, strict=True)):
+    for index, (step, digest, extra) in enumerate(zip(chain, digests, told, strict=True)):
         facts = {
             "stage": digest,
-            "extra": step.stage.fingerprint_extra(space, log),
+            "extra": extra,
             "reads": {name: result[i] for name, i in sources(chain, index).items() if i is not None},
             # What a stage computes from arrays alone is the same whatever became of the log's files.
             "log": log.digest if step.stage.senses else None,

@@ -11,7 +11,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import GEOMETRY, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.stage import Hands
-from occlabel.workers.order import LOG, Order, Source
+from occlabel.workers.order import LOG, Beside, Order, Source
 from occlabel.workers.store import Store
 
 
@@ -60,6 +60,7 @@ class OrderDesk:
             sources=read_from(self._chain, index, plan),
             hands=Hands(self._device if needs.gpus else "cpu", needs.cpus),
             seen=plan.facts.seen,
+            beside=Beside(plan.facts, told) if (told := plan.told[index]) else None,
         )
 
     def _read_log(self, log_id: str) -> DriveLog:

@@ -31,6 +31,8 @@ class LogPlan:
     """What is known of one log: its facts, its fingerprints (one a stage), and what is already committed."""
 
     facts: LogFacts
+    told: tuple[str, ...]
+    """What each stage said by ``fingerprint_extra``."""
     fingerprints: tuple[str, ...]
     committed: tuple[frozenset[str], ...] = ()
     """Per stage, the names of the clips that have receipts, and the arrays that these vouch for."""
@@ -157,7 +159,8 @@ def make_plan(
             log = catalogue.facts(log_id)
             check_log(log, recipe)
             doubted = doubts(log, recipe)
-            logs.append(LogPlan(log, fingerprints(chain, digests, recipe.space, log)))
+            extra = tuple(step.stage.fingerprint_extra(recipe.space, log) for step in chain)
+            logs.append(LogPlan(log, extra, fingerprints(chain, digests, extra, log)))
             doubtful.extend(doubted)
         except StoreAway:
             raise

@@ -29,6 +29,5 @@ def _steps(plan: Plan) -> dict[str, StepOrigin]:
 
 
 def _log(plan: Plan, log: LogPlan) -> LogOrigin:
-    extra = {step.name: step.stage.fingerprint_extra(plan.recipe.space, log.facts) for step in plan.recipe.chain}
-    told = {name: text for name, text in extra.items() if text}
+    told = {step.name: text for step, text in zip(plan.recipe.chain, log.told, strict=True) if text}
     return LogOrigin(content=log.digest, geometry=log.facts.geometry, extra=told)

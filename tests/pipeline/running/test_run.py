@@ -1,7 +1,7 @@
 """The run: resume, retries, quarantine, and the same labels whatever happens on the way."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pytest
@@ -16,10 +16,12 @@ from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.grid import GRIDS
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process
+from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.workers.executor import Executor, Pool
 from occlabel.workers.store import Store
@@ -89,6 +91,41 @@ def test_a_frame_of_one_known_voxel_is_labelled_and_one_of_none_is_not(tmp_path:
     info = label(tmp_path, recipe, MadeUpReader(tmp_path, {"a": 2})).info
     assert info.frames == 1
     assert info.missing == {"a frame 000001": "nothing is known of any voxel: nothing was predicted there"}
+
+
+class _Fed(Voxelise):
+    """Its label stands in a file, which somebody writes again as the last clip of log a is read."""
+
+    file: Annotated[Path, PLACE]
+    again: int
+
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        return content_of(self.file)
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            semantics = np.full((clip.frames, *space.grid.shape), int(self.file.read_text()), np.uint8)
+            if (clip.log, clip.start) == ("a", 8):
+                self.file.write_text(str(self.again))
+            return {"semantics": semantics, "confidence": np.full_like(semantics, 200)}
+
+        return process
+
+
+def test_what_was_read_from_files_that_changed_meanwhile_is_no_label(tmp_path: Path) -> None:
+    file, again = tmp_path / "label", 3
+    file.write_text("2")
+    recipe = small_recipe(first=_Fed(file=file, again=again), second=None)
+    report = label(tmp_path, recipe, MadeUpReader(tmp_path, {"a": 10}))
+    assert report.state == "quarantine"
+    (entry,) = report.entries
+    assert (entry.cause, entry.start) == ("data", 8)
+    assert "what completion reads beside log a was changed while the run was on" in entry.error
+    assert {int(f.load("semantics").max()) for f in open_version(f"{tmp_path}/store@v1").frames()} == {2}
+    after = label(tmp_path, recipe, MadeUpReader(tmp_path, {"a": 10}), version="v2")
+    assert after.state == "complete"
+    assert after.info.frames == 10
+    assert {int(f.load("semantics").max()) for f in open_version(f"{tmp_path}/store@v2").frames()} == {again}
 
 
 def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> None:
