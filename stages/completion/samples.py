@@ -26,11 +26,11 @@ from occlabel.stages.completion.labelled import Labelled
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import fold_of
 from occlabel.stages.completion.teacher import FULL, Lesson
-from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
+from occlabel.stages.learning.rarity import Sought, any_voxel, drawn_by_worth
 from occlabel.stages.sensing.scan import Scan, moved
 
 _FOCUSED = 0.5
-"""Share of the crops that lie around a voxel of a class drawn by rarity."""
+"""Share of the crops that lie around a voxel of a class that is looked for."""
 
 _ALONE = 0.4
 """Share of the crops that see their own sweep alone, as an onboard model does."""
@@ -51,16 +51,15 @@ class Draft:
     """Most sweeps of other frames that a crop sees."""
     thinning: int
     """Of so many free voxels one is learned from."""
-    rarity: Rarity
-    """By class id: how much it is looked for."""
+    sought: Sought
     seed: int
 
 
 class Crops(Dataset[dict[str, Tensor]]):
     """Sample n of a run, for every n: frame, placement, sensor, crop and columns are drawn from (seed, n) alone.
 
-    Half of the crops lie around a voxel of a class that is drawn by rarity, and columns that hold rare classes are
-    learned first: of a thousand voxels of a town a thousandth is a cyclist.
+    Half of the crops lie around a voxel of a class that is looked for, in a frame that holds it, and columns that hold
+    rare classes are learned first: of a thousand voxels of a town a thousandth is a cyclist.
 
     A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
     (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order,
@@ -78,15 +77,17 @@ class Crops(Dataset[dict[str, Tensor]]):
         round_, place = divmod(number, len(self.labelled))
         index = int(np.random.default_rng([draft.seed, 0, round_]).permutation(len(self.labelled))[place])
         draw = np.random.default_rng([draft.seed, 1, number])
+        sought = draft.sought.drawn(draw) if draw.random() < _FOCUSED else None
+        index = index if sought is None else sought[0]
         grid, free_id = self.labelled.grid, self.labelled.space.taxonomy.free_id
         lesson = self.labelled.lesson(index)
         placement = random_placement(grid, draw)
         fold = fold_of(grid)
-        around = self._rare_place(lesson, placement, draw) if draw.random() < _FOCUSED else None
+        around = None if sought is None else self._place(lesson, sought[1], placement, draw)
         window = random_crop(grid, draft.crop, fold, draw, around)
         own, *others = (moved(scan, placement) for scan in self._scans(index, draw, [draft.seed, 2, number]))
         volume = lidar_volume(own, others, window, self.labelled.painted_classes)
-        worth = draft.rarity[lesson.semantics]
+        worth = draft.sought.rarity[lesson.semantics]
         if lesson.trust is not None:
             worth = worth * (lesson.trust / np.float32(FULL))
         cells = _learnable_cells(worth.max(axis=2), placement, grid, window, fold, draft.columns, draw)
@@ -113,12 +114,12 @@ class Crops(Dataset[dict[str, Tensor]]):
         cameras = np.random.default_rng([*sensor, 1])
         return [random_paint(scan, cameras) for scan in worse]
 
-    def _rare_place(self, lesson: Lesson, placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
-        """Where [3] a voxel ends up whose class was drawn by rarity from those of the frame; None if all is free."""
+    def _place(self, lesson: Lesson, class_id: int, placement: Matrix, draw: Generator) -> NDArray[np.float64] | None:
+        """Where [3] a voxel of a class ends up; None if the lesson is sure of none."""
         truth = lesson.semantics
         if lesson.trust is not None:
             truth = np.where(lesson.trust > FULL // 2, truth, np.uint8(UNKNOWN))
-        voxel = rare_voxel(truth, self.draft.rarity, self.labelled.space.taxonomy.free_id, draw)
+        voxel = any_voxel(truth, class_id, draw)
         if voxel is None:
             return None
         grid = self.labelled.grid

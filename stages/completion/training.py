@@ -31,7 +31,7 @@ from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.purpose import temperature_of
-from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.rarity import Sought, looked_at
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest, read_facts
 from occlabel.stages.learning.weights import save_weights
@@ -133,7 +133,8 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted)
-    counts = _counts(learned, network.classes)
+    census = _census(learned)
+    counts = torch.from_numpy(census.sum(axis=0)[: network.classes])
     if start is None:
         with torch.no_grad():  # starting from how frequent the classes are saves the first hundred steps
             network.classify.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
@@ -151,7 +152,7 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
         columns=options.voxels // (network.fold**2 * network.heights),
         sweeps=options.sweeps,
         thinning=THINNING,
-        rarity=rarity(counts.numpy(), space.taxonomy.free_id),
+        sought=Sought.of(census, network.classes, space.taxonomy.free_id),
         seed=options.seed,
     )
     frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)
@@ -265,11 +266,12 @@ def starting(start: Path, space: LabelSpace, painted: bool = False) -> tuple[LMS
     return network.eval(), temperature_before(start)
 
 
-def _counts(labelled: Labelled, classes: int) -> Tensor:
-    """Voxels of each class over at most 100 frames, evenly spread; of those that count little, little."""
-    chosen = np.linspace(0, len(labelled) - 1, min(100, len(labelled))).astype(int)
-    counts = sum(_counted(labelled.lesson(int(i)))[:classes] for i in chosen)
-    return torch.from_numpy(np.asarray(counts) * (len(labelled) / len(chosen)))
+def _census(labelled: Labelled) -> NDArray[np.float64]:
+    """Voxels of each frame by class id [frames, 256], of those that are looked at; of what counts little, little."""
+    census = np.zeros((len(labelled), 256))
+    for number in looked_at(len(labelled)).tolist():
+        census[number] = _counted(labelled.lesson(number))
+    return census
 
 
 def _counted(lesson: Lesson) -> NDArray[np.float64]:

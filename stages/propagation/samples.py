@@ -15,14 +15,14 @@ from torch.utils.data import Dataset
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.learning.rarity import Rarity, drawn_by_worth, rare_voxel
+from occlabel.stages.learning.rarity import Sought, any_voxel, drawn_by_worth
 from occlabel.stages.propagation.encoder import SCALE
 from occlabel.stages.propagation.head import BLOCK
 from occlabel.stages.propagation.sequence import Bytes, Glimpse, glimpse
 from occlabel.stages.propagation.windows import Reach, Window, windows
 
 _FOCUSED = 0.5
-"""Share of the crops that lie around a voxel of a class drawn by rarity."""
+"""Share of the crops that lie around a voxel of a class that is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +90,27 @@ class Crops(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(
-        self, seen: Views, crop: int, patches: int, free_id: int, thinning: int, rarity: Rarity, seed: int
+        self, seen: Views, crop: int, patches: int, free_id: int, thinning: int, sought: Sought, seed: int
     ) -> None:
+        """What is ``sought`` are pivots of windows."""
         self.seen = seen
         self.crop = crop
         self.patches = patches
         self.free_id = free_id
         self.thinning = thinning
-        self.rarity = rarity
+        self.sought = sought
         self.seed = seed
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         round_, place = divmod(number, len(self.seen.windows))
         index = int(np.random.default_rng([self.seed, 0, round_]).permutation(len(self.seen.windows))[place])
         draw = np.random.default_rng([self.seed, 1, number])
+        sought = self.sought.drawn(draw) if draw.random() < _FOCUSED else None
+        index = index if sought is None else sought[0]
         flips = [axis for axis in (0, 1) if draw.random() < 0.5]
         glimpse = _flipped(self.seen.glimpse(index), flips)
         truths = [np.flip(self.seen.truth(index, frame), flips) for frame in range(glimpse.refined)]
-        corner, size = self._crop(truths[glimpse.pivot], draw)
+        corner, size = self._crop(truths[glimpse.pivot], None if sought is None else sought[1], draw)
         window = tuple(slice(start, start + extent) for start, extent in zip(corner, size, strict=True))
         coarse = tuple(slice(part.start // SCALE, part.stop // SCALE) for part in window)
         frames = [self._columns(glimpse, frame, truths[frame], corner, size, draw) for frame in range(glimpse.refined)]
@@ -120,10 +123,10 @@ class Crops(Dataset[dict[str, Tensor]]):
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _crop(self, truth: Bytes, draw: Generator) -> tuple[list[int], list[int]]:
-        """First column and size [2] of a crop of whole cells of the encoder; half of them around something rare."""
+    def _crop(self, truth: Bytes, class_id: int | None, draw: Generator) -> tuple[list[int], list[int]]:
+        """First column and size [2] of a crop of whole cells of the encoder, around a voxel of a class if any."""
         size = [min(self.crop, extent) for extent in truth.shape[:2]]
-        around = rare_voxel(truth, self.rarity, self.free_id, draw) if draw.random() < _FOCUSED else None
+        around = None if class_id is None else any_voxel(truth, class_id, draw)
         corner = []
         for axis in (0, 1):
             last = (truth.shape[axis] - size[axis]) // SCALE
@@ -137,7 +140,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         x, y = (extent // BLOCK for extent in size)
         part = truth[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
         blocks = part.reshape(x, BLOCK, y, BLOCK, -1).swapaxes(1, 2)  # [x, y, BLOCK, BLOCK, Z]
-        worth = self.rarity[blocks].max(axis=(2, 3, 4)).ravel()
+        worth = self.sought.rarity[blocks].max(axis=(2, 3, 4)).ravel()
         cells = drawn_by_worth(worth, self.patches, draw)
         corners = np.stack([cells // y, cells % y], axis=1) * BLOCK + np.array(corner)
         around, sure = glimpse.around(frame, corners, (BLOCK, BLOCK))

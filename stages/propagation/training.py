@@ -18,7 +18,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.purpose import said
-from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.rarity import Sought, looked_at
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
@@ -136,11 +136,11 @@ def train_propagation(
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
     if options.start is not None:
         load_weights(network, options.start)
-    some = EvenlySpread(len(seen.windows), 100).chosen
-    counts = torch.from_numpy(_counts(seen, some)[:classes] * (len(seen.windows) / len(some)))
-    task = PropagationTask(network, apart, Objective(counts, free_id), free_id, options.rate)
-    looked_for = rarity(counts.numpy(), free_id)
-    samples = Crops(seen, options.crop, options.patches, free_id, THINNING, looked_for, options.seed)
+    census = _census(seen, looked_at(len(seen.windows)).tolist())
+    objective = Objective(torch.from_numpy(census.sum(axis=0)[:classes]), free_id)
+    task = PropagationTask(network, apart, objective, free_id, options.rate)
+    sought = Sought.of(census, classes, free_id)
+    samples = Crops(seen, options.crop, options.patches, free_id, THINNING, sought, options.seed)
     windows = EvenlySpread(len(apart.windows), options.held_out_windows)
     fit(task, samples, windows, options, out.with_suffix(".training"))
     network.cpu().eval()
@@ -158,7 +158,7 @@ def train_propagation(
 def calibrate(network: DualFlow4D, seen: Views, windows: EvenlySpread, free_id: int) -> float:
     """Adds to the network's biases what makes the mean IoU of held-out windows highest; returns the temperature."""
     refiner = Refiner(network, "cpu")
-    strides = strides_of(_counts(seen, windows.chosen)[: seen.classes])
+    strides = strides_of(_census(seen, windows.chosen).sum(axis=0)[: seen.classes])
     parts = []
     for n, number in enumerate(windows.chosen):
         scores, truth = _in_question(refiner, seen, number)
@@ -184,9 +184,10 @@ def _in_question(refiner: Refiner, seen: Views, number: int) -> tuple[Tensor, Te
     return torch.cat(scores), torch.cat(truths)
 
 
-def _counts(seen: Views, numbers: Sequence[int]) -> NDArray[np.int64]:
-    """Voxels of each class id [256] in the truth of the pivots of some windows."""
-    total = np.zeros(256, np.int64)
+def _census(seen: Views, numbers: Sequence[int]) -> NDArray[np.int64]:
+    """Voxels by class id [windows, 256] in the truth of the pivots of some windows; none in the others."""
+    census = np.zeros((len(seen.windows), 256), np.int64)
     for number in numbers:
-        total += np.bincount(seen.truth(number, len(seen.windows[number][1].local) // 2).ravel(), minlength=256)
-    return total
+        pivot = len(seen.windows[number][1].local) // 2
+        census[number] = np.bincount(seen.truth(number, pivot).ravel(), minlength=256)
+    return census

@@ -19,7 +19,7 @@ from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.trained import load_network
 from occlabel.stages.completion.training import train_completion
 from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
-from occlabel.stages.learning.rarity import Rarity, rarity
+from occlabel.stages.learning.rarity import Rarity, Sought, any_voxel, rarity
 from occlabel.stages.learning.weight_header import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
@@ -27,7 +27,10 @@ EVEN = rarity(np.ones(20), 0)
 
 
 def crops_of(learned: Labelled, crop: float, columns: int, *, thinning: int, rarity: Rarity, seed: int) -> Crops:
-    return Crops(learned, Draft(crop, columns, 2, thinning, rarity, seed))
+    holds = np.zeros((len(learned), 256), bool)
+    for number in range(len(learned)):
+        holds[number, np.unique(learned.truth(number))] = True
+    return Crops(learned, Draft(crop, columns, 2, thinning, Sought(rarity, holds, 0), seed))
 
 
 def changed(**options: object) -> Options:
@@ -151,6 +154,35 @@ def test_rarity_is_bounded_and_never_of_free_or_unknown() -> None:
     found = rarity(np.array([9e9, 400.0, 100.0, 1.0, 0.0]), 0)
     np.testing.assert_allclose(found[:5], [0.5, 1, 2, 16, 16])
     assert found[255] == 0
+
+
+def test_frames_that_hold_what_few_do_come_up_more_often() -> None:
+    """Class 2 is as rare as class 1 and in one frame of 16, so it is looked for a quarter as often, in that frame; free
+    (0), what is unknown, and what no frame holds never are."""
+    census = np.zeros((16, 256))
+    census[:, [0, 1, 255]] = 1e6, 100, 1e6
+    census[5, 2] = 1600
+    sought, draw = Sought.of(census, 4, 0), np.random.default_rng(0)
+    drawn = [sought.drawn(draw) for _ in range(2000)]
+    frames = {class_id: [frame for frame, found in drawn if found == class_id] for class_id in (1, 2)}
+    assert len(frames[1]) + len(frames[2]) == 2000
+    assert len(frames[2]) / len(frames[1]) == pytest.approx(0.25, abs=0.03)
+    assert set(frames[2]) == {5}
+    assert set(frames[1]) == set(range(16))
+
+
+def test_nothing_is_sought_where_all_is_free_or_unknown() -> None:
+    census = np.zeros((2, 256))
+    census[:, [0, 255]] = 100
+    assert Sought.of(census, 4, 0).drawn(np.random.default_rng(0)) is None
+
+
+def test_a_voxel_of_a_class_is_any_of_them() -> None:
+    truth = np.zeros((4, 3, 2), np.uint8)
+    truth[1, 2, 0] = truth[3, 0, 1] = 7
+    draw = np.random.default_rng(0)
+    assert {tuple(any_voxel(truth, 7, draw)) for _ in range(50)} == {(1, 2, 0), (3, 0, 1)}
+    assert any_voxel(truth, 8, draw) is None
 
 
 def test_scores_of_a_known_confusion() -> None:

@@ -10,7 +10,7 @@ import torch
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
-from occlabel.stages.learning.rarity import rarity
+from occlabel.stages.learning.rarity import Sought, rarity
 from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.propagation.options import Options
 from occlabel.stages.propagation.refine import Refiner
@@ -23,7 +23,6 @@ REACH = Reach(distance=2.0)
 TWO_EPOCHS = Options(
     seed=3, steps=2, epoch=1, batch=2, crop=32, patches=40, held_out_windows=1, calibration_windows=2, distance=2.0
 )
-EVEN = rarity(np.ones(20), 0)
 
 
 def changed(**options: object) -> Options:
@@ -110,7 +109,8 @@ def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: lis
 
 def test_a_crop_is_what_the_frames_hold(space: LabelSpace, logs: list[Labelled]) -> None:
     seen = views(logs, space.grid, 20, REACH)
-    crops = Crops(seen, 32, 30, 0, 4, EVEN, seed=1)
+    sought = Sought(rarity(np.ones(20), 0), np.ones((len(seen.windows), 256), bool), 0)
+    crops = Crops(seen, 32, 30, 0, 4, sought, seed=1)
     for number in range(6):
         sample = crops[number]
         assert sample["labels"].shape == (6, 32, 32, 8)
