@@ -22,7 +22,7 @@ from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
 from occlabel.stages.instances.options import Assignment
 from occlabel.stages.instances.panoptic_vote import panoptic_vote
-from occlabel.stages.instances.samples import Crops, Scenes
+from occlabel.stages.instances.samples import Crops, Scenes, alike, census_of
 from occlabel.stages.instances.slot import thing_table
 from occlabel.stages.instances.training import crop_columns, recognised
 from occlabel.stages.instances.weight_file import load_network, things_of
@@ -72,7 +72,8 @@ def main() -> None:
     ]
     seen, apart = (Scenes(part, space.grid, len(space.taxonomy.classes)) for part in parts)
     begun_with, things = load_network(options.start, space), thing_table(space)
-    crops = Crops(seen, begun_with.objects.lattice, crop_columns(options.crop, space.grid), seed=1)
+    sought = alike(census_of(seen, len(things_of(space))))
+    crops = Crops(seen, sought, begun_with.objects.lattice, crop_columns(options.crop, space.grid), seed=1)
     assignments: tuple[Assignment, ...] = ("nearest", "exact")
     for assignment in assignments:
         network = copy.deepcopy(begun_with)

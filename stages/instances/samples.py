@@ -17,9 +17,10 @@ from occlabel.schemas.grid import Grid
 from occlabel.stages.instances.damage import Damage
 from occlabel.stages.instances.lattice import Lattice, nearest_points
 from occlabel.stages.instances.voxel_embeddings import FOLD, SCALE
+from occlabel.stages.learning.rarity import Sought, looked_at
 
 _FOCUSED = 0.9
-"""Share of the crops that lie around an object, each class of the frame being as likely as any other."""
+"""Share of the crops that lie around an object of a class that is looked for."""
 _KEPT_BYTES = 3 << 30
 """Frames that have been read stay in memory up to so much."""
 MOST_OBJECTS = 64
@@ -85,6 +86,19 @@ class Scenes:
         return self._kept[number]
 
 
+def census_of(scenes: Scenes, things: int) -> NDArray[np.int64]:
+    """Objects of each thing class [frames, things], in the frames that are looked at."""
+    census = np.zeros((len(scenes), things), np.int64)
+    for number in looked_at(len(scenes)).tolist():
+        census[number] = np.bincount(scenes[number].classes, minlength=things)
+    return census
+
+
+def alike(census: NDArray[np.int64]) -> Sought:
+    """Each thing class of a ``census`` is looked for as much as any other that as many frames hold."""
+    return Sought(np.ones(census.shape[1], np.float32), census > 0)
+
+
 class Crops(Dataset[dict[str, Tensor]]):
     """Sample n of a run, for every n: frame, crop, flips, turn and damage are drawn from (seed, n) alone.
 
@@ -97,6 +111,7 @@ class Crops(Dataset[dict[str, Tensor]]):
     def __init__(
         self,
         scenes: Scenes,
+        sought: Sought,
         lattice: Lattice,
         crop: int,
         seed: int,
@@ -104,6 +119,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         damaged: float = 0.5,
     ) -> None:
         self.scenes = scenes
+        self.sought = sought
         self.lattice = lattice
         self.crop = crop
         self.seed = seed
@@ -114,9 +130,11 @@ class Crops(Dataset[dict[str, Tensor]]):
         round_, place = divmod(number, len(self.scenes))
         index = int(np.random.default_rng([self.seed, 0, round_]).permutation(len(self.scenes))[place])
         draw = np.random.default_rng([self.seed, 1, number])
+        sought = self.sought.drawn(draw) if draw.random() < _FOCUSED else None
+        index = index if sought is None else sought[0]
         scene, grid = self.scenes[index], self.scenes.grid
         size = np.array([*(min(self.crop, extent // SCALE * SCALE) for extent in grid.shape[:2]), grid.shape[2]])
-        corner = _corner(scene, size, np.array(grid.shape), draw)
+        corner = _corner(scene, None if sought is None else sought[1], size, np.array(grid.shape), draw)
         part = scene.labels[tuple(slice(start, start + extent) for start, extent in zip(corner, size, strict=True))]
         owner = np.repeat(np.arange(len(scene.classes)), np.diff(scene.starts))
         voxels = scene.voxels.astype(np.int64) - corner
@@ -137,13 +155,13 @@ class Crops(Dataset[dict[str, Tensor]]):
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _corner(scene: Scene, size: NDArray[np.int64], shape: NDArray[np.int64], draw: Generator) -> NDArray[np.int64]:
-    """First voxel [3] of a crop of ``size``."""
+def _corner(
+    scene: Scene, chosen: int | None, size: NDArray[np.int64], shape: NDArray[np.int64], draw: Generator
+) -> NDArray[np.int64]:
+    """First voxel [3] of a crop of ``size``, around an object of the thing class ``chosen`` if any."""
     last = shape - size
-    anywhere = draw.integers(last + 1)
-    if not len(scene.classes) or draw.random() >= _FOCUSED:
-        return anywhere
-    chosen = draw.choice(np.unique(scene.classes))
+    if chosen is None:
+        return draw.integers(last + 1)
     which = draw.choice(np.flatnonzero(scene.classes == chosen))
     voxel = scene.voxels[(scene.starts[which] + scene.starts[which + 1]) // 2].astype(np.int64)
     return np.clip(voxel - draw.integers(size), 0, last)

@@ -20,7 +20,7 @@ from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
 from occlabel.stages.instances.options import Options
 from occlabel.stages.instances.panoptic_vote import panoptic_vote
-from occlabel.stages.instances.samples import Crops, Scene, Scenes
+from occlabel.stages.instances.samples import Crops, Scene, Scenes, alike, census_of
 from occlabel.stages.instances.voxel_embeddings import SCALE
 from occlabel.stages.instances.weight_file import facts_of, things_of
 from occlabel.stages.learning.spread import EvenlySpread
@@ -139,11 +139,12 @@ def train_instances(
         load_weights(network, options.start)
     finder = Finder(network, space, things, options.device)
     task = ObjectTask(network, finder, known, apart, options)
-    counts = _counts(seen, len(things))
+    census = census_of(seen, len(things))
+    counts = census.sum(axis=0)
     if not counts.sum():
         raise BadLog(f"the {len(seen)} frames to learn from show no object of a thing class")
     damage = Damage(known, space.taxonomy.free_id, space.grid.voxel_size)
-    samples = Crops(seen, lattice, crop, options.seed, damage, options.damaged)
+    samples = Crops(seen, alike(census), lattice, crop, options.seed, damage, options.damaged)
     frames = EvenlySpread(len(apart), options.held_out_frames)
     fit(task, samples, frames, options, out.with_suffix(".training"))
     network.cpu().eval()
@@ -154,9 +155,3 @@ def train_instances(
     }  # fmt: skip
     save_weights(out, {name: t.half() if t.ndim > 1 else t for name, t in network.state_dict().items()}, facts)
     return facts
-
-
-def _counts(scenes: Scenes, things: int) -> NDArray[np.int64]:
-    """Objects of each thing class in a hundred frames, evenly spread."""
-    some = EvenlySpread(len(scenes), 100).chosen
-    return sum((np.bincount(scenes[i].classes, minlength=things) for i in some), np.zeros(things, np.int64))

@@ -38,23 +38,25 @@ class Sought:
     that hold what few do are repeated for detectors (Gupta et al. 2019, LVIS, section 5.2).
     """
 
-    rarity: Rarity
+    rarity: NDArray[np.float32]
+    """[classes]: how much more often each is looked for than if it were frequent."""
     holds: NDArray[np.bool_]
-    """[frames, 256]: which classes each holds; nothing of those that were not looked at."""
-    free_id: int
+    """[frames, classes]: which each holds; nothing of those that were not looked at."""
+    never: tuple[int, ...] = ()
+    """Classes that are not looked for."""
 
     @staticmethod
     def of(census: NDArray[np.number[Any]], classes: int, free_id: int) -> Sought:
         """``census`` [frames, 256]: voxels by class id."""
-        return Sought(rarity(census.sum(axis=0)[:classes], free_id), census > 0, free_id)
+        return Sought(rarity(census.sum(axis=0)[:classes], free_id), census > 0, (free_id, UNKNOWN))
 
     def drawn(self, draw: Generator) -> tuple[int, int] | None:
-        """A frame and the class that is looked for in it; None where all that is known is free."""
+        """A frame and the class that is looked for in it; None where no frame holds any."""
         chances = self.rarity * np.sqrt(self.holds.mean(axis=0))
-        chances[[self.free_id, UNKNOWN]] = 0
+        chances[list(self.never)] = 0
         if not chances.any():
             return None
-        class_id = int(draw.choice(256, p=chances / chances.sum()))
+        class_id = int(draw.choice(len(chances), p=chances / chances.sum()))
         return int(draw.choice(np.flatnonzero(self.holds[:, class_id]))), class_id
 
 

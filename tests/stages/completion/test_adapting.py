@@ -91,7 +91,7 @@ def test_trust_enters_samples_and_columns_nobody_trusts_do_not() -> None:
     def of(pupil: Pupil) -> Ask:
         return lambda: Lesson(pupil.ask().semantics, half)
 
-    draft = Draft(12.8, 256, 0, 1, Sought(rarity(np.ones(20), 0), np.zeros((4, 256), bool), 0), 0)
+    draft = Draft(12.8, 256, 0, 1, Sought(rarity(np.ones(20), 0), np.zeros((4, 256), bool)), 0)
     assert "trust" not in Crops(plain, draft)[0]
     mixed = plain + plain.taught(of)
     found = [Crops(mixed, draft)[number]["trust"] for number in range(4)]

@@ -30,7 +30,7 @@ def crops_of(learned: Labelled, crop: float, columns: int, *, thinning: int, rar
     holds = np.zeros((len(learned), 256), bool)
     for number in range(len(learned)):
         holds[number, np.unique(learned.truth(number))] = True
-    return Crops(learned, Draft(crop, columns, 2, thinning, Sought(rarity, holds, 0), seed))
+    return Crops(learned, Draft(crop, columns, 2, thinning, Sought(rarity, holds, (0, 255)), seed))
 
 
 def changed(**options: object) -> Options:

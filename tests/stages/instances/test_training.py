@@ -21,7 +21,7 @@ from occlabel.stages.instances.lattice import Lattice
 from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
 from occlabel.stages.instances.options import Options
-from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scene, Scenes, scene
+from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scene, Scenes, alike, census_of, scene
 from occlabel.stages.instances.training import recognised, train_instances
 from occlabel.stages.instances.weight_file import load_network, things_of
 from occlabel.stages.learning.weight_header import read_facts
@@ -72,6 +72,10 @@ def test_training_learns_to_part_cars_that_touch(tmp_path: Path, space: LabelSpa
     assert 2 * right / (found + true) > 0.4, counts  # connected components find none
 
 
+def crops_of(scenes: Scenes, lattice: Lattice, *damage: Any) -> Crops:
+    return Crops(scenes, alike(census_of(scenes, 8)), lattice, 32, 0, *damage)
+
+
 def _recognised(finder: Finder, frame: Scene) -> np.ndarray:
     return recognised(finder.find(frame.labels, 20, 0.5).ids * (frame.labels == CAR), frame)
 
@@ -81,7 +85,7 @@ def test_an_error_of_the_centre_does_not_teach_the_shape(
 ) -> None:
     lattice = Lattice(0.4, 6.0, 2.0)
     scenes = Scenes([parked(5, space)], space.grid, 20)
-    sample = {name: value[None] for name, value in Crops(scenes, lattice, 32, 0)[0].items()}
+    sample = {name: value[None] for name, value in crops_of(scenes, lattice)[0].items()}
     truth = Truth(sample["classes"], sample["centres"], sample["phase"], sample["filled"])
     network = OffsetOcc(7, 20, 8, lattice)
     objects = network(sample["labels"].long(), sample["low"], sample["high"], 12)
@@ -99,7 +103,8 @@ def test_an_error_of_the_centre_does_not_teach_the_shape(
 
 def test_a_crop_holds_the_objects_in_it_however_it_is_turned(space: LabelSpace) -> None:
     lattice = Lattice(0.4, 6.0, 2.0)
-    crops = Crops(Scenes([parked(5, space)], space.grid, 20), lattice, 32, 0)
+    scenes = Scenes([parked(5, space)], space.grid, 20)
+    crops = crops_of(scenes, lattice)
     for number in range(8):
         sample = crops[number]
         low = sample["low"].numpy()
@@ -114,7 +119,7 @@ def test_damage_is_done_to_the_labels_and_not_to_the_truth(space: LabelSpace) ->
     scenes, lattice = Scenes([parked(5, space)], space.grid, 20), Lattice(0.4, 6.0, 2.0)
     damage = Damage(np.arange(256) == CAR, 0, 0.4)
     whole, spared, damaged = (
-        Crops(scenes, lattice, 32, 0, damage, share)[0] if share >= 0 else Crops(scenes, lattice, 32, 0)[0]
+        crops_of(scenes, lattice, damage, share)[0] if share >= 0 else crops_of(scenes, lattice)[0]
         for share in (-1, 0, 1)
     )
     assert (whole["labels"] == spared["labels"]).all()
@@ -136,7 +141,8 @@ def test_more_objects_than_a_crop_has_room_for_are_left_out(space: LabelSpace) -
     semantics[::2, ::2, 2] = 6  # people everywhere
     owners[::2, ::2, 2] = np.arange(1, 361).reshape(20, 18)
     frame = scene(semantics, semantics, np.ones(semantics.shape, bool), owners, things_of(space))
-    sample = Crops(Scenes([lambda: frame], space.grid, 20), Lattice(0.4, 6.0, 2.0), 32, 0)[0]
+    scenes = Scenes([lambda: frame], space.grid, 20)
+    sample = crops_of(scenes, Lattice(0.4, 6.0, 2.0))[0]
     assert int((sample["classes"] >= 0).sum()) == MOST_OBJECTS
 
 

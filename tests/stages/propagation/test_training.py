@@ -90,7 +90,7 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(
 @pytest.mark.slow
 def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
     out = tmp_path / "w.safetensors"
-    options = changed(steps=40, epoch=20, rate=1e-2, patches=200)
+    options = changed(steps=30, epoch=15, rate=1e-2, patches=200)
     train_propagation(space, logs, out, options, {})
     network, _ = load_network(out, space)
     apart = views([labelled(16, 77)], space.grid, 20, REACH)
@@ -109,7 +109,7 @@ def test_training_learns_to_correct(tmp_path: Path, space: LabelSpace, logs: lis
 
 def test_a_crop_is_what_the_frames_hold(space: LabelSpace, logs: list[Labelled]) -> None:
     seen = views(logs, space.grid, 20, REACH)
-    sought = Sought(rarity(np.ones(20), 0), np.ones((len(seen.windows), 256), bool), 0)
+    sought = Sought(rarity(np.ones(20), 0), np.ones((len(seen.windows), 256), bool), (0, 255))
     crops = Crops(seen, 32, 30, 0, 4, sought, seed=1)
     for number in range(6):
         sample = crops[number]
