@@ -19,22 +19,23 @@ _TOLD = 5
 """Sentences about what was left out."""
 
 
-def labelled(recipe: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> PublishedVersion:
+def labelled(
+    recipe: Recipe, reader: LogReader, store: Store, version: str, executor: str, lacking: str = "not learned from"
+) -> PublishedVersion:
     """What ``recipe`` says of the logs of ``reader``, as ``version`` of ``store``; what is there is not computed again.
 
-    Logs and clips that it lacks are told on stderr: nothing is learned from them. Raises BadLog where nothing was
-    published.
+    Logs and clips that it lacks are told on stderr, with what becomes of them for ``lacking`` that. Raises BadLog where
+    nothing was published.
     """
     report = label_logs(recipe, reader, store, version, workplace=Workplace(executor))
-    lacking = _lacking(report)
+    left_out = _left_out(report)
     if report.info is None:
         raise BadLog(
-            f"{reader.root} could not be labelled to learn from: {'; '.join([report.message, *lacking[:_TOLD]])}"
+            f"{reader.root} could not be labelled to learn from: {'; '.join([report.message, *left_out[:_TOLD]])}"
         )
-    for sentence in lacking[:_TOLD]:
-        print(f"not learned from: {sentence}", file=sys.stderr, flush=True)
-    if len(lacking) > _TOLD:
-        print(f"not learned from: {len(lacking) - _TOLD} more", file=sys.stderr, flush=True)
+    more = [f"{len(left_out) - _TOLD} more"] if len(left_out) > _TOLD else []
+    for sentence in [*left_out[:_TOLD], *more]:
+        print(f"{lacking}: {sentence}", file=sys.stderr, flush=True)
     return open_version(spec_of(store, version))
 
 
@@ -50,5 +51,5 @@ def frames_of(version: PublishedVersion | None, log: DriveLog) -> dict[str, Publ
     return {frame.name: frame for frame in version.frames(log.id)}
 
 
-def _lacking(report: Report) -> list[str]:
+def _left_out(report: Report) -> list[str]:
     return [*report.plan.refused.values(), *(f"{entry.place}: {entry.error}" for entry in report.entries)]

@@ -37,15 +37,16 @@ def posed_logs(recipe: Recipe, reader: LogReader, folder: Path, executor: str) -
     poses lie in a store in ``folder``; what is there is not computed again."""
     if recipe.geometry is None:
         return reader
-    alone: dict[str, object] = {
+    only: dict[str, object] = {
         **dict.fromkeys(SLOTS),
         "geometry": recipe.geometry,
         "priors": {},
         "gates": Gates(min_labelled=0),
     }
-    chain = recipe.model_copy(update=alone)
+    chain = recipe.model_copy(update=only)
     found: dict[str, dict[str, Matrix | None]] = {}
-    for frame in labelled(chain, reader, Store(str(folder / "poses")), named(chain), executor).frames():
+    store, alone = Store(str(folder / "poses")), "without poses, so its sweeps are learned from one by one"
+    for frame in labelled(chain, reader, store, named(chain), executor, alone).frames():
         pose = np.asarray(frame[POSES], np.float64)
         found.setdefault(frame.log, {})[frame.name] = None if np.isnan(pose).any() else pose
     return PosedLogs(reader, found)

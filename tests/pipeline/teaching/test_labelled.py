@@ -20,6 +20,8 @@ def test_logs_and_clips_that_are_not_learned_from_are_told(tmp_path: Path, capsy
     assert list(version.logs) == ["a"]
     said = capsys.readouterr().err
     assert "not learned from: log b" in said and "labels out of range" in said
+    labelled(recipe, reader, Store(tmp_path / "store"), "again", "local", "without poses")
+    assert "without poses: log b" in capsys.readouterr().err
     logs = {log.id: log for log in reader.logs()}
     assert [list(frames_of(version, logs[name])) for name in "ab"] == [[f"{n:06d}" for n in range(4)], []]
     assert frames_of(None, logs["a"]) == {}
