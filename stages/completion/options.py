@@ -13,9 +13,9 @@ SHIPPED = Path("shipped")
 """As a start: the weights that come with occlabel for the recipe's grid and taxonomy."""
 
 _BY_TRUTH: dict[str, dict[str, Any]] = {
-    "voxels": {"steps": 6000, "epoch": 500, "rate": 3e-3},
-    "points": {"steps": 50, "epoch": 50, "rate": 5e-4},
-    "none": {"steps": 50, "epoch": 50, "rate": 5e-4},
+    "voxels": {"steps": 6000, "epoch": 500, "rate": 3e-3, "halfway": False},
+    "points": {"steps": 50, "epoch": 50, "rate": 5e-4, "halfway": True},
+    "none": {"steps": 50, "epoch": 50, "rate": 5e-4, "halfway": True},
 }
 """From nothing it takes thousands of steps; what weights know already is forgotten at a high rate."""
 
@@ -43,6 +43,9 @@ class Options(TrainingOptions):
     onboard model."""
     rate: float = Field(default=None, ge=1e-6, validate_default=True)
     """Highest learning rate. [default: 0.003; 0.0005 with --truth points or none]"""
+    halfway: bool = Field(default=None, validate_default=True)
+    """Whether the weights end half-way between those of --start and those learned: what is gained is kept, and less is
+    lost of what was known of other streets. [default: with --truth points or none]"""
     sure: float = Field(default=0.5, ge=0, le=1)
     """With --truth none: least confidence of a label that is learned from."""
     voxels: Annotated[int, FIXED] = 192 * 1024
@@ -67,4 +70,11 @@ class Options(TrainingOptions):
             raise ValueError(f"0 steps learn nothing from {value}; they are for --truth none, or give more --steps")
         if value == "none" and info.data.get("start") is None:
             raise ValueError("without truth nothing can be learned from nothing; give --start shipped, or a file")
+        return value
+
+    @field_validator("halfway")
+    @classmethod
+    def _from_somewhere(cls, value: bool, info: Any) -> bool:
+        if value and info.data.get("truth") == "voxels" and info.data.get("start") is None:
+            raise ValueError("weights that begin from nothing cannot end half-way; give --start, or leave it out")
         return value

@@ -158,7 +158,7 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)
     fit(task, Crops(learned, draft), frames, options, out.with_suffix(".training"))
     network.cpu().eval()
-    if adapts:
+    if start is not None and options.halfway and not painted:
         _meet_halfway(network, before)
     temperature = _how_sure(network, WholeFrames(held_out, options.calibration_frames, options.sweeps), options, start)
     return write_weights(network, temperature, out, space, facts_of(split, options, start) | told)
