@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import GRIDS
@@ -213,6 +214,24 @@ def test_biases_weigh_voxels_by_what_they_stand_for() -> None:
     scores = torch.randn(8000, 3, generator=draw) + 1.0 * torch.nn.functional.one_hot(targets, 3)
     even, rare = (best_biases(Sample(scores, targets, torch.tensor([1, w, 1])), 0) for w in (1, 10))
     assert rare[1] - rare[2] > even[1] - even[2] + 0.5
+
+
+@pytest.mark.slow
+def test_weights_end_half_way_where_that_is_asked(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
+    begun, learned, between = (tmp_path / f"{name}.safetensors" for name in ("begun", "learned", "between"))
+    train_completion(space, street_logs, begun, TWO_EPOCHS, "command")
+    for out, halfway in ((learned, False), (between, True)):
+        train_completion(space, street_logs, out, changed(start=begun, halfway=halfway, rate=1e-2), "command")
+    first, last, middle = (tensors(path, space)["stem.0.weight"] for path in (begun, learned, between))
+    assert (last - first).abs().mean() > 1e-3
+    torch.testing.assert_close(middle, (first + last) / 2, atol=1e-3, rtol=1e-2)
+
+
+def test_from_nothing_no_weights_end_half_way() -> None:
+    with pytest.raises(ValidationError, match="give --start"):
+        Options(halfway=True)
+    assert not Options().halfway
+    assert Options(truth="none", start=Path("shipped")).halfway
 
 
 def test_too_few_logs(tmp_path: Path, space: LabelSpace, street_logs: Any) -> None:
