@@ -31,10 +31,14 @@ from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.purpose import temperature_of
-from occlabel.stages.learning.rarity import Sought, looked_at
+from occlabel.stages.learning.rarity import LOOKED_AT, Sought
+from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest, read_facts
 from occlabel.stages.learning.weights import save_weights
+
+_SCANS = 15
+"""By which the beams of a training's LiDARs are counted."""
 
 
 class CompletionTask(lightning.LightningModule):
@@ -269,7 +273,7 @@ def starting(start: Path, space: LabelSpace, painted: bool = False) -> tuple[LMS
 def _census(labelled: Labelled) -> NDArray[np.float64]:
     """Voxels of each frame by class id [frames, 256], of those that are looked at; of what counts little, little."""
     census = np.zeros((len(labelled), 256))
-    for number in looked_at(len(labelled)).tolist():
+    for number in EvenlySpread(len(labelled), LOOKED_AT).chosen:
         census[number] = _counted(labelled.lesson(number))
     return census
 
@@ -281,10 +285,11 @@ def _counted(lesson: Lesson) -> NDArray[np.float64]:
 
 
 def _beams(labelled: Labelled) -> dict[str, str]:
-    """How many beams the LiDAR has, by the first scan that shows it; nothing where none does."""
-    scans = (p.reader.points(p.frame.sweep) for p in labelled.pupils[:10] if p.frame.sweep is not None)
-    count = next((found for points in scans if (found := beam_count(points)) is not None), None)
-    return {} if count is None else {"beams": str(count)}
+    """How many beams most LiDARs have, by a few scans of the logs; nothing where none shows it."""
+    some = (labelled.pupils[number] for number in EvenlySpread(len(labelled), _SCANS).chosen)
+    scans = (p.reader.points(p.frame.sweep) for p in some if p.frame.sweep is not None)
+    counts = sorted(count for points in scans if (count := beam_count(points)) is not None)
+    return {"beams": str(counts[len(counts) // 2])} if counts else {}
 
 
 def provenance(digests: Iterable[str]) -> str:

@@ -17,7 +17,8 @@ from occlabel.schemas.grid import Grid
 from occlabel.stages.instances.damage import Damage
 from occlabel.stages.instances.lattice import Lattice, nearest_points
 from occlabel.stages.instances.voxel_embeddings import FOLD, SCALE
-from occlabel.stages.learning.rarity import Sought, looked_at
+from occlabel.stages.learning.rarity import LOOKED_AT, Sought
+from occlabel.stages.learning.spread import EvenlySpread
 
 _FOCUSED = 0.9
 """Share of the crops that lie around an object of a class that is looked for."""
@@ -89,7 +90,7 @@ class Scenes:
 def census_of(scenes: Scenes, things: int) -> NDArray[np.int64]:
     """Objects of each thing class [frames, things], in the frames that are looked at."""
     census = np.zeros((len(scenes), things), np.int64)
-    for number in looked_at(len(scenes)).tolist():
+    for number in EvenlySpread(len(scenes), LOOKED_AT).chosen:
         census[number] = np.bincount(scenes[number].classes, minlength=things)
     return census
 

@@ -14,6 +14,8 @@ from occlabel.schemas.taxonomy import UNKNOWN
 Rarity = NDArray[np.float32]
 """[256] by class id: how much more often than the most frequent occupied class it is looked for; 0 for UNKNOWN."""
 
+LOOKED_AT = 2000
+"""Frames of which a census reads the truth, evenly spread: more say nothing new and take minutes."""
 _RAREST = 16.0
 
 
@@ -64,15 +66,6 @@ def any_voxel(truth: NDArray[np.uint8], class_id: int, draw: Generator) -> NDArr
     """Index [3] of a voxel of a class in ``truth`` [X, Y, Z]; None without any."""
     places = np.flatnonzero(truth.ravel() == class_id)
     return np.array(np.unravel_index(places[draw.integers(len(places))], truth.shape)) if len(places) else None
-
-
-_LOOKED_AT = 2000
-"""Frames of which a census reads the truth, evenly spread: more say nothing new and take minutes."""
-
-
-def looked_at(frames: int) -> NDArray[np.int64]:
-    """Numbers of the frames that a census reads."""
-    return np.unique(np.linspace(0, frames - 1, min(_LOOKED_AT, frames)).astype(np.int64))
 
 
 def drawn_by_worth(worth: NDArray[np.floating[Any]], wanted: int, draw: Generator) -> NDArray[np.int64]:

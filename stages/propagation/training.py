@@ -18,7 +18,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.purpose import said
-from occlabel.stages.learning.rarity import Sought, looked_at
+from occlabel.stages.learning.rarity import LOOKED_AT, Sought
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
@@ -136,7 +136,7 @@ def train_propagation(
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
     if options.start is not None:
         load_weights(network, options.start)
-    census = _census(seen, looked_at(len(seen.windows)).tolist())
+    census = _census(seen, EvenlySpread(len(seen.windows), LOOKED_AT).chosen)
     objective = Objective(torch.from_numpy(census.sum(axis=0)[:classes]), free_id)
     task = PropagationTask(network, apart, objective, free_id, options.rate)
     sought = Sought.of(census, classes, free_id)
