@@ -37,6 +37,9 @@ class Rules(BaseModel):
     """Whether a frame's vote also counts with the frame's own confidence in it."""
     empty_weight: float = Field(default=1.0, ge=1 / ONE, le=16)
     """How much a vote for free counts against one for a class, in steps of a sixteenth."""
+    own_boost: int = Field(default=1, ge=1, le=255)
+    """How much more a frame's own votes count in its own voxels, for classes that cannot move and for free: what this
+    frame is sure of, others see from farther away and less well."""
     movable_boost: int = Field(default=30, ge=1, le=255)
     """How much more a frame's own votes for movable classes count in its own voxels: what moves is where this frame
     sees it, and elsewhere in the next. 1 treats movable classes like all others."""
@@ -64,4 +67,5 @@ class Rules(BaseModel):
         """The largest radius by which the votes of a voxel, all as heavy as can be, fit into its 32 bits."""
         free = round(self.empty_weight * ONE)
         votes = (ROOM - 1) // heaviest_vote(self.sensor, self.weigh_confidence)
-        return (votes - max(self.movable_boost * ONE, free)) // (2 * max(ONE, free))
+        own = max(self.movable_boost * ONE, self.own_boost * max(ONE, free))
+        return (votes - own) // (2 * max(ONE, free))

@@ -118,7 +118,8 @@ class Poll:
         classes = len(taxonomy.classes)
         multipliers = np.full((len(frames), classes), ONE, np.int32)
         multipliers[:, taxonomy.free_id] = round(rules.empty_weight * ONE)
-        multipliers[np.ix_(frames == target, self._place.movable[:classes])] *= rules.movable_boost
+        movable = self._place.movable[:classes]
+        multipliers[frames == target] *= np.where(movable, rules.movable_boost, rules.own_boost)
         return Voters(frames, np.stack(matrices), multipliers, target)
 
     def _clear(self, outcome: Outcome, target: int, solid: NDArray[np.bool_] | None = None) -> None:

@@ -89,6 +89,22 @@ def test_what_moves_stays_where_it_is_and_leaves_no_trail(method: str) -> None:
     assert not np.array_equal(plain["semantics"], arrays["semantics"][10:20]), "the scene would prove nothing"
 
 
+@pytest.mark.parametrize("method", ["splat", "gather"])
+@pytest.mark.parametrize(("boost", "kept"), [(1, False), (5, False), (7, True)])
+def test_a_frame_outvotes_as_many_others_as_its_own_votes_are_worth(method: str, boost: int, kept: bool) -> None:
+    """One of seven frames sees a wall and lacks a piece of road, and the six others see it the other way round."""
+    frames, arrays = log(step=0.0)
+    arrays["semantics"][:] = 0
+    arrays["semantics"][:, :, :, 0] = 9
+    arrays["semantics"][14, 8:11, 5:8, 1:3] = 13
+    arrays["semantics"][14, 2:4, 2:4, 0] = 0
+    stage = Registration(**{**PLAIN, "radius": 3, "method": method, "own_boost": boost})
+    mine, other = (run(stage, Clip("a", row, row + 1), frames, arrays)["semantics"] for row in (14, 12))
+    assert np.array_equal(mine, arrays["semantics"][14:15]) == kept
+    assert np.array_equal(mine, arrays["semantics"][12:13]) != kept
+    np.testing.assert_array_equal(other, arrays["semantics"][12:13], "elsewhere its votes are worth no more")
+
+
 def test_a_movable_thing_of_which_a_frame_is_not_sure_is_voted_away() -> None:
     frames, arrays = crossing()
     arrays["semantics"][14, 2:5, 2:5, 1:3] = 6
@@ -128,7 +144,12 @@ def test_empty_votes_have_a_weight_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     ("options", "largest"),
-    [({}, 195), ({"empty_weight": 12.0}, 16), ({"sensor": "uniform", "movable_boost": 1, "empty_weight": 12.0}, 26)],
+    [
+        ({}, 195),
+        ({"empty_weight": 12.0}, 16),
+        ({"sensor": "uniform", "movable_boost": 1, "empty_weight": 12.0}, 26),
+        ({"own_boost": 255}, 83),
+    ],
 )
 def test_a_radius_whose_votes_could_overflow_is_refused_before_anything_runs(
     options: dict[str, Any], largest: int
