@@ -14,7 +14,7 @@ def test_rows_are_the_chain_in_parts() -> None:
     found = rows("nuscenes_lidar", ["single", "both", "recipe", "eager: propagation.gate=0.5"], ["voting.radius=9"])
     single, both, recipe, eager = (cast(Any, row) for row in found.values())
     assert (single.propagation, single.voting, single.instances) == (None, None, None)
-    assert (both.completion.sweeps, recipe.completion.sweeps) == (0, 2)
+    assert (both.completion.sweeps, recipe.completion.sweeps) == (0, 3)
     assert (eager.propagation.gate, recipe.voting.radius, eager.voting.radius) == (0.5, 9, 9)
     assert recipe.propagation.gate != 0.5
 
