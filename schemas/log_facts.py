@@ -37,6 +37,10 @@ class LogFacts(BaseModel):
     def frames(self) -> int:
         return len(self.names)
 
+    def part(self, start: int, stop: int) -> LogFacts:
+        """The same of the frames [start, stop) alone: their names and times."""
+        return self.model_copy(update={"names": self.names[start:stop], "times": self.times[start:stop]})
+
     def knows(self, array: str) -> bool:
         """Whether the log has written ``poses``, ``intrinsics`` or ``extrinsics`` for any of its frames or cameras."""
         match array:

@@ -46,11 +46,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a stage reads beside a log and its options, as it was when the fingerprint was made of it."""
+    """What a stage reads beside the frames of an order, as it was when the fingerprint of the log was made of it."""
 
     log: LogFacts
+    """Of these frames alone."""
     told: str
-    """By ``Stage.fingerprint_extra``."""
+    """What ``Stage.fingerprint_extra`` said of them."""
 
 
 @dataclass(frozen=True, slots=True)

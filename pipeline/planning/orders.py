@@ -10,6 +10,7 @@ from occlabel.pipeline.planning.plan import Key, LogPlan
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import GEOMETRY, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.errors import BadLog
 from occlabel.schemas.stage import Hands
 from occlabel.workers.order import LOG, Beside, Order, Source
 from occlabel.workers.store import Store
@@ -36,13 +37,15 @@ class OrderDesk:
         self._plans = {log.id: log for log in logs}
         self._device: Literal["cpu", "cuda"] = device
         self._log = lru_cache(maxsize=16)(self._read_log)
+        self._beside = lru_cache(maxsize=16)(self._look_beside)
 
     def order(self, key: Key) -> Order:
-        """The order for a unit of work. Raises BadLog when the log changed so that it cannot be read any more."""
+        """The order for a unit of work. Raises BadLog when the log changed so that it cannot be read any more, or what
+        lies beside it is not what it was when it was planned."""
         index, clip = key
         step, recipe = self._chain[index], self._recipe
         plan, log = self._plans[clip.log], self._log(clip.log)
-        first = max(0, clip.start - step.stage.halo)
+        first, stop = self._frames(key)
         needs = step.stage.resources(recipe.space, plan.facts.rig, recipe.clip_frames)
         return Order(
             name=step.name,
@@ -52,7 +55,7 @@ class OrderDesk:
             reader=self._reader,
             store=self._store,
             clip=clip,
-            log=log.part(first, min(clip.stop + step.stage.lookahead, plan.frames)),
+            log=log.part(first, stop),
             first=first,
             log_frames=plan.frames,
             clip_frames=recipe.clip_frames,
@@ -60,11 +63,34 @@ class OrderDesk:
             sources=read_from(self._chain, index, plan),
             hands=Hands(self._device if needs.gpus else "cpu", needs.cpus),
             seen=plan.facts.seen,
-            beside=Beside(plan.facts, told) if (told := plan.told[index]) else None,
+            beside=self._beside(clip.log)[key] if plan.told[index] else None,
         )
+
+    def _frames(self, key: Key) -> tuple[int, int]:
+        """The frames [start, stop) that a unit of work may see."""
+        index, clip = key
+        stage = self._chain[index].stage
+        return max(0, clip.start - stage.halo), min(clip.stop + stage.lookahead, self._plans[clip.log].frames)
 
     def _read_log(self, log_id: str) -> DriveLog:
         return next(iter(self._reader.logs([log_id])))
+
+    def _look_beside(self, log_id: str) -> dict[Key, Beside]:
+        """What lies beside a log for each clip of the stages that say something of it: a worker reads of it what it
+        reads anyway, and not the whole log's for each clip. Raises BadLog when it changed since the plan."""
+        plan, space, result = self._plans[log_id], self._recipe.space, {}
+        for index, step in enumerate(self._chain):
+            if not plan.told[index]:
+                continue
+            for clip in plan.clips(self._recipe.clip_frames):
+                facts = plan.facts.part(*self._frames((index, clip)))
+                result[index, clip] = Beside(facts, step.stage.fingerprint_extra(space, facts))
+            # Asked last: what changes before is found here, what changes after it by the worker.
+            if step.stage.fingerprint_extra(space, plan.facts) != plan.told[index]:
+                raise BadLog(
+                    f"what {step.name} reads beside log {log_id} was changed since the run was planned: run again"
+                )
+        return result
 
 
 def read_from(chain: Chain, index: int, log: LogPlan) -> tuple[Source, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, small_recipe
 
+from occlabel.pipeline.planning.orders import OrderDesk
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.history import new_state, run_states
@@ -15,7 +16,7 @@ from occlabel.pipeline.running.loop import Loop, RunStalled
 from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.errors import BadLog, OcclabelError, StoreError
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.log_facts import LogFacts
@@ -126,6 +127,24 @@ def test_what_was_read_from_files_that_changed_meanwhile_is_no_label(tmp_path: P
     assert after.state == "complete"
     assert after.info.frames == 10
     assert {int(f.load("semantics").max()) for f in open_version(f"{tmp_path}/store@v2").frames()} == {again}
+
+
+def test_what_changed_between_plan_and_work_is_not_labelled_by_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "label"
+    file.write_text("2")
+    reader, store = MadeUpReader(tmp_path, {"a": 10}), Store(tmp_path / "store")
+    plan = make_plan(small_recipe(first=_Fed(file=file, again=3), second=None), reader, store)
+    desk = OrderDesk(plan.recipe, reader, store, plan.logs)
+    file.write_text("4")
+    with pytest.raises(BadLog, match="beside log a was changed after the plan was made: run again"):
+        desk.order((0, Clip("a", 0, 4)))
+    file.write_text("2")
+    order = desk.order((0, Clip("a", 4, 8)))
+    assert order.beside is not None
+    assert order.beside.log.names == tuple(f"{n:06d}" for n in range(4, 8))
+    file.write_text("4")
+    with pytest.raises(BadLog, match="while the run was on"):
+        order.perform()
 
 
 def test_changing_voting_does_not_compute_completion_again(tmp_path: Path) -> None:
