@@ -88,7 +88,7 @@ class OrderDesk:
             # Asked last: what changes before is found here, what changes after it by the worker.
             if step.stage.fingerprint_extra(space, plan.facts) != plan.told[index]:
                 raise BadLog(
-                    f"what {step.name} reads beside log {log_id} was changed since the run was planned: run again"
+                    f"what {step.name} reads beside log {log_id} was changed after the plan was made: run again"
                 )
         return result
 
