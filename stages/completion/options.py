@@ -45,7 +45,7 @@ class Options(TrainingOptions):
     """Highest learning rate. [default: 0.003; 0.0005 with --truth points or none]"""
     halfway: bool = Field(default=None, validate_default=True)
     """Whether the weights end half-way between those of --start and those learned: what is gained is kept, and less is
-    lost of what was known of other streets. [default: with --truth points or none]"""
+    lost of what was known of other streets; not of what reads images. [default: with --truth points or none]"""
     sure: float = Field(default=0.5, ge=0, le=1)
     """With --truth none: least confidence of a label that is learned from."""
     voxels: Annotated[int, FIXED] = 192 * 1024

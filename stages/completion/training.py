@@ -175,6 +175,10 @@ def refuse_paint(options: Options, space: LabelSpace) -> None:
             "--truth none adapts the LiDAR network, and completion.paint adds what images say: set paint: false to "
             "adapt, and train paint on logs with truth"
         )
+    if options.truth == "voxels" and options.halfway:
+        raise BadRecipe(
+            "--halfway: what images say is learned beside the weights of --start, which stay as they are: leave it out"
+        )
     if start_of(options, space) is None:
         raise BadRecipe(
             "what images say is learned on top of a LiDAR network: give --start shipped, or a weight file, and set "

@@ -201,6 +201,11 @@ def test_training_moves_what_paint_adds_and_nothing_else(tmp_path: Path) -> None
     assert learned["paint.last.weight"].abs().max() > 0
     with pytest.raises(BadWeights, match="was made for the network"):
         load_network(out, SPACE)
-    for changes, said in (({"start": None}, "give --start shipped"), ({"truth": "none"}, "set paint: false")):
+    refused = (
+        ({"start": None}, "give --start shipped"),
+        ({"truth": "none"}, "set paint: false"),
+        ({"halfway": True}, "--halfway: .* leave it out"),
+    )
+    for changes, said in refused:
         with pytest.raises(BadRecipe, match=said):
             refuse_paint(options.model_copy(update=changes), SPACE)
