@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,6 +71,19 @@ class Site:
         self.ground.take(x, y, yaw, model.length, model.size[1])
         self.add_thing(model, x, y, yaw)
         return True
+
+    def try_row(self, model: Model, places: Sequence[tuple[float, float, float]]) -> None:
+        """``add_thing`` at each x, y and yaw of ``places`` where there is room: what stands there before, and not each
+        other, for they may touch."""
+        length, width = model.length, model.size[1]
+        free = [
+            (x, y, yaw)
+            for x, y, yaw in places
+            if self.ground.inside(x, y, 4.0) and self.ground.is_free(x, y, yaw, length, width)
+        ]
+        for x, y, yaw in free:
+            self.ground.take(x, y, yaw, length, width)
+            self.add_thing(model, x, y, yaw)
 
     def try_stand(self, mesh: Mesh, x: float, y: float, yaw: float, reach: float) -> bool:
         """``add`` where a square of ``reach`` metres is free."""

@@ -27,7 +27,8 @@ from occlabel.stages.town.streets.ground import Ground
 from occlabel.stages.town.streets.ground_mesh import ground_mesh
 from occlabel.stages.town.streets.parking import keep_lanes_free, park_cars
 from occlabel.stages.town.streets.paving import lay_streets
-from occlabel.stages.town.streets.sidewalks import furnish, roadworks
+from occlabel.stages.town.streets.roadworks import roadworks
+from occlabel.stages.town.streets.sidewalks import furnish
 from occlabel.stages.town.streets.streets import draw_streets
 from occlabel.stages.town.streets.terrain import raise_banks, raise_terrain, roughen
 from occlabel.stages.town.streets.traffic import Agent, draw_traffic

@@ -135,7 +135,7 @@ def hall(lot: Lot) -> None:
     for _ in range(int(rng.integers(0, 4))):
         kind = str(
             rng.choice(
-                ["truck", "trailer", "semi-trailer", "car", "construction-vehicle"], p=[0.35, 0.1, 0.2, 0.25, 0.1]
+                ["truck", "trailer", "semi-trailer", "car", "construction-vehicle"], p=[0.45, 0.05, 0.15, 0.25, 0.1]
             )
         )
         x, y = lot.world(rng.uniform(-0.4, 0.4) * lot.width, rng.uniform(2.5, max(front - 2, 3)))

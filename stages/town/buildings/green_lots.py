@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from occlabel.stages.town.buildings import buildings
 from occlabel.stages.town.buildings.fences import Fence
 from occlabel.stages.town.buildings.lot import Lot
+from occlabel.stages.town.things.barriers import barrier
 from occlabel.stages.town.things.people import person
-from occlabel.stages.town.things.street_furniture import barrier, bench, billboard, bollard, cone, lamp_post
+from occlabel.stages.town.things.street_furniture import bench, billboard, bollard, cone, lamp_post
 from occlabel.stages.town.things.trucks import VEHICLES
 
 
@@ -155,7 +158,12 @@ def site(lot: Lot) -> None:
     """A construction site."""
     rng = lot.site.rng
     lot.pave("other-ground", 0.0, 0, lot.depth / 2, lot.width, lot.depth)
-    lot.fence(Fence(rng, str(rng.choice(["mesh", "boards"]))), (-lot.width / 2, 0.6), (lot.width / 2, 0.6), 0.2)
+    if rng.random() < 0.6:
+        lot.fence(Fence(rng, str(rng.choice(["mesh", "boards"]))), (-lot.width / 2, 0.6), (lot.width / 2, 0.6), 0.2)
+    else:
+        model = barrier(rng)
+        row = np.arange((model.length - lot.width) / 2, (lot.width - model.length) / 2, model.length + 0.03)
+        lot.site.try_row(model, [(*lot.world(a, 0.6), lot.yaw + float(rng.normal(0, 0.02))) for a in row])
     for kind in ("construction-vehicle", "construction-vehicle", "truck", "trailer"):
         if rng.random() < 0.6:
             x, y = lot.world(rng.uniform(-0.4, 0.4) * lot.width, rng.uniform(3, 15))

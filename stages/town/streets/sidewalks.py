@@ -131,17 +131,3 @@ def _parked_two_wheelers(kerbside: Kerbside, width: float) -> None:
             station = min(start + k * (0.75 if turn else 2.0), length - 1)
             x, y, yaw = kerbside.spot(station, width - 0.7 if width > 1.4 else 0.5)
             site.try_thing(two_wheeler(rng, kind), x, y, yaw + turn + rng.normal(0, 0.1), 0.02)
-
-
-def roadworks(site: Site, street: Street) -> None:
-    """Now and then a row of cones or barriers beside the carriageway."""
-    rng = site.rng
-    if rng.random() < 0.65 or street.length < 60:
-        return
-    kerbside, start = Kerbside(site, street, int(rng.integers(2))), float(rng.uniform(10, street.length - 30))
-    model = furniture.cone if rng.random() < 0.5 else furniture.barrier
-    pitch = 2.2 if model is furniture.cone else 2.6
-    for station in np.arange(start, start + rng.uniform(8, 30), pitch):
-        x, y, yaw = kerbside.spot(station, 0.45)
-        if kerbside.clearance(x, y) > 0.1:
-            site.try_thing(model(rng), x, y, yaw + rng.normal(0, 0.05), 0.05)

@@ -1,11 +1,11 @@
-"""Passenger cars, vans and pickups. They look along x, wheels on z = 0."""
+"""Passenger cars and vans. They look along x, wheels on z = 0."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, loft, quads, tube
+from occlabel.stages.town.things.mesh import Colour, Material, Mesh, Paint, box, join, loft, of_kind, quads, tube
 from occlabel.stages.town.things.model import Model
 
 Rng = np.random.Generator
@@ -24,11 +24,9 @@ _PROFILES: dict[str, tuple[tuple[float, float, float], ...]] = {
             (0.93, 0.62, 0), (1.0, 0.45, 0)),
     "van": ((0.0, 0.95, 1), (0.02, 1.0, 1), (0.4, 1.0, 1), (0.75, 0.97, 1), (0.90, 0.56, 0), (0.98, 0.48, 0),
             (1.0, 0.36, 0)),
-    "pickup": ((0.0, 0.56, 0), (0.02, 0.58, 0), (0.36, 0.58, 0), (0.40, 0.95, 1), (0.52, 1.0, 1), (0.60, 0.97, 1),
-               (0.72, 0.66, 0), (0.95, 0.60, 0), (1.0, 0.42, 0)),
 }  # fmt: skip
 _SIZES = {"sedan": (4.6, 1.8, 1.45), "hatch": (4.0, 1.73, 1.48), "estate": (4.6, 1.8, 1.5), "suv": (4.5, 1.85, 1.68),
-          "van": (5.1, 1.95, 2.05), "pickup": (5.3, 1.9, 1.8)}  # fmt: skip
+          "van": (5.1, 1.95, 2.05)}  # fmt: skip
 
 
 def body_colour(rng: Rng) -> Colour:
@@ -79,18 +77,25 @@ def _hull(profile: NDArray[np.float64], size: tuple[float, float, float], paint:
 
 
 def car(rng: Rng) -> Model:
-    """A passenger car, van or pickup."""
-    shape = str(rng.choice(list(_PROFILES), p=[0.27, 0.27, 0.13, 0.18, 0.1, 0.05]))
-    size = tuple(float(v * rng.uniform(0.93, 1.07)) for v in _SIZES[shape])
+    """A passenger car or van."""
+    shape = str(rng.choice(list(_PROFILES), p=[0.27, 0.26, 0.13, 0.22, 0.12]))
+    length, width, height = (float(v * rng.uniform(0.93, 1.07)) for v in _SIZES[shape])
+    size = (length, width, height)
+    return Model("car", join(car_like(rng, "car", np.array(_PROFILES[shape]), size)), size)
+
+
+def car_like(rng: Rng, kind: str, profile: NDArray[np.float64], size: tuple[float, float, float]) -> list[Mesh]:
+    """The hull of ``profile`` [n, 3] (x as a share of the length, roof line as one of the height, whether of a cabin)
+    with wheels, plates and mirrors, all of ``kind``."""
     length, width, height = size
-    paint = Paint("car", body_colour(rng), Material.PAINTWORK)
+    paint = Paint(kind, body_colour(rng), Material.PAINTWORK)
     radius = 0.31 * rng.uniform(0.95, 1.15)
-    plates = Paint("car", (0.85, 0.85, 0.8), Material.RETROREFLECTOR)
+    plates = Paint(kind, (0.85, 0.85, 0.8), Material.RETROREFLECTOR)
     parts = [
-        *_hull(np.array(_PROFILES[shape]), (length, width, height), paint),
+        *_hull(profile, size, paint),
         *wheels((-0.30 * length, 0.31 * length), width / 2, radius),
         box((0.03, 0.5, 0.11), (-length / 2 - 0.01, 0, 0.45 * height), plates),
         box((0.03, 0.5, 0.11), (length / 2 + 0.01, 0, 0.3 * height), plates),
         *(box((0.1, 0.18, 0.13), (0.16 * length, s * (width / 2 + 0.08), 0.62 * height), paint) for s in (-1, 1)),
     ]
-    return Model("car", join(parts), (length, width, height))
+    return [of_kind(part, kind) for part in parts]

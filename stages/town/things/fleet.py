@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from occlabel.stages.town.things.cars import car
+from occlabel.stages.town.things.light_trucks import delivery_van, pickup
 from occlabel.stages.town.things.model import Model
 from occlabel.stages.town.things.people import rider
 from occlabel.stages.town.things.semi_trailers import lorry, semi_trailer
@@ -18,6 +19,8 @@ Rng = np.random.Generator
 
 _MODELS: dict[str, Callable[[Rng], Model]] = {
     "car": car,
+    "pickup": pickup,
+    "delivery-van": delivery_van,
     "truck": truck,
     "bus": bus,
     "trailer": trailer,
@@ -30,12 +33,12 @@ _MODELS: dict[str, Callable[[Rng], Model]] = {
 }
 
 _DRIVING = {
-    "car": 0.57, "truck": 0.09, "lorry": 0.04, "bus": 0.07, "construction-vehicle": 0.02,
-    "motorcyclist": 0.10, "bicyclist": 0.11,
+    "car": 0.52, "pickup": 0.03, "delivery-van": 0.03, "truck": 0.11, "lorry": 0.03, "bus": 0.07,
+    "construction-vehicle": 0.02, "motorcyclist": 0.09, "bicyclist": 0.10,
 }  # fmt: skip
 _PARKED = {
-    "car": 0.86, "motorcycle": 0.05, "truck": 0.035, "trailer": 0.02, "semi-trailer": 0.015, "bus": 0.01,
-    "construction-vehicle": 0.01,
+    "car": 0.8, "pickup": 0.035, "delivery-van": 0.025, "motorcycle": 0.05, "truck": 0.04, "trailer": 0.015,
+    "semi-trailer": 0.01, "bus": 0.015, "construction-vehicle": 0.01,
 }  # fmt: skip
 """Mean shares. Rare vehicles are several times as frequent as on real streets: a network learns a class from examples,
 and a score of a class from a handful of them says nothing."""
@@ -62,7 +65,7 @@ class Fleet:
 
 def draw_fleet(rng: Rng, riders: bool) -> Fleet:
     """The mix of one town; without ``riders`` nobody cycles there."""
-    driving = _DRIVING if riders else _DRIVING | {"bicyclist": 0.0, "truck": 0.14, "lorry": 0.12, "motorcyclist": 0.04}
+    driving = _DRIVING if riders else _DRIVING | {"bicyclist": 0.0, "truck": 0.16, "lorry": 0.1, "motorcyclist": 0.04}
     return Fleet(_mix(rng, driving), _mix(rng, _PARKED))
 
 

@@ -48,6 +48,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("traffic-cone", 99, 99, 8, "movable_object.trafficcone", thing=True),
     Kind("barrier", 51, 51, 1, "movable_object.barrier", thing=True),
     Kind("street-furniture", 99, 99, 15, "static.manmade"),
+    Kind("delivery-van", 10, 252, 10, "vehicle.truck", thing=True),
 )
 
 KIND_ID = {kind.name: index + 1 for index, kind in enumerate(KINDS)}

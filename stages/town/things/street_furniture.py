@@ -1,4 +1,4 @@
-"""What stands along streets: lamps, signs, signals, bins, benches, shelters, cones, barriers. Fronts face -y."""
+"""What stands along streets: lamps, signs, signals, bins, benches, shelters, cones. Fronts face -y."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, of_kind, quads, tube
+from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, quads, tube
 from occlabel.stages.town.things.model import Model
 from occlabel.stages.town.things.vegetation import bush
 
@@ -154,19 +154,6 @@ def cone(rng: Rng) -> Model:
     foot = box((0.38, 0.38, 0.05), (0, 0, 0), orange)
     body = tube((0, 0, 0.04), (0, 0, height), (0.15, 0.04), orange, 8)
     return Model("traffic-cone", join([foot, body]), (0.38, 0.38, height))
-
-
-def barrier(rng: Rng) -> Model:
-    """A concrete or plastic road barrier, or a construction fence panel."""
-    choice, length = rng.random(), float(rng.uniform(1.2, 2.5))
-    if choice < 0.5:
-        paint = Paint("barrier", (0.68, 0.67, 0.64) if rng.random() < 0.5 else (0.8, 0.25, 0.15))
-        base = box((length, 0.55, 0.35), (0, 0, 0), paint, 0.98)
-        return Model("barrier", join([base, box((length, 0.25, 0.6), (0, 0, 0.3), paint)]), (length, 0.55, 0.9))
-    paint = Paint("barrier", (0.85, 0.3, 0.15), Material.RETROREFLECTOR)
-    parts = [box((length, 0.04, 0.22), (0, 0, z), paint) for z in (0.45, 0.85)]
-    parts += [box((0.06, 0.5, 1.07), (s * length * 0.45, 0, 0), paint, 0.4) for s in (-1, 1)]
-    return Model("barrier", of_kind(join(parts), "barrier"), (length, 0.5, 1.07))
 
 
 def delineator(rng: Rng) -> Mesh:

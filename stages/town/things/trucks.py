@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,8 +53,12 @@ def truck(rng: Rng) -> Model:
 
 
 def bus(rng: Rng) -> Model:
-    """A city bus or coach."""
-    length, width, height = float(rng.uniform(9.5, 13)), 2.55, float(rng.uniform(2.9, 3.4))
+    """A city bus or coach, one with two decks, or a small one."""
+    sort = str(rng.choice(["long", "tall", "small"], p=[0.75, 0.08, 0.17]))
+    low, high = {"long": (9.5, 13), "tall": (10, 12.5), "small": (6, 8.5)}[sort]
+    flat, roof = {"long": (2.9, 3.6), "tall": (4.1, 4.4), "small": (2.5, 3.0)}[sort]
+    length, height = float(rng.uniform(low, high)), float(rng.uniform(flat, roof))
+    width = 2.2 if sort == "small" else 2.55
     paint = Paint("bus", body_colour(rng), Material.PAINTWORK)
     parts = [box((length, width, height - 0.35), (0, 0, 0.35), paint, 0.98)]
     x0 = np.arange(-length / 2 + 0.4, length / 2 - 1.5, 1.5)
@@ -75,7 +80,7 @@ def bus(rng: Rng) -> Model:
 
 def trailer(rng: Rng) -> Model:
     """A parked trailer: a box on wheels, a low-loader or a caravan."""
-    long = rng.random() < 0.4
+    long = rng.random() < 0.5
     length, width = (
         (float(rng.uniform(9, 13)), 2.5) if long else (float(rng.uniform(3, 6)), float(rng.uniform(1.7, 2.3)))
     )
@@ -92,7 +97,7 @@ def trailer(rng: Rng) -> Model:
 
 
 def construction_vehicle(rng: Rng) -> Model:
-    """An excavator or a wheel loader."""
+    """An excavator or a wheel loader, of any size."""
     paint = Paint("construction-vehicle", (0.85, 0.62, 0.1), Material.PAINTWORK)
     dark = Paint("construction-vehicle", (0.12, 0.12, 0.12), Material.RUBBER)
     if rng.random() < 0.55:
@@ -109,7 +114,9 @@ def construction_vehicle(rng: Rng) -> Model:
         parts += [tube((0.6, s * 0.6, 1.2), (3.0, s * 0.6, 0.6), (0.15, 0.15), paint) for s in (-1, 1)]
         parts.append(box((0.9, 2.4, 0.9), (3.2, 0, 0.2), dark, 0.8))
         parts += wheels((-1.6, 1.2), 1.15, 0.7, 0.45)
-    return fitted("construction-vehicle", of_kind(join(parts), "construction-vehicle"))
+    mesh = of_kind(join(parts), "construction-vehicle")
+    size = float(rng.choice([rng.uniform(0.5, 0.8), rng.uniform(0.8, 1.35)]))
+    return fitted("construction-vehicle", replace(mesh, vertices=mesh.vertices * size))
 
 
 VEHICLES: dict[str, Callable[[Rng], Model]] = {
