@@ -13,6 +13,9 @@ from occlabel.stages.town.streets.streets import Street
 from occlabel.stages.town.things.model import Model
 from occlabel.stages.town.things.people import person, rider
 
+_ENDS = 3.0
+"""From either end of a street nothing moves [m]."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -29,6 +32,8 @@ class Agent:
     start: float
     speed: float
     follows: EgoPath | None = None
+    begins: float = _ENDS
+    """Nearer to the start of its street [m] it is not there: on a side street it would be on the main one's lanes."""
 
     def station(self, time: float) -> float:
         return self.start + (self.follows.station(time) if self.follows else self.speed * time)
@@ -36,7 +41,7 @@ class Agent:
     def pose(self, site: Site, time: float) -> Matrix | None:
         """World pose on the ground, None while off the street."""
         station = self.station(time)
-        if not 3.0 < station < self.street.length - 3.0:
+        if not self.begins < station < self.street.length - _ENDS:
             return None
         x, y, heading = self.street.at(station, self.lateral)
         if not site.ground.inside(x, y, 4.0):
@@ -77,7 +82,7 @@ def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) 
             agents += _waiting(site, street, side, max(13.0, main.half + 2.5))
     for street in streets:
         for which in (0, 1):
-            agents += _walkers(site, street, which)
+            agents += _walkers(site, street, which, _ENDS if street is main else main.half + 2.5)
     return agents
 
 
@@ -126,8 +131,8 @@ def _coupled(site: Site, model: Model, middle: Agent) -> list[Agent]:
     ]
 
 
-def _walkers(site: Site, street: Street, which: int) -> list[Agent]:
-    """People, and a few cyclists, along one sidewalk or, where there is none, the verge."""
+def _walkers(site: Site, street: Street, which: int, begins: float) -> list[Agent]:
+    """People, and a few cyclists, along one sidewalk or, where there is none, the verge; from ``begins`` metres on."""
     rng = site.rng
     beyond, agents = 0.0, []
     for kind, width, _ in street.bands[which]:
@@ -144,5 +149,6 @@ def _walkers(site: Site, street: Street, which: int) -> list[Agent]:
             model = rider(rng, "bicyclist") if cycling else person(rng, walking=True)
             away = street.half + beyond + float(rng.uniform(0.35, max(width - 0.35, 0.4)))
             lateral = away if which == 0 else -away
-            agents.append(Agent(site.next_id(), model, street, lateral, start + k * 0.7, direction * speed))
+            spot = (lateral, start + k * 0.7, direction * speed)
+            agents.append(Agent(site.next_id(), model, street, *spot, begins=begins))
     return agents
