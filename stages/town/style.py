@@ -66,9 +66,9 @@ _WEIGHTS = np.array([4.0, 3.2, 2.0, 1.8, 2.0, 1.2, 1.5, 1.0, 2.2, 2.2])
 
 
 def draw_style(rng: np.random.Generator) -> Style:
-    """A style; one town in eight, of industrial ones every second, has freight yards."""
+    """A style; one town in twelve, of industrial ones two in five, has freight yards."""
     style = STYLES[int(rng.choice(len(STYLES), p=_WEIGHTS / _WEIGHTS.sum()))]
-    chance, share = 0.5 if style.name == "industrial" else 1 / 8, float(rng.uniform(0.15, 0.6))
+    chance, share = 0.4 if style.name == "industrial" else 1 / 12, float(rng.uniform(0.1, 0.45))
     if style.road == "motorway" or rng.random() > chance:
         return style
     return replace(style, lots=style.lots | {"freight-yard": share / (1 - share) * sum(style.lots.values())})
