@@ -125,9 +125,10 @@ def _parked_two_wheelers(kerbside: Kerbside, width: float) -> None:
         return
     for _ in range(int(rng.poisson(length / 45 * max(site.style.people, 0.3)))):
         start = rng.uniform(0, length)
-        kind = "bicycle" if rng.random() < 0.75 else "motorcycle"
-        turn = float(rng.choice([0.0, np.pi / 2]))
-        for k in range(int(rng.choice([1, 1, 2, 3, 6]))):
-            station = min(start + k * (0.75 if turn else 2.0), length - 1)
+        kind = "bicycle" if rng.random() < 0.6 else "motorcycle"
+        turn = float(rng.choice([0.0, np.pi / 2, np.pi / 3]))
+        apart = float(rng.uniform(0.65, 0.9) if kind == "bicycle" else rng.uniform(0.8, 1.2)) if turn else 2.2
+        for k in range(int(rng.choice([1, 1, 2, 3, 6, 12]))):
+            station = min(start + k * apart, length - 1)
             x, y, yaw = kerbside.spot(station, width - 0.7 if width > 1.4 else 0.5)
             site.try_thing(two_wheeler(rng, kind), x, y, yaw + turn + rng.normal(0, 0.1), 0.02)

@@ -56,8 +56,9 @@ class Agent:
 
 
 def _edge_of_lane(model: Model, lateral: float, street: Street) -> float:
-    """Cyclists keep to the outer side of their lane."""
-    return lateral + np.sign(lateral) * 0.25 * street.lane_width if model.kind == "bicyclist" else lateral
+    """Cyclists keep to the outer side of their lane, and so does what hardly fits into it."""
+    out = 0.25 * street.lane_width if model.kind == "bicyclist" else max(model.size[1] + 0.4 - street.lane_width, 0) / 2
+    return float(lateral + np.sign(lateral) * out)
 
 
 def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) -> list[Agent]:
@@ -82,7 +83,7 @@ def draw_traffic(site: Site, streets: list[Street], path: EgoPath, side: float) 
             agents += _waiting(site, street, side, max(13.0, main.half + 2.5))
     for street in streets:
         for which in (0, 1):
-            agents += _walkers(site, street, which, _ENDS if street is main else main.half + 2.5)
+            agents += _walkers(site, street, which, None if street is main else main)
     return agents
 
 
@@ -131,8 +132,9 @@ def _coupled(site: Site, model: Model, middle: Agent) -> list[Agent]:
     ]
 
 
-def _walkers(site: Site, street: Street, which: int, begins: float) -> list[Agent]:
-    """People, and a few cyclists, along one sidewalk or, where there is none, the verge; from ``begins`` metres on."""
+def _walkers(site: Site, street: Street, which: int, main: Street | None) -> list[Agent]:
+    """People, and a few cyclists, along one sidewalk or, where there is none, the verge; of a street that leads off
+    ``main``, only where they are off its carriageway."""
     rng = site.rng
     beyond, agents = 0.0, []
     for kind, width, _ in street.bands[which]:
@@ -150,5 +152,15 @@ def _walkers(site: Site, street: Street, which: int, begins: float) -> list[Agen
             away = street.half + beyond + float(rng.uniform(0.35, max(width - 0.35, 0.4)))
             lateral = away if which == 0 else -away
             spot = (lateral, start + k * 0.7, direction * speed)
+            begins = _ENDS if main is None else _off(main, street, lateral)
             agents.append(Agent(site.next_id(), model, street, *spot, begins=begins))
     return agents
+
+
+def _off(main: Street, street: Street, lateral: float) -> float:
+    """From where on along ``street`` [m], ``lateral`` metres left of its middle, ``main``'s carriageway is left."""
+    stations = np.arange(_ENDS, min(street.length, 4 * main.half + 20.0), 0.5)
+    way = np.array([street.at(station, lateral)[:2] for station in stations]).reshape(-1, 2)
+    away = np.linalg.norm(way[:, None] - main.points[None], axis=2).min(axis=1)
+    on = np.flatnonzero(away < main.half + 0.5)
+    return float(stations[on[-1]]) if len(on) else _ENDS

@@ -36,15 +36,15 @@ def digest(frames: list[TownFrame]) -> str:
 @pytest.fixture(scope="module")
 def city() -> list[TownFrame]:
     """A few frames of a town with traffic."""
-    return list(drive(15, "train", RIG, 3, images=True, truth=True))
+    return list(drive(8, "train", RIG, 3, images=True, truth=True))
 
 
 def test_the_same_arguments_give_the_same_bytes(city) -> None:
-    assert digest(list(drive(15, "train", RIG, 3, images=True, truth=True))) == digest(city)
+    assert digest(list(drive(8, "train", RIG, 3, images=True, truth=True))) == digest(city)
 
 
 def test_splits_and_seeds_differ(city) -> None:
-    others: tuple[tuple[int, Split], ...] = ((15, "test"), (10, "train"))
+    others: tuple[tuple[int, Split], ...] = ((8, "test"), (10, "train"))
     for seed, split in others:
         other = next(drive(seed, split, RIG, 3, images=False, truth=False))
         assert other.scan.points.shape != city[0].scan.points.shape
@@ -152,14 +152,16 @@ def test_nothing_stands_or_drives_in_the_way_of_the_car(seed: int) -> None:
         for agent in town.agents:
             other = agent.pose(town.site, time)
             if other is not None:
-                x, y = (inverse(pose) @ other)[:2, 3]
-                clear = abs(x - 1.35) > 2.35 + agent.model.size[0] / 2 or abs(y) > 0.9 + agent.model.size[1] / 2
+                half = np.array(agent.model.size[:2]) / 2
+                spots = np.stack(np.meshgrid(*(np.linspace(-h, h, 15) for h in half), [1.0]), axis=-1).reshape(-1, 3)
+                x, y, _ = transform_points(inverse(pose) @ other, spots).T
+                clear = not ((x > -1.0) & (x < 3.7) & (np.abs(y) < 0.9)).any()
                 assert clear, f"a {agent.model.kind} runs into the car"
 
 
-def test_every_kind_appears_in_a_pair_of_towns() -> None:
+def test_every_kind_appears_in_three_towns() -> None:
     found: set[int] = set()
-    for seed in (11, 15):
+    for seed in (0, 3, 6):
         town = build(seed, "train", RIG, 1.0)
         found |= set(town.standing.kinds.tolist()) | {KIND_ID[agent.model.kind] for agent in town.agents}
     assert found == set(KIND_ID.values())
