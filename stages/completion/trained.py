@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Inputs, Process, Resources
+from occlabel.schemas.words import meant
 from occlabel.stages.completion.slot import Completion, Prediction, as_byte, clip_bytes, from_frames, seen
 from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
 from occlabel.stages.completion.thinning import thinned
@@ -91,6 +93,9 @@ class Trained(Completion):
     """Whether the network also reads what segments of the images say of each point of its sweeps: of road, sidewalk and
     grass images know more than shape does. Takes a stage of ``priors`` that writes segments and weights that were
     trained with them; a point that no image shows is seen as without."""
+    odds: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    """Class -> by what its odds are multiplied: how much more common it is on these streets than where the weights were
+    trained (Saerens et al. 2002, equation 4). Towns hold as much of trailers as of cars, so that they are learned."""
     batch: int = Field(default=1, ge=1)
     """Frames predicted at once; more than one pays off on a GPU."""
 
@@ -144,6 +149,12 @@ class Trained(Completion):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return None
+        for name in self.odds:
+            known = space.taxonomy.names
+            if name not in known:
+                return (
+                    f"odds: {space.taxonomy.name} has no class {name!r}{meant(name, known)}; known: {', '.join(known)}"
+                )
         paths = self.files(space)
         if not paths and self.paint:
             return (
@@ -193,6 +204,7 @@ class Trained(Completion):
         torch.set_num_threads(hands.threads)
         (path,) = self.files(space)
         network, temperature = load_network(path, space, self.paint)
+        multiply_odds(network, temperature, self.odds, space)
         network.to(torch.device(hands.device))
         predict = predictor(network, temperature, space, hands.device, self.looks)
         return from_frames(partial(self._look, space.grid), predict, space, self.batch)
@@ -300,6 +312,15 @@ def load_network(path: Path, space: LabelSpace, painted: bool = False) -> tuple[
     network = LMSCNet(space.grid, len(space.taxonomy.classes), space.taxonomy.free_id, painted)
     load_weights(network, path)
     return network.eval(), temperature_of(path, facts)
+
+
+def multiply_odds(network: LMSCNet, temperature: float, odds: Mapping[str, float], space: LabelSpace) -> None:
+    """Makes the classes of ``odds`` so many times likelier, in the network's last layer."""
+    import torch
+
+    with torch.no_grad():
+        for name, times in odds.items():
+            network.classify.bias[space.taxonomy.names.index(name)] += temperature * math.log(times)
 
 
 def predictor(

@@ -22,7 +22,7 @@ from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
 from occlabel.stages.completion.stored import by_number, is_number
 from occlabel.stages.completion.sweeps import Sweeps
-from occlabel.stages.completion.trained import Trained, load_network, predictor
+from occlabel.stages.completion.trained import Trained, load_network, multiply_odds, predictor
 from occlabel.stages.learning.truth import classes_in
 from occlabel.stages.sensing.scan import Scan
 
@@ -41,6 +41,7 @@ def by_network(stage: Trained, space: LabelSpace, hands: Hands) -> Labeller:
     torch.set_num_threads(hands.threads)
     (path,) = stage.files(space)
     network, temperature = load_network(path, space)
+    multiply_odds(network, temperature, stage.odds, space)
     network.to(torch.device(hands.device))
     predict = predictor(network, temperature, space, hands.device, stage.looks)
 

@@ -19,7 +19,7 @@ from occlabel.schemas.stage import Arrays, Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.trained import Trained, load_network, shipped_weights, weight_facts
+from occlabel.stages.completion.trained import Trained, load_network, multiply_odds, shipped_weights, weight_facts
 from occlabel.stages.learning.weights import save_weights
 from occlabel.stages.sensing.scan import Scan, moved
 
@@ -212,3 +212,27 @@ def test_weights_that_overflow_are_no_labels(weights: Path, tmp_path: Path) -> N
     save_weights(wild, network.state_dict(), weight_facts(SPACE))
     with pytest.raises(BadPredictions, match="frame 1: what the network makes of the scan is NaN or infinite"):
         run(Trained(weights=wild), [None, cloud(0)])
+
+
+def test_odds_multiply_what_a_class_has_against_each_other(weights: Path) -> None:
+    network, temperature = load_network(weights, SPACE)
+    scores = torch.randn(50, 18)
+    before = (scores / temperature).softmax(dim=1)
+    bias = network.classify.bias.clone()
+    multiply_odds(network, temperature, {"trailer": 0.2, "car": 3.0}, SPACE)
+    after = ((scores + network.classify.bias - bias) / temperature).softmax(dim=1)
+    trailer, car, truck = (SPACE.taxonomy.names.index(name) for name in ("trailer", "car", "truck"))
+    for one, other, times in ((trailer, truck, 0.2), (car, truck, 3.0), (car, trailer, 15.0)):
+        ratio = (after[:, one] / after[:, other]) / (before[:, one] / before[:, other])
+        np.testing.assert_allclose(ratio.detach(), times, rtol=1e-3)
+
+
+def test_odds_are_heard_and_those_of_no_class_refused(weights: Path) -> None:
+    for name, id_ in (("trailer", 9), ("bus", 3)):
+        sure = run(Trained(weights=weights, odds={name: 1e30}), [cloud(0)])["semantics"]
+        assert (sure == id_).all()
+    refused = Trained(weights=weights, odds={"trailor": 0.1}).refuse(SPACE, None)
+    assert refused is not None
+    assert "has no class 'trailor' (did you mean 'trailer'?)" in refused
+    with pytest.raises(ValueError, match="greater than 0"):
+        Trained(weights=weights, odds={"trailer": 0.0})
