@@ -31,8 +31,10 @@ def score(weights: Path, judged: Labelled, device: str) -> Scores:
     """Of the network in the file ``weights`` as it looks onboard, at a frame's own sweep."""
     import torch
 
+    from occlabel.stages.completion.prediction import predictor
     from occlabel.stages.completion.sweeps import Sweeps
-    from occlabel.stages.completion.trained import Trained, load_network, predictor
+    from occlabel.stages.completion.trained import Trained
+    from occlabel.stages.completion.weight_file import load_network
     from occlabel.stages.learning.fitting import scores_of
 
     taxonomy = judged.space.taxonomy

@@ -23,10 +23,11 @@ from occlabel.stages.completion.labelled import Images, Labelled, Split, split_b
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import SHIPPED, Options
 from occlabel.stages.completion.point_teacher import PointTeacher
+from occlabel.stages.completion.prediction import predictor
 from occlabel.stages.completion.remembered import Remembered
 from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.teacher import FULL, Lesson
-from occlabel.stages.completion.trained import network_of, predictor, shipped_weights, weight_facts
+from occlabel.stages.completion.weight_file import network_of, shipped_weights, weight_facts
 from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
 from occlabel.stages.learning.objective import THINNING, Objective

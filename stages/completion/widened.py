@@ -11,7 +11,7 @@ from torch import Tensor
 
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.trained import PAINTED, check, load_network
+from occlabel.stages.completion.weight_file import PAINTED, check, load_network
 from occlabel.stages.learning.weight_header import read_facts, readable
 
 BEFORE = "lmscnet-3"

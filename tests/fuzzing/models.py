@@ -25,7 +25,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.schemas.taxonomy_map import map_between, read_map
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.trained import weight_facts
+from occlabel.stages.completion.weight_file import weight_facts
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.instances import weight_file as instance_weights
 from occlabel.stages.instances.lattice import Lattice

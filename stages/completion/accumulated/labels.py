@@ -20,9 +20,11 @@ from occlabel.schemas.formats.nuscenes_categories import CATEGORIES, OCC3D_CLASS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
+from occlabel.stages.completion.prediction import multiply_odds, predictor
 from occlabel.stages.completion.stored import by_number, is_number
 from occlabel.stages.completion.sweeps import Sweeps
-from occlabel.stages.completion.trained import Trained, load_network, multiply_odds, predictor
+from occlabel.stages.completion.trained import Trained
+from occlabel.stages.completion.weight_file import load_network
 from occlabel.stages.learning.truth import classes_in
 from occlabel.stages.sensing.scan import Scan
 

@@ -23,7 +23,7 @@ from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.stored import Stored
-from occlabel.stages.completion.trained import weight_facts
+from occlabel.stages.completion.weight_file import weight_facts
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.learning.weights import save_weights
 from occlabel.workers.store import Store

@@ -20,8 +20,8 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import Options
-from occlabel.stages.completion.trained import load_network
 from occlabel.stages.completion.training import write_weights
+from occlabel.stages.completion.weight_file import load_network
 from occlabel.stages.learning.weight_header import read_facts
 
 STREET = TinyStreets(1, 4, truth=Truth())

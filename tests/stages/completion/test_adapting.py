@@ -21,8 +21,8 @@ from occlabel.stages.completion.remembered import Remembered
 from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.statistics import re_estimate
 from occlabel.stages.completion.teacher import Ask, Lesson, SilentTeacher
-from occlabel.stages.completion.trained import load_network
 from occlabel.stages.completion.training import start_of, train_completion, write_weights
+from occlabel.stages.completion.weight_file import load_network
 from occlabel.stages.learning.rarity import Sought, rarity
 from occlabel.stages.learning.weight_header import read_facts
 

@@ -26,8 +26,9 @@ from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.paint_features import paint_shares
 from occlabel.stages.completion.paint_network import renamed
-from occlabel.stages.completion.trained import PAINTED, Trained, load_network
+from occlabel.stages.completion.trained import Trained
 from occlabel.stages.completion.training import refuse_paint, train_completion, write_weights
+from occlabel.stages.completion.weight_file import PAINTED, load_network
 from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.sensing.painting import NOTHING, SegmentImage
 from occlabel.stages.sensing.scan import Scan, moved

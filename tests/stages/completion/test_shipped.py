@@ -10,9 +10,10 @@ from occlabel.schemas.geometry import transform_points
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.stages.completion.prediction import predictor
 from occlabel.stages.completion.sweeps import Sweeps
-from occlabel.stages.completion.trained import load_network, predictor, shipped_weights
 from occlabel.stages.completion.training import scores_of
+from occlabel.stages.completion.weight_file import load_network, shipped_weights
 from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.sensing.scan import Scan
 from occlabel.stages.town.sensors.recording import TownFrame

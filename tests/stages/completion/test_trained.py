@@ -19,7 +19,9 @@ from occlabel.schemas.stage import Arrays, Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.trained import Trained, load_network, multiply_odds, shipped_weights, weight_facts
+from occlabel.stages.completion.prediction import multiply_odds
+from occlabel.stages.completion.trained import Trained
+from occlabel.stages.completion.weight_file import load_network, shipped_weights, weight_facts
 from occlabel.stages.learning.weights import save_weights
 from occlabel.stages.sensing.scan import Scan, moved
 

@@ -17,8 +17,8 @@ from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.stages.completion.labelled import Labelled, split_by_log
 from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
-from occlabel.stages.completion.trained import load_network
 from occlabel.stages.completion.training import train_completion
+from occlabel.stages.completion.weight_file import load_network
 from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
 from occlabel.stages.learning.rarity import Rarity, Sought, any_voxel, rarity
 from occlabel.stages.learning.weight_header import read_facts

@@ -15,7 +15,8 @@ from occlabel.stages import instances as instances_room
 from occlabel.stages import propagation as propagation_room
 from occlabel.stages.completion import drocc as drocc_room
 from occlabel.stages.completion import occany as occany_room
-from occlabel.stages.completion.trained import Trained, weight_facts
+from occlabel.stages.completion.trained import Trained
+from occlabel.stages.completion.weight_file import weight_facts
 from occlabel.stages.instances.learned import ObjectQueries
 from occlabel.stages.instances.weight_file import purpose as objects_purpose
 from occlabel.stages.learning.purpose import temperature_of
