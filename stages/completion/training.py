@@ -30,6 +30,7 @@ from occlabel.stages.completion.teacher import FULL, Lesson
 from occlabel.stages.completion.weight_file import network_of, shipped_weights, weight_facts
 from occlabel.stages.completion.widened import begin_with
 from occlabel.stages.learning.fitting import scores_of
+from occlabel.stages.learning.halfway import meet_halfway
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.purpose import temperature_of
 from occlabel.stages.learning.rarity import LOOKED_AT, Sought
@@ -164,7 +165,7 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     fit(task, Crops(learned, draft), frames, options, out.with_suffix(".training"))
     network.cpu().eval()
     if start is not None and options.halfway and not painted:
-        _meet_halfway(network, before)
+        meet_halfway(network, before)
     temperature = _how_sure(network, WholeFrames(held_out, options.calibration_frames, options.sweeps), options, start)
     return write_weights(network, temperature, out, space, facts_of(split, options, start) | told)
 
@@ -185,13 +186,6 @@ def refuse_paint(options: Options, space: LabelSpace) -> None:
             "what images say is learned on top of a LiDAR network: give --start shipped, or a weight file, and set "
             "paint: false to train one from nothing"
         )
-
-
-def _meet_halfway(network: LMSCNet, before: dict[str, Tensor]) -> None:
-    """Weights in the middle between those ``before`` and those now: most of what was learned of these streets, and
-    little lost of what was known of others (Wortsman et al. 2022, Robust fine-tuning of zero-shot models)."""
-    now = network.state_dict()
-    network.load_state_dict({n: torch.lerp(before[n], v, 0.5) if v.is_floating_point() else v for n, v in now.items()})
 
 
 def start_of(options: Options, space: LabelSpace) -> Path | None:

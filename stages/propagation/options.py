@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from occlabel.stages.learning.options import FIXED, Steps, TrainingOptions
 from occlabel.stages.propagation.parts import Parts
@@ -25,6 +25,9 @@ class Options(TrainingOptions):
     """Blocks of 2 x 2 columns learned of each refined frame."""
     rate: float = Field(default=1e-3, ge=1e-6)
     """Learning rate."""
+    halfway: bool = False
+    """Whether the weights end half-way between those of --start and those learned: what is gained is kept, and less is
+    lost of what was known of other streets."""
     local: int = Field(default=_REACH.local, ge=1)
     """Frames refined in one pass."""
     references: int = Field(default=_REACH.references, ge=0)
@@ -43,6 +46,12 @@ class Options(TrainingOptions):
     """Scored after each epoch."""
     calibration_windows: Annotated[int, FIXED] = 60
     """Held-out windows to which the biases and the temperature are fitted at the end."""
+
+    @model_validator(mode="after")
+    def _halfway_from_somewhere(self) -> Options:
+        if self.halfway and self.start is None:
+            raise ValueError("weights that begin from nothing cannot end half-way; give --start, or leave it out")
+        return self
 
     @property
     def parts(self) -> Parts:

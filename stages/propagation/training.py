@@ -16,6 +16,7 @@ from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
+from occlabel.stages.learning.halfway import meet_halfway
 from occlabel.stages.learning.objective import THINNING, Objective
 from occlabel.stages.learning.purpose import said
 from occlabel.stages.learning.rarity import LOOKED_AT, Sought
@@ -136,6 +137,7 @@ def train_propagation(
         network = DualFlow4D(space.grid.shape[2], classes, free_id, options.parts)
     if options.start is not None:
         load_weights(network, options.start)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     census = _census(seen, EvenlySpread(len(seen.windows), LOOKED_AT).chosen)
     objective = Objective(torch.from_numpy(census.sum(axis=0)[:classes]), free_id)
     task = PropagationTask(network, apart, objective, free_id, options.rate)
@@ -144,6 +146,8 @@ def train_propagation(
     windows = EvenlySpread(len(apart.windows), options.held_out_windows)
     fit(task, samples, windows, options, out.with_suffix(".training"))
     network.cpu().eval()
+    if options.halfway:
+        meet_halfway(network, before)
     temperature = calibrate(network, apart, EvenlySpread(len(apart.windows), options.calibration_windows), free_id)
     facts = facts_of(space, options.parts, options.reach) | facts | {
         "temperature": f"{temperature:.4f}",

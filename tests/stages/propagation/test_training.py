@@ -174,3 +174,20 @@ def test_a_start_with_other_parts_is_refused(tmp_path: Path, space: LabelSpace, 
     with pytest.raises(BadWeights, match="the training asks for"):
         check_options(changed(start=start, temporal=True), space)
     check_options(changed(start=start, unlabelled=True), space)
+
+
+@pytest.mark.slow
+def test_weights_end_half_way_where_that_is_asked(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
+    start, learned, between = (tmp_path / f"{name}.safetensors" for name in ("start", "learned", "between"))
+    train_propagation(space, logs, start, TWO_EPOCHS, {})
+    for out, halfway in ((learned, False), (between, True)):
+        train_propagation(space, logs, out, changed(start=start, seed=4, rate=1e-2, halfway=halfway), {})
+    first, last, middle = (load_network(path, space)[0].state_dict() for path in (start, learned, between))
+    name = max(first, key=lambda name: (last[name] - first[name]).float().abs().mean() if first[name].ndim > 1 else 0.0)
+    assert (last[name] - first[name]).abs().mean() > 1e-3
+    torch.testing.assert_close(middle[name], (first[name] + last[name]) / 2, atol=1e-3, rtol=1e-2)
+
+
+def test_from_nothing_no_weights_end_half_way() -> None:
+    with pytest.raises(ValueError, match="give --start"):
+        Options(halfway=True)
