@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,15 +25,6 @@ class Look(NamedTuple):
     mirrored: bool = False
     """Left to right."""
     intensity: bool = True
-
-
-def multiply_odds(network: LMSCNet, temperature: float, odds: Mapping[str, float], space: LabelSpace) -> None:
-    """Makes the classes of ``odds`` so many times likelier, in the network's last layer."""
-    import torch
-
-    with torch.no_grad():
-        for name, times in odds.items():
-            network.classify.bias[space.taxonomy.names.index(name)] += temperature * math.log(times)
 
 
 def predictor(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -24,8 +24,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands, Inputs, Process, Resources
-from occlabel.schemas.words import meant
-from occlabel.stages.completion.prediction import Look, multiply_odds, predictor
+from occlabel.stages.completion.prediction import Look, predictor
 from occlabel.stages.completion.slot import Completion, clip_bytes, from_frames, seen
 from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
 from occlabel.stages.completion.thinning import thinned
@@ -39,6 +38,7 @@ from occlabel.stages.completion.weight_file import (
     said,
     shipped_weights,
 )
+from occlabel.stages.learning.odds import Odds, multiply_odds, refusal
 from occlabel.stages.sensing.painted_scan import seen_painted
 
 _OTHER_BEAMS = 1.5
@@ -76,9 +76,9 @@ class Trained(Completion):
     """Whether the network also reads what segments of the images say of each point of its sweeps: of road, sidewalk and
     grass images know more than shape does. Takes a stage of ``priors`` that writes segments and weights that were
     trained with them; a point that no image shows is seen as without."""
-    odds: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    odds: Odds = {}
     """Class -> by what its odds are multiplied: how much more common it is on these streets than where the weights were
-    trained (Saerens et al. 2002, equation 4). Towns hold as much of trailers as of cars, so that they are learned."""
+    trained. Towns hold as much of trailers as of cars, so that they are learned."""
     batch: int = Field(default=1, ge=1)
     """Frames predicted at once; more than one pays off on a GPU."""
 
@@ -132,12 +132,8 @@ class Trained(Completion):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return None
-        for name in self.odds:
-            known = space.taxonomy.names
-            if name not in known:
-                return (
-                    f"odds: {space.taxonomy.name} has no class {name!r}{meant(name, known)}; known: {', '.join(known)}"
-                )
+        if (refused := refusal(self.odds, space.taxonomy)) is not None:
+            return refused
         paths = self.files(space)
         if not paths and self.paint:
             return (
@@ -187,7 +183,7 @@ class Trained(Completion):
         torch.set_num_threads(hands.threads)
         (path,) = self.files(space)
         network, temperature = load_network(path, space, self.paint)
-        multiply_odds(network, temperature, self.odds, space)
+        multiply_odds(network.classify, temperature, self.odds, space.taxonomy)
         network.to(torch.device(hands.device))
         predict = predictor(network, temperature, space, hands.device, self.looks)
         return from_frames(partial(self._look, space.grid), predict, space, self.batch)

@@ -13,6 +13,7 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.learning.odds import Odds, multiply_odds, refusal
 from occlabel.stages.propagation.windows import Reach, windows
 
 _SHIPPED = Path(__file__).parent / "weights"
@@ -50,7 +51,8 @@ class LocalPropagation(Stage):
     """A label is changed where the network is at least so many times as sure of its own as the onboard model was; 0
     always asks the network. Between 0.4 and 0.8 towns and real logs are within half a point of each other; above,
     little of what the network is worth is left."""
-
+    odds: Odds = {}
+    """Class -> by what its odds are multiplied, as in ``completion.odds``: the network was shown the truth of towns."""
     evidence: bool = True
     """Whether a voxel that the frame's own sweep hit (slot ``evidence``) keeps its label where the network calls it
     free."""
@@ -94,6 +96,8 @@ class LocalPropagation(Stage):
             return None
         from occlabel.stages.propagation.weight_file import check
 
+        if (refused := refusal(self.odds, space.taxonomy)) is not None:
+            return refused
         try:
             check(self._weights(space), space)
         except BadWeights as error:
@@ -117,6 +121,7 @@ class LocalPropagation(Stage):
 
         torch.set_num_threads(hands.threads)
         network, temperature = load_network(self._weights(space), space)
+        multiply_odds(network.head.classify, temperature, self.odds, space.taxonomy)
         refiner = Refiner(network, hands.device, Verdict(temperature, self.gate))
         classes = len(space.taxonomy.classes)
 

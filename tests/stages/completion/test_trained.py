@@ -19,9 +19,9 @@ from occlabel.schemas.stage import Arrays, Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
-from occlabel.stages.completion.prediction import multiply_odds
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.completion.weight_file import load_network, shipped_weights, weight_facts
+from occlabel.stages.learning.odds import multiply_odds
 from occlabel.stages.learning.weights import save_weights
 from occlabel.stages.sensing.scan import Scan, moved
 
@@ -221,7 +221,7 @@ def test_odds_multiply_what_a_class_has_against_each_other(weights: Path) -> Non
     scores = torch.randn(50, 18)
     before = (scores / temperature).softmax(dim=1)
     bias = network.classify.bias.clone()
-    multiply_odds(network, temperature, {"trailer": 0.2, "car": 3.0}, SPACE)
+    multiply_odds(network.classify, temperature, {"trailer": 0.2, "car": 3.0}, SPACE.taxonomy)
     after = ((scores + network.classify.bias - bias) / temperature).softmax(dim=1)
     trailer, car, truck = (SPACE.taxonomy.names.index(name) for name in ("trailer", "car", "truck"))
     for one, other, times in ((trailer, truck, 0.2), (car, truck, 3.0), (car, trailer, 15.0)):
