@@ -124,6 +124,21 @@ def test_what_the_own_sweep_hit_is_not_freed_by_the_network(weights: Path, space
     assert stage.without("observed") == stage.model_copy(update={"evidence": False})
 
 
+def test_odds_are_heard_and_those_of_no_class_refused(weights: Path, space: LabelSpace) -> None:
+    frames, arrays = frames_every(0.6, 6), noise(space, 6)
+    names, clip = space.taxonomy.names, Clip("a", 0, 6)
+    plain = run(LocalPropagation(weights=weights, gate=0.0), space, clip, frames, arrays)["semantics"]
+    for name in ("truck", "fence"):
+        stage = LocalPropagation(weights=weights, gate=0.0, odds={name: 1e30})
+        told = run(stage, space, clip, frames, arrays)["semantics"]
+        asked = told != arrays["semantics"]
+        assert asked.any()
+        assert (told[asked] == names.index(name)).all()
+        assert not (plain[asked] == names.index(name)).all()
+    refused = LocalPropagation(weights=weights, odds={"tuck": 2.0}).refuse(space, None) or ""
+    assert "has no class 'tuck' (did you mean 'truck'?)" in refused
+
+
 def test_weights_for_something_else_are_refused(weights: Path, space: LabelSpace) -> None:
     stage = LocalPropagation(weights=weights)
     assert stage.refuse(space, None) is None
