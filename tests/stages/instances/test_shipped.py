@@ -28,7 +28,7 @@ def test_shipped_weights_say_where_they_come_from(name: str) -> None:
     assert path.stat().st_size < 12_000_000
     facts = read_facts(path)
     assert "occlabel simulate" in facts["command"] and "occlabel train instances" in facts["command"]
-    assert facts["labels"] == "completion, propagation, voting"
+    assert {"completion", "propagation", "voting"} <= set(facts["labels"].split(", "))
     assert json.loads(facts["objects"])["car"] > 100
 
 
