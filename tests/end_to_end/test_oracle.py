@@ -96,4 +96,4 @@ def test_a_recipe_reads_what_simulate_writes_and_exact_depth_is_where_the_lidar_
     found_errors = np.concatenate(errors)
     assert len(found_errors) > 500 and better > 0
     assert np.quantile(found_errors, 0.9) < 0.1, "metres: nine in ten, and the others stand before or behind an edge"
-    assert np.median(found_errors) < 0.03
+    assert np.median(found_errors) < 0.04, "the noise of the LiDAR, which differs by log"

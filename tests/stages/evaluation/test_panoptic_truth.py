@@ -93,7 +93,7 @@ def test_boxes_without_size_or_pose_or_class_take_nothing() -> None:
 
 def test_boxes_of_a_town_find_its_objects() -> None:
     rig = kitti_rig(0.2)
-    frame = next(drive(3, "val", rig, 1, images=False, truth=True))
+    frame = next(drive(5, "val", rig, 1, images=False, truth=True))
     classes = TAXONOMIES["semantickitti"].from_raw[[0, *(kind.kitti for kind in KINDS)]]
     semantics = classes[frame.truth.kinds]
     boxes = [Box("", "", b.world_from_box, b.size, 0) for b in frame.boxes]
