@@ -11,6 +11,7 @@ import typer
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from occlabel.pipeline.quality.compare.against_truth import AgainstTruth
@@ -69,7 +70,16 @@ def compare(
     writable("--json", out)
     told = None if map_ is None else read_map(map_)
     found = hold(before, after, truth, format, logs=log, told=told, workplace=Workplace(executor.value), quiet=False)
-    console = Console(stderr=aside(out))
+    _say(found, Console(stderr=aside(out)))
+    _keep(found, picture, out)
+    if page is not None:
+        _write_page(found, truth, format, page)
+        typer.echo(f"wrote {page}", err=aside(out))
+    if not found.sound:
+        raise typer.Exit(3)
+
+
+def _say(found: Comparison, console: Console) -> None:
     console.print(f"{found.diff.a} -> {found.diff.b}", highlight=False, soft_wrap=True, markup=False)
     console.print(*found.sentences(), sep="\n", highlight=False, soft_wrap=True, markup=False)
     if found.truth is not None:
@@ -77,12 +87,6 @@ def compare(
     if found.changed().changed:
         console.print(voxel_table(found))
         console.print(_most_changed(found), highlight=False, soft_wrap=True, markup=False)
-    _keep(found, picture, out)
-    if page is not None:
-        _write_page(found, truth, format, page)
-        typer.echo(f"wrote {page}", err=aside(out))
-    if not found.sound:
-        raise typer.Exit(3)
 
 
 def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:

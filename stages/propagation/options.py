@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from occlabel.stages.learning.options import FIXED, Steps, TrainingOptions
 from occlabel.stages.propagation.parts import Parts
@@ -47,11 +47,12 @@ class Options(TrainingOptions):
     calibration_windows: Annotated[int, FIXED] = 60
     """Held-out windows to which the biases and the temperature are fitted at the end."""
 
-    @model_validator(mode="after")
-    def _halfway_from_somewhere(self) -> Options:
-        if self.halfway and self.start is None:
+    @field_validator("halfway")
+    @classmethod
+    def _from_somewhere(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("start") is None:
             raise ValueError("weights that begin from nothing cannot end half-way; give --start, or leave it out")
-        return self
+        return value
 
     @property
     def parts(self) -> Parts:

@@ -25,7 +25,6 @@ from occlabel.stages.completion.stored import by_number, is_number
 from occlabel.stages.completion.sweeps import Sweeps
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.completion.weight_file import load_network
-from occlabel.stages.learning.odds import multiply_odds
 from occlabel.stages.learning.truth import classes_in
 from occlabel.stages.sensing.scan import Scan
 
@@ -44,7 +43,6 @@ def by_network(stage: Trained, space: LabelSpace, hands: Hands) -> Labeller:
     torch.set_num_threads(hands.threads)
     (path,) = stage.files(space)
     network, temperature = load_network(path, space)
-    multiply_odds(network.classify, temperature, stage.odds, space.taxonomy)
     network.to(torch.device(hands.device))
     predict = predictor(network, temperature, space, hands.device, stage.looks)
 
