@@ -14,6 +14,8 @@ class LogFacts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    stamp: str
+    """Of the log that was looked at (``DriveLog.stamp``)."""
     digest: str
     """Of the content of everything that a stage may read from the log; a copy of the log has the same."""
     geometry: str

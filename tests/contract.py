@@ -157,6 +157,7 @@ def without_poses(log: DriveLog) -> DriveLog:
 def facts_of(log: DriveLog) -> LogFacts:
     return LogFacts(
         id=log.id,
+        stamp=log.stamp,
         digest="content",
         geometry="geometry",
         times=tuple(frame.time for frame in log.frames),

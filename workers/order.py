@@ -26,6 +26,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.workers.artifact import Artifact, frame_digests
+from occlabel.workers.changes import Glance, glance_at
 from occlabel.workers.ledger import demand, intact, void_damaged
 from occlabel.workers.sensors import FrameSensors
 from occlabel.workers.store import Store
@@ -77,6 +78,8 @@ class Order:
     attempt: int = 1
     seen: ScanFacts = ScanFacts()
     beside: Beside | None = None
+    files: Glance | None = None
+    """The sensor files of the frames as they were when the log was planned; None for a stage that senses nothing."""
 
     @property
     def resources(self) -> Resources:
@@ -139,6 +142,11 @@ def _refuse_changed(order: Order) -> None:
         raise BadLog(
             f"what {order.name} reads beside log {order.clip.log} was changed while the run was on, and nothing of "
             f"clip {order.clip.name} was kept: run again, once nothing writes there any more"
+        )
+    if order.files is not None and glance_at(order.log.frames) != order.files:
+        raise BadLog(
+            f"scans or images of log {order.clip.log} were changed while {order.name} read them, and nothing of clip "
+            f"{order.clip.name} was kept: run again, once nothing writes there any more"
         )
 
 

@@ -23,7 +23,7 @@ from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_di
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 7
+_WAY = 8
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -40,6 +40,7 @@ def facts_of(log: DriveLog, digest: str | None = None, seen: ScanFacts = ScanFac
     rig = log.rig
     return LogFacts(
         id=log.id,
+        stamp=log.stamp,
         digest=content_of(log).digest if digest is None else digest,
         geometry=_geometry(log, rig),
         names=tuple(frame.name for frame in log.frames),
@@ -138,14 +139,8 @@ def _plain(values: NDArray[np.float64]) -> bytes:
     return str(values.shape).encode() + rounded.tobytes()
 
 
-class _Remembered(BaseModel):
-    stamp: str
-    """Of the log whose facts these are."""
-    facts: LogFacts
-
-
 class _Part(BaseModel):
-    logs: dict[str, _Remembered] = {}
+    logs: dict[str, LogFacts] = {}
 
 
 class _Root(BaseModel):
@@ -190,17 +185,17 @@ class Catalogue:
         name = _digest(log_id)[:2]
         known = self._part(name).logs.get(log_id)
         if known is not None and self._root.logs.get(log_id) == known.stamp:
-            return known.facts
+            return known
         log = next(iter(self._reader.logs([log_id])))
         lasting = True
         if known is not None and known.stamp == log.stamp:
             # All else is looked at anew: the stamp says nothing of warnings about truth, or of the name of the world.
-            facts = facts_of(log, known.facts.digest, known.facts.seen)
+            facts = facts_of(log, known.digest, known.seen)
         else:
             digest, lasting = content_of(log)
             facts = facts_of(log, digest, seen_of(log, self._reader))
         if lasting:
-            self._learn(name, _Remembered(stamp=log.stamp, facts=facts))
+            self._learn(name, facts)
         return facts
 
     def remember(self) -> None:
@@ -214,8 +209,8 @@ class Catalogue:
         self._root_changed = False
         self._saved = time.monotonic()
 
-    def _learn(self, name: str, learned: _Remembered) -> None:
-        log_id, logs = learned.facts.id, self._parts[name].logs
+    def _learn(self, name: str, learned: LogFacts) -> None:
+        log_id, logs = learned.id, self._parts[name].logs
         if logs.get(log_id) != learned:
             logs[log_id] = learned
             self._changed.add(name)

@@ -12,6 +12,7 @@ from occlabel.schemas.arrays import GEOMETRY, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.stage import Hands
+from occlabel.workers.changes import Glance, glance_at, sensor_files
 from occlabel.workers.order import LOG, Beside, Order, Source
 from occlabel.workers.store import Store
 
@@ -36,16 +37,17 @@ class OrderDesk:
         self._store = store
         self._plans = {log.id: log for log in logs}
         self._device: Literal["cpu", "cuda"] = device
-        self._log = lru_cache(maxsize=16)(self._read_log)
+        self._log = lru_cache(maxsize=16)(self._look_at_log)
         self._beside = lru_cache(maxsize=16)(self._look_beside)
 
     def order(self, key: Key) -> Order:
-        """The order for a unit of work. Raises BadLog when the log changed so that it cannot be read any more, or what
-        lies beside it is not what it was when it was planned."""
+        """The order for a unit of work. Raises BadLog when the log, or what lies beside it, is not what it was when it
+        was planned."""
         index, clip = key
         step, recipe = self._chain[index], self._recipe
-        plan, log = self._plans[clip.log], self._log(clip.log)
+        plan, (log, files) = self._plans[clip.log], self._log(clip.log)
         first, stop = self._frames(key)
+        part = log.part(first, stop)
         needs = step.stage.resources(recipe.space, plan.facts.rig, recipe.clip_frames)
         return Order(
             name=step.name,
@@ -55,7 +57,7 @@ class OrderDesk:
             reader=self._reader,
             store=self._store,
             clip=clip,
-            log=log.part(first, stop),
+            log=part,
             first=first,
             log_frames=plan.frames,
             clip_frames=recipe.clip_frames,
@@ -64,6 +66,7 @@ class OrderDesk:
             hands=Hands(self._device if needs.gpus else "cpu", needs.cpus),
             seen=plan.facts.seen,
             beside=self._beside(clip.log)[key] if plan.told[index] else None,
+            files={path: files[path] for path in sensor_files(part.frames)} if step.stage.senses else None,
         )
 
     def _frames(self, key: Key) -> tuple[int, int]:
@@ -71,6 +74,15 @@ class OrderDesk:
         index, clip = key
         stage = self._chain[index].stage
         return max(0, clip.start - stage.halo), min(clip.stop + stage.lookahead, self._plans[clip.log].frames)
+
+    def _look_at_log(self, log_id: str) -> tuple[DriveLog, Glance]:
+        """The log and its sensor files, as they were when it was planned. Raises BadLog when they are not any more."""
+        log = self._read_log(log_id)
+        files = glance_at(log.frames)
+        # Asked last: what changes before is found here, what changes after it by the worker.
+        if self._read_log(log_id).stamp != self._plans[log_id].facts.stamp:
+            raise BadLog(f"files of log {log_id} were changed after the plan was made: run again")
+        return log, files
 
     def _read_log(self, log_id: str) -> DriveLog:
         return next(iter(self._reader.logs([log_id])))

@@ -65,8 +65,8 @@ def test_a_stage_that_fails_when_it_is_asked_about_a_log_is_named_and_other_logs
 
 def log_that(**seen: object) -> LogFacts:
     return LogFacts.model_validate(
-        {"id": "a", "digest": "d", "geometry": "g", "names": ("0",), "times": (0.0,), "rig": {}, "scans": 1}
-        | {"images": {}, "poses": 1}
+        {"id": "a", "stamp": "s", "digest": "d", "geometry": "g", "names": ("0",), "times": (0.0,), "rig": {}}
+        | {"scans": 1, "images": {}, "poses": 1}
         | {"seen": seen}
     )
 

@@ -79,8 +79,8 @@ def test_what_cannot_work_is_refused_with_a_sentence_and_the_rest_goes_on(tmp_pa
 
 def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
     lost = LogFacts(
-        id="c", digest="d", geometry="g", names=("0",), times=(0.0,), rig=Rig(lidar=True), scans=1, images={}, poses=0,
-        seen=ScanFacts(poses=PoseFacts(known=False)),
+        id="c", stamp="s", digest="d", geometry="g", names=("0",), times=(0.0,), rig=Rig(lidar=True), scans=1,
+        images={}, poses=0, seen=ScanFacts(poses=PoseFacts(known=False)),
     )  # fmt: skip
     check_log(lost, load_recipe("nuscenes_lidar"))
     kinds = "registration, odometry, colmap, depth_anything_3, occany, stored"

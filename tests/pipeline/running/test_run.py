@@ -1,5 +1,7 @@
 """The run: resume, retries, quarantine, and the same labels whatever happens on the way."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -16,6 +18,7 @@ from occlabel.pipeline.running.loop import Loop, RunStalled
 from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, OcclabelError, StoreError
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.grid import GRIDS
@@ -144,6 +147,65 @@ def test_what_changed_between_plan_and_work_is_not_labelled_by_the_plan(tmp_path
     assert order.beside.log.names == tuple(f"{n:06d}" for n in range(4, 8))
     file.write_text("4")
     with pytest.raises(BadLog, match="while the run was on"):
+        order.perform()
+
+
+class _Filed(MadeUpReader):
+    """Its scans are files, which its stamp tells apart by their sizes."""
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        for log in super().logs(ids):
+            frames = tuple(replace(f, sweep=replace(f.sweep, path=self.file(f.name))) for f in log.frames)
+            sizes = [self.file(frame.name).stat().st_size for frame in frames]
+            yield replace(log, frames=frames, stamp=str(sizes))
+
+    def file(self, name: str) -> Path:
+        return self.root / name
+
+
+class _Rewritten(Voxelise):
+    """As it looks at the last clip of a log, somebody writes a scan anew, once."""
+
+    file: Annotated[Path, PLACE]
+
+    def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
+        looks = super().setup(space, rig, hands)
+
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            if clip.start == 8 and self.file.read_text() == "scan":
+                self.file.write_text("much longer")
+            return looks(clip, inputs)
+
+        return process
+
+
+def filed(root: Path) -> _Filed:
+    root.mkdir()
+    for n in range(10):
+        (root / f"{n:06d}").write_text("scan")
+    return _Filed(root, {"a": 10})
+
+
+def test_scans_that_change_while_they_are_read_are_labelled_by_the_next_run(tmp_path: Path) -> None:
+    reader = filed(tmp_path / "logs")
+    recipe = small_recipe(first=_Rewritten(file=reader.file("000009")), second=None)
+    report = label(tmp_path, recipe, reader)
+    (entry,) = report.entries
+    assert (entry.cause, entry.start) == ("data", 8)
+    assert "scans or images of log a were changed while completion read them, and nothing of clip" in entry.error
+    assert report.info.frames == 8
+    assert label(tmp_path, recipe, reader, version="v2").info.frames == 10
+
+
+def test_scans_that_change_between_plan_and_work_are_not_labelled_by_the_plan(tmp_path: Path) -> None:
+    reader, store = filed(tmp_path / "logs"), Store(tmp_path / "store")
+    plan = make_plan(small_recipe(), reader, store)
+    before, after = (OrderDesk(plan.recipe, reader, store, plan.logs) for _ in range(2))
+    order = before.order((0, Clip("a", 0, 4)))
+    reader.file("000002").write_text("another scan")
+    with pytest.raises(BadLog, match="files of log a were changed after the plan was made: run again"):
+        after.order((1, Clip("a", 0, 4)))
+    with pytest.raises(BadLog, match="scans or images of log a were changed while completion read them"):
         order.perform()
 
 
