@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from occlabel.pipeline.planning.chain import Step
 from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.needs import known_by_then
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe, shipped_recipes
 from occlabel.schemas.arrays import POSES
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.stages.completion.trained import Trained
 from occlabel.stages.propagation.stage import LocalPropagation
 
 _UNEVEN = 0.1
@@ -26,9 +30,29 @@ _ASIDE = 45.0
 
 def cautions(recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about parts that work alone and do not go together."""
+    return (*_odds(recipe), *_propagation(recipe))
+
+
+def _odds(recipe: Recipe) -> Iterator[str]:
+    """Of odds that a shipped recipe has for its own weights, beside others."""
+    for slot in ("completion", "propagation"):
+        stage = getattr(recipe, slot)
+        if not isinstance(stage, Trained | LocalPropagation) or stage.weights is None or not stage.odds:
+            continue
+        shipped = (getattr(load_recipe(name), slot) for name in shipped_recipes())
+        if stage.odds in [its.odds for its in shipped if isinstance(its, Trained | LocalPropagation)]:
+            yield (
+                f"{slot}.odds are those of a shipped recipe, for weights that learned from simulated towns, and "
+                f"{slot}.weights are {stage.weights}: if these learned from the truth of real streets they know how "
+                f"common a class is there; then set {slot}.odds={{}}"
+            )
+
+
+def _propagation(recipe: Recipe) -> list[str]:
+    """Of weights that were trained with other labels or another reach than the recipe's."""
     propagation, completion = recipe.propagation, recipe.completion
     if not isinstance(propagation, LocalPropagation) or completion is None:
-        return ()
+        return []
     onboard, reach = propagation.trained_with(recipe.space)
     result = []
     if onboard != (found := onboard_name(completion, recipe.space)):
@@ -41,7 +65,7 @@ def cautions(recipe: Recipe) -> tuple[str, ...]:
             f"the propagation weights were trained with {reach.local} frames refined together and {reach.references} "
             f"references {reach.distance:g} m away within {reach.radius} frames, the recipe asks for others"
         )
-    return tuple(result)
+    return result
 
 
 def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from chain import MadeUpReader, small_recipe
 from numpy.typing import NDArray
 
 from occlabel.pipeline.planning.catalogue import facts_of, seen_of
-from occlabel.pipeline.planning.cautions import doubts
+from occlabel.pipeline.planning.cautions import cautions, doubts
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
@@ -43,6 +43,16 @@ def test_a_log_without_predictions_is_refused_and_frames_without_are_said(tmp_pa
     assert [log.id for log in plan.logs] == ["a", "b"]
     assert plan.cautions == (f"log b: 1 of 4 frames have no prediction in {folder} and stay unknown: 000003",)
     assert plan.refused["c"].startswith(f"log c: 4 of 4 frames have no prediction in {folder}; ")
+
+
+def test_odds_of_shipped_weights_are_told_beside_others(tmp_path: Path) -> None:
+    own = f"completion.weights={tmp_path / 'own.safetensors'}"
+    (said,) = [c for c in cautions(load_recipe("nuscenes_lidar", [own], ["propagation"])) if "odds" in c]
+    assert said.startswith("completion.odds are those of a shipped recipe")
+    assert said.endswith("then set completion.odds={}")
+    for odds in ("completion.odds={}", "completion.odds={trailer: 0.5}"):
+        assert not cautions(load_recipe("nuscenes_lidar", [own, odds], ["propagation"]))
+    assert not cautions(load_recipe("nuscenes_lidar", skip=["propagation"]))
 
 
 class Hasty(Stored):
