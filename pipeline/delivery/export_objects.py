@@ -20,8 +20,9 @@ from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.geometry import transform_points
 from occlabel.schemas.objects import Objects, summarise
 from occlabel.stages.export.files import appearing
-from occlabel.stages.export.object_list import boxes_in_images, mean_of, upright_boxes
+from occlabel.stages.export.object_list import boxes_in_images, mean_of
 from occlabel.stages.tracking.logbook import Logbook
+from occlabel.stages.tracking.rectangles import upright_boxes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,7 @@ from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.objects import Objects, summarise
 from occlabel.schemas.space import LabelSpace
-from occlabel.stages.export.object_list import upright_boxes
+from occlabel.stages.tracking.rectangles import upright_boxes
 
 LASTS = 30
 """Frames of an object's way that are drawn behind it."""

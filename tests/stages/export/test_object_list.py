@@ -1,47 +1,16 @@
-"""Boxes of objects that a test has laid into the grid itself."""
+"""What images show of objects that a test has laid into the grid itself."""
 
 import numpy as np
-import pytest
+from laid import GRID, laid
 
-from occlabel.schemas.grid import Grid
-from occlabel.schemas.objects import Objects, summarise
-from occlabel.stages.export.object_list import View, boxes_in_images, mean_of, upright_boxes
-
-GRID = Grid(origin=(0.0, -10.0, -1.0), voxel_size=0.2, shape=(100, 100, 20), frame="ego")
+from occlabel.schemas.objects import summarise
+from occlabel.stages.export.object_list import View, boxes_in_images, mean_of
 
 
-def laid(x: float, y: float, length: float, width: float, turn: float) -> Objects:
-    """An object of every voxel whose centre lies in an upright box from 0 to 1.6 m."""
-    centres = GRID.centres()
-    c, s = np.cos(turn), np.sin(turn)
-    dx, dy = centres[..., 0] - x, centres[..., 1] - y
-    inside = (np.abs(dx * c + dy * s) <= length / 2) & (np.abs(dy * c - dx * s) <= width / 2)
-    inside &= (centres[..., 2] > 0) & (centres[..., 2] < 1.6)
-    return summarise(inside.astype(np.uint16), np.ones(GRID.shape, np.uint8), GRID)
-
-
-def test_along_the_grid_a_box_is_exact() -> None:
-    (box,) = upright_boxes(laid(8.0, 1.0, 4.0, 1.6, 0.0), GRID)
-    np.testing.assert_allclose(box, [8.0, 1.0, 0.8, 4.0, 1.6, 1.6, 0.0], atol=1e-9)
-    (box,) = upright_boxes(laid(8.0, 1.0, 4.0, 1.6, np.pi / 2), GRID)
-    np.testing.assert_allclose(box, [8.0, 1.0, 0.8, 4.0, 1.6, 1.6, np.pi / 2], atol=1e-9)
-
-
-@pytest.mark.parametrize("degrees", [-70, -35, -20, 15, 40, 60, 85])
-def test_a_car_at_a_turn_comes_back_to_a_voxel_and_few_degrees(degrees: int) -> None:
-    (box,) = upright_boxes(laid(9.1, -2.3, 4.4, 1.8, np.deg2rad(degrees)), GRID)
-    np.testing.assert_allclose(box[:6], [9.1, -2.3, 0.8, 4.4, 1.8, 1.6], atol=0.2)
-    assert np.rad2deg(box[6]) == pytest.approx(degrees, abs=4)
-
-
-def test_one_voxel_and_none() -> None:
-    instance = np.zeros(GRID.shape, np.uint16)
-    assert upright_boxes(summarise(instance, instance.astype(np.uint8), GRID), GRID).shape == (0, 7)
-    instance[10, 50, 5] = 7
+def test_the_mean_over_one_voxel_is_its_own() -> None:
+    instance, values = np.zeros((2, *GRID.shape), np.uint16)
+    instance[10, 50, 5], values[10, 50, 5] = 7, 200
     alone = summarise(instance, np.ones(GRID.shape, np.uint8), GRID)
-    np.testing.assert_allclose(upright_boxes(alone, GRID), [[2.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.0]], atol=1e-9)
-    values = np.zeros(GRID.shape, np.uint8)
-    values[10, 50, 5] = 200
     assert mean_of(values, alone).tolist() == [200.0]
 
 
