@@ -96,6 +96,7 @@ class MadeUpVersion:
     name: str = "v1"
     info: Info = field(default_factory=Info)
     store: Store = field(default_factory=lambda: Store("made-up-store"))
+    tracked: bool = False
 
     @property
     def logs(self) -> list[str]:

@@ -77,8 +77,8 @@ def evaluate(
     instances of the point labels, or boxes where those have none, and for semantickitti by LSTQ. With --at boxes, by
     class: how many of the boxes with at least 20 LiDAR points have an object of their class within 2 m (recall) or any
     (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
-    not count), how far off centres are, and whether objects keep their ids. Flow is scored at voxels and at boxes, by
-    how the boxes go on.
+    not count), how far off their boxes are, and whether objects keep their ids. Flow is scored at voxels and at boxes,
+    by how the boxes go on.
 
     With --at around, where no voxel truth is: at voxels in which labelled points of the 20 frames before and after lie,
     of classes that cannot move, and none of the frame's own sweep: what the labels fill in. IoU is the share of those
@@ -216,7 +216,9 @@ def _show_boxes(evaluation: Evaluation, console: Console) -> None:
     sentences = [
         f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['recall'])} % have an object of their "
         f"class, {_percent(facts['found'])} % any, whose centre is {_two_digits(facts['centre_offset'])} m from the "
-        f"box's on average, with {_two_digits(facts['id_switches_per_100_found_boxes'])} id switches per 100; "
+        f"box's on average, its size off by {_two_digits(facts['scale_error'])} (1 - IoU) and its direction by "
+        f"{_two_digits(facts['orientation_error_degrees'])} degrees, with "
+        f"{_two_digits(facts['id_switches_per_100_found_boxes'])} id switches per 100; "
         f"{_percent(facts['precision'])} % of {facts['objects']} objects have a box of their class, "
         f"{_percent(facts['no_box_near'])} % none at all near them"
     ]

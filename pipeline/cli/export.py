@@ -70,8 +70,9 @@ def export(
     sscbench-kitti360: data_2d_raw/LOG/voxels/FRAME.label and .invalid, which is 1 where a voxel was not observed.
     Labels in other classes are written through --map, those in another grid voxel by voxel of the layout's.
 
-    objects, of a version with instances: objects.parquet, a row for each object and frame with its class, box, voxels,
-    confidence and motion, and its boxes in the images, where the version or --logs know the calibration.
+    objects, of a version with instances: objects.parquet, a row for each object and frame with its class, the box of
+    all of it, voxels, confidence and motion, and its boxes in the images, where the version or --logs know the
+    calibration.
 
     Of a version with instances, labels of the LiDAR points, each that of the voxel that holds it; a point outside the
     grid is unlabelled. semantickitti-panoptic: sequences/XX/predictions/NNNNNN.label, one uint32 a point.

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from occlabel.pipeline.delivery.calibration import views
 from occlabel.pipeline.delivery.export_points import refuse_without_instances
 from occlabel.pipeline.delivery.exporters import ExportOptions
-from occlabel.pipeline.delivery.trajectories import is_tracked, log_frame
+from occlabel.pipeline.delivery.trajectories import log_frame
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions
-from occlabel.schemas.geometry import transform_points
+from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.objects import Objects, summarise
+from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.files import appearing
 from occlabel.stages.export.object_list import boxes_in_images, mean_of
-from occlabel.stages.tracking.logbook import Logbook
-from occlabel.stages.tracking.rectangles import upright_boxes
+from occlabel.stages.tracking.box_book import BoxBook
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
                 writer.write_table(_table(found, schema))
             rows, seen = rows + len(found), seen + sum(row["boxes_2d"] is not None for row in found)
     said = f"wrote {rows} rows of objects in {version.info.frames} frames to {out / FILE}"
-    if not is_tracked(version):
+    if not version.tracked:
         said += "; ids hold within a frame alone and moving is null: the version was not tracked"
     if seen < rows:
         known = "the version and the logs know" if options.logs is not None else "the version knows"
@@ -61,29 +62,30 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
 
 def _log_rows(version: PublishedVersion, log: str, logs: LogReader | None) -> list[_Row]:
     logged = {} if logs is None else {frame.name: frame for frame in next(iter(logs.logs([log]))).frames}
-    logbook, result = Logbook(version.space.grid), list[_Row]()
+    book, result = BoxBook(version.space.grid, version.space.taxonomy, tracked=version.tracked), list[_Row]()
+    poses: dict[int, Matrix | None] = {}
     for frame in version.frames(log):
         if logs is not None and frame.name not in logged:
             raise BadLog(f"the logs have no frame {frame.name} of log {log}; with --logs give those that were labelled")
         result.extend(_frame_rows(version, frame, logged.get(frame.name)))
-        if is_tracked(version):
-            log_frame(logbook, frame)
-    table = logbook.table()
-    places = zip(table.track.tolist(), table.frame.tolist(), strict=True)
-    motion = {at: (moving, velocity) for at, moving, velocity in zip(places, table.moving, table.velocity, strict=True)}
+        log_frame(book, frame)
+        poses[frame.row.index] = frame.world_from_grid
+    boxes = book.boxes()
     for row in result:
-        if (known := motion.get((row["instance"], row["frame_index"]))) is not None:
-            row["moving"] = bool(known[0])
-            row.update(zip(_VELOCITY, _finite(known[1]), strict=True))
+        box = boxes[row["instance"], row["frame_index"]]
+        row.update(zip(_PLACED, box.tolist(), strict=True))
+        row.update(zip(_WORLD, _in_world(poses[row["frame_index"]], box), strict=True))
+    if version.tracked:
+        _add_motion(result, book.logbook.table())
     return result
 
 
 def _frame_rows(version: PublishedVersion, frame: PublishedFrame, logged: Frame | None) -> Iterator[_Row]:
+    """Without where objects are and how they move, which other frames tell as well."""
     grid, taxonomy = version.space.grid, version.space.taxonomy
     objects = summarise(frame[INSTANCE], frame[SEMANTICS], grid)
-    boxes, cut = upright_boxes(objects, grid), objects.cut(grid)
+    cut, images = objects.cut(grid), _in_images(version, frame, logged, objects)
     sure = mean_of(frame[CONFIDENCE], objects) / 255 if frame.holds(CONFIDENCE) else None
-    world, images = _in_world(frame, boxes), _in_images(version, frame, logged, objects)
     for n, class_id in enumerate(objects.classes.tolist()):
         yield {
             "log": frame.log,
@@ -94,8 +96,6 @@ def _frame_rows(version: PublishedVersion, frame: PublishedFrame, logged: Frame 
             "class": taxonomy.names[class_id] if class_id < len(taxonomy.names) else None,
             "class_id": class_id,
             "box_frame": grid.frame,
-            **dict(zip(_PLACED, boxes[n].tolist(), strict=True)),
-            **dict(zip(_WORLD, world[n], strict=True)),
             "voxels": int(objects.voxels[n]),
             "confidence": None if sure is None else float(sure[n]),
             "cut": bool(cut[n]),
@@ -105,14 +105,22 @@ def _frame_rows(version: PublishedVersion, frame: PublishedFrame, logged: Frame 
         }
 
 
-def _in_world(frame: PublishedFrame, boxes: np.ndarray[Any, np.dtype[np.float64]]) -> list[list[float | None]]:
-    """x, y, z and yaw of each box in the world, None without a pose."""
-    pose = frame.world_from_grid
+def _in_world(pose: Matrix | None, box: NDArray[np.float64]) -> list[float | None]:
+    """x, y, z and yaw of a box in the world, None without a pose."""
     if pose is None:
-        return [[None] * len(_WORLD)] * len(boxes)
-    turned = boxes[:, 6] + np.arctan2(pose[1, 0], pose[0, 0])
+        return [None] * len(_WORLD)
+    turned = box[6] + np.arctan2(pose[1, 0], pose[0, 0])
     turned = np.pi / 2 - (np.pi / 2 - turned) % np.pi  # in (-pi/2, pi/2], as yaw is
-    return [[*map(float, row)] for row in np.column_stack([transform_points(pose, boxes[:, :3]), turned])]
+    return [*transform_points(pose, box[None, :3])[0].tolist(), float(turned)]
+
+
+def _add_motion(rows: list[_Row], table: Trajectories) -> None:
+    places = zip(table.track.tolist(), table.frame.tolist(), strict=True)
+    motion = {at: (moving, velocity) for at, moving, velocity in zip(places, table.moving, table.velocity, strict=True)}
+    for row in rows:
+        moving, velocity = motion[row["instance"], row["frame_index"]]
+        row["moving"] = bool(moving)
+        row.update(zip(_VELOCITY, _finite(velocity), strict=True))
 
 
 def _in_images(
@@ -132,7 +140,7 @@ def _in_images(
     return result
 
 
-def _finite(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
+def _finite(values: NDArray[np.float64]) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
 
 

@@ -10,23 +10,15 @@ from occlabel.schemas.arrays import INSTANCE, MEASURED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.trajectories import to_parquet
+from occlabel.stages.tracking.box_book import BoxBook
 from occlabel.stages.tracking.logbook import Logbook
 
-_TRACKED = ("tracking", "audit")
-"""Slots whose ids hold over time."""
 
-
-def is_tracked(version: PublishedVersion) -> bool:
-    """Whether an object of the version keeps its id through a log."""
-    instance = version.info.arrays.get(INSTANCE.name)
-    return instance is not None and instance.stage.startswith(_TRACKED)
-
-
-def log_frame(logbook: Logbook, frame: PublishedFrame) -> None:
+def log_frame(book: Logbook | BoxBook, frame: PublishedFrame) -> None:
     """Takes in the objects of one frame, by the time and the pose that the version keeps."""
     measured = frame[MEASURED] if frame.holds(MEASURED) else None
     place = frame.row.time, frame.world_from_grid
-    logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
+    book.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
 
 
 def write_trajectories(
@@ -36,7 +28,7 @@ def write_trajectories(
 
     Times and poses are those that the version keeps. Raises BadPredictions when the version was not tracked.
     """
-    if not is_tracked(version):
+    if not version.tracked:
         raise BadPredictions(
             f"the objects of version {version.name} have no ids that hold over time; add the blocks instances and "
             "tracking to its recipe and run it again, the labels are not computed anew"

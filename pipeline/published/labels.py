@@ -47,6 +47,10 @@ class LabelSource(Protocol):
     def confidence_is(self) -> str | None:
         """What their confidence means and was made of; None where nobody says."""
 
+    @property
+    def tracked(self) -> bool:
+        """Whether an object keeps its id through a log."""
+
     def logs(self) -> list[str]:
         """Logs that have any, where that is known without a frame's name; sorted."""
 
@@ -118,6 +122,10 @@ class VersionLabels:
     @property
     def says_how_sure(self) -> bool:
         return CONFIDENCE.name in self.version.info.arrays
+
+    @property
+    def tracked(self) -> bool:
+        return self.version.tracked
 
     @property
     def confidence_is(self) -> str | None:
@@ -222,6 +230,10 @@ class FolderLabels:
         if self.format == "semantickitti":
             return sorted(path.stem for path in (self.root / "sequences" / log / "predictions").glob("*.label"))
         return sorted(path.parent.name for path in (self.root / log).glob("*/labels.npz"))
+
+    @property
+    def tracked(self) -> bool:
+        return False
 
     def has(self, log: str, name: str) -> bool:
         return self._path(log, name).is_file()

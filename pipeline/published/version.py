@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from occlabel.pipeline.published.latest import latest, tagged
 from occlabel.pipeline.published.manifest import decode
 from occlabel.pipeline.published.spec import spec_of, split
-from occlabel.schemas.arrays import ArraySpec
+from occlabel.schemas.arrays import INSTANCE, ArraySpec
 from occlabel.schemas.errors import AlteredArtifact, InTheWay, StoreAway, StoreError
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.space import LabelSpace
@@ -75,6 +75,10 @@ class PublishedFrame:
         return FrameArray(self.store, self.row.arrays[array].path, self.row.index)
 
 
+_TRACKED = ("tracking", "audit")
+"""Slots whose ids hold over time."""
+
+
 class PublishedVersion:
     """A version, opened for reading."""
 
@@ -101,6 +105,12 @@ class PublishedVersion:
     @property
     def space(self) -> LabelSpace:
         return self.info.space
+
+    @property
+    def tracked(self) -> bool:
+        """Whether an object keeps its id through a log."""
+        instance = self.info.arrays.get(INSTANCE.name)
+        return instance is not None and instance.stage.startswith(_TRACKED)
 
     def frames(self, log: str | None = None) -> Iterator[PublishedFrame]:
         """The labelled frames, log by log in time. Raises StoreError for a log that is not in the version."""

@@ -40,7 +40,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
 
     labels: str
     """STORE@VERSION."""
@@ -55,7 +55,7 @@ class EvaluateLog(Job):
     def fingerprint(self, unit: str) -> str:
         joined, asked = self._joined, self.question
         facts = [self.name, self.version, asked.format, asked.at, asked.told, unit]
-        labels = [joined.labels.stamp(unit), joined.labels.space.model_dump(mode="json")]
+        labels = [joined.labels.stamp(unit), joined.labels.space.model_dump(mode="json"), joined.labels.tracked]
         if isinstance(joined.labels, CommonLabels) and joined.labels.fewer(unit):
             labels.append(joined.labels.names(unit))
         return digest_of([*facts, *labels, truth_stamp(joined, unit)])

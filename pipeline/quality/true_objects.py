@@ -99,11 +99,11 @@ class TrueObjects:
             others += not thing
             if thing or class_id == UNKNOWN:
                 kept.append((box, class_id))
-        centres = np.array([box.world_from_box[:3, 3] for box, _ in kept]).reshape(-1, 3)
+        grid_from_world = self._grid_from_world(frame)
         placed = Placed(
             np.array([self._ids[box.instance] for box, _ in kept], np.int64),
             np.array([class_id for _, class_id in kept], np.int64),
-            transform_points(self._grid_from_world(frame), centres),
+            np.array([_upright(box, grid_from_world) for box, _ in kept]).reshape(-1, 7),
         )
         return placed, np.array([box.lidar_points for box, _ in kept], np.int64), others
 
@@ -131,6 +131,16 @@ class TrueObjects:
         world_from_grid = frame.world_from_grid(self._grid)
         assert world_from_grid is not None  # in_time() gives posed frames only
         return inverse(world_from_grid)
+
+
+def _upright(box: Box, grid_from_world: NDArray[np.float64]) -> list[float]:
+    """As ``Placed.boxes``."""
+    pose = grid_from_world @ box.world_from_box
+    length, width, height = box.size
+    turn = float(np.arctan2(pose[1, 0], pose[0, 0]))
+    if width > length:
+        length, width, turn = width, length, turn + np.pi / 2
+    return [*pose[:3, 3].tolist(), length, width, height, turn]
 
 
 def _class(category: str, taxonomy: Taxonomy) -> int:

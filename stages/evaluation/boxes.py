@@ -27,6 +27,9 @@ NEAR = 2.0
 NONE = -1
 """The class of what finds a box that nothing finds."""
 
+_LONG = 1.5
+"""Times its width: a box that is shorter points nowhere."""
+
 _ANY, _OWN = 1e4, 1e8
 """What it is worth [m] that a box is found at all, and that it is by its own class: no sum of distances outweighs the
 one, no number of boxes the other."""
@@ -40,12 +43,18 @@ class Placed:
     """[n]: unique in the log."""
     classes: NDArray[np.int64]
     """[n]: UNKNOWN for a box of no class, which may be of any."""
-    centres: NDArray[np.float64]
-    """[n, 3] metres."""
+    boxes: NDArray[np.float64]
+    """[n, 7]: x, y, z of the middle, length, width, height [m] and turn of the length about z [rad]; front and back
+    alike, and the length the longer side."""
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """[n, 3] metres."""
+        return self.boxes[:, :3]
 
     def where(self, which: NDArray[np.bool_]) -> Placed:
         """Those of them."""
-        return Placed(self.ids[which], self.classes[which], self.centres[which])
+        return Placed(self.ids[which], self.classes[which], self.boxes[which])
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,10 @@ class ClassScores:
     """Share of the objects that have no box at all near them."""
     offset: float
     """Mean distance [m] of the centres, seen from above, of boxes that are found."""
+    scale: float
+    """1 - IoU of their boxes when one is laid into the other, mean: the benchmark's scale error."""
+    turn: float
+    """Mean degrees between their lengths, front and back alike, of boxes that are half as long again as wide."""
     switches: float
     """Per 100 found boxes: how often the object's id is another than when the box's object was last found."""
     taken: dict[int, int]
@@ -75,7 +88,8 @@ class ClassScores:
         """For JSON; ``names`` are those of the classes."""
         values = {
             "found": self.found, "recall": self.recall, "precision": self.precision, "no_box_near": self.nowhere,
-            "centre_offset": self.offset, "id_switches_per_100_found_boxes": self.switches,
+            "centre_offset": self.offset, "scale_error": self.scale, "orientation_error_degrees": self.turn,
+            "id_switches_per_100_found_boxes": self.switches,
         }  # fmt: skip
         known = {name: None if math.isnan(value) else value for name, value in values.items()}
         taken = {"none" if i == NONE else names[i]: count for i, count in self.taken.items()}
@@ -100,7 +114,7 @@ class BoxCounts:
 
     def __init__(self) -> None:
         self._boxes: list[tuple[int, int, bool]] = []  # class, class of the object, whether its id is another
-        self._offsets: list[float] = []  # of each of these, NaN where there is no object
+        self._off: list[tuple[float, float, float]] = []  # of each of these: place, scale, turn; NaN without an object
         self._objects: list[tuple[int, bool, bool]] = []  # class, whether it finds a box of that, whether one is near
         self._last: dict[int, int] = {}
 
@@ -115,11 +129,11 @@ class BoxCounts:
             class_ = int(boxes.classes[box])
             if object_ < 0:
                 self._boxes.append((class_, NONE, False))
-                self._offsets.append(math.nan)
+                self._off.append((math.nan, math.nan, math.nan))
                 continue
             name, id_ = int(boxes.ids[box]), int(objects.ids[object_])
             self._boxes.append((class_, int(objects.classes[object_]), self._last.get(name, id_) != id_))
-            self._offsets.append(float(np.linalg.norm((objects.centres[object_] - boxes.centres[box])[:2])))
+            self._off.append(_off(objects.boxes[object_], boxes.boxes[box]))
             self._last[name] = id_
 
     def _add_objects(self, objects: Placed, boxes: Placed, asked: NDArray[np.bool_]) -> None:
@@ -139,26 +153,26 @@ class BoxCounts:
     def state(self) -> Counts:
         """What was counted, for ``merge``."""
         boxes, objects = (np.array(rows, np.int64).reshape(-1, 3) for rows in (self._boxes, self._objects))
-        return {"boxes": boxes, "objects": objects, "offsets": np.array(self._offsets, np.float64)}
+        return {"boxes": boxes, "objects": objects, "off": np.array(self._off, np.float64).reshape(-1, 3)}
 
     def merge(self, state: Counts) -> None:
         """Adds what others counted of other logs."""
         self._boxes += [(class_, taken, bool(other)) for class_, taken, other in state["boxes"].tolist()]
         self._objects += [(class_, bool(right), bool(near)) for class_, right, near in state["objects"].tolist()]
-        self._offsets += state["offsets"].tolist()
+        self._off += [(place, scale, turn) for place, scale, turn in state["off"].tolist()]
 
     def scores(self) -> BoxScores:
         state = self.state()
-        boxes, objects, offsets = state["boxes"], state["objects"], state["offsets"]
+        boxes, objects, off = state["boxes"], state["objects"], state["off"]
         classes = np.unique(np.concatenate([boxes[:, 0], objects[:, 0]])).tolist()
         per_class = {}
         for class_ in classes:
             mine = boxes[:, 0] == class_
-            per_class[class_] = _scores(boxes[mine], objects[objects[:, 0] == class_], offsets[mine])
-        return BoxScores(_scores(boxes, objects, offsets), per_class)
+            per_class[class_] = _scores(boxes[mine], objects[objects[:, 0] == class_], off[mine])
+        return BoxScores(_scores(boxes, objects, off), per_class)
 
 
-def _scores(boxes: NDArray[np.int64], objects: NDArray[np.int64], offsets: NDArray[np.float64]) -> ClassScores:
+def _scores(boxes: NDArray[np.int64], objects: NDArray[np.int64], off: NDArray[np.float64]) -> ClassScores:
     """Of rows as ``BoxCounts.state`` has them."""
     found = boxes[:, 1] != NONE
     taken, counts = np.unique(boxes[:, 1], return_counts=True)
@@ -170,10 +184,22 @@ def _scores(boxes: NDArray[np.int64], objects: NDArray[np.int64], offsets: NDArr
         objects=len(objects),
         precision=_mean(objects[:, 1]),
         nowhere=_mean(objects[:, 2] == 0),
-        offset=_mean(offsets[found]),
+        offset=_mean(off[found, 0]),
+        scale=_mean(off[found, 1]),
+        turn=_mean(off[np.isfinite(off[:, 2]), 2]),
         switches=100 * _mean(boxes[found, 2]),
         taken=dict(zip(taken[order].tolist(), counts[order].tolist(), strict=True)),
     )
+
+
+def _off(object_: NDArray[np.float64], box: NDArray[np.float64]) -> tuple[float, float, float]:
+    """By how much the box of an object [7] is off the annotated one: place, scale and turn, NaN for one without a
+    length."""
+    away = float(np.linalg.norm(object_[:2] - box[:2]))
+    shared = float(np.minimum(object_[3:6], box[3:6]).prod())
+    scale = 1 - shared / (float(object_[3:6].prod()) + float(box[3:6].prod()) - shared)
+    turn = abs((object_[6] - box[6] + np.pi / 2) % np.pi - np.pi / 2)
+    return away, scale, float(np.degrees(turn)) if box[3] > _LONG * box[4] else math.nan
 
 
 def pairs(objects: Placed, boxes: Placed) -> NDArray[np.int64]:

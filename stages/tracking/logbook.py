@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.objects import summarise
+from occlabel.schemas.objects import Objects, summarise
 from occlabel.schemas.trajectories import Trajectories, concatenated
 from occlabel.stages.tracking.motion import has_moved, smooth
 from occlabel.stages.tracking.sightings import Sighting, seen, sightings
@@ -32,7 +32,8 @@ class Logbook:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._lives: dict[int, list[Sighting]] = {}
+        self.lives: dict[int, list[Sighting]] = {}
+        """Of each object, in the order of the frames."""
 
     def add(
         self,
@@ -42,13 +43,14 @@ class Logbook:
         time: float,
         world_from_grid: Matrix | None,
         measured: NDArray[np.uint8] | None = None,
-    ) -> None:
+    ) -> Objects:
         """Frame number ``frame`` of the log: ids and class ids [X, Y, Z], seconds, and the pose [4, 4], if any, and
-        what its own sweep measured [X, Y, Z], if anybody says."""
+        what its own sweep measured [X, Y, Z], if anybody says. Returns the objects in it."""
         objects = summarise(instance, semantics, self._grid)
         for sighting in sightings(objects, semantics, self._grid, frame, time, world_from_grid, measured):
-            self._lives.setdefault(sighting.track, []).append(sighting)
+            self.lives.setdefault(sighting.track, []).append(sighting)
+        return objects
 
     def table(self) -> Trajectories:
         """All rows so far, by object and then by frame."""
-        return concatenated([rows(life, self._grid) for life in self._lives.values()])
+        return concatenated([rows(life, self._grid) for life in self.lives.values()])

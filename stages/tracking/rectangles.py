@@ -1,5 +1,5 @@
-"""The rectangle that an object fills, seen from above: of the smallest area, over turns of whole degrees, that holds the
-centres of its voxels; half a voxel is added on every side. An upright box stands on it.
+"""The rectangle that an object fills, seen from above: of the smallest area, over turns of whole degrees, that holds
+the centres of its voxels; half a voxel is added on every side. An upright box stands on it.
 """
 
 from __future__ import annotations

@@ -32,7 +32,6 @@ from occlabel.pipeline.delivery.scene.voxels import (
     difference_layer,
     instances_layer,
 )
-from occlabel.pipeline.delivery.trajectories import is_tracked
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.pipeline.quality.compare.changes import Pair
 from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, SEMANTICS
@@ -99,7 +98,7 @@ class LogScene:
             for what, spec in (("instances", INSTANCE), ("confidence", CONFIDENCE), ("flow", FLOW))
             if spec.name not in self.version.info.arrays
         ]
-        if INSTANCE.name in self.version.info.arrays and not is_tracked(self.version):
+        if INSTANCE.name in self.version.info.arrays and not self.version.tracked:
             said.append("no ways of objects: the version was not tracked")
         if self.reader is None:
             said.append("no cameras and no LiDAR: these are in the logs, name them with --logs")
@@ -149,7 +148,7 @@ class LogScene:
         if frame.holds(INSTANCE):
             boxes, middles = objects_of(frame[INSTANCE], semantics, self.version.space)
             shapes[*FRAME, "boxes"] = boxes
-            if self._placed and is_tracked(self.version):
+            if self._placed and self.version.tracked:
                 shapes[*WORLD, "ways", "objects"] = trails.drawn(middles, self._shift @ self._pose(frame))
         said = [layer.thinned for layer in layers if layer.thinned]
         if frame.holds(FLOW):

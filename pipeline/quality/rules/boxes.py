@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from occlabel.pipeline.published.labelled_log import LabelledFrame, LabelledLog
 from occlabel.pipeline.quality.elements import Elements
 from occlabel.pipeline.quality.rules.rule import part, prefixed
 from occlabel.pipeline.quality.true_objects import TrueObjects
-from occlabel.schemas.objects import summarise
+from occlabel.schemas.arrays import HIT
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.boxes import BoxCounts, BoxScores, Placed
 from occlabel.stages.evaluation.confusion import Counts
+from occlabel.stages.tracking.box_book import BoxBook
 
 LEAST_POINTS = 20
 """A box with fewer LiDAR points inside is not asked for: hardly anything of it was seen."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a frame holds of objects, until it is known where they are."""
+
+    ids: NDArray[np.int64]
+    classes: NDArray[np.uint8]
+    boxes: Placed
+    those: NDArray[np.bool_]
+    """[boxes]: which are asked for."""
+
+
 class BoxRule:
     """See ``Rule``. Frames count that have boxes, a pose and instances; boxes of thing classes whose centre lies in the
-    grid and that hold points enough. Objects at boxes that do not count are excused."""
+    grid and that hold points enough. Objects at boxes that do not count are excused. Where an object is all frames of
+    its log say together: it is asked for its box as ``occlabel export --format objects`` writes it."""
 
     name = "boxes"
 
@@ -27,16 +43,20 @@ class BoxRule:
         self._taxonomy = taxonomy
         self._counts = BoxCounts()
         self._truth: TrueObjects | None = None
+        self._book: BoxBook | None = None
+        self._asked: list[_Asked] = []
         self._boxes = np.zeros(4, np.int64)
         self._without_pose = self._without_instances = 0
         self.frames = 0
 
     def begin(self, log: LabelledLog) -> None:
         assert log.log is not None  # boxes are those of logs
-        self._truth = TrueObjects(log.log, log.joined.labels.space.grid, self._taxonomy)
+        grid, tracked = log.joined.labels.space.grid, log.joined.labels.tracked
+        self._truth = TrueObjects(log.log, grid, self._taxonomy)
+        self._book, self._asked = BoxBook(grid, self._taxonomy, tracked=tracked), []
 
     def add(self, frame: LabelledFrame) -> None:
-        assert self._truth is not None  # see begin
+        assert self._truth is not None and self._book is not None  # see begin
         if not frame.has_instance:
             self._without_instances += 1
             return
@@ -48,13 +68,21 @@ class BoxRule:
         _, inside = frame.grid.cells(boxes.centres)
         few = thing & (points >= 0) & (points < LEAST_POINTS)
         self._boxes += (thing.sum() + others, others, few.sum(), (thing & ~few & ~inside).sum())
-        assert frame.instance is not None  # see has_instance
-        found = summarise(frame.instance, frame.classes, frame.grid)
-        objects = Placed(found.ids.astype(np.int64), found.classes.astype(np.int64), found.centroids)
-        self._counts.add(objects, boxes, thing & inside & ~few)
+        assert frame.instance is not None and frame.frame is not None  # see has_instance; boxes are those of logs
+        hits = None if frame.observed is None else (frame.observed == HIT).astype(np.uint8)
+        objects = self._book.add(
+            len(self._asked), frame.instance, frame.classes, frame.frame.time, frame.world_from_grid, hits
+        )
+        self._asked.append(_Asked(objects.ids.astype(np.int64), objects.classes, boxes, thing & inside & ~few))
         self.frames += 1
 
     def end(self) -> None:
+        assert self._book is not None  # see begin
+        whole = self._book.boxes()
+        for number, asked in enumerate(self._asked):
+            boxes = np.array([whole[track, number] for track in asked.ids.tolist()]).reshape(-1, 7)
+            self._counts.add(Placed(asked.ids, asked.classes.astype(np.int64), boxes), asked.boxes, asked.those)
+        self._book, self._asked = None, []
         self._counts.end_log()
 
     def state(self) -> Counts:

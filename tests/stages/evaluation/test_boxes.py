@@ -13,7 +13,8 @@ def placed(*rows: tuple[int, int, float, float]) -> Placed:
     """Id, class, x, y of each; the height does not matter."""
     table = np.array(rows, np.float64).reshape(-1, 4)
     centres = np.column_stack([table[:, 2:], np.arange(len(table)) * 9.0])
-    return Placed(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), centres)
+    boxes = np.column_stack([centres, np.tile([4.0, 2.0, 1.5, 0.0], (len(table), 1))])
+    return Placed(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), boxes)
 
 
 CAR, TRUCK, BUS = 1, 2, 3
@@ -50,6 +51,18 @@ def test_scores_of_two_frames() -> None:
     assert (cars.boxes, cars.found, cars.recall) == (4, 1.0, 0.75) and cars.taken == {CAR: 3, TRUCK: 1}
     assert (trucks.boxes, trucks.recall, trucks.precision) == (1, 0.0, 0.0) and trucks.taken == {NONE: 1}
     assert scores.facts(NAMES)["per_class"]["truck"]["taken_for"] == {"none": 1}
+
+
+def test_boxes_have_a_size_and_a_direction_too() -> None:
+    objects, boxes = placed((1, CAR, 0, 0), (2, CAR, 10, 0)), placed((1, CAR, 0, 0), (2, CAR, 10, 0))
+    objects.boxes[0, 3:] = 2.0, 2.0, 1.5, np.deg2rad(175)
+    boxes.boxes[1, 3:] = 2.5, 2.0, 1.5, 1.0  # points nowhere
+    counts = BoxCounts()
+    counts.add(objects, boxes)
+    whole = counts.scores().whole
+    assert whole.scale == pytest.approx((0.5 + (1 - 2.5 / 4)) / 2)
+    assert whole.turn == pytest.approx(5.0), "front and back look alike"
+    assert BoxCounts().scores().facts(NAMES)["scale_error"] is None
 
 
 def test_objects_at_boxes_that_are_not_asked_for_count_neither_way() -> None:

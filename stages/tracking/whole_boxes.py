@@ -1,0 +1,165 @@
+"""The box of a whole object, by all frames that its track has seen it in.
+
+A frame shows one side of an object, and labels fray out where little was measured. But an object keeps its size, and
+what stands keeps its place. So it has one size, along one pair of axes, and in each frame lies with the side that is
+seen where it is seen: the corner nearest to the sensor is known best (Yang et al. 2021, Auto4D, section 3.2). What
+stands has one place, the median of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occlabel.schemas.geometry import Matrix
+from occlabel.stages.tracking.usual_sizes import Size
+
+_FRAYED = 0.05
+"""Share of an object's voxels at each end of an axis that are not asked how far it reaches."""
+_LEAST, _MOST = 0.8, 1.3
+"""Shares of the usual size: what is smaller was seen in part and gets the usual one, what is larger has labels of
+something else in it."""
+_ODD = 0.2
+"""What a rectangle counts that is cut by the border of the grid, or is too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one frame shows of an object. Metres."""
+
+    world_from_grid: Matrix
+    """[4, 4]"""
+    columns: NDArray[np.float64]
+    """[k, 3]: x and y in the world of the columns of its voxels, and how many voxels each has."""
+    rectangle: tuple[float, float, float]
+    """Length, width and turn in the world of what it fills."""
+    bottom: float
+    top: float
+    """In the frame of the grid."""
+    cut: bool
+    """Whether it reaches the border of the grid."""
+
+
+def whole_boxes(
+    parts: Sequence[Part], headings: NDArray[np.float64] | None, usual: Size | None, voxel_size: float
+) -> NDArray[np.float64]:
+    """[n, 7]: the box of an object in each of the n frames that show ``parts`` of it, as ``upright_boxes`` has them.
+
+    ``headings`` [n]: where it drives to, in rad about the world's z; None if it stands. ``usual``: how large objects of
+    its class are, if that is known. ``voxel_size``: in metres; within a voxel, a surface may lie anywhere.
+    """
+    turns = np.full(len(parts), _turn(parts, usual)) if headings is None else headings
+    size = _size(_reaches(parts, turns), parts)
+    if _lies_across(size, usual):
+        turns, size = turns + np.pi / 2, size[::-1]
+    height = float(np.median([part.top - part.bottom for part in parts]))
+    length, width, height = _plausible([*size, height], usual)
+    sides = np.array([length, width])
+    reaches = _reaches(parts, turns, np.inf if usual is None else sides)
+    middles = _middles(reaches, sides, _eyes(parts, turns), voxel_size / 2)
+    places = _turned(middles, turns)
+    if headings is None:
+        places[:] = np.median(places, axis=0)
+    boxes = np.zeros((len(parts), 7))
+    for box, part, place, turn in zip(boxes, parts, places, turns, strict=True):
+        pose, z = part.world_from_grid, part.bottom + height / 2
+        x, y = np.linalg.solve(pose[:2, :2], place - pose[:2, 3] - pose[:2, 2] * z)
+        level = turn - np.arctan2(pose[1, 0], pose[0, 0])
+        box[:] = x, y, z, length, width, height, np.pi / 2 - (np.pi / 2 - level) % np.pi
+    return boxes
+
+
+def _turn(parts: Sequence[Part], usual: Size | None) -> float:
+    """The turn [rad] of one of the two axes along which the rectangles lie, those that are long counting more."""
+    lengths, widths, turns = np.array([part.rectangle for part in parts]).T
+    odd = np.array([part.cut for part in parts])
+    if usual is not None:
+        odd |= lengths > _MOST * usual[0]
+    weights = lengths * np.maximum(lengths - widths, 0.05) * np.where(odd, _ODD, 1.0)
+    return float(np.angle((weights * np.exp(4j * turns)).sum())) / 4
+
+
+def _reaches(
+    parts: Sequence[Part], turns: NDArray[np.float64], most: NDArray[np.float64] | float = np.inf
+) -> NDArray[np.float64]:
+    """[n, 2, 2]: where each part begins and ends, along its axes at ``turns`` [n]: by its voxels but the frayed ones,
+    as if all were spread evenly, and of what reaches over ``most`` [2] where most of its voxels are that close.
+
+    To their middles: where in the outermost voxels the surface lies nobody knows.
+    """
+    result = np.zeros((len(parts), 2, 2))
+    longest = np.broadcast_to(most, 2)
+    for reach, part, axes in zip(result, parts, _axes(turns), strict=True):
+        along, voxels = part.columns[:, :2] @ axes.T, part.columns[:, 2]
+        for axis in (0, 1):
+            order = np.argsort(along[:, axis], kind="stable")
+            places, below = along[order, axis], np.cumsum(voxels[order])
+            first, last = np.minimum(np.searchsorted(below / below[-1], [_FRAYED, 1 - _FRAYED]), len(order) - 1)
+            if places[last] - places[first] > longest[axis]:
+                ends = np.searchsorted(places, places + longest[axis], side="right") - 1
+                first = (below[ends] - below + voxels[order]).argmax()
+                last = ends[first]
+            lost = (places[last] - places[first]) * _FRAYED / (1 - 2 * _FRAYED)
+            reach[axis] = places[first] - lost, places[last] + lost
+    return result
+
+
+def _size(reaches: NDArray[np.float64], parts: Sequence[Part]) -> NDArray[np.float64]:
+    """[2]: how far it reaches along its axes, by the frames that show it whole, if any do."""
+    whole = np.array([not part.cut for part in parts])
+    sizes = reaches[:, :, 1] - reaches[:, :, 0]
+    return np.asarray(np.median(sizes[whole] if whole.any() else sizes, axis=0))
+
+
+def _lies_across(size: NDArray[np.float64], usual: Size | None) -> bool:
+    """Whether the second axis is the length: by which one side fits a usual size best, as a car of which the back alone
+    is seen is wider than long; or the longer one."""
+    along, across = size.tolist()
+    if usual is None:
+        return bool(across > along)
+    fits, turned = _misfit(along, across, usual), _misfit(across, along, usual)
+    return bool(across > along) if fits == turned else turned < fits
+
+
+def _misfit(length: float, width: float, usual: Size) -> float:
+    """How many times too short or long the side that fits best is, as a logarithm; infinite if it is far too wide."""
+    if width > _MOST * usual[1]:
+        return np.inf
+    return min(abs(float(np.log(max(found, 0.01) / own))) for found, own in ((length, usual[0]), (width, usual[1])))
+
+
+def _plausible(size: Sequence[float], usual: Size | None) -> list[float]:
+    if usual is None:
+        return list(size)
+    return [own if found < _LEAST * own else min(found, _MOST * own) for found, own in zip(size, usual, strict=True)]
+
+
+def _middles(
+    reaches: NDArray[np.float64], size: NDArray[np.float64], eyes: NDArray[np.float64], vague: float
+) -> NDArray[np.float64]:
+    """[n, 2] along the axes: with the side that is seen from ``eyes`` [n, 2] where it is seen, or up to ``vague``
+    metres nearer; in the middle of what is seen where they look along it."""
+    low, high = reaches[:, :, 0], reaches[:, :, 1]
+    nearer = np.clip((size - (high - low)) / 2, 0, vague)
+    low, high = low - nearer, high + nearer
+    return np.where(eyes < low, low + size / 2, np.where(eyes > high, high - size / 2, (low + high) / 2))
+
+
+def _eyes(parts: Sequence[Part], turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n, 2]: where the grid's origin was, from where sensors look, along the axes."""
+    origins = np.array([part.world_from_grid[:2, 3] for part in parts])
+    return np.einsum("nij,nj->ni", _axes(turns), origins)
+
+
+def _turned(middles: NDArray[np.float64], turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n, 2] in the world, from ``middles`` [n, 2] along the axes."""
+    return np.einsum("nij,ni->nj", _axes(turns), middles)
+
+
+def _axes(turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n, 2, 2]: unit vectors along and across."""
+    c, s = np.cos(turns), np.sin(turns)
+    return np.stack([np.stack([c, s], axis=-1), np.stack([-s, c], axis=-1)], axis=1)
