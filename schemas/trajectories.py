@@ -19,7 +19,7 @@ class Trajectories:
     time: NDArray[np.float64]
     """[n]: seconds, on the log's clock."""
     place: NDArray[np.float64]
-    """[n, 3]: centroid of the object's voxels [m]; NaN in a frame without a pose."""
+    """[n, 3]: middle of the object's box [m] (``whole_boxes``); NaN in a frame without a pose."""
     velocity: NDArray[np.float64]
     """[n, 3]: smoothed [m/s]; NaN for an object seen once."""
     cut: NDArray[np.bool_]

@@ -23,7 +23,7 @@ from occlabel.schemas.objects import Objects, summarise
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.files import appearing
 from occlabel.stages.export.object_list import boxes_in_images, mean_of
-from occlabel.stages.tracking.box_book import BoxBook
+from occlabel.stages.tracking.logbook import Logbook
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +62,7 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
 
 def _log_rows(version: PublishedVersion, log: str, logs: LogReader | None) -> list[_Row]:
     logged = {} if logs is None else {frame.name: frame for frame in next(iter(logs.logs([log]))).frames}
-    book, result = BoxBook(version.space.grid, version.space.taxonomy, tracked=version.tracked), list[_Row]()
+    book, result = Logbook(version.space.grid, version.space.taxonomy, tracked=version.tracked), list[_Row]()
     poses: dict[int, Matrix | None] = {}
     for frame in version.frames(log):
         if logs is not None and frame.name not in logged:
@@ -76,7 +76,7 @@ def _log_rows(version: PublishedVersion, log: str, logs: LogReader | None) -> li
         row.update(zip(_PLACED, box.tolist(), strict=True))
         row.update(zip(_WORLD, _in_world(poses[row["frame_index"]], box), strict=True))
     if version.tracked:
-        _add_motion(result, book.logbook.table())
+        _add_motion(result, book.table())
     return result
 
 

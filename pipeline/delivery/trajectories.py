@@ -10,15 +10,14 @@ from occlabel.schemas.arrays import INSTANCE, MEASURED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.trajectories import to_parquet
-from occlabel.stages.tracking.box_book import BoxBook
 from occlabel.stages.tracking.logbook import Logbook
 
 
-def log_frame(book: Logbook | BoxBook, frame: PublishedFrame) -> None:
+def log_frame(logbook: Logbook, frame: PublishedFrame) -> None:
     """Takes in the objects of one frame, by the time and the pose that the version keeps."""
     measured = frame[MEASURED] if frame.holds(MEASURED) else None
     place = frame.row.time, frame.world_from_grid
-    book.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
+    logbook.add(frame.row.index, frame[INSTANCE], frame[SEMANTICS], *place, measured)
 
 
 def write_trajectories(
@@ -36,7 +35,7 @@ def write_trajectories(
     grid = version.space.grid
     tables = {}
     for log in version.logs:
-        logbook = Logbook(grid)
+        logbook = Logbook(grid, version.space.taxonomy)
         for frame in version.frames(log):
             note(f"log {log}, frame {frame.name}")
             log_frame(logbook, frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.tracking.flow import motion, rigid_flow
 from occlabel.stages.tracking.motion import has_moved
 from occlabel.stages.tracking.sightings import Sighting, seen, sightings
+from occlabel.stages.tracking.usual_sizes import USUAL, Size
+from occlabel.stages.tracking.whole_boxes import centre, whole_boxes
 
 _LEAST = 3  # sightings, for a velocity that anybody should believe
 
@@ -32,7 +35,7 @@ class Tracks(Stage):
     """
 
     slot: ClassVar[str] = "audit"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     # Tracks are not looked at: who writes them has made the ids hold over time.
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, MEASURED)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, FLOW)
@@ -112,7 +115,9 @@ class Tracks(Stage):
                         own = semantics[n][cells]
                         semantics[n][cells] = np.where(things[own], _class(life, things), own)
                     if flow is not None:
-                        flow[n][cells] = _flow(life, row, pose, offsets[mine], space.grid.voxel_size)
+                        usual = USUAL.get(space.taxonomy.names[_class(life, things)])
+                        places = objects.centroids[which] + offsets[mine]
+                        flow[n][cells] = _flow(life, row, pose, places, usual, space.grid.voxel_size)
             arrays: Arrays = {INSTANCE.name: instance}
             if self.relabel:
                 arrays[SEMANTICS.name] = semantics
@@ -156,10 +161,15 @@ def _class(life: list[Sighting], things: NDArray[np.bool_]) -> np.uint8:
 
 
 def _flow(
-    life: list[Sighting], row: int, pose: Matrix | None, offsets: NDArray[np.float64], voxel_size: float
+    life: list[Sighting],
+    row: int,
+    pose: Matrix | None,
+    places: NDArray[np.float64],
+    usual: Size | None,
+    voxel_size: float,
 ) -> NDArray[np.float64] | float:
-    """[n, 3] of the voxels of one object, ``offsets`` [n, 3] from its centroid; 0 where it does not move, NaN where
-    nobody knows."""
+    """[n, 3] of the voxels of one object at ``places`` [n, 3], which goes as the middle of its box does; 0 where it
+    does not move, NaN where nobody knows."""
     placed = [sighting for sighting in life if np.isfinite(sighting.place).all()]
     if pose is None or len(placed) < 2:
         return np.nan
@@ -167,4 +177,6 @@ def _flow(
     if len(placed) < _LEAST or not has_moved(known, voxel_size):
         return 0.0
     at = next(n for n, sighting in enumerate(placed) if sighting.frame == row)
-    return rigid_flow(offsets, *motion(known, at), inverse(pose))
+    boxes = whole_boxes(placed, usual, voxel_size)
+    middles = np.array([centre(sighting, box) for sighting, box in zip(placed, boxes, strict=True)])
+    return rigid_flow(places - boxes[at, :3], *motion(replace(known, places=middles), at), inverse(pose))

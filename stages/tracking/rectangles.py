@@ -19,13 +19,13 @@ def upright_boxes(objects: Objects, grid: Grid) -> NDArray[np.float64]:
     boxes = np.zeros((len(objects), 7))
     for row, (start, stop) in enumerate(zip(objects.starts[:-1], objects.starts[1:], strict=True)):
         columns = np.unique(objects.cells[start:stop, :2], axis=0)
-        boxes[row, [0, 1, 3, 4, 6]] = _rectangle((columns + 0.5) * grid.voxel_size + grid.origin[:2], grid.voxel_size)
+        boxes[row, [0, 1, 3, 4, 6]] = rectangle((columns + 0.5) * grid.voxel_size + grid.origin[:2], grid.voxel_size)
     boxes[:, 2] = (objects.lower[:, 2] + objects.upper[:, 2]) / 2
     boxes[:, 5] = objects.extent[:, 2]
     return boxes
 
 
-def _rectangle(points: NDArray[np.float64], voxel: float) -> tuple[float, float, float, float, float]:
+def rectangle(points: NDArray[np.float64], voxel: float) -> tuple[float, float, float, float, float]:
     """x, y, length, width, turn of the rectangle about the squares with the centres ``points`` [n, 2]."""
     along = np.stack([np.cos(_TURNS), np.sin(_TURNS)])
     across = np.stack([-np.sin(_TURNS), np.cos(_TURNS)])

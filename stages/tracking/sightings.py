@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,13 @@ class Sighting:
     """Its voxels in which a point was measured; -1 where nobody says."""
     votes: NDArray[np.int64]
     """[256]: its voxels by class."""
+    world_from_grid: Matrix
+    """[4, 4]; the identity without a pose."""
+    columns: NDArray[np.float64]
+    """[k, 3]: x and y in the world of the columns of its voxels, and how many voxels each has."""
+    bottom: float
+    top: float
+    """In the frame of the grid."""
 
 
 def sightings(
@@ -55,14 +62,24 @@ def sightings(
     cells = tuple(objects.cells.T)
     hits = None if measured is None else np.add.reduceat(measured[cells].astype(np.int64), owners)
     classes = np.split(semantics[cells], owners[1:])
+    placed = np.eye(4) if world_from_grid is None else world_from_grid
     for n, track in enumerate(objects.ids.tolist()):
+        bottom, top = float(objects.lower[n, 2]), float(objects.upper[n, 2])
+        columns = _columns(objects.cells[objects.starts[n] : objects.starts[n + 1]], grid, placed, (bottom + top) / 2)
         yield Sighting(
             track, frame, time, places[n], bool(cut[n]), low[n] - half, high[n] + half,
-            -1 if hits is None else int(hits[n]), np.bincount(classes[n], minlength=256),
+            -1 if hits is None else int(hits[n]), np.bincount(classes[n], minlength=256), placed, columns, bottom, top,
         )  # fmt: skip
 
 
-def seen(life: list[Sighting]) -> Seen:
+def _columns(cells: NDArray[np.int32], grid: Grid, world_from_grid: Matrix, height: float) -> NDArray[np.float64]:
+    """See ``Sighting.columns``; where they are at this ``height`` in the frame of the grid."""
+    found, voxels = np.unique(cells[:, :2], axis=0, return_counts=True)
+    places = np.column_stack([(found + 0.5) * grid.voxel_size + grid.origin[:2], np.full(len(found), height)])
+    return np.column_stack([transform_points(world_from_grid, places)[:, :2], voxels])
+
+
+def seen(life: Sequence[Sighting]) -> Seen:
     """The sightings of one object, in time."""
     return Seen(
         np.array([s.time for s in life]),

@@ -9,12 +9,14 @@ stands has one place, the median of these.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.geometry import transform_points
+from occlabel.stages.tracking.motion import has_moved, smooth
+from occlabel.stages.tracking.rectangles import rectangle
+from occlabel.stages.tracking.sightings import Sighting, seen
 from occlabel.stages.tracking.usual_sizes import Size
 
 _FRAYED = 0.05
@@ -22,78 +24,82 @@ _FRAYED = 0.05
 _LEAST, _MOST = 0.8, 1.3
 """Shares of the usual size: what is smaller was seen in part and gets the usual one, what is larger has labels of
 something else in it."""
+_DRIVES = 0.5
+"""What is slower [m/s] heads to where it headed when it last was faster, or next will be."""
 _ODD = 0.2
 """What a rectangle counts that is cut by the border of the grid, or is too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one frame shows of an object. Metres."""
+def whole_boxes(life: Sequence[Sighting], usual: Size | None, voxel_size: float) -> NDArray[np.float64]:
+    """[n, 7]: the box of an object in each of the n frames of its ``life``, all in one world, as ``upright_boxes`` has
+    them, in the frame of each frame's grid.
 
-    world_from_grid: Matrix
-    """[4, 4]"""
-    columns: NDArray[np.float64]
-    """[k, 3]: x and y in the world of the columns of its voxels, and how many voxels each has."""
-    rectangle: tuple[float, float, float]
-    """Length, width and turn in the world of what it fills."""
-    bottom: float
-    top: float
-    """In the frame of the grid."""
-    cut: bool
-    """Whether it reaches the border of the grid."""
-
-
-def whole_boxes(
-    parts: Sequence[Part], headings: NDArray[np.float64] | None, usual: Size | None, voxel_size: float
-) -> NDArray[np.float64]:
-    """[n, 7]: the box of an object in each of the n frames that show ``parts`` of it, as ``upright_boxes`` has them.
-
-    ``headings`` [n]: where it drives to, in rad about the world's z; None if it stands. ``usual``: how large objects of
-    its class are, if that is known. ``voxel_size``: in metres; within a voxel, a surface may lie anywhere.
+    ``usual``: how large objects of its class are, if that is known. ``voxel_size``: in metres.
     """
-    turns = np.full(len(parts), _turn(parts, usual)) if headings is None else headings
-    size = _size(_reaches(parts, turns), parts)
+    headings = _headings(life, voxel_size)
+    turns = np.full(len(life), _turn(life, usual, voxel_size)) if headings is None else headings
+    size = _size(_reaches(life, turns), life)
     if _lies_across(size, usual):
         turns, size = turns + np.pi / 2, size[::-1]
-    height = float(np.median([part.top - part.bottom for part in parts]))
+    height = float(np.median([sighting.top - sighting.bottom for sighting in life]))
     length, width, height = _plausible([*size, height], usual)
     sides = np.array([length, width])
-    reaches = _reaches(parts, turns, np.inf if usual is None else sides)
-    middles = _middles(reaches, sides, _eyes(parts, turns), voxel_size / 2)
+    reaches = _reaches(life, turns, np.inf if usual is None else sides)
+    middles = _middles(reaches, sides, _eyes(life, turns), voxel_size / 2)
     places = _turned(middles, turns)
     if headings is None:
         places[:] = np.median(places, axis=0)
-    boxes = np.zeros((len(parts), 7))
-    for box, part, place, turn in zip(boxes, parts, places, turns, strict=True):
-        pose, z = part.world_from_grid, part.bottom + height / 2
+    boxes = np.zeros((len(life), 7))
+    for box, sighting, place, turn in zip(boxes, life, places, turns, strict=True):
+        pose, z = sighting.world_from_grid, sighting.bottom + height / 2
         x, y = np.linalg.solve(pose[:2, :2], place - pose[:2, 3] - pose[:2, 2] * z)
         level = turn - np.arctan2(pose[1, 0], pose[0, 0])
         box[:] = x, y, z, length, width, height, np.pi / 2 - (np.pi / 2 - level) % np.pi
     return boxes
 
 
-def _turn(parts: Sequence[Part], usual: Size | None) -> float:
+def centre(sighting: Sighting, box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[3]: the middle of a ``box`` [7] in the world; NaN without a pose."""
+    if not np.isfinite(sighting.place).all():
+        return np.full(3, np.nan)
+    return np.asarray(transform_points(sighting.world_from_grid, box[None, :3])[0])
+
+
+def _headings(life: Sequence[Sighting], voxel_size: float) -> NDArray[np.float64] | None:
+    """[n]: where the object drives to, in rad about the world's z; None if it stands."""
+    known = seen(life)
+    if not np.isfinite(known.places).all() or not has_moved(known, voxel_size):
+        return None
+    ways = smooth(known.times, known.places, known.cut)[1][:, :2]
+    speeds = np.linalg.norm(ways, axis=1)
+    drives = np.flatnonzero(speeds >= min(_DRIVES, speeds.max()))
+    nearest = drives[np.abs(drives - np.arange(len(ways))[:, None]).argmin(axis=1)]
+    return np.asarray(np.arctan2(ways[nearest, 1], ways[nearest, 0]))
+
+
+def _turn(life: Sequence[Sighting], usual: Size | None, voxel_size: float) -> float:
     """The turn [rad] of one of the two axes along which the rectangles lie, those that are long counting more."""
-    lengths, widths, turns = np.array([part.rectangle for part in parts]).T
-    odd = np.array([part.cut for part in parts])
+    found = [rectangle(sighting.columns[:, :2], voxel_size) for sighting in life]
+    lengths, widths, turns = np.array(found)[:, 2:].T
+    odd = np.array([sighting.cut for sighting in life])
     if usual is not None:
         odd |= lengths > _MOST * usual[0]
-    weights = lengths * np.maximum(lengths - widths, 0.05) * np.where(odd, _ODD, 1.0)
+    weights = lengths * np.maximum(lengths - widths, voxel_size / 8) * np.where(odd, _ODD, 1.0)
     return float(np.angle((weights * np.exp(4j * turns)).sum())) / 4
 
 
 def _reaches(
-    parts: Sequence[Part], turns: NDArray[np.float64], most: NDArray[np.float64] | float = np.inf
+    life: Sequence[Sighting], turns: NDArray[np.float64], most: NDArray[np.float64] | float = np.inf
 ) -> NDArray[np.float64]:
-    """[n, 2, 2]: where each part begins and ends, along its axes at ``turns`` [n]: by its voxels but the frayed ones,
-    as if all were spread evenly, and of what reaches over ``most`` [2] where most of its voxels are that close.
+    """[n, 2, 2]: where it begins and ends in each frame, along its axes at ``turns`` [n]: by its voxels but the frayed
+    ones, as if all were spread evenly, and of what reaches over ``most`` [2] where most of its voxels are that close.
 
     To their middles: where in the outermost voxels the surface lies nobody knows.
     """
-    result = np.zeros((len(parts), 2, 2))
+    result = np.zeros((len(life), 2, 2))
     longest = np.broadcast_to(most, 2)
-    for reach, part, axes in zip(result, parts, _axes(turns), strict=True):
-        along, voxels = part.columns[:, :2] @ axes.T, part.columns[:, 2]
+    for reach, sighting, axes in zip(result, life, _axes(turns), strict=True):
+        along, voxels = sighting.columns[:, :2] @ axes.T, sighting.columns[:, 2]
         for axis in (0, 1):
             order = np.argsort(along[:, axis], kind="stable")
             places, below = along[order, axis], np.cumsum(voxels[order])
@@ -107,9 +113,9 @@ def _reaches(
     return result
 
 
-def _size(reaches: NDArray[np.float64], parts: Sequence[Part]) -> NDArray[np.float64]:
+def _size(reaches: NDArray[np.float64], life: Sequence[Sighting]) -> NDArray[np.float64]:
     """[2]: how far it reaches along its axes, by the frames that show it whole, if any do."""
-    whole = np.array([not part.cut for part in parts])
+    whole = np.array([not sighting.cut for sighting in life])
     sizes = reaches[:, :, 1] - reaches[:, :, 0]
     return np.asarray(np.median(sizes[whole] if whole.any() else sizes, axis=0))
 
@@ -148,9 +154,9 @@ def _middles(
     return np.where(eyes < low, low + size / 2, np.where(eyes > high, high - size / 2, (low + high) / 2))
 
 
-def _eyes(parts: Sequence[Part], turns: NDArray[np.float64]) -> NDArray[np.float64]:
+def _eyes(life: Sequence[Sighting], turns: NDArray[np.float64]) -> NDArray[np.float64]:
     """[n, 2]: where the grid's origin was, from where sensors look, along the axes."""
-    origins = np.array([part.world_from_grid[:2, 3] for part in parts])
+    origins = np.array([sighting.world_from_grid[:2, 3] for sighting in life])
     return np.einsum("nij,nj->ni", _axes(turns), origins)
 
 

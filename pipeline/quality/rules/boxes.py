@@ -15,7 +15,7 @@ from occlabel.schemas.arrays import HIT
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.boxes import BoxCounts, BoxScores, Placed
 from occlabel.stages.evaluation.confusion import Counts
-from occlabel.stages.tracking.box_book import BoxBook
+from occlabel.stages.tracking.logbook import Logbook
 
 LEAST_POINTS = 20
 """A box with fewer LiDAR points inside is not asked for: hardly anything of it was seen."""
@@ -43,7 +43,7 @@ class BoxRule:
         self._taxonomy = taxonomy
         self._counts = BoxCounts()
         self._truth: TrueObjects | None = None
-        self._book: BoxBook | None = None
+        self._book: Logbook | None = None
         self._asked: list[_Asked] = []
         self._boxes = np.zeros(4, np.int64)
         self._without_pose = self._without_instances = 0
@@ -53,7 +53,7 @@ class BoxRule:
         assert log.log is not None  # boxes are those of logs
         grid, tracked = log.joined.labels.space.grid, log.joined.labels.tracked
         self._truth = TrueObjects(log.log, grid, self._taxonomy)
-        self._book, self._asked = BoxBook(grid, self._taxonomy, tracked=tracked), []
+        self._book, self._asked = Logbook(grid, self._taxonomy, tracked=tracked), []
 
     def add(self, frame: LabelledFrame) -> None:
         assert self._truth is not None and self._book is not None  # see begin

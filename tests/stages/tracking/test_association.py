@@ -15,7 +15,8 @@ from occlabel.stages.tracking.association import Tracker
 from occlabel.stages.tracking.kinds import kinds_of
 from occlabel.stages.tracking.logbook import Logbook
 
-KINDS = kinds_of(TAXONOMIES["occ3d"])
+TAXONOMY = TAXONOMIES["occ3d"]
+KINDS = kinds_of(TAXONOMY)
 Ego = Callable[[float], np.ndarray]
 
 
@@ -32,7 +33,7 @@ def follow(
     drivers: Sequence[Driver], times: Sequence[float], ego: Ego = standing, **options: Any
 ) -> tuple[list[set[int]], Trajectories]:
     """The track ids that each driver had, and the table."""
-    tracker, logbook = Tracker(GRID, KINDS, **options), Logbook(GRID)
+    tracker, logbook = Tracker(GRID, KINDS, **options), Logbook(GRID, TAXONOMY)
     ids: list[set[int]] = [set() for _ in drivers]
     for frame, time in enumerate(times):
         instance, semantics = view(drivers, time, ego(time))
@@ -160,7 +161,7 @@ def test_labels_that_shake_do_not_make_a_parked_car_move() -> None:
 
 
 def test_a_log_without_poses_has_ids_for_one_frame() -> None:
-    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID)
+    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID, TAXONOMY)
     drivers = [Driver(straight(0, 0)), Driver(straight(8, 4))]
     for frame in range(3):
         instance, semantics = view(drivers, 0.1 * frame, pose())
@@ -184,7 +185,7 @@ def test_a_frame_without_a_pose_does_not_end_the_tracks_around_it() -> None:
 
 
 def test_empty_frames_and_an_empty_log() -> None:
-    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID)
+    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID, TAXONOMY)
     assert len(logbook.table()) == 0
     nothing = np.zeros(GRID.shape, np.uint32), np.full(GRID.shape, FREE, np.uint8)
     assert len(tracker.add(*nothing, 0.0, pose()).tracks) == 0
@@ -277,7 +278,7 @@ def test_a_time_that_is_not_after_the_one_before_costs_its_frame(bad: float) -> 
 
 
 def test_a_clock_that_is_set_back_begins_anew() -> None:
-    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID)
+    tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID, TAXONOMY)
     driver = [Driver(straight(-8, 0, 6.0))]
     found = []
     for frame in range(8):

@@ -6,7 +6,7 @@ from laid import GRID, laid
 
 from occlabel.schemas.objects import Objects
 from occlabel.schemas.taxonomy import TAXONOMIES
-from occlabel.stages.tracking.box_book import BoxBook
+from occlabel.stages.tracking.logbook import Logbook
 
 TAXONOMY = TAXONOMIES["semantickitti"]
 CAR, OTHER = TAXONOMY.names.index("car"), TAXONOMY.names.index("other-vehicle")
@@ -26,9 +26,9 @@ def kept(objects: Objects, which: np.ndarray) -> np.ndarray:
     return volume
 
 
-def book_of(*frames: tuple[np.ndarray, np.ndarray | None], class_id: int = CAR, tracked: bool = True) -> BoxBook:
+def book_of(*frames: tuple[np.ndarray, np.ndarray | None], class_id: int = CAR, tracked: bool = True) -> Logbook:
     """Of ids [x, y, z] and poses, ten frames a second."""
-    book = BoxBook(GRID, TAXONOMY, tracked=tracked)
+    book = Logbook(GRID, TAXONOMY, tracked=tracked)
     for n, (volume, placed) in enumerate(frames):
         book.add(n, volume, np.where(volume > 0, class_id, 0).astype(np.uint8), n / 10, placed)
     return book
