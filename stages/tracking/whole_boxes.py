@@ -24,6 +24,8 @@ _FRAYED = 0.05
 _LEAST, _MOST = 0.8, 1.3
 """Shares of the usual size: what is smaller was seen in part and gets the usual one, what is larger has labels of
 something else in it."""
+_WAY, _STRAIGHT = 1.0, 3.0
+"""Metres, and how many times as far as it strays from it."""
 _DRIVES = 0.5
 """What is slower [m/s] heads to where it headed when it last was faster, or next will be."""
 _ODD = 0.2
@@ -47,7 +49,7 @@ def whole_boxes(life: Sequence[Sighting], usual: Size | None, voxel_size: float)
     reaches = _reaches(life, turns, np.inf if usual is None else sides)
     middles = _middles(reaches, sides, _eyes(life, turns), voxel_size / 2)
     places = _turned(middles, turns)
-    if headings is None:
+    if headings is None and not _drifts(np.array([sighting.time for sighting in life]), places):
         places[:] = np.median(places, axis=0)
     boxes = np.zeros((len(life), 7))
     for box, sighting, place, turn in zip(boxes, life, places, turns, strict=True):
@@ -75,6 +77,18 @@ def _headings(life: Sequence[Sighting], voxel_size: float) -> NDArray[np.float64
     drives = np.flatnonzero(speeds >= min(_DRIVES, speeds.max()))
     nearest = drives[np.abs(drives - np.arange(len(ways))[:, None]).argmin(axis=1)]
     return np.asarray(np.arctan2(ways[nearest, 1], ways[nearest, 0]))
+
+
+def _drifts(times: NDArray[np.float64], places: NDArray[np.float64]) -> bool:
+    """Whether ``places`` [n, 2] lie along a way rather than around a place: of what was seen for a moment nobody can
+    say that it moves, and less that it stands."""
+    passed = times - times.mean()
+    if not passed.any():
+        return False
+    velocity = passed @ places / (passed @ passed)
+    way = float(np.linalg.norm(velocity)) * float(np.ptp(times))
+    beside = places - places.mean(axis=0) - passed[:, None] * velocity
+    return way > _WAY and way > _STRAIGHT * float(np.sqrt((beside**2).sum(axis=1).mean()))
 
 
 def _turn(life: Sequence[Sighting], usual: Size | None, voxel_size: float) -> float:

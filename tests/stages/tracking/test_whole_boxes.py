@@ -83,6 +83,13 @@ def test_what_drives_lies_where_each_frame_sees_it_along_its_way() -> None:
         assert abs(box[6]) < 0.02
 
 
+def test_what_was_seen_for_a_moment_stands_no_more_than_it_drives() -> None:
+    """Three frames in a fifth of a second: too few to say that it moves, and yet it is not where it was."""
+    frames = [(whole(6.0 + 1.5 * n, 2.0, 4.4, 1.8, 0.0), pose(0, 0)) for n in range(3)]
+    for (_, frame), box in book_of(*frames).boxes().items():
+        assert box[0] == pytest.approx(6.0 + 1.5 * frame, abs=0.2)
+
+
 def test_frames_without_a_pose_and_ids_of_one_frame_stand_for_themselves() -> None:
     near, far = whole(8.0, 0.0, 4.4, 1.8, 0.0), whole(14.0, 0.0, 4.4, 1.8, 0.0)
     for book in (book_of((near, None), (far, None)), book_of((near, pose(0, 0)), (far, pose(0, 0)), tracked=False)):
