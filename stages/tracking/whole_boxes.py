@@ -2,7 +2,7 @@
 
 A frame shows one side of an object, and labels fray out where little was measured. But an object keeps its size, and
 what stands keeps its place. So it has one size, along one pair of axes, and in each frame lies with the side that is
-seen where it is seen: the corner nearest to the sensor is known best (Yang et al. 2021, Auto4D, section 3.2). What
+seen where it is seen: the corner nearest to the sensor is known best (Yang et al. 2021, Auto4D). What
 stands has one place, the median of these.
 """
 
@@ -25,7 +25,7 @@ _LEAST, _MOST = 0.8, 1.3
 """Shares of the usual size: what is smaller was seen in part and gets the usual one, what is larger has labels of
 something else in it."""
 _WAY, _STRAIGHT = 1.0, 3.0
-"""Metres, and how many times as far as it strays from it."""
+"""What went farther [m], and so many times farther than it strayed from its way, has no one place."""
 _DRIVES = 0.5
 """What is slower [m/s] heads to where it headed when it last was faster, or next will be."""
 _ODD = 0.2
@@ -45,6 +45,8 @@ def whole_boxes(life: Sequence[Sighting], usual: Size | None, voxel_size: float)
         turns, size = turns + np.pi / 2, size[::-1]
     height = float(np.median([sighting.top - sighting.bottom for sighting in life]))
     length, width, height = _plausible([*size, height], usual)
+    if width > length:
+        turns, length, width = turns + np.pi / 2, width, length
     sides = np.array([length, width])
     reaches = _reaches(life, turns, np.inf if usual is None else sides)
     middles = _middles(reaches, sides, _eyes(life, turns), voxel_size / 2)
