@@ -48,7 +48,7 @@ class Logbook:
         return objects
 
     def boxes(self) -> dict[tuple[int, int], NDArray[np.float64]]:
-        """By object and frame: the box [7] as ``upright_boxes`` has it, of all of the object."""
+        """By object and frame: the box [7] of all of it, see ``whole_boxes``."""
         result = {}
         for track, life in self._lives.items():
             result.update({(track, s.frame): box for s, box in zip(life, self._boxes(life), strict=True)})

@@ -33,8 +33,9 @@ _ODD = 0.2
 
 
 def whole_boxes(life: Sequence[Sighting], usual: Size | None, voxel_size: float) -> NDArray[np.float64]:
-    """[n, 7]: the box of an object in each of the n frames of its ``life``, all in one world, as ``upright_boxes`` has
-    them, in the frame of each frame's grid.
+    """The upright box [n, 7] of an object in each of the n frames of its ``life``, all in one world: x, y, z of the
+    middle, length, width, height [m] and the turn of the length against x about z [rad], in (-pi/2, pi/2], as front and
+    back look alike; in the frame of each frame's grid.
 
     ``usual``: how large objects of its class are, if that is known. ``voxel_size``: in metres.
     """
@@ -51,7 +52,7 @@ def whole_boxes(life: Sequence[Sighting], usual: Size | None, voxel_size: float)
     reaches = _reaches(life, turns, np.inf if usual is None else sides)
     middles = _middles(reaches, sides, _eyes(life, turns), voxel_size / 2)
     places = _turned(middles, turns)
-    if headings is None and not _drifts(np.array([sighting.time for sighting in life]), places):
+    if headings is None and not _drifts(np.array([float(sighting.frame) for sighting in life]), places):
         places[:] = np.median(places, axis=0)
     boxes = np.zeros((len(life), 7))
     for box, sighting, place, turn in zip(boxes, life, places, turns, strict=True):
@@ -81,14 +82,14 @@ def _headings(life: Sequence[Sighting], voxel_size: float) -> NDArray[np.float64
     return np.asarray(np.arctan2(ways[nearest, 1], ways[nearest, 0]))
 
 
-def _drifts(times: NDArray[np.float64], places: NDArray[np.float64]) -> bool:
+def _drifts(frames: NDArray[np.float64], places: NDArray[np.float64]) -> bool:
     """Whether ``places`` [n, 2] lie along a way rather than around a place: of what was seen for a moment nobody can
     say that it moves, and less that it stands."""
-    passed = times - times.mean()
+    passed = frames - frames.mean()
     if not passed.any():
         return False
     velocity = passed @ places / (passed @ passed)
-    way = float(np.linalg.norm(velocity)) * float(np.ptp(times))
+    way = float(np.linalg.norm(velocity)) * float(np.ptp(frames))
     beside = places - places.mean(axis=0) - passed[:, None] * velocity
     return way > _WAY and way > _STRAIGHT * float(np.sqrt((beside**2).sum(axis=1).mean()))
 
@@ -96,7 +97,7 @@ def _drifts(times: NDArray[np.float64], places: NDArray[np.float64]) -> bool:
 def _turn(life: Sequence[Sighting], usual: Size | None, voxel_size: float) -> float:
     """The turn [rad] of one of the two axes along which the rectangles lie, those that are long counting more."""
     found = [rectangle(sighting.columns[:, :2], voxel_size) for sighting in life]
-    lengths, widths, turns = np.array(found)[:, 2:].T
+    lengths, widths, turns = np.array(found).T
     odd = np.array([sighting.cut for sighting in life])
     if usual is not None:
         odd |= lengths > _MOST * usual[0]

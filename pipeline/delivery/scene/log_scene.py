@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.delivery.scene.legend import about
-from occlabel.pipeline.delivery.scene.motion import Trails, flow_arrows, objects_of
+from occlabel.pipeline.delivery.scene.motion import Trails, boxes_of, flow_arrows
 from occlabel.pipeline.delivery.scene.sensors import seen_by_sensors
 from occlabel.pipeline.delivery.scene.shapes import (
     ABOUT,
@@ -32,12 +32,15 @@ from occlabel.pipeline.delivery.scene.voxels import (
     difference_layer,
     instances_layer,
 )
+from occlabel.pipeline.delivery.trajectories import log_frame
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.pipeline.quality.compare.changes import Pair
 from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, StoreAway, StoreError
 from occlabel.schemas.geometry import Matrix, transform_points
+from occlabel.schemas.objects import summarise
+from occlabel.stages.tracking.logbook import Logbook
 
 _CAR = (90, 200, 250)
 
@@ -146,10 +149,12 @@ class LogScene:
                 name = layer.thinned.partition(":")[0]
                 self.thinned[name] = self.thinned.get(name, 0) + 1
         if frame.holds(INSTANCE):
-            boxes, middles = objects_of(frame[INSTANCE], semantics, self.version.space)
-            shapes[*FRAME, "boxes"] = boxes
+            objects = summarise(frame[INSTANCE], semantics, self.version.space.grid)
+            boxes = np.array([self._boxes[track, frame.row.index] for track in objects.ids.tolist()]).reshape(-1, 7)
+            shapes[*FRAME, "boxes"] = boxes_of(objects, boxes, taxonomy)
             if self._placed and self.version.tracked:
-                shapes[*WORLD, "ways", "objects"] = trails.drawn(middles, self._shift @ self._pose(frame))
+                ways = trails.drawn(objects, boxes, self._shift @ self._pose(frame))
+                shapes[*WORLD, "ways", "objects"] = ways
         said = [layer.thinned for layer in layers if layer.thinned]
         if frame.holds(FLOW):
             shapes[*FRAME, "flow"], thinned = flow_arrows(frame[FLOW], self.version.space.grid)
@@ -167,6 +172,19 @@ class LogScene:
     @cached_property
     def _frames(self) -> list[PublishedFrame]:
         return list(self.version.frames(self.log))
+
+    @cached_property
+    def _boxes(self) -> dict[tuple[int, int], NDArray[np.float64]]:
+        """By object and frame [7]. All frames tell it, but those that cannot be read. Raises StoreAway."""
+        book = Logbook(self.version.space.grid, self.version.space.taxonomy, tracked=self.version.tracked)
+        for frame in self._frames:
+            try:
+                log_frame(book, frame)
+            except StoreAway:
+                raise
+            except StoreError:  # said when its turn comes
+                continue
+        return book.boxes()
 
     @cached_property
     def _placed(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,8 @@ from occlabel.pipeline.delivery.pictures.palette import object_colours
 from occlabel.pipeline.delivery.scene.shapes import Arrows, Boxes, Lines
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.grid import Grid
-from occlabel.schemas.objects import Objects, summarise
-from occlabel.schemas.space import LabelSpace
-from occlabel.stages.tracking.rectangles import upright_boxes
+from occlabel.schemas.objects import Objects
+from occlabel.schemas.taxonomy import Taxonomy
 
 LASTS = 30
 """Frames of an object's way that are drawn behind it."""
@@ -24,14 +22,11 @@ _STANDS = 0.1
 _FLOW = np.array([255, 255, 255], np.uint8)
 
 
-def objects_of(
-    instance: NDArray[np.integer[Any]], semantics: NDArray[np.uint8], space: LabelSpace
-) -> tuple[Boxes, Objects]:
-    """The boxes of a frame's objects [x, y, z], each with class and id; and the objects."""
-    objects = summarise(instance, semantics, space.grid)
-    names = space.taxonomy.names
+def boxes_of(objects: Objects, boxes: NDArray[np.float64], taxonomy: Taxonomy) -> Boxes:
+    """The ``boxes`` [n, 7] of a frame's ``objects``, each with class and id."""
+    names = taxonomy.names
     said = tuple(f"{names[c]} {i}" for c, i in zip(objects.classes.tolist(), objects.ids.tolist(), strict=True))
-    return Boxes(upright_boxes(objects, space.grid), said, object_colours(objects.ids)), objects
+    return Boxes(boxes, said, object_colours(objects.ids))
 
 
 class Trails:
@@ -40,10 +35,10 @@ class Trails:
     def __init__(self) -> None:
         self._ways: dict[int, deque[NDArray[np.float64]]] = {}
 
-    def drawn(self, objects: Objects, world_from_grid: Matrix) -> Lines:
-        """Takes in the objects of the next frame; the ways of those that are in it."""
+    def drawn(self, objects: Objects, boxes: NDArray[np.float64], world_from_grid: Matrix) -> Lines:
+        """Takes in the objects of the next frame, and their boxes [n, 7]; the ways of those that are in it."""
         ids = objects.ids.tolist()
-        for id_, place in zip(ids, transform_points(world_from_grid, objects.centroids), strict=True):
+        for id_, place in zip(ids, transform_points(world_from_grid, boxes[:, :3]), strict=True):
             self._ways.setdefault(id_, deque(maxlen=LASTS)).append(place)
         long = [id_ for id_ in ids if len(self._ways[id_]) > 1]
         return Lines(tuple(np.stack(self._ways[id_]) for id_ in long), object_colours(np.array(long, np.int64)))

