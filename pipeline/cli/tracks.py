@@ -16,8 +16,8 @@ def tracks(
 ) -> None:
     """Write the trajectories of a version's objects, a table a log.
 
-    One row per object and frame: track (the instance id), frame, time [s], x y z [m] of the centroid and vx vy vz [m/s]
-    in the world, cut (reaches the border of the grid), moving (ever moved), class.
+    One row per object and frame: track (the instance id), frame, time [s], x y z [m] of the middle of its box and
+    vx vy vz [m/s] in the world, cut (reaches the border of the grid), moving (ever moved), class.
     """
     import numpy as np
     from rich.console import Console
