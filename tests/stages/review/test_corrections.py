@@ -114,6 +114,7 @@ def test_single_voxels(tmp_path: Path) -> None:
     log = LogFacts.model_validate(
         {
             "id": "log",
+            "stamp": "s",
             "digest": "d",
             "geometry": "g",
             "names": ("000001",),
