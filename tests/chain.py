@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from occlabel.pipeline.planning.chain import Chain, Step
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.running.jobs import Job
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, POSES, SEMANTICS, SUPPORT, TRACKS
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointTruth, Sweep, VoxelTruth
 from occlabel.schemas.errors import BadLog, DamagedFile
@@ -28,6 +30,7 @@ from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resourc
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.workers.executor import Pool
 from occlabel.workers.order import Order
+from occlabel.workers.store import Store
 from occlabel.workers.unit import Failure, Outcome, attempt
 
 GRID = Grid(origin=(0.0, -4.0, -1.0), voxel_size=1.0, shape=(8, 8, 4), frame="lidar")
@@ -328,3 +331,16 @@ class ScriptedExecutor:
 
     def close(self) -> None:
         pass
+
+
+def label(tmp_path: Path, recipe=None, reader=None, version="v1", store="store", **options):
+    reader = reader or MadeUpReader(tmp_path, {"a": 10, "b": 6})
+    return label_logs(
+        recipe or small_recipe(),
+        reader,
+        Store(tmp_path / store),
+        version,
+        workplace=Workplace("local"),
+        quiet=True,
+        **options,
+    )

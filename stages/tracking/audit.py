@@ -111,11 +111,12 @@ class Tracks(Stage):
                     if len(life) < least or not self._has_evidence(life, row):
                         instance[n][cells] = 0
                         continue
+                    class_id = _class(life, things)
                     if self.relabel:
                         own = semantics[n][cells]
-                        semantics[n][cells] = np.where(things[own], _class(life, things), own)
+                        semantics[n][cells] = np.where(things[own], class_id, own)
                     if flow is not None:
-                        usual = USUAL.get(space.taxonomy.names[_class(life, things)])
+                        usual = USUAL.get(space.taxonomy.names[class_id])
                         places = objects.centroids[which] + offsets[mine]
                         flow[n][cells] = _flow(life, row, pose, places, usual, space.grid.voxel_size)
             arrays: Arrays = {INSTANCE.name: instance}

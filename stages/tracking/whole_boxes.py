@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.geometry import transform_points
+from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.stages.tracking.motion import has_moved, smooth
 from occlabel.stages.tracking.rectangles import rectangle
 from occlabel.stages.tracking.sightings import Sighting, seen
@@ -56,10 +56,11 @@ def whole_boxes(life: Sequence[Sighting], usual: Size | None, voxel_size: float)
         places[:] = np.median(places, axis=0)
     boxes = np.zeros((len(life), 7))
     for box, sighting, place, turn in zip(boxes, life, places, turns, strict=True):
-        pose, z = sighting.world_from_grid, sighting.bottom + height / 2
-        x, y = np.linalg.solve(pose[:2, :2], place - pose[:2, 3] - pose[:2, 2] * z)
+        pose = sighting.world_from_grid
+        here = np.append(place, np.nan_to_num(sighting.place[2]))  # without a pose the world is the grid, at any height
+        x, y, _ = transform_points(inverse(pose), here[None])[0]
         level = turn - np.arctan2(pose[1, 0], pose[0, 0])
-        box[:] = x, y, z, length, width, height, np.pi / 2 - (np.pi / 2 - level) % np.pi
+        box[:] = x, y, sighting.bottom + height / 2, length, width, height, np.pi / 2 - (np.pi / 2 - level) % np.pi
     return boxes
 
 

@@ -149,8 +149,11 @@ class LogScene:
                 name = layer.thinned.partition(":")[0]
                 self.thinned[name] = self.thinned.get(name, 0) + 1
         if frame.holds(INSTANCE):
+            whole, faults = self._seen
+            if frame.row.index in faults:
+                raise faults[frame.row.index]
             objects = summarise(frame[INSTANCE], semantics, self.version.space.grid)
-            boxes = np.array([self._boxes[track, frame.row.index] for track in objects.ids.tolist()]).reshape(-1, 7)
+            boxes = np.array([whole[track, frame.row.index] for track in objects.ids.tolist()]).reshape(-1, 7)
             shapes[*FRAME, "boxes"] = boxes_of(objects, boxes, taxonomy)
             if self._placed and self.version.tracked:
                 ways = trails.drawn(objects, boxes, self._shift @ self._pose(frame))
@@ -174,17 +177,19 @@ class LogScene:
         return list(self.version.frames(self.log))
 
     @cached_property
-    def _boxes(self) -> dict[tuple[int, int], NDArray[np.float64]]:
-        """By object and frame [7]. All frames tell it, but those that cannot be read. Raises StoreAway."""
+    def _seen(self) -> tuple[dict[tuple[int, int], NDArray[np.float64]], dict[int, StoreError]]:
+        """By object and frame its box [7], which all frames tell; and why not, of frames that cannot be read. Raises
+        StoreAway."""
         book = Logbook(self.version.space.grid, self.version.space.taxonomy, tracked=self.version.tracked)
+        faults: dict[int, StoreError] = {}
         for frame in self._frames:
             try:
                 log_frame(book, frame)
             except StoreAway:
                 raise
-            except StoreError:  # said when its turn comes
-                continue
-        return book.boxes()
+            except StoreError as error:
+                faults[frame.row.index] = error
+        return book.boxes(), faults
 
     @cached_property
     def _placed(self) -> bool:

@@ -90,6 +90,13 @@ def test_what_was_seen_for_a_moment_stands_no_more_than_it_drives() -> None:
         assert box[0] == pytest.approx(6.0 + 1.5 * frame, abs=0.2)
 
 
+def test_a_world_that_stands_on_end_has_boxes_nonetheless() -> None:
+    """Poses of a camera taken for the car's: nothing of them can be right, and everything else goes on."""
+    upended = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+    (box,) = book_of((whole(8.0, 0.0, 4.4, 1.8, 0.0), upended)).boxes().values()
+    assert np.isfinite(box).all()
+
+
 def test_frames_without_a_pose_and_ids_of_one_frame_stand_for_themselves() -> None:
     near, far = whole(8.0, 0.0, 4.4, 1.8, 0.0), whole(14.0, 0.0, 4.4, 1.8, 0.0)
     for book in (book_of((near, None), (far, None)), book_of((near, pose(0, 0)), (far, pose(0, 0)), tracked=False)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 
-from occlabel.pipeline.delivery.scene import voxels
+from occlabel.pipeline.delivery.scene import log_scene, voxels
 from occlabel.pipeline.delivery.scene.log_scene import LogScene
 from occlabel.pipeline.delivery.scene.motion import MOST_ARROWS, flow_arrows
 from occlabel.pipeline.delivery.scene.shapes import (
@@ -21,14 +21,16 @@ from occlabel.pipeline.delivery.scene.shapes import (
     Text,
     Voxels,
 )
-from occlabel.pipeline.published.version import PublishedVersion
+from occlabel.pipeline.delivery.trajectories import log_frame
+from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.pipeline.quality.compare.job import opened
 from occlabel.schemas.arrays import INSTANCE
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
-from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.errors import BadLog, DamagedFile, StoreError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
+from occlabel.stages.tracking.logbook import Logbook
 
 CAR, ROAD, BUILDING = 1, 9, 13
 GRID = Grid(origin=(0.0, -8.0, -1.0), voxel_size=0.5, shape=(40, 32, 8), frame="lidar")
@@ -219,3 +221,20 @@ def test_labels_that_cannot_be_read_cost_their_frame(tmp_path: Path) -> None:
     assert isinstance(notes, Text) and "cannot be read" in notes.words
     assert not any("classes" in path for path in moments[0].shapes)
     assert any("classes" in path for path in moments[1].shapes)
+
+
+def test_what_boxes_are_told_by_and_cannot_be_read_costs_its_frame(
+    monday: PublishedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a sweep measured is asked by boxes alone."""
+
+    def torn(book: Logbook, frame: PublishedFrame) -> None:
+        if frame.row.index == 1:
+            raise StoreError("measured/c/0 was altered")
+        log_frame(book, frame)
+
+    monkeypatch.setattr(log_scene, "log_frame", torn)
+    scene = LogScene(monday, "log-1")
+    shown = [(*FRAME, "boxes") in moment.shapes for moment in scene.moments()]
+    assert shown == [True, False, True]
+    assert len(scene.damaged) == 1 and scene.damaged[0].endswith("measured/c/0 was altered")
