@@ -10,6 +10,11 @@ import typer
 
 from occlabel.pipeline.cli.options import Executor, ExecutorName, Overrides, ReaderName, RecipeName, writable_folder
 
+_EPOCH = 500
+"""Most steps between two validations."""
+_RATE, _RATE_FROM_START = 3e-3, 1e-3
+"""What weights know already is forgotten at a high rate."""
+
 
 def loop(
     recipe: RecipeName,
@@ -18,7 +23,18 @@ def loop(
     held_out: Annotated[Path, typer.Option("--held-out", help="Root of logs with truth that are judged by.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of weights, labels and loop.json; to go on, the same.")],
     seeds: Annotated[int, typer.Option(min=1, help="How often each row is trained, from 0 on.")] = 3,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights of the onboard model that there is, or shipped; all rows go on from them. "
+            "[default: from nothing]"
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each training.")] = 1500,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=1e-6, help=f"Highest learning rate. [default: {_RATE}; {_RATE_FROM_START} with --start]"),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 3,
     truth: Annotated[
         Literal["voxels", "points"], typer.Option(help="What the labelled and the held-out logs have.")
@@ -34,7 +50,8 @@ def loop(
     The rows: labelled logs alone; + the onboard model's own labels of the unlabelled logs; + those voted; + propagated
     and voted; + those of a model that looks at sweeps before and after a frame, through the whole recipe; + truth,
     where the unlabelled logs have some. The model that labels is the one of the labelled logs alone, of the same seed.
-    All are trained from nothing, with as many steps. A label counts as much as it is confident; unknown voxels do not.
+    All are trained with as many steps, from nothing or from the weights --start, which are then a row of their own, as
+    they were. A label counts as much as it is confident; unknown voxels do not.
 
     Two unlabelled frames for each labelled one are a good proportion. A killed loop goes on where it was.
     """
@@ -44,7 +61,16 @@ def loop(
     from occlabel.stages.ingest.recognise import open_logs
 
     writable_folder("--out", out)
-    options = Options(truth=truth, steps=steps, epoch=min(steps, 500), rate=3e-3, batch=batch, sure=sure, device=device)
+    options = Options(
+        truth=truth,
+        start=start,
+        steps=steps,
+        epoch=-(-steps // -(-steps // _EPOCH)),
+        rate=rate or (_RATE if start is None else _RATE_FROM_START),
+        batch=batch,
+        sure=sure,
+        device=device,
+    )
     asked = Loop(
         load_recipe(recipe, set_),
         labelled=open_logs(labelled, reader),

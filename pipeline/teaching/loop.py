@@ -1,8 +1,8 @@
 """Closing the data loop: what pseudo-labels of unlabelled logs are worth to an onboard model, row by row.
 
 OccFiner (table V) adds labels of logs without truth to the training of an onboard model, and asks on other logs what
-that bought. All rows train the same network from nothing for the same number of steps; what they differ in is what
-they are told of the unlabelled logs.
+that bought. All rows train the same network for the same number of steps, from nothing or from the weights of a model
+that is there; what they differ in is what they are told of the unlabelled logs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.fingerprint import digest_of, stage_digest
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.teaching.loop_rows import ALONE, OFFBOARD, TRUTH, Rows, rows_of
+from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, OFFBOARD, TRUTH, Rows, rows_of
 from occlabel.pipeline.teaching.loop_scores import Scores, score
 from occlabel.pipeline.teaching.loop_table import LoopTable
 from occlabel.pipeline.teaching.train_completion import labelled_by
@@ -40,7 +40,8 @@ class Loop:
     held_out: LogReader
     """Logs with truth, learned from in none."""
     options: Options
-    """Of each training; ``truth`` is that of the labelled and held-out logs. Seed, sweeps and start are the rows'."""
+    """Of each training; ``truth`` is that of the labelled and held-out logs, ``start`` what all rows begin from. Seed
+    and sweeps are the rows'."""
     seeds: int
     executor: str
 
@@ -50,12 +51,13 @@ def close_loop(loop: Loop, out: Path, note: Callable[[str], None] = lambda _: No
 
     What lies in ``out`` is not done again: a loop that was killed goes on, and one with more seeds adds theirs. Each
     training has a folder of its own there. ``note`` is told what goes on, in sentences. Raises OcclabelError when
-    ``out`` holds a loop that asked something else, BadLog when logs lack truth or two roots hold the same log, and as
-    the trainings do.
+    ``out`` holds a loop that asked something else, BadLog when logs lack truth or two roots hold the same log,
+    BadWeights for a start that does not serve the recipe, and as the trainings do.
     """
     from occlabel.stages.learning.trainer import check_device
 
     check_device(loop.options.device)
+    out.mkdir(parents=True, exist_ok=True)
     work = _Work(loop, out, note)
     table = LoopTable.read(out / "loop.json", work.asked, work.rows)
     for sentence in work.rows.left_out:
@@ -73,20 +75,23 @@ class _Work:
 
     def __init__(self, loop: Loop, out: Path, note: Callable[[str], None]) -> None:
         from occlabel.stages.completion.labelled import Labelled, split_few
+        from occlabel.stages.completion.training import recalling, start_of
 
         self._loop, self._out, self._note = loop, out, note
         space = loop.recipe.space
         self._logs = {name: list(getattr(loop, name).logs()) for name in ("labelled", "unlabelled", "held_out")}
         _refuse_shared(self._logs)
         options = loop.options
-        self._split = split_few(loop.labelled, space, options.held_out_every, self._teacher(loop.labelled))
+        self._start = start_of(options, space)
+        split = split_few(loop.labelled, space, options.held_out_every, self._teacher(loop.labelled))
+        self._split = recalling(split, options.model_copy(update={"sweeps": 0}))
         self._judged = Labelled.of_logs(loop.held_out, self._logs["held_out"], space, self._teacher(loop.held_out))
         if not len(self._judged):
             what = self._teacher(loop.held_out).what
             raise BadLog(f"{loop.held_out.root} has no frame with LiDAR and {what}: there is nothing to judge by")
         known = Labelled.of_logs(loop.unlabelled, self._logs["unlabelled"], space, self._teacher(loop.unlabelled))
         frames = sum(frame.sweep is not None for log in self._logs["unlabelled"] for frame in log.frames)
-        self.rows: Rows = rows_of(loop.recipe, len(known) / max(frames, 1))
+        self.rows: Rows = rows_of(loop.recipe, len(known) / max(frames, 1), self._start is not None)
         learned = len(self._split.learned)
         note(
             f"learned from: {learned} frames with {self._teacher(loop.labelled).what} and {frames} without "
@@ -96,12 +101,15 @@ class _Work:
     @property
     def asked(self) -> str:
         """A digest of everything but the number of seeds."""
+        from occlabel.stages.learning.weight_header import named_with_digest
+
         recipe = self._loop.recipe
-        options = self._loop.options.model_dump(mode="json", exclude={"seed", "resume", "device"})
+        options = self._loop.options.model_dump(mode="json", exclude={"seed", "resume", "device", "start"})
+        start = [] if self._start is None else [named_with_digest(self._start)]
         texts = {name: [log.text for log in logs] for name, logs in self._logs.items()}
         rest = [step.stage for step in recipe.chain if step.name != "completion"]  # whose weights the rows replace
         digests = [stage_digest(stage, recipe.space, recipe.clip_frames, "cpu") for stage in rest]
-        return digest_of([recipe.model_dump(mode="json"), digests, options, texts])
+        return digest_of([recipe.model_dump(mode="json"), digests, options, texts, *start])
 
     def done(self, row: str, seed: int) -> Scores:
         """The scores of a row."""
@@ -111,6 +119,9 @@ class _Work:
 
     def _weights(self, row: str, seed: int) -> Path:
         """The weights that the row trains, trained if they are not there."""
+        if row == BEFORE:
+            assert self._start is not None  # see rows_of
+            return self._start
         weights = self._place(row, seed)
         if not weights.is_file():
             split = self._split if row == ALONE else self._with(self._told(row, seed))
@@ -149,7 +160,7 @@ class _Work:
         from occlabel.stages.completion.training import teach
 
         self._note(f"seed {seed}, {title}: {self._loop.options.steps} steps on {len(split.learned)} frames")
-        told = {"seed": seed, "sweeps": sweeps, "resume": True, "start": None}
+        told = {"seed": seed, "sweeps": sweeps, "resume": True}
         teach(split, weights, self._loop.options.model_copy(update=told), {"loop": title})
 
     def _place(self, row: str, seed: int) -> Path:

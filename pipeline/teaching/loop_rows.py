@@ -8,6 +8,7 @@ from pathlib import Path
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.errors import BadRecipe
 
+BEFORE = "as it was"
 ALONE = "labelled alone"
 RAW = "+ raw"
 VOTED = "+ voted"
@@ -45,8 +46,9 @@ class Rows:
         return self.recipe.model_copy(update={"completion": looks}).without(dropped)
 
 
-def rows_of(recipe: Recipe, known: float) -> Rows:
-    """The rows that there can be; ``known`` is the share of the unlabelled frames that have truth.
+def rows_of(recipe: Recipe, known: float, started: bool = False) -> Rows:
+    """The rows that there can be; ``known`` is the share of the unlabelled frames that have truth, ``started`` whether
+    all begin from weights, which are then the first row.
 
     Raises BadRecipe for a recipe whose onboard model is not the built-in network, which is what the loop trains, or is
     told what images say.
@@ -56,7 +58,7 @@ def rows_of(recipe: Recipe, known: float) -> Rows:
         raise BadRecipe(f"the loop trains the built-in network (completion.kind lmscnet); the recipe has {kind}")
     if getattr(recipe.completion, "paint", False):
         raise BadRecipe("the loop trains on sweeps alone; set completion.paint: false")
-    names, left_out = [ALONE, RAW], []
+    names, left_out = [*([BEFORE] if started else []), ALONE, RAW], []
     for row in (VOTED, BOTH):
         lacking = [slot for slot in _SLOTS[row] if getattr(recipe, slot) is None]
         if lacking:

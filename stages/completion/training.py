@@ -125,9 +125,7 @@ def train_completion(
     split = split_few(reader, space, options.held_out_every, PointTeacher(reader, space))
     split = split if images is None else split.shown(images)
     refuse_nothing(split.learned, "label points nearer to the car, or see whether the labels are those of the scans")
-    if options.start is not None:
-        split = replace(split, learned=_recalling(split.learned, options))
-    return teach(split, out, options, {"command": command})
+    return teach(recalling(split, options), out, options, {"command": command})
 
 
 def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> dict[str, str]:
@@ -253,13 +251,15 @@ def refuse_nothing(learned: Labelled, otherwise: str) -> None:
         )
 
 
-def _recalling(learned: Labelled, options: Options) -> Labelled:
-    """What is learned, and where it is silent what the network said at first: else it would be forgotten."""
-    start = start_of(options, learned.space)
-    assert start is not None  # see train_completion
+def recalling(split: Split, options: Options) -> Split:
+    """The same, where what is learned from labels of points is silent with what the network of ``options.start`` says
+    there: else it would be forgotten."""
+    learned, start = split.learned, start_of(options, split.learned.space)
+    if start is None or options.truth != "points":
+        return split
     network, temperature = starting(start, learned.space, learned.painted_classes > 0)
     remembered = Remembered(predictor(network, temperature, learned.space, "cpu"), learned, options.sweeps)
-    return learned.taught(remembered.ask)
+    return replace(split, learned=learned.taught(remembered.ask))
 
 
 def starting(start: Path, space: LabelSpace, painted: bool = False) -> tuple[LMSCNet, float]:

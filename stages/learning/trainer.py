@@ -7,6 +7,7 @@ interrupted or not, and a checkpoint lies at the end of each epoch.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -104,12 +105,15 @@ def fit(
         ],
     )
     numbers = NumberedSamples(options.epoch * options.batch)
-    trainer.fit(
-        module,
-        DataLoader(samples, options.batch, sampler=numbers),
-        DataLoader(held_out, batch_size=1),
-        ckpt_path=last if options.resume and last.exists() else None,
-        weights_only=True,
-    )
+    with warnings.catch_warnings():
+        # That curves, labels and poses lie beside the checkpoint is meant.
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        trainer.fit(
+            module,
+            DataLoader(samples, options.batch, sampler=numbers),
+            DataLoader(held_out, batch_size=1),
+            ckpt_path=last if options.resume and last.exists() else None,
+            weights_only=True,
+        )
     # A run that was complete before it was resumed does not swap the averages in.
     module.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from tiny_streets import GRID, SPACE, TinyStreets
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.loop import Loop, close_loop
-from occlabel.pipeline.teaching.loop_rows import ALONE, BOTH, OFFBOARD, RAW, TRUTH, VOTED, rows_of
-from occlabel.pipeline.teaching.loop_scores import Scores
+from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, BOTH, OFFBOARD, RAW, TRUTH, VOTED, rows_of
+from occlabel.pipeline.teaching.loop_scores import Scores, score
 from occlabel.pipeline.teaching.loop_table import LoopTable
 from occlabel.schemas.drive_log import Truth
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
+from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.stages.completion.labelled import Labelled, split_few
 from occlabel.stages.completion.options import Options
+from occlabel.stages.completion.point_teacher import PointTeacher
+from occlabel.stages.learning.weight_header import read_facts
 
 OPTIONS = Options(
     steps=1, epoch=1, batch=1, crop=12.8, voxels=8 * 1024, held_out_frames=1, sure=0.0, calibration_frames=1
@@ -44,6 +49,7 @@ def test_rows_that_there_cannot_be_are_named() -> None:
     whole = rows_of(recipe(propagation={"kind": "dualflow4d"}), 1)
     assert whole.names == (ALONE, RAW, VOTED, BOTH, OFFBOARD, TRUTH) and not whole.left_out
     assert "40%" in rows_of(recipe(), 0.6).left_out[-1]
+    assert rows_of(recipe(), 0, started=True).names[0] == BEFORE
     with pytest.raises(BadRecipe, match="the recipe has stored"):
         rows_of(recipe(completion={"kind": "stored", "path": "here"}), 0)
 
@@ -84,6 +90,46 @@ def test_a_killed_loop_goes_on_and_ends_with_a_table(tmp_path: Path, monkeypatch
     assert len(taught) == 6, "nothing is trained again"
     with pytest.raises(OcclabelError, match="holds a loop with another recipe"):
         close_loop(loop(voting=None), tmp_path)
+
+
+@pytest.mark.slow
+def test_rows_go_on_from_the_model_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from occlabel.stages.completion import training
+
+    start = tmp_path / "onboard.safetensors"
+    training.train_completion(SPACE, TinyStreets(2, 2, first=30), start, OPTIONS, "test")
+    asked = loop(voting=None)
+    asked = replace(asked, options=OPTIONS.model_copy(update={"start": start}))
+    table = close_loop(asked, tmp_path / "out")
+    assert [line.split("  ")[0] for line in table.lines()][1:] == [BEFORE, ALONE, RAW, OFFBOARD]
+    assert table.scores[BEFORE][0] == score(
+        start, Labelled.of_logs(asked.held_out, list(asked.held_out.logs()), SPACE), "cpu"
+    )
+    for row in (ALONE, RAW, OFFBOARD):
+        facts = read_facts(tmp_path / "out" / "seed-0" / f"{row.replace('+ ', '').replace(' ', '-')}.safetensors")
+        assert facts["start"].startswith("onboard.safetensors")
+    other = tmp_path / "other" / "onboard.safetensors"
+    other.parent.mkdir()
+    training.train_completion(SPACE, TinyStreets(2, 2, first=40), other, OPTIONS, "test")
+    start.write_bytes(other.read_bytes())
+    with pytest.raises(OcclabelError, match="holds a loop with another recipe"):
+        close_loop(asked, tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_where_labels_of_points_are_silent_the_loop_learns_what_the_start_says(tmp_path: Path) -> None:
+    from occlabel.stages.completion import training
+
+    start = tmp_path / "onboard.safetensors"
+    training.train_completion(SPACE, TinyStreets(2, 2, first=30), start, OPTIONS, "test")
+    points = OPTIONS.model_copy(update={"truth": "points", "start": start})
+    reader = TinyStreets(1, 3, truth=Truth(points=Path("here")))
+    split = split_few(reader, SPACE, 10, PointTeacher(reader, SPACE))
+    silent = split.learned.truth(0) == UNKNOWN
+    lesson = training.recalling(split, points).learned.lesson(0)
+    assert silent.any() and lesson.trust is not None
+    assert (lesson.semantics[silent] != UNKNOWN).all() and (lesson.trust[silent] < 255).all()
+    assert training.recalling(split, points.model_copy(update={"start": None})) is split
 
 
 def test_logs_that_are_judged_by_are_not_learned_from(tmp_path: Path) -> None:
