@@ -94,7 +94,7 @@ def collect(store: Store, grace: float, intermediate: bool = False, dry_run: boo
             raise StoreError(f"{runs} is going on in {store.location} and does not say what it reads: wait for its end")
         result = _chosen(store, unread(store, grace, inventory, holds), intermediate)
         for piece in result.removed:
-            sign.beat()
+            sign.check()
             piece.remove(store)
     return result
 

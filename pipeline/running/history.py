@@ -94,24 +94,36 @@ def write_state(store: Store, state: RunState) -> None:
     store.put(f"runs/{state.run}/state.json", state.model_dump_json(indent=1).encode())
 
 
+_AWAY = "the store could not be written for a moment"
+
+
 def beat(store: Store, state: RunState) -> None:
     """Writes the state of a run that goes on. The history is not the work: a store that is away for a moment does not
     end a run."""
+    if state.message == _AWAY:
+        state.message = ""
     try:
         write_state(store, state)
     except STORE_TROUBLE:
-        state.message = "the store could not be written for a moment"
+        state.message = _AWAY
 
 
 @contextmanager
 def beating(store: Store, state: RunState) -> Iterator[None]:
-    """Beats every few seconds from a thread of its own: a run is alive whatever it is at, a clip that is done in this
-    process, a version that is published, gates that count for minutes."""
+    """Beats every few seconds: a run is alive whatever it is at, a clip that is done in this process, a version that is
+    published, gates that count for minutes."""
+    with every(HEARTBEAT, lambda: beat(store, state)):
+        yield
+
+
+@contextmanager
+def every(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
+    """Calls ``tell`` every so often from a thread of its own, until what is within ends."""
     ended = threading.Event()
 
     def go_on() -> None:
-        while not ended.wait(HEARTBEAT):
-            beat(store, state)
+        while not ended.wait(seconds):
+            tell()
 
     thread = threading.Thread(target=go_on, name="heartbeat", daemon=True)
     thread.start()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from occlabel.pipeline.running.history import SILENT_AFTER, RunState, run_states, write_state
+from occlabel.pipeline.running.history import SILENT_AFTER, RunState, every, run_states, write_state
 from occlabel.schemas.errors import StoreError
 from occlabel.schemas.seal import sealed, unsealed
 from occlabel.workers.store import Store
@@ -97,31 +97,41 @@ class Collecting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._begun = time.time()
-        self._last = time.monotonic()
+        self._last = self._begun
+
+    def check(self) -> None:
+        """Before each removal. Raises StoreError when nothing was said for so long that runs take it for ended."""
+        if (silent := self._silent) > SILENT_AFTER / 2:
+            raise StoreError(f"this was stopped for {silent:.0f} s, and a run may have begun: start it again")
 
     def beat(self) -> None:
-        """Before each removal. Raises StoreError when nothing was said for so long that runs take it for ended."""
-        now = time.monotonic()
-        if now - self._last > SILENT_AFTER / 2:
-            raise StoreError(f"this was stopped for {now - self._last:.0f} s, and a run may have begun: start it again")
-        if now - self._last > _BEAT:
-            self.say()
+        """Says so again. After too long a silence it is too late, as ``check`` then says."""
+        if self._silent <= SILENT_AFTER / 2:
+            with suppress(*STORE_TROUBLE):
+                self.say()
 
     def say(self, ended: bool = False) -> None:
         told = _Collecting(begun=self._begun, heartbeat=time.time(), ended=ended)
         self._store.put(_COLLECTING, sealed(told))
-        self._last = time.monotonic()
+        self._last = told.heartbeat
+
+    @property
+    def _silent(self) -> float:
+        """Seconds, by the clock that others go by: this machine may have slept."""
+        return time.time() - self._last
 
 
 @contextmanager
 def collecting(store: Store) -> Iterator[Collecting]:
-    """While pieces are removed. Raises StoreError when somebody else is removing."""
+    """While pieces are looked for and removed, which may take long: a thread of its own says so again and again. Raises
+    StoreError when somebody else is removing."""
     if _going_on(last_collection(store)):
         raise StoreError(f"what nobody reads is being removed from {store.location} already: wait until it has ended")
     sign = Collecting(store)
     sign.say()
     try:
-        yield sign
+        with every(_BEAT, sign.beat):
+            yield sign
     finally:
         sign.say(ended=True)
 

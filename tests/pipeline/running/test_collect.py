@@ -175,11 +175,22 @@ def test_no_run_begins_while_pieces_are_removed_and_one_can_when_the_collector_w
 
 def test_a_collector_that_slept_removes_nothing_more(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with collecting(Store(store)) as sign:
+        sign.check()
+        clock = time.time
+        monkeypatch.setattr("occlabel.pipeline.running.holds.time.time", lambda: clock() + 40)
         sign.beat()
-        clock = time.monotonic
-        monkeypatch.setattr("occlabel.pipeline.running.holds.time.monotonic", lambda: clock() + 40)
         with pytest.raises(StoreError, match="this was stopped for 40 s"):
-            sign.beat()
+            sign.check()
+
+
+def test_a_collector_that_takes_long_to_look_goes_on(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("occlabel.pipeline.running.holds._BEAT", 0.05)
+    monkeypatch.setattr("occlabel.pipeline.running.holds.SILENT_AFTER", 1.0)
+    with collecting(Store(store)) as sign:
+        time.sleep(1.5)
+        sign.check()
+        with pytest.raises(StoreError, match="is being removed"):
+            label(store.parent, "v9")
 
 
 def test_what_goes_between_a_plan_and_its_run_is_made_again(store: Path, tmp_path: Path) -> None:

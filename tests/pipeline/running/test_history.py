@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from occlabel.pipeline.running.history import new_state, run_states, write_state
+from occlabel.pipeline.running.history import beat, new_state, run_states, write_state
 from occlabel.pipeline.running.workplace import told
 from occlabel.workers.store import Store
 
@@ -39,3 +39,18 @@ def test_a_run_that_is_long_at_one_thing_is_heard_of(tmp_path: Path, monkeypatch
     last = run_states(store)[0].heartbeat
     time.sleep(0.05)
     assert run_states(store)[0].heartbeat == last, "what has ended is silent"
+
+
+def test_a_store_that_was_away_for_a_moment_is_told_while_it_is(tmp_path: Path) -> None:
+    class Away(Store):
+        def put(self, path: str, content: bytes) -> None:
+            raise OSError("away")
+
+    state = new_state("version v1", [])
+    beat(Away(tmp_path), state)
+    assert state.message == "the store could not be written for a moment"
+    beat(Store(tmp_path), state)
+    assert state.message == "" and run_states(Store(tmp_path))[0].message == ""
+    state.message = "quarantine: 2 clips"
+    beat(Store(tmp_path), state)
+    assert state.message == "quarantine: 2 clips"
