@@ -162,6 +162,12 @@ PROBABILITY = "how likely the class is right, 0..255 for 0..1"
 SEMANTICS: ArraySpec[np.uint8] = ArraySpec("semantics", _U8, UNKNOWN, "class id; 255 unknown", codec=_READ_OFTEN)
 CONFIDENCE: ArraySpec[np.uint8] = ArraySpec("confidence", _U8, 0, PROBABILITY)
 
+
+def least_confidence(sure: float) -> int:
+    """The least value of ``CONFIDENCE`` that is as sure as ``sure``, 0..1."""
+    return math.ceil(sure * 255)
+
+
 VOTED = "how many frames voted; 0 unknown"
 SAW = "how many frames saw it, by a point or a ray; 0 nobody did"
 """What support means as voting leaves it without and with evidence."""

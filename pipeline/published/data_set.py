@@ -15,7 +15,16 @@ from occlabel.pipeline.published.calibration import calibrated, is_calibrated
 from occlabel.pipeline.published.sensors import Raw, SensorFrames
 from occlabel.pipeline.published.splits import SHARES, logs_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
-from occlabel.schemas.arrays import CONFIDENCE, EXTRINSICS, INSTANCE, INTRINSICS, OBSERVED, SEMANTICS, ArraySpec
+from occlabel.schemas.arrays import (
+    CONFIDENCE,
+    EXTRINSICS,
+    INSTANCE,
+    INTRINSICS,
+    OBSERVED,
+    SEMANTICS,
+    ArraySpec,
+    least_confidence,
+)
 from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import BadLog, StoreError
 from occlabel.schemas.space import LabelSpace
@@ -109,7 +118,7 @@ class LabelDataset(Dataset[Item]):
             raise StoreError(f"raw={raw!r}{meant(str(raw), _FORMS)}: points and images come as {' or '.join(_FORMS)}")
         self.space: LabelSpace = opened.space
         self.logs = _logs(opened, split, shares)
-        self._least, self._weights, self._verify = int(np.ceil(sure * 255)), weights, verify
+        self._least, self._weights, self._verify = least_confidence(sure), weights, verify
         rows = tuple(frame.row for log in self.logs for frame in opened.frames(log))
         self._source = _Source(opened.store, opened.spec, rows, opened.info.cameras)
         self._reader = FrameReader(opened.store)

@@ -262,7 +262,9 @@ def truth_stamp(joined: Join, log: str) -> list[Any]:
     for frame in () if drive is None else drive.frames:
         paths = (frame.truth.voxels, frame.truth.points, frame.truth.point_objects)
         facts.append([_stat(path) for path in paths if path is not None])
-        facts.append([[box.instance, box.category, box.world_from_box.tolist()] for box in frame.truth.boxes])
+        facts.append(
+            [[b.instance, b.category, b.size, b.lidar_points, b.world_from_box.tolist()] for b in frame.truth.boxes]
+        )
     return [None if drive is None else drive.stamp, *facts]
 
 

@@ -40,7 +40,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
 
     labels: str
     """STORE@VERSION."""

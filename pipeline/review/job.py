@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.labels import VersionLabels
-from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.pipeline.published.opened import opened
 from occlabel.pipeline.review.blocks import LAYERS, SIDE, count_blocks
 from occlabel.pipeline.running.jobs import Job
 from occlabel.schemas.stage import Resources
@@ -27,16 +26,10 @@ class DoubtLog(Job):
         return Resources(memory=1 << 30)
 
     def fingerprint(self, unit: str) -> str:
-        return digest_of([self.name, self.version, unit, SIDE, LAYERS, VersionLabels(_opened(self.labels)).stamp(unit)])
+        return digest_of([self.name, self.version, unit, SIDE, LAYERS, VersionLabels(opened(self.labels)).stamp(unit)])
 
     def frames(self, unit: str) -> int:
-        return len(list(_opened(self.labels).frames(unit)))
+        return len(list(opened(self.labels).frames(unit)))
 
     def work(self, unit: str) -> bytes:
-        return count_blocks(_opened(self.labels), unit).to_bytes()
-
-
-@lru_cache(maxsize=2)
-def _opened(spec: str) -> PublishedVersion:
-    """Once per process."""
-    return open_version(spec)
+        return count_blocks(opened(self.labels), unit).to_bytes()

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from occlabel.pipeline.published.opened import opened_anew
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
 from occlabel.pipeline.review.blocks import LAYERS, SIDE, Blocks
@@ -130,7 +131,7 @@ def make_queue(
     for spec in (SEMANTICS, CONFIDENCE):
         if spec.name not in version.info.arrays:
             raise BadPredictions(f"{version.spec} publishes no {spec.name}, by which what to look at is ranked")
-    job = DoubtLog(labels=version.spec)
+    job = DoubtLog(labels=opened_anew(version.spec).spec)
     if workplace == Workplace("ray") and version.info.frames < FRAMES_WORTH_RAY:
         workplace = Workplace("local")
     done = run_job(job, list(version.logs), version.store, workplace, quiet=quiet)

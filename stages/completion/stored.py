@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -97,11 +97,7 @@ class Stored(Completion):
     def _predictions(self, log: str, names: Sequence[str]) -> dict[str, Path]:
         """The predictions of those of the frames that have one, by name; in SemanticKITTI's layout by number where no
         file has the name, as ``5.label`` is of frame ``000005``. Raises BadPredictions."""
-        found = {name: next((place for place in self._places(log, name) if place.is_file()), None) for name in names}
-        if any(file is None and is_number(name) for name, file in found.items()):
-            numbered = by_number(self._sequence(log))
-            found = {n: file or (numbered.get(int(n)) if is_number(n) else None) for n, file in found.items()}
-        return {name: file for name, file in found.items() if file is not None}
+        return named_or_numbered({name: self._places(log, name) for name in names}, self._sequence(log))
 
     def _places(self, log: str, frame: str) -> tuple[Path, ...]:
         """Where the frame's prediction may lie. Names come from logs, so they must not lead out of the folder."""
@@ -117,15 +113,25 @@ class Stored(Completion):
         return self.path / "sequences" / log / "predictions"
 
 
-def is_number(name: str) -> bool:
+def named_or_numbered(places: Mapping[str, Sequence[Path]], folder: Path) -> dict[str, Path]:
+    """Of each frame the first of its ``places`` where there is a file, else the ``.label`` file of ``folder`` with its
+    number, as ``5.label`` is of frame ``000005``; without those that have neither. Raises BadPredictions."""
+    found = {name: next((place for place in those if place.is_file()), None) for name, those in places.items()}
+    if any(file is None and _is_number(name) for name, file in found.items()):
+        numbered = _by_number(folder)
+        found = {n: file or (numbered.get(int(n)) if _is_number(n) else None) for n, file in found.items()}
+    return {name: file for name, file in found.items() if file is not None}
+
+
+def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
-def by_number(folder: Path) -> dict[int, Path]:
+def _by_number(folder: Path) -> dict[int, Path]:
     """The ``.label`` files of ``folder`` that are named by a number. Raises BadPredictions for two of one number."""
     result: dict[int, Path] = {}
     for file in sorted(folder.glob("*.label")):
-        if is_number(file.stem) and result.setdefault(int(file.stem), file) != file:
+        if _is_number(file.stem) and result.setdefault(int(file.stem), file) != file:
             raise BadPredictions(f"{result[int(file.stem)]} and {file.name} are both of frame {int(file.stem)}")
     return result
 

@@ -85,11 +85,6 @@ class Layout:
         return any(root.glob(self.holds)) if isinstance(self.holds, str) else self.holds(root)
 
 
-def reader_names() -> tuple[str, ...]:
-    """Ours, then those of packages."""
-    return _names(_plugins())
-
-
 def layout_of(reader: str) -> Layout:
     """Raises BadLog for a reader that is not known, or an entry point that is none."""
     return _layout(reader, _plugins())

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, PointSegments, PointTruth, Sweep, VoxelTruth
 from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
 from occlabel.schemas.formats.nuscenes_panoptic import read_codes
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
@@ -84,7 +85,8 @@ class NuScenesReader:
         index = np.frombuffer(read_file(path), np.uint8)
         if len(index) != points:
             raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
-        (classes, known), segments = _class_by_index(self.root, path.parent.name), None
+        table = self.root / path.parent.name / "category.json"
+        (classes, known), segments = _class_by_index(table, content_of(table)), None
         if wrong := np.flatnonzero(np.bincount(index, minlength=256) * ~known).tolist():
             raise DamagedFile(
                 f"{path} holds the index {wrong[0]}, which is none of category.json; it is damaged, or of another "
@@ -178,10 +180,9 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result | None]]:
 
 
 @lru_cache(maxsize=4)
-def _class_by_index(root: Path, version: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Occ3D class by lidarseg index, [256], and which are the index of a category. Raises DamagedFile when the table of
-    categories does not say."""
-    path = root / version / "category.json"
+def _class_by_index(path: Path, content: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Occ3D class by lidarseg index, [256], and which are the index of a category. By its ``content``, a digest, the
+    table of categories is known again. Raises DamagedFile when it does not say."""
     table, known = np.full(256, UNKNOWN, np.uint8), np.zeros(256, np.bool_)
     try:
         rows = {int(row["index"]): str(row["name"]) for row in json.loads(read_file(path))}

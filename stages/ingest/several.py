@@ -60,9 +60,9 @@ class SeveralReaders:
         return _owners(self.readers)
 
     def _owner(self, path: Path) -> LogReader:
-        for reader in self.readers:
-            if path.is_relative_to(reader.root):
-                return reader
+        owners = [reader for reader in self.readers if path.is_relative_to(reader.root)]
+        if owners:
+            return max(owners, key=lambda reader: len(reader.root.parts))  # a root may lie in another
         raise BadLog(f"{path} lies under none of {self.root}")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -71,6 +71,7 @@ class _KittiTruth:
     """``sequences/XX/voxels/NNNNNN.label``; found by file name, so that nothing else of a sequence is read."""
 
     root: Path
+    _listed: dict[str, dict[str, Path]] = field(default_factory=dict, init=False, repr=False, compare=False)
     format = "semantickitti"
     lacking = "there is no sequences/XX/voxels/NNNNNN.label in it"
 
@@ -103,8 +104,11 @@ class _KittiTruth:
         return _folders(self.root / "sequences")
 
     def _paths(self, log: str) -> dict[str, Path]:
-        """Of the labels, by the name that their frame has in the log."""
-        return _voxel_paths(self.root / "sequences" / log)
+        """Of the labels, by the name that their frame has in the log. Listed once: frames are asked for one by one."""
+        if log not in self._listed:
+            files = sequence_files(self.root / "sequences" / log)
+            self._listed[log] = {name: Path(files.voxels[n].path) for n, name in files.voxel_names.items()}
+        return self._listed[log]
 
 
 @dataclass(frozen=True)
@@ -227,13 +231,6 @@ def _reader(root: Path, named: str) -> LogReader | None:
         except BadLog:
             continue
     return None
-
-
-@lru_cache(maxsize=8)
-def _voxel_paths(sequence: Path) -> dict[str, Path]:
-    """Listed once: frames are asked for one by one."""
-    files = sequence_files(sequence)
-    return {name: Path(files.voxels[number].path) for number, name in files.voxel_names.items()}
 
 
 def _folders(folder: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.delivery.city_map.votes_file import VotesFile
 from occlabel.pipeline.planning.fingerprint import digest_of
-from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
+from occlabel.pipeline.published.opened import opened
+from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.pipeline.running.jobs import Job
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.city_map import Contribution
@@ -36,7 +36,7 @@ class MapVotes(Job):
         return Resources(memory=2 << 30)
 
     def fingerprint(self, unit: str) -> str:
-        version = _opened(self.labels)
+        version = opened(self.labels)
         space = version.space
         facts = {
             "job": [self.name, self.version],
@@ -51,10 +51,10 @@ class MapVotes(Job):
         return digest_of(facts)
 
     def frames(self, unit: str) -> int:
-        return len(placed_frames(_opened(self.labels), unit))
+        return len(placed_frames(opened(self.labels), unit))
 
     def work(self, unit: str) -> bytes:
-        version = _opened(self.labels)
+        version = opened(self.labels)
         frames = [placed for _, placed in placed_frames(version, unit)]
         about = Contribution(
             log=unit,
@@ -98,8 +98,3 @@ class _Labels:
 
     def __call__(self) -> NDArray[np.uint8]:
         return self._frame[SEMANTICS]
-
-
-@lru_cache(maxsize=2)
-def _opened(labels: str) -> PublishedVersion:
-    return open_version(labels)

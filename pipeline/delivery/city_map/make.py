@@ -8,6 +8,7 @@ from typing import BinaryIO
 from occlabel.pipeline.delivery.city_map.contribute import MapVotes, placed_frames
 from occlabel.pipeline.delivery.city_map.tiles import add_up, is_whole, tile_sums
 from occlabel.pipeline.delivery.city_map.votes_file import contribution_of, open_votes
+from occlabel.pipeline.published.opened import opened_anew
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.running.jobs import result_path, run_job
@@ -52,7 +53,7 @@ def make_map(
         raise StoreError(f"the labels cannot be added to the map in {out.location}: {reason}; choose another --out")
     wanted, poseless = placed_logs(version, logs)
     out.put_index(before)  # also an empty one: what a killed command leaves behind is recognised
-    job = MapVotes(labels=spec_of(version.store, version.name))
+    job = MapVotes(labels=opened_anew(spec_of(version.store, version.name)).spec)
     done = run_job(job, wanted, version.store, workplace, quiet=quiet)
     if done.failed:
         raise StoreError(

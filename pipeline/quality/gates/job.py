@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.labels import VersionLabels
-from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.published.opened import opened
 from occlabel.pipeline.quality.gates.measure import measure_log
 from occlabel.pipeline.quality.gates.measures import MEASURES
 from occlabel.pipeline.running.jobs import Job
@@ -30,19 +29,17 @@ class MeasureLog(Job):
         return Resources(memory=768 << 20)
 
     def fingerprint(self, unit: str) -> str:
-        labels = opened(self.labels)
+        labels = self._labels
         space = labels.space.model_dump(mode="json")
         return digest_of([self.name, self.version, self.measures, unit, labels.stamp(unit), space])
 
     def frames(self, unit: str) -> int:
-        return len(opened(self.labels).names(unit))
+        return len(self._labels.names(unit))
 
     def work(self, unit: str) -> bytes:
         measures = [MEASURES[name] for name in self.measures]
-        return measure_log(opened(self.labels).version, unit, measures).to_bytes()
+        return measure_log(self._labels.version, unit, measures).to_bytes()
 
-
-@lru_cache(maxsize=2)
-def opened(spec: str) -> VersionLabels:
-    """Once per process."""
-    return VersionLabels(open_version(spec))
+    @property
+    def _labels(self) -> VersionLabels:
+        return VersionLabels(opened(self.labels))

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from occlabel.pipeline.planning.gates import GateOptions, Gates
 from occlabel.pipeline.published.latest import latest
+from occlabel.pipeline.published.opened import opened_anew
 from occlabel.pipeline.published.spec import LATEST, spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
 from occlabel.pipeline.quality.gates.case import Case, NotJudged, answer
-from occlabel.pipeline.quality.gates.job import MeasureLog, opened
+from occlabel.pipeline.quality.gates.job import MeasureLog
 from occlabel.pipeline.quality.gates.measure import LogNumbers, Measure
 from occlabel.pipeline.quality.gates.table import GATES
 from occlabel.pipeline.quality.stores import kept_in
@@ -82,11 +83,16 @@ def _numbers(
     names, (workplace, quiet) = tuple(sorted(measure.name for measure in measures)), work
     if not names:
         return {}
-    opened.cache_clear()  # what lies there may be another than when this process asked before
     if workplace == Workplace("ray") and version.info.frames < FRAMES_WORTH_RAY:
         workplace = Workplace("local")
     with kept_in(version) as (store,):
-        done = run_job(MeasureLog(labels=version.spec, measures=names), version.logs, store, workplace, quiet=quiet)
+        done = run_job(
+            MeasureLog(labels=opened_anew(version.spec).spec, measures=names),
+            version.logs,
+            store,
+            workplace,
+            quiet=quiet,
+        )
         result = {log: LogNumbers.from_bytes(content) for log, content in done.results.items()}
     lost = [f"log {log}: {why}" for log, why in done.failed.items()]
     lost += [sentence for numbers in result.values() for sentence in numbers.damaged]

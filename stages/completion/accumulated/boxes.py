@@ -22,6 +22,8 @@ from occlabel.schemas.geometry import Matrix, inverse, rotation_from_quaternion
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
 
 _TABLES = ("sample_annotation", "instance", "category", "sample_data", "ego_pose")
+_Row = tuple[str, int, Matrix, tuple[float, float, float]]
+"""Instance, Occ3D class, ego_from_box and size [m] of an annotated box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class BoxFiles:
         """By the name of the frame. Raises DamagedFile."""
         tables = self._tables()
         if tables:
-            return _nuscenes(tables, taxonomy)
+            return _nuscenes(_annotations(tables, self.digest(log)), taxonomy)
         if not self._text(log).is_file():
             return {}
         ids = {name: id_ for id_, name in enumerate(taxonomy.names) if id_ != taxonomy.free_id}
@@ -96,7 +98,7 @@ def _placed(box: Box, ids: Mapping[str, int]) -> ObjectBox:
     return ObjectBox(box.instance, ids.get(box.category, UNKNOWN), box.world_from_box, box.size, rides=False)
 
 
-def _nuscenes(folders: tuple[Path, ...], taxonomy: Taxonomy) -> dict[str, list[ObjectBox]]:
+def _nuscenes(annotations: Mapping[str, list[_Row]], taxonomy: Taxonomy) -> dict[str, list[ObjectBox]]:
     classes = taxonomy_preset("occ3d").names
     ids = {name: id_ for id_, name in enumerate(taxonomy.names) if id_ != taxonomy.free_id}
     return {
@@ -104,17 +106,14 @@ def _nuscenes(folders: tuple[Path, ...], taxonomy: Taxonomy) -> dict[str, list[O
             ObjectBox(instance, UNKNOWN if class_ == UNKNOWN else ids.get(classes[class_], UNKNOWN), pose, size, True)
             for instance, class_, pose, size in boxes
         ]
-        for sample, boxes in _annotations(folders).items()
+        for sample, boxes in annotations.items()
     }
 
 
-_Row = tuple[str, int, Matrix, tuple[float, float, float]]
-
-
 @lru_cache(maxsize=1)
-def _annotations(folders: tuple[Path, ...]) -> dict[str, list[_Row]]:
+def _annotations(folders: tuple[Path, ...], content: str) -> dict[str, list[_Row]]:
     """Sample token -> instance, Occ3D class, ego_from_box and size of each box; of a sample that several folders have,
-    by the first. Raises DamagedFile."""
+    by the first. By their ``content``, a digest, folders are known again. Raises DamagedFile."""
     return {sample: boxes for folder in reversed(folders) for sample, boxes in _of_version(folder).items()}
 
 

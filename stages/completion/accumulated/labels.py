@@ -21,7 +21,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Hands
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy, taxonomy_preset
 from occlabel.stages.completion.prediction import predictor
-from occlabel.stages.completion.stored import by_number, is_number
+from occlabel.stages.completion.stored import named_or_numbered
 from occlabel.stages.completion.sweeps import Sweeps
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.completion.weight_file import load_network
@@ -87,22 +87,24 @@ class PointFiles:
         """Of the files of the log's frames; of all lidarseg files, whose names only a sweep knows, and of the tables
         that say what they hold."""
         digest = hashlib.blake2b(digest_size=16)
-        files = [file for name in names if (file := self.of_frame(log, name)) is not None]
+        found = self.of_frames(log, names)
+        files = [found[name] for name in names if name in found]
         for file in [*files, *sorted(f for f in self.found() if f.name.endswith(_LIDARSEG))]:
             table = _categories(file)
             means = "" if table is None else f"\0by {content_of(table)}"
             digest.update(f"{file.name}\0{content_of(file)}{means}\n".encode())
         return digest.hexdigest()
 
-    def of_frame(self, log: str, name: str) -> Path | None:
-        """The ``.label`` of a frame, by name, else by number. Raises BadPredictions."""
-        _refuse_name(log, name)
-        for folder in (self.path / "sequences" / log / kind for kind in ("predictions", "labels")):
-            if (file := folder / f"{name}.label").is_file():
-                return file
-            if is_number(name) and (numbered := by_number(folder).get(int(name))) is not None:
-                return numbered
-        return None
+    def of_frames(self, log: str, names: Sequence[str]) -> dict[str, Path]:
+        """The ``.label`` files of those of the frames that have one, by name; of predictions before labels, each by
+        name, else by number. Raises BadPredictions."""
+        _refuse_name(log, *names)
+        result: dict[str, Path] = {}
+        for kind in ("predictions", "labels"):
+            folder = self.path / "sequences" / log / kind
+            lacking = [name for name in names if name not in result]
+            result |= named_or_numbered({name: (folder / f"{name}.label",) for name in lacking}, folder)
+        return result
 
     def of_sweep(self, sweep: str) -> Path | None:
         """The lidarseg file of a sweep."""
@@ -119,7 +121,7 @@ class PointFiles:
 
         def label(log: str, frame: Moment, scan: Scan) -> NDArray[np.uint8] | None:
             points = len(scan.points)
-            if (file := self.of_frame(log, frame.name)) is not None:
+            if (file := self.of_frames(log, [frame.name]).get(frame.name)) is not None:
                 raw = semantickitti.read_point_labels(file, points)[0]
                 return _class_of_raw(space.taxonomy)[raw]
             if (file := self.of_sweep(frame.sweep)) is not None:

@@ -48,6 +48,8 @@ class Recording:
     """What a file holds."""
 
     path: Path
+    changed: int
+    """When it was written, in nanoseconds: of a file that is written again nothing is known."""
     places: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
     """By channel, in the order of the file."""
     channels: dict[int, Channel] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class Recording:
                 file.seek(place.at)
                 content = file.read(_RECORD.unpack(file.read(_RECORD.size))[1])
         else:
-            chunk = _unpacked(self.path, place.chunk)
+            chunk = _unpacked(self.path, place.chunk, self.changed)
             if place.at + _RECORD.size > len(chunk):
                 raise DamagedFile(
                     f"{self.path}: the place of a message lies beyond its chunk; copy the recording again"
@@ -99,7 +101,7 @@ def open_recording(path: Path) -> Recording:
 
 @lru_cache(maxsize=8)
 def _walked(path: Path, size: int, changed: int) -> Recording:
-    result = Recording(path)
+    result = Recording(path, changed)
     try:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
@@ -150,7 +152,7 @@ def _look_into(into: Recording, chunks: dict[int, bool]) -> None:
         if listed and all(id_ in into.channels for id_ in into.places):
             continue
         try:
-            content = _unpacked(into.path, at)
+            content = _unpacked(into.path, at, into.changed)
             for opcode, start, record in _records(content):
                 if opcode in (_SCHEMA, _CHANNEL) or (opcode == _MESSAGE and not listed):
                     _add(into, opcode, record, Place(0, start, at))
@@ -192,8 +194,8 @@ def _forget_places(into: Recording, chunk: int) -> None:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(path: Path, at: int) -> bytes:
-    """The records of the chunk whose record begins at ``at``. Raises DamagedFile."""
+def _unpacked(path: Path, at: int, changed: int) -> bytes:
+    """The records of the chunk whose record begins at ``at`` of a file ``changed`` then. Raises DamagedFile."""
     try:
         with path.open("rb") as file:
             file.seek(at + _RECORD.size)

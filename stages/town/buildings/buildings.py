@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occlabel.stages.town.buildings.facade import Facade, draw_facade, wall
 from occlabel.stages.town.things.mesh import Material, Mesh, Paint, box, join, placed, quads, triangles, tube
@@ -158,8 +157,3 @@ def garage(rng: Rng, width: float = 3.2, depth: float = 6.0) -> Mesh:
     if rng.random() < 0.4:
         return join([body, front, *_gable(width, depth, height, width / 4, 0.0, _roof_paint(rng), look.wall)])
     return join([body, front, box((width + 0.3, depth + 0.3, 0.18), (0, 0, height), look.wall)])
-
-
-def footprint(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Low and high corner [2] of what the mesh covers seen from above."""
-    return mesh.vertices[:, :2].min(axis=0), mesh.vertices[:, :2].max(axis=0)

@@ -1,7 +1,10 @@
 """What counting a log reads, and what it leaves out and says."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from labelled_street import kitti_street, labelled, nuscenes_street
 from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of
 
 from occlabel.pipeline.published.labelled_log import join
-from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, labelled_frames, merged
+from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, labelled_frames, merged, truth_stamp
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.pipeline.quality.rules.boxes import BoxRule
 from occlabel.schemas.drive_log import Frame, Sweep, VoxelTruth
@@ -193,3 +196,21 @@ def test_truth_of_another_space_is_scored_in_it(tmp_path: Path, monkeypatch: pyt
     told = tuple((name, None) for name in version.space.taxonomy.names if name not in ("free", "road"))
     found = score(labels_of(version), Question(tmp_path, "semantickitti", told=told))
     assert list(found.scores) == ["full"] and found.scores["full"].per_class == {"road": pytest.approx(1.0)}
+
+
+def test_what_decides_how_a_box_is_scored_is_part_of_the_stamp(tmp_path: Path) -> None:
+    version = labelled(NuScenesReader(tmp_path), nuscenes_street(tmp_path), "occ3d")
+    joined = Question(tmp_path, "occ3d", "boxes").joined(labels_of(version))
+    log = next(log for log in joined.reader.logs() if log.frames[0].truth.boxes)
+
+    def stamp(**changed: Any) -> object:
+        frames = (
+            replace(f, truth=replace(f.truth, boxes=tuple(replace(b, **changed) for b in f.truth.boxes)))
+            for f in log.frames
+        )
+        asked = replace(log, frames=tuple(frames))
+        reader = SimpleNamespace(log_ids=lambda: [log.id], logs=lambda ids=None: iter([asked]))
+        return truth_stamp(replace(joined, reader=reader), log.id)
+
+    assert stamp() == truth_stamp(joined, log.id)
+    assert stamp(lidar_points=3) != stamp() != stamp(size=(40.0, 2.0, 1.5))

@@ -57,3 +57,14 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "v1.0-trainval/instance.json").write_text("[")
     with pytest.raises(DamagedFile, match=r"v1\.0-trainval/instance\.json, which boxes need"):
         BoxFiles(tmp_path).of("scene-0001", OCC3D)
+
+
+def test_tables_that_were_corrected_are_read_again(tmp_path: Path) -> None:
+    version(tmp_path / "before", "v1.0-trainval", 4.0, "a")
+    version(tmp_path / "after", "v1.0-trainval", 5.0, "a")
+    boxes = BoxFiles(tmp_path / "before")
+    assert boxes.of("scene-0001", OCC3D)["a"][0].size[0] == 4.0
+    (tmp_path / "after/v1.0-trainval/sample_annotation.json").replace(
+        tmp_path / "before/v1.0-trainval/sample_annotation.json"
+    )
+    assert boxes.of("scene-0001", OCC3D)["a"][0].size[0] == 5.0

@@ -1,5 +1,6 @@
 """Several roots read as one: every log by its own reader, and no id twice."""
 
+import shutil
 from pathlib import Path
 
 import made_up_town as town
@@ -9,6 +10,7 @@ import pytest
 from occlabel.schemas.errors import BadLog
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.town.writers.kitti import write_kitti
+from occlabel.stages.town.writers.nuscenes import write_nuscenes
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +48,15 @@ def test_one_id_under_two_roots_is_refused(roots: tuple[Path, Path], tmp_path: P
 def test_a_log_that_is_nowhere_is_named(roots: tuple[Path, Path]) -> None:
     with pytest.raises(BadLog, match=r"have no log '99'; they have 00, 07"):
         list(open_logs(roots).logs(["99"]))
+
+
+def test_a_root_may_lie_in_another(roots: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(roots[0], tmp_path, dirs_exist_ok=True)
+    rig = town.rig("nuscenes", ("CAM_FRONT",))
+    write_nuscenes("scene-0001", town.frames(rig, 2), rig, tmp_path / "nuscenes", seed=3, split="test")
+    both = open_logs([tmp_path, tmp_path / "nuscenes"])
+    for log in both.logs():
+        frame = log.frames[0]
+        inner = open_logs(tmp_path / ("nuscenes" if log.id.startswith("scene") else "."))
+        np.testing.assert_array_equal(both.points(frame.sweep), inner.points(frame.sweep))
+        np.testing.assert_array_equal(both.image(frame.cameras[0]), inner.image(frame.cameras[0]))

@@ -186,3 +186,13 @@ def test_a_package_brings_truth_with_its_reader(tmp_path: Path, monkeypatch: pyt
     assert truth.frames("b") == ["f0", "f2", "f4"]
     assert [truth.voxels("b", name).semantics.max() for name in truth.frames("b")] == [0, 2, 4]
     assert RecorderLogs.read == ["b"]
+
+
+def test_truth_that_is_added_is_seen_where_the_root_is_opened_again(kitti: Path) -> None:
+    voxels = kitti / "sequences/00/voxels"
+    shutil.move(voxels / "000002.label", kitti / "later")
+    before = open_truth(kitti)
+    assert before.frames("00") == ["000000", "000001"]
+    shutil.move(kitti / "later", voxels / "000002.label")
+    assert open_truth(kitti).frames("00") == ["000000", "000001", "000002"]
+    assert before.frames("00") == ["000000", "000001"], "frames do not change under who asks for one after the other"

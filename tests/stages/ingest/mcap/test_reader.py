@@ -27,6 +27,7 @@ from occlabel.schemas.geometry import transform_points
 from occlabel.stages.ingest.digest import content_of
 from occlabel.stages.ingest.mcap.messages import pixels_of, points_of
 from occlabel.stages.ingest.mcap.reader import McapReader
+from occlabel.stages.ingest.mcap.recording import Recording, open_recording
 from occlabel.stages.ingest.recognise import open_logs
 
 
@@ -236,3 +237,18 @@ def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "mcap_ros2.decoder", None)
     with pytest.raises(BadLog, match=r"mcap_ros2.decoder is not installed.*pip install 'occlabel\[mcap\]'"):
         open_logs(tmp_path)
+
+
+def test_a_recording_that_is_written_again_is_unpacked_again(tmp_path: Path) -> None:
+    def recorded(text: bytes) -> Recording:
+        with path.open("wb") as file:
+            writer = Writer(file, compression=CompressionType.NONE)
+            writer.start()
+            channel = writer.register_channel("/said", "text", 0)
+            writer.add_message(channel, 0, text, 0)
+            writer.finish()
+        return open_recording(path)
+
+    path = tmp_path / "drive.mcap"
+    assert recorded(b"first!").message("/said", 0)[2] == b"first!"
+    assert recorded(b"second").message("/said", 0)[2] == b"second"
