@@ -26,6 +26,7 @@ from typing import Any
 
 from occlabel.schemas.errors import OcclabelError
 from occlabel.workers.executor import Device
+from occlabel.workers.machine import machine_memory
 from occlabel.workers.pools import Room
 
 SETTINGS = {
@@ -288,12 +289,3 @@ def _sentence(what: str) -> Any:
     except Exception as error:  # Ray raises what it likes, plain Exceptions too
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise OcclabelError(f"{what}: {said[0]}; label in this process with --executor local, or repair it") from error
-
-
-def machine_memory() -> int:
-    """Bytes of memory that this machine, or the container that this process runs in, has."""
-    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # no such limit, or "max"
-            most = min(most, int(Path(limit).read_text()))
-    return most

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from occlabel.pipeline.planning.chain import Chain, Step, changes, sources
@@ -12,6 +11,7 @@ from occlabel.schemas.arrays import family, resolved
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
+from occlabel.workers.machine import machine_memory
 from occlabel.workers.store import safe_name
 
 _NAMES = {"points": "LiDAR scans", "images": "cameras"}
@@ -111,8 +111,3 @@ def _refuse_memory(step: Step, recipe: Recipe, rig: Rig) -> None:
             f"{step.title} needs {need / 2**30:.1f} GiB for a clip of {recipe.clip_frames} frames and this machine has "
             f"{have / 2**30:.1f}; set a smaller clip_frames, window or grid"
         )
-
-
-def machine_memory() -> int:
-    """Bytes of memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

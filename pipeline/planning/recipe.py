@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -31,6 +32,16 @@ class Limits(BaseModel):
     """A run in which nothing ends for so long aborts with a report."""
     attempts: int = Field(default=3, ge=1, le=1000, strict=True)
     """How often a clip is tried when the store or a worker failed it; one that kills two workers is given up."""
+
+    @model_validator(mode="after")
+    def _clips_may_end(self) -> Self:
+        if self.clip_seconds > self.stall_minutes * 60 and "clip_seconds" in self.model_fields_set:
+            raise ValueError(
+                f"a clip may take clip_seconds={self.clip_seconds:g}, and a run in which nothing ends for "
+                f"stall_minutes={self.stall_minutes:g} is aborted before: set stall_minutes to at least "
+                f"{math.ceil(self.clip_seconds / 60)}"
+            )
+        return self
 
 
 OneStage = SerializeAsAny[Stage] | None

@@ -66,6 +66,7 @@ def test_another_kind_does_not_inherit_the_options_of_the_recipes_kind() -> None
         (own(colour="[yes, 0, 0]"), "taxonomy.classes.1.colour.0: must be a number"),
         (grid(shape="[on, 9, 9]"), "grid.shape.0: must be a number"),
         (PLAIN + "limits: {stall_minutes: yes}\n", "limits.stall_minutes: must be a number"),
+        (PLAIN + "limits: {clip_seconds: 7200}\n", "is aborted before: set stall_minutes to at least 120"),
         (PLAIN + "voting: {radius: yes, evidence: false}\n", "voting.radius: must be a number, and YAML takes no, yes"),
         (PLAIN + "priors: {depth: {kind: lidar, sweeps: on}}\n", "priors.depth.sweeps: must be a number"),
         (own(colour="[300, 0, 0]"), r"colour \[300, 0, 0\] of 'car'.*0..255"),
