@@ -37,6 +37,11 @@ class Camera:
     """Metres above the road, where that is known of a camera; also of one of which no more is known."""
 
     @property
+    def calibrated(self) -> bool:
+        """Whether it is known where in the car it sits and what its pixels see."""
+        return self.intrinsics is not None and self.ego_from_camera is not None
+
+    @property
     def where(self) -> str:
         """The image in sentences."""
         return str(self.path) if self.index is None else f"{self.path}, frame {self.index},"

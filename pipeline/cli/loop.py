@@ -12,7 +12,7 @@ from occlabel.pipeline.cli.options import Executor, ExecutorName, Overrides, Rea
 
 _EPOCH = 500
 """Most steps between two validations."""
-_RATE, _RATE_FROM_START = 3e-3, 1e-3
+_RATE, _RATE_FROM_START = 3e-3, 5e-4
 """What weights know already is forgotten at a high rate."""
 
 
@@ -50,8 +50,9 @@ def loop(
     The rows: labelled logs alone; + the onboard model's own labels of the unlabelled logs; + those voted; + propagated
     and voted; + those of a model that looks at sweeps before and after a frame, through the whole recipe; + truth,
     where the unlabelled logs have some. The model that labels is the one of the labelled logs alone, of the same seed.
-    All are trained with as many steps, from nothing or from the weights --start, which are then a row of their own, as
-    they were. A label counts as much as it is confident; unknown voxels do not.
+    All are trained with as many steps, from nothing, or from the weights --start, ending half-way between those and
+    what was learned; --start as it was is then a row of its own. A label counts as much as it is confident; unknown
+    voxels do not.
 
     Two unlabelled frames for each labelled one are a good proportion. A killed loop goes on where it was.
     """
@@ -67,6 +68,7 @@ def loop(
         steps=steps,
         epoch=-(-steps // -(-steps // _EPOCH)),
         rate=rate or (_RATE if start is None else _RATE_FROM_START),
+        halfway=None if start is None else True,
         batch=batch,
         sure=sure,
         device=device,

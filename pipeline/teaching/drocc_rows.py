@@ -85,19 +85,17 @@ def _trained(space: LabelSpace, lesson: Lesson, out: Path, options: Options, mem
     """The facts of ``out``, which is made where it is not there."""
     from occlabel.stages.completion.drocc.training import train_drocc
 
-    if out.exists():
-        return _made_before(out, space, options)
-    return train_drocc(space, lesson, out, options, {"command": f"{out.stem} of an ablation"}, memory)
-
-
-def _made_before(out: Path, space: LabelSpace, options: Options) -> dict[str, str]:
-    parts, sizes, _ = check(out, space)
+    told = options.model_dump_json(exclude={"device", "resume", "start", "trunk"})
+    if not out.exists():
+        facts = {"command": f"{out.stem} of an ablation", "options": told}
+        return train_drocc(space, lesson, out, options, facts, memory)
+    check(out, space)
     facts = read_facts(out)
-    start, trunk = (None if path is None else named_with_digest(path) for path in (options.start, options.trunk))
-    made = (parts, sizes, facts.get("steps"), facts.get("start"), facts.get("trunk"))
-    if made != (options.parts, options.sizes, str(options.whole_steps), start, trunk):
+    files = {name: getattr(options, name) for name in ("start", "trunk")}
+    wanted = {**lesson.facts, "options": told, **{n: named_with_digest(p) if p else None for n, p in files.items()}}
+    if any(facts.get(name) != value for name, value in wanted.items()):
         raise OcclabelError(
-            f"{out} was made with other steps, sizes, start or trunk; give another folder, or remove it"
+            f"{out} was made of other logs or with other options, start or trunk; give another folder, or remove it"
         )
     return facts
 

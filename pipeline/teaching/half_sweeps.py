@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
-from occlabel.pipeline.teaching.labelled import labelled, named
+from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.drive_log import Frame, LogReader, PointTruth, Sweep
 from occlabel.stages.priors.depth.lidar import LidarDepth
 from occlabel.workers.store import Store
@@ -33,12 +33,12 @@ class HalfSweeps(DelegatingReader):
 
 
 def by_halves(
-    priors: Recipe, reader: LogReader, stores: tuple[Store, Store], name: str, executor: str
+    priors: Recipe, reader: LogReader, stores: tuple[Store, Store], executor: str
 ) -> tuple[PublishedVersion, PublishedVersion | None]:
     """What ``priors`` say of the logs of ``reader`` with one half of the points, and how far the other half says that
-    what images show is; None where no log has a LiDAR. Versions of a store each, kept for ``name``."""
-    said = labelled(priors, HalfSweeps(reader, odd=False), stores[0], f"{named(priors)}-{name}", executor)
+    what images show is; None where no log has a LiDAR. Versions of a store each."""
+    said = labelled(priors, HalfSweeps(reader, odd=False), stores[0], executor)
     if not any(log.rig.lidar for log in reader.logs()):
         return said, None
     beside = priors.model_copy(update={"priors": {"measured": LidarDepth()}, "geometry": None})
-    return said, labelled(beside, HalfSweeps(reader, odd=True), stores[1], f"{named(beside)}-{name}", executor)
+    return said, labelled(beside, HalfSweeps(reader, odd=True), stores[1], executor)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.schemas.stage import places_of
 
 T = TypeVar("T")
@@ -28,6 +28,15 @@ def sources_of(recipe: Recipe, reader: LogReader, held_out: LogReader | None) ->
                     "of one of them"
                 )
     return [reader, held_out]
+
+
+def refuse_one_log(sources: Sequence[LogReader]) -> None:
+    """Raises BadLog where there would be nothing to judge by, before hours of labelling."""
+    if len(sources) == 1 and len(sources[0].log_ids()) < 2:
+        raise BadLog(
+            f"{sources[0].root} holds one log: give two or more, as one is held out to judge by, or others with "
+            "--held-out"
+        )
 
 
 def _shared(one: LogReader, other: LogReader) -> str | None:

@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
-from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
+from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS, least_confidence
 from occlabel.schemas.drive_log import DriveLog, Frame
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.stages.completion.teacher import FULL, Ask, Lesson
+from occlabel.stages.completion.teacher import Ask, Lesson
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,5 @@ class LabelTeacher:
 
     def _lesson(self, labelled: PublishedFrame) -> Lesson:
         semantics, confidence = labelled[SEMANTICS], labelled[CONFIDENCE]
-        unsure = confidence < max(round(self.sure * FULL), 1)
+        unsure = confidence < max(least_confidence(self.sure), 1)
         return Lesson(np.where(unsure, np.uint8(UNKNOWN), semantics), confidence)

@@ -3,30 +3,42 @@ label is told."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
+from collections.abc import Mapping
 
-from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.planning.kinds import SLOTS
+from occlabel.pipeline.planning.recipe import Gates, Recipe
 from occlabel.pipeline.published.spec import spec_of
-from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
+from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version, version_names
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog
+from occlabel.schemas.stage import Stage
 from occlabel.workers.store import Store
 
 _TOLD = 5
 """Sentences about what was left out."""
 
 
+def alone(recipe: Recipe, priors: Mapping[str, Stage], geometry: Stage | None = None) -> Recipe:
+    """The ``priors`` and the ``geometry`` of ``recipe`` without its other stages: what is known of few frames is still
+    worth learning from."""
+    kept = {"priors": dict(priors), "geometry": geometry, "gates": Gates(min_labelled=0)}
+    return recipe.model_copy(update={**dict.fromkeys(SLOTS), **kept})
+
+
 def labelled(
-    recipe: Recipe, reader: LogReader, store: Store, version: str, executor: str, lacking: str = "not learned from"
+    recipe: Recipe, reader: LogReader, store: Store, executor: str, lacking: str = "not learned from"
 ) -> PublishedVersion:
-    """What ``recipe`` says of the logs of ``reader``, as ``version`` of ``store``; what is there is not computed again.
+    """What ``recipe`` says of the logs of ``reader``, as another version of ``store``; what is there is not computed
+    again.
 
     Logs and clips that it lacks are told on stderr, with what becomes of them for ``lacking`` that. Raises BadLog where
     nothing was published.
     """
+    # The next version, as logs may have come or changed since the last, and what failed then may be labelled now.
+    version = str(len(version_names(store)) + 1)
     report = label_logs(recipe, reader, store, version, workplace=Workplace(executor))
     left_out = _left_out(report)
     if report.info is None:
@@ -37,11 +49,6 @@ def labelled(
     for sentence in [*left_out[:_TOLD], *more]:
         print(f"{lacking}: {sentence}", file=sys.stderr, flush=True)
     return open_version(spec_of(store, version))
-
-
-def named(recipe: Recipe) -> str:
-    """A name for a version of what ``recipe`` says."""
-    return hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=6).hexdigest()
 
 
 def frames_of(version: PublishedVersion | None, log: DriveLog) -> dict[str, PublishedFrame]:

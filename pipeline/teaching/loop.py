@@ -8,7 +8,7 @@ that is there; what they differ in is what they are told of the unlabelled logs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,7 @@ def close_loop(loop: Loop, out: Path, note: Callable[[str], None] = lambda _: No
     out.mkdir(parents=True, exist_ok=True)
     work = _Work(loop, out, note)
     table = LoopTable.read(out / "loop.json", work.asked, work.rows)
+    table.write(out / "loop.json")  # before there are weights: those of another loop are not gone on with
     for sentence in work.rows.left_out:
         note(f"left out: {sentence}")
     for seed in range(loop.seeds):
@@ -84,7 +85,7 @@ class _Work:
         options = loop.options
         self._start = start_of(options, space)
         split = split_few(loop.labelled, space, options.held_out_every, self._teacher(loop.labelled))
-        self._split = recalling(split, options.model_copy(update={"sweeps": 0}))
+        self._split = replace(split, learned=recalling(split.learned, options.model_copy(update={"sweeps": 0})))
         self._judged = Labelled.of_logs(loop.held_out, self._logs["held_out"], space, self._teacher(loop.held_out))
         if not len(self._judged):
             what = self._teacher(loop.held_out).what
@@ -131,21 +132,20 @@ class _Work:
     def _told(self, row: str, seed: int) -> Labelled:
         """The unlabelled logs, as the row has them labelled."""
         from occlabel.stages.completion.labelled import Labelled
+        from occlabel.stages.completion.training import recalling
 
         loop, logs = self._loop, self._logs["unlabelled"]
         if row == TRUTH:
-            teacher = self._teacher(loop.unlabelled)
-        else:
-            looks = self._offboard(seed) if row == OFFBOARD else self._weights(ALONE, seed)
-            chain = self.rows.chain(row, looks)
-            self._note(f"seed {seed}, {row}: labelling {len(logs)} logs with {', '.join(s.name for s in chain.chain)}")
-            store = Store(str(self._place(row, seed).parent / "labels"))
-            teacher = labelled_by(chain, loop.unlabelled, store, loop.options.sure, loop.executor)
+            told = Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, self._teacher(loop.unlabelled))
+            return recalling(told, loop.options.model_copy(update={"sweeps": 0}))
+        looks = self._offboard(seed) if row == OFFBOARD else self._weights(ALONE, seed)
+        chain = self.rows.chain(row, looks)
+        self._note(f"seed {seed}, {row}: labelling {len(logs)} logs with {', '.join(s.name for s in chain.chain)}")
+        store = Store(str(self._place(row, seed).parent / "labels"))
+        teacher = labelled_by(chain, loop.unlabelled, store, loop.options.sure, loop.executor)
         return Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, teacher)
 
     def _with(self, told: Labelled) -> Split:
-        from dataclasses import replace
-
         logs = (*self._split.logs, *self._logs["unlabelled"])
         return replace(self._split, learned=self._split.learned + told, logs=logs)
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from occlabel.pipeline.planning.kinds import SLOTS
-from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
-from occlabel.pipeline.teaching.labelled import labelled, named
+from occlabel.pipeline.teaching.labelled import alone, labelled
 from occlabel.schemas.arrays import POSES
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.geometry import Matrix
@@ -37,16 +36,10 @@ def posed_logs(recipe: Recipe, reader: LogReader, folder: Path, executor: str) -
     poses lie in a store in ``folder``; what is there is not computed again."""
     if recipe.geometry is None:
         return reader
-    only: dict[str, object] = {
-        **dict.fromkeys(SLOTS),
-        "geometry": recipe.geometry,
-        "priors": {},
-        "gates": Gates(min_labelled=0),
-    }
-    chain = recipe.model_copy(update=only)
+    chain = alone(recipe, {}, recipe.geometry)
     found: dict[str, dict[str, Matrix | None]] = {}
-    store, alone = Store(str(folder / "poses")), "without poses, so its sweeps are learned from one by one"
-    for frame in labelled(chain, reader, store, named(chain), executor, alone).frames():
+    store, lacking = Store(str(folder / "poses")), "without poses, so its sweeps are learned from one by one"
+    for frame in labelled(chain, reader, store, executor, lacking).frames():
         pose = np.asarray(frame[POSES], np.float64)
         found.setdefault(frame.log, {})[frame.name] = None if np.isnan(pose).any() else pose
     return PosedLogs(reader, found)

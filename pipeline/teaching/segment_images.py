@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occlabel.pipeline.planning.kinds import SLOTS
-from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
-from occlabel.pipeline.teaching.labelled import labelled, named
+from occlabel.pipeline.teaching.labelled import alone, labelled
 from occlabel.schemas.arrays import SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.stage import Stage
@@ -47,10 +46,8 @@ class SegmentImages:
 def segment_images(recipe: Recipe, reader: LogReader, folder: Path, executor: str) -> SegmentImages:
     """Runs those priors of ``recipe`` that see segments on the logs of ``reader``. What they see lies in a store in
     ``folder``; what is there is not computed again."""
-    # What is known of few frames is still worth learning from.
-    alone: dict[str, object] = {**dict.fromkeys(SLOTS), "priors": _seeing(recipe), "gates": Gates(min_labelled=0)}
-    priors, store = recipe.model_copy(update=alone), Store(str(folder / "segments"))
-    return SegmentImages(labelled(priors, reader, store, named(priors), executor), reader)
+    priors, store = alone(recipe, _seeing(recipe)), Store(str(folder / "segments"))
+    return SegmentImages(labelled(priors, reader, store, executor), reader)
 
 
 def _seeing(recipe: Recipe) -> dict[str, Stage]:

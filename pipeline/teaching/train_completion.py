@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.label_teacher import LabelTeacher
 from occlabel.pipeline.teaching.labelled import labelled
@@ -54,7 +53,6 @@ def _without_truth(
     from occlabel.stages.completion.statistics import re_estimate
     from occlabel.stages.completion.teacher import SilentTeacher
     from occlabel.stages.completion.training import (
-        provenance,
         refuse_nothing,
         start_of,
         starting,
@@ -62,7 +60,7 @@ def _without_truth(
         write_weights,
     )
     from occlabel.stages.learning.trainer import check_device
-    from occlabel.stages.learning.weight_header import named_with_digest
+    from occlabel.stages.learning.weight_header import named_with_digest, provenance
 
     space = recipe.space
     if recipe.completion is None:
@@ -113,9 +111,4 @@ def _labels(chain: Recipe, reader: LogReader, out: Path, options: Options, execu
 
 def labelled_by(chain: Recipe, reader: LogReader, store: Store, sure: float, executor: str) -> LabelTeacher:
     """Labels the logs of ``reader`` with ``chain``, or finds them labelled in ``store``."""
-    from occlabel.stages.learning.weight_header import named_with_digest
-
-    assert chain.completion is not None
-    files = [named_with_digest(path) for path in chain.completion.files(chain.space)]
-    version = digest_of([chain.model_dump(mode="json", exclude={"completion": {"weights"}}), files])
-    return LabelTeacher(labelled(chain, reader, store, version, executor), chain.space, sure)
+    return LabelTeacher(labelled(chain, reader, store, executor), chain.space, sure)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from occlabel.pipeline.planning.kinds import SLOTS
-from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.half_sweeps import by_halves
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
-from occlabel.pipeline.teaching.labelled import frames_of
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.labelled import alone, frames_of
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
@@ -53,12 +52,13 @@ def train(
     priors = _priors(recipe)
     sources = sources_of(priors, reader, held_out)
     for source in sources:
-        if not any(_calibrated(camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
+        if not any(camera.calibrated for log in source.logs() for frame in log.frames for camera in frame.cameras):
             raise BadLog(
                 f"{source.root} has no log with images of a calibrated camera; occlabel simulate writes such logs"
             )
+    refuse_one_log(sources)
     folder = out.with_suffix(".training")
-    found = [_tracks(priors, source, folder, "held-out" if n else "logs", executor) for n, source in enumerate(sources)]
+    found = [_tracks(priors, source, folder, executor) for source in sources]
     learned, others = learned_and_held_out(found, options.held_out_every)
     facts = {"alignment": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(learned))}
     seen, apart = (Views([track for log in part for track in log]) for part in (learned, others))
@@ -73,18 +73,13 @@ def _priors(recipe: Recipe) -> Recipe:
             "the recipe has no alignment of depth, of which the network learns what it leaves over; add one, as in "
             "priors: {metric: {kind: lidar_alignment}}"
         )
-    # What is known of few frames is still worth learning from.
-    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": kept, "gates": Gates(min_labelled=0)})
+    return alone(recipe, kept)
 
 
-def _calibrated(camera: Camera) -> bool:
-    return camera.intrinsics is not None and camera.ego_from_camera is not None
-
-
-def _tracks(priors: Recipe, reader: LogReader, folder: Path, name: str, executor: str) -> list[Tracks]:
+def _tracks(priors: Recipe, reader: LogReader, folder: Path, executor: str) -> list[Tracks]:
     """Of each log of ``reader``."""
     stores = Store(str(folder / "aligned")), Store(str(folder / "measured"))
-    versions = by_halves(priors, reader, stores, name, executor)
+    versions = by_halves(priors, reader, stores, executor)
     logs = reader.logs(list(versions[0].logs))
     return [_of_log(log, reader, *(frames_of(version, log) for version in versions)) for log in logs]
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.pipeline.planning.kinds import SLOTS
-from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
-from occlabel.pipeline.teaching.labelled import labelled, named
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.labelled import alone, labelled
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile, OcclabelError
@@ -23,6 +22,7 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.learning.options import TrainingOptions
 from occlabel.stages.learning.truth import check_truth, truth_in
+from occlabel.stages.learning.weight_header import provenance
 from occlabel.stages.priors.glance import weight_file
 from occlabel.workers.chunks import FrameReader
 from occlabel.workers.store import Store
@@ -85,11 +85,12 @@ def prepared(recipe: Recipe, reader: LogReader, held_out: LogReader | None, stor
     sources = sources_of(priors, reader, held_out)
     for source in sources:
         check_logs(source, recipe.space)
-    named = zip(sources, ("logs", "apart"), strict=False)
-    found = [drives(priors, source, store, name, executor) for source, name in named]
+    refuse_one_log(sources)
+    found = [drives(priors, source, store, executor) for source in sources]
     logs, others = learned_and_held_out(found, TrainingOptions.model_fields["held_out_every"].default)
     depth = ", ".join(step.stage.kind for step in priors.chain)
-    return Lesson(logs, others, {"priors": depth, "logs": str(len(logs))})
+    texts = [log.text for source in sources for log in source.logs()]
+    return Lesson(logs, others, {"priors": depth, "logs": provenance(texts)})
 
 
 def _priors(recipe: Recipe) -> Recipe:
@@ -100,7 +101,7 @@ def _priors(recipe: Recipe) -> Recipe:
             "the recipe has no priors that write depth, by which Dr.Occ knows where something is; add some, as in "
             "priors: {depth: {kind: stored_depth, path: priors/depth/{log}/{camera}/{frame}.png}}"
         )
-    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": kept, "gates": Gates(min_labelled=0)})
+    return alone(recipe, kept)
 
 
 def check_logs(reader: LogReader, space: LabelSpace) -> None:
@@ -113,7 +114,7 @@ def check_logs(reader: LogReader, space: LabelSpace) -> None:
         cameras = [camera for frame in frames for camera in frame.cameras]
         if not cameras:
             raise BadLog(f"{where} has no cameras: simulate it without --no-images")
-        if not any(_calibrated(camera) for camera in cameras):
+        if not any(camera.calibrated for camera in cameras):
             raise BadLog(f"{where}: no camera is calibrated, so nothing says where what it sees lies")
         lacking = (f for frame in frames for camera in frame.cameras for f in [exact_file(reader, log, frame, camera)])
         if (missing := next((file for file in lacking if not file.is_file()), None)) is not None:
@@ -124,9 +125,9 @@ def check_logs(reader: LogReader, space: LabelSpace) -> None:
         check_truth(reader, frames, space)
 
 
-def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor: str) -> list[Drive]:
+def drives(priors: Recipe, reader: LogReader, store: Store, executor: str) -> list[Drive]:
     """The logs of ``reader``, of each the frames that have truth and depth of the ``priors``."""
-    published = labelled(priors, reader, store, f"{named(priors)}-{name}", executor)
+    published = labelled(priors, reader, store, executor)
     logs = reader.logs(list(published.logs))
     stored = FrameReader(store)
     found = [_Log(reader, log, priors.space, list(published.frames(log.id)), stored).drive() for log in logs]
@@ -192,7 +193,3 @@ class _Log:
         """In the order of the rig."""
         taken = {camera.name: camera for camera in frame.cameras}
         return [taken.get(name) for name in self.log.rig.names]
-
-
-def _calibrated(camera: Camera) -> bool:
-    return camera.intrinsics is not None and camera.ego_from_camera is not None

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from occlabel.pipeline.teaching.held_out import learned_and_held_out
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
@@ -30,13 +31,8 @@ def train(roots: Sequence[Path], held_out: Sequence[Path], out: Path, options: O
     """
     from occlabel.stages.priors.glance.training import train_glance
 
-    logs = [log for root in roots for log in pictures_of(root)]
-    if held_out:
-        others = [log for root in held_out for log in pictures_of(root)]
-    else:
-        every = options.held_out_every
-        others = logs[every - 1 :: every] or logs[1:][-1:]
-        logs = [log for log in logs if all(log is not other for other in others)]
+    found = [[log for root in some for log in pictures_of(root)] for some in (roots, held_out) if some]
+    logs, others = learned_and_held_out(found, options.held_out_every)
     facts = {"logs": str(len(logs)), "command": command}
     return train_glance(_joined(logs), _joined(others), out, options, facts)
 

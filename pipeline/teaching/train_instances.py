@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.quality.true_objects import TrueObjects
-from occlabel.pipeline.teaching.labelled import labelled, named
+from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog
@@ -44,7 +44,7 @@ def train(
     check_truth(reader, (frame for log in reader.logs(ids) for frame in _frames(log)), recipe.space)
     refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking", "audit")))
     store = Store(str(out.with_suffix(".training") / "refined"))
-    published = labelled(refined, reader, store, named(refined), executor)
+    published = labelled(refined, reader, store, executor)
     logs = reader.logs([log for log in published.logs if log in ids])
     scenes = [scenes_of(log, reader, recipe.space, list(published.frames(log.id))) for log in logs]
     facts = {"labels": ", ".join(step.name for step in refined.chain), "command": command}

@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occlabel.pipeline.planning.kinds import SLOTS
-from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
-from occlabel.pipeline.teaching.labelled import labelled, named
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.labelled import alone, labelled
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
@@ -54,11 +53,10 @@ def train(
     sources = sources_of(priors, reader, held_out)
     for source in sources:
         _check_logs(source)
+    refuse_one_log(sources)
     segmenter = glance_segmenter(recipe.space, _weights(recipe), Hands(options.device)) if options.forcing else None
     store = Store(str(out.with_suffix(".training") / "priors"))
-    found = [
-        drives(priors, source, store, name, executor) for source, name in zip(sources, ("logs", "apart"), strict=False)
-    ]
+    found = [drives(priors, source, store, executor) for source in sources]
     logs, others = learned_and_held_out(found, options.held_out_every)
     facts = {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs)), "command": command}
     return train_occany(recipe.space, logs, others, segmenter, out, options, facts)
@@ -78,13 +76,14 @@ def _priors(recipe: Recipe) -> Recipe:
             f"the recipe has no priors that write {' and '.join(lacking)}, of which other views are rendered; add "
             "some, as in priors: {depth: {kind: glance_depth}, segments: {kind: glance_segments}}"
         )
-    return recipe.model_copy(update={**dict.fromkeys(SLOTS), "priors": recipe.priors, "gates": Gates(min_labelled=0)})
+    return alone(recipe, recipe.priors)
 
 
 def _check_logs(reader: LogReader) -> None:
     """Raises BadLog for logs without posed images of calibrated cameras, or whose exact depth is not known."""
     for log in reader.logs():
-        pairs = [(frame, camera) for frame in log.frames for camera in frame.cameras if _known(frame, camera)]
+        posed = [frame for frame in log.frames if frame.world_from_ego is not None]
+        pairs = [(frame, camera) for frame in posed for camera in frame.cameras if camera.calibrated]
         where = f"log {log.id} of {reader.root}"
         if not pairs:
             raise BadLog(f"{where} has no poses and images of a calibrated camera: simulate it without --no-images")
@@ -96,14 +95,9 @@ def _check_logs(reader: LogReader) -> None:
             )
 
 
-def _known(frame: Frame, camera: Camera) -> bool:
-    placed = camera.intrinsics is not None and camera.ego_from_camera is not None
-    return placed and frame.world_from_ego is not None
-
-
-def drives(priors: Recipe, reader: LogReader, store: Store, name: str, executor: str) -> list[Drive]:
+def drives(priors: Recipe, reader: LogReader, store: Store, executor: str) -> list[Drive]:
     """Of each log of ``reader`` the posed frames, with what the ``priors`` say of their images."""
-    published = labelled(priors, reader, store, f"{named(priors)}-{name}", executor)
+    published = labelled(priors, reader, store, executor)
     found = [_drive(reader, log, list(published.frames(log.id))) for log in reader.logs(list(published.logs))]
     return [drive for drive in found if drive]
 
@@ -114,14 +108,16 @@ def _drive(reader: LogReader, log: DriveLog, published: Sequence[PublishedFrame]
     rows = {frame.name: frame for frame in published}
     result = []
     for frame in log.frames:
+        if frame.name not in rows or frame.world_from_ego is None:
+            continue
         views = {}
         for camera in frame.cameras:
-            if frame.name in rows and rows[frame.name].holds(DEPTH.on(camera.name)) and _known(frame, camera):
-                assert camera.intrinsics is not None and camera.ego_from_camera is not None  # see _known
+            if camera.intrinsics is None or camera.ego_from_camera is None:
+                continue
+            if rows[frame.name].holds(DEPTH.on(camera.name)):
                 read = partial(_seen, reader, log, frame, camera, rows[frame.name])
                 views[camera.name] = View(read, camera.intrinsics, camera.ego_from_camera)
         if views:
-            assert frame.world_from_ego is not None  # see _known
             result.append(Instant(frame.world_from_ego, views))
     return result
 

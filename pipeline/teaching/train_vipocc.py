@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from occlabel.pipeline.planning.kinds import SLOTS
-from occlabel.pipeline.planning.recipe import Gates, Recipe
+from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.half_sweeps import by_halves
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
-from occlabel.pipeline.teaching.labelled import frames_of
+from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.labelled import alone, frames_of
 from occlabel.schemas.arrays import DEPTH, EXTRINSICS, INTRINSICS, POSES, RELATIVE_DEPTH, SEGMENT_INSTANCE, ArraySpec
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.geometry import Matrix
+from occlabel.stages.learning.weight_header import provenance
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -68,15 +68,19 @@ def parted(
     sources = sources_of(priors, reader, held_out)
     # What cannot work is said before hours of labelling.
     for source in sources if priors.geometry is None else ():
-        if not any(_known(frame, camera) for log in source.logs() for frame in log.frames for camera in frame.cameras):
+        posed = (frame for log in source.logs() for frame in log.frames if frame.world_from_ego is not None)
+        if not any(camera.calibrated for frame in posed for camera in frame.cameras):
             raise BadLog(
                 f"{source.root} has no log with poses and images of a calibrated camera, of which a field could be "
                 "learned; where images alone are known, give the recipe a stage that finds poses in them, as "
                 "geometry: {kind: odometry}"
             )
-    found = [drives(priors, source, folder, "apart" if n else "logs", executor) for n, source in enumerate(sources)]
+    refuse_one_log(sources)
+    found = [drives(priors, source, folder, executor) for source in sources]
     logs, others = learned_and_held_out(found, every)
-    return Parted(logs, others, {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs))})
+    texts = [log.text for source in sources for log in source.logs()]
+    kinds = ", ".join(step.stage.kind for step in priors.chain)
+    return Parted(logs, others, {"priors": kinds, "logs": provenance(texts)})
 
 
 def _priors(recipe: Recipe) -> Recipe:
@@ -87,15 +91,13 @@ def _priors(recipe: Recipe) -> Recipe:
             "the recipe has no priors that write depth, which ViPOcc aligns; add some, as in "
             "priors: {depth: {kind: stored_depth, path: priors/depth/{log}/{camera}/{frame}.png}}"
         )
-    # What is known of few frames is still worth learning from.
-    alone = {**dict.fromkeys(SLOTS), "geometry": recipe.geometry, "priors": kept, "gates": Gates(min_labelled=0)}
-    return recipe.model_copy(update=alone)
+    return alone(recipe, kept, recipe.geometry)
 
 
-def drives(priors: Recipe, reader: LogReader, folder: Path, name: str, executor: str) -> list[Drive]:
+def drives(priors: Recipe, reader: LogReader, folder: Path, executor: str) -> list[Drive]:
     """Of each log of ``reader`` the posed images of its calibrated cameras, with what the priors say of them."""
     stores = Store(str(folder / "priors")), Store(str(folder / "measured"))
-    versions = by_halves(priors, reader, stores, name, executor)
+    versions = by_halves(priors, reader, stores, executor)
     logs = reader.logs(list(versions[0].logs))
     return [_drive(reader, log, *(frames_of(version, log) for version in versions)) for log in logs]
 
@@ -117,10 +119,6 @@ def _drive(
                 views[camera.name] = View(read, *taken)
         result.append(views)
     return result
-
-
-def _known(frame: Frame, camera: Camera) -> bool:
-    return frame.world_from_ego is not None and camera.intrinsics is not None and camera.ego_from_camera is not None
 
 
 def _taken(said: PublishedFrame, frame: Frame, camera: Camera, place: int) -> tuple[Matrix, Matrix] | None:

@@ -85,9 +85,13 @@ def _train(weights: Path, options: Options, part: Parted) -> None:
     from occlabel.stages.completion.vipocc.training import train_field
     from occlabel.stages.learning.weight_header import read_facts
 
-    made = {"options": options.model_dump_json(exclude={"device", "resume"})}
+    made = part.facts | {"options": options.model_dump_json(exclude={"device", "resume"})}
     if not weights.is_file():
         going_on = options.model_copy(update={"resume": True})
-        train_field(part.learned, part.held_out, weights, going_on, part.facts | made)
-    elif read_facts(weights).get("options") != made["options"]:
-        raise OcclabelError(f"{weights} was made with other options; give another folder, or remove it")
+        train_field(part.learned, part.held_out, weights, going_on, made)
+        return
+    facts = read_facts(weights)
+    if any(facts.get(name) != value for name, value in made.items()):
+        raise OcclabelError(
+            f"{weights} was made of other logs or with other options; give another folder, or remove it"
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +34,7 @@ from occlabel.stages.learning.purpose import temperature_of
 from occlabel.stages.learning.rarity import LOOKED_AT, Sought
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
-from occlabel.stages.learning.weight_header import named_with_digest, read_facts
+from occlabel.stages.learning.weight_header import named_with_digest, provenance, read_facts
 from occlabel.stages.learning.weights import save_weights
 
 _SCANS = 15
@@ -125,7 +123,8 @@ def train_completion(
     split = split_few(reader, space, options.held_out_every, PointTeacher(reader, space))
     split = split if images is None else split.shown(images)
     refuse_nothing(split.learned, "label points nearer to the car, or see whether the labels are those of the scans")
-    return teach(recalling(split, options), out, options, {"command": command})
+    split = replace(split, learned=recalling(split.learned, options))
+    return teach(split, out, options, {"command": command})
 
 
 def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> dict[str, str]:
@@ -251,15 +250,15 @@ def refuse_nothing(learned: Labelled, otherwise: str) -> None:
         )
 
 
-def recalling(split: Split, options: Options) -> Split:
-    """The same, where what is learned from labels of points is silent with what the network of ``options.start`` says
-    there: else it would be forgotten."""
-    learned, start = split.learned, start_of(options, split.learned.space)
+def recalling(learned: Labelled, options: Options) -> Labelled:
+    """The same, where labels of points are silent with what the network of ``options.start`` says there: else it would
+    be forgotten."""
+    start = start_of(options, learned.space)
     if start is None or options.truth != "points":
-        return split
+        return learned
     network, temperature = starting(start, learned.space, learned.painted_classes > 0)
     remembered = Remembered(predictor(network, temperature, learned.space, "cpu"), learned, options.sweeps)
-    return replace(split, learned=learned.taught(remembered.ask))
+    return learned.taught(remembered.ask)
 
 
 def starting(start: Path, space: LabelSpace, painted: bool = False) -> tuple[LMSCNet, float]:
@@ -289,8 +288,3 @@ def _beams(labelled: Labelled) -> dict[str, str]:
     scans = (p.reader.points(p.frame.sweep) for p in some if p.frame.sweep is not None)
     counts = sorted(count for points in scans if (count := beam_count(points)) is not None)
     return {"beams": str(counts[len(counts) // 2])} if counts else {}
-
-
-def provenance(digests: Iterable[str]) -> str:
-    digests = list(digests)
-    return f"{len(digests)} logs, digest {hashlib.blake2b(chr(10).join(digests).encode(), digest_size=12).hexdigest()}"

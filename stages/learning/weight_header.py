@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,12 @@ _SUMS = "SHA256SUMS"
 def named_with_digest(path: Path) -> str:
     """The name of a weight file that a training starts from, and a digest of its content, for the facts."""
     return f"{path.name}, digest {hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()}"
+
+
+def provenance(texts: Iterable[str]) -> str:
+    """How many logs a training learned from and which, by their ``DriveLog.text``, for the facts."""
+    texts = list(texts)
+    return f"{len(texts)} logs, digest {hashlib.blake2b(chr(10).join(texts).encode(), digest_size=12).hexdigest()}"
 
 
 def read_facts(path: Path) -> dict[str, str]:

@@ -126,10 +126,25 @@ def test_where_labels_of_points_are_silent_the_loop_learns_what_the_start_says(t
     reader = TinyStreets(1, 3, truth=Truth(points=Path("here")))
     split = split_few(reader, SPACE, 10, PointTeacher(reader, SPACE))
     silent = split.learned.truth(0) == UNKNOWN
-    lesson = training.recalling(split, points).learned.lesson(0)
+    lesson = training.recalling(split.learned, points).lesson(0)
     assert silent.any() and lesson.trust is not None
     assert (lesson.semantics[silent] != UNKNOWN).all() and (lesson.trust[silent] < 255).all()
-    assert training.recalling(split, points.model_copy(update={"start": None})) is split
+    assert training.recalling(split.learned, points.model_copy(update={"start": None})) is split.learned
+
+
+def test_a_loop_that_ended_before_its_first_score_is_known_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from occlabel.stages.completion import training
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "teach", killed)
+    with pytest.raises(KeyboardInterrupt):
+        close_loop(loop(), tmp_path)
+    with pytest.raises(OcclabelError, match="holds a loop with another recipe"):
+        close_loop(replace(loop(), options=OPTIONS.model_copy(update={"rate": 0.1})), tmp_path)
 
 
 def test_logs_that_are_judged_by_are_not_learned_from(tmp_path: Path) -> None:

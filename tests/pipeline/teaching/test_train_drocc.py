@@ -41,7 +41,7 @@ def test_a_simulated_log_is_what_its_files_say(simulated: Simulated, tmp_path: P
     root = simulated("nuscenes", ONE_ORACLE)
     reader, told = open_logs(root), recipe(root)
     lesson = prepared(told, reader, reader, Store(tmp_path / "priors"), "local")
-    assert lesson.facts == {"priors": "stored_depth", "logs": "1"}, "segments are of no use to it"
+    assert lesson.facts["priors"] == "stored_depth", "segments are of no use to it"
     (one,), (log,) = lesson.learned, reader.logs()
     assert (one.frames, one.cameras) == (3, 6) and len(lesson.held_out) == 1
     truth, whole = one.truth(0), reader.voxel_truth(log.frames[0])
@@ -78,15 +78,18 @@ def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:
     assert set(files) == {"base-0.safetensors", "d2-0.safetensors"}
     assert list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["base", "d2"], [0]))) == found
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")} == files
-    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other steps, sizes, start or trunk"):
-        list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"steps": 2}), Trials(["base"], [0])))
+    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made of other logs or with other options"):
+        list(ablate(SPACE, lesson, tmp_path, TINY.model_copy(update={"rate": 9e-2}), Trials(["base"], [0])))
+    others = Lesson(lesson.learned, lesson.held_out, {"priors": "made up", "logs": "others"})
+    with pytest.raises(OcclabelError, match="was made of other logs"):
+        list(ablate(SPACE, others, tmp_path, TINY, Trials(["base"], [0])))
     with pytest.raises(OcclabelError, match="there is no row 'r3'; there are base, d2, d2-r, d2-r2, direct"):
         list(ablate(SPACE, lesson, tmp_path, TINY, Trials(["r3"], [0])))
     begun = next(ablate(SPACE, lesson, tmp_path / "begun", TINY, Trials(["d2"], [1], start_steps=1)))
     assert (begun.row, begun.seed) == ("d2", 1)
     start = read_facts(tmp_path / "begun/d2-1.safetensors")["start"]
     assert start.startswith("start-1.safetensors, digest ")
-    with pytest.raises(OcclabelError, match=r"d2-1\.safetensors was made with other steps, sizes, start or trunk"):
+    with pytest.raises(OcclabelError, match=r"d2-1\.safetensors was made of other logs or with other options"):
         list(ablate(SPACE, lesson, tmp_path / "begun", TINY, Trials(["d2"], [1])))
 
 
@@ -114,7 +117,7 @@ def test_the_eyes_of_a_training_are_those_that_are_named(tmp_path: Path) -> None
         stem = file.get_tensor("stem.0.weight")
     seen = trained.state_dict()["encoder.trunk.stem.0.weight"]
     torch.testing.assert_close(seen, stem, atol=1e-3, rtol=1e-3)
-    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made with other .* or trunk"):
+    with pytest.raises(OcclabelError, match=r"base-0\.safetensors was made of other logs .* or trunk"):
         list(ablate(SPACE, lesson, tmp_path, eyes, Trials(["base"], [0])))
     for idle in ({"encoder": "resnet18"}, {"encoder": "glance", "start": tmp_path / "base-0.safetensors"}):
         with pytest.raises(OcclabelError, match="--trunk is what --encoder glance begins with"):

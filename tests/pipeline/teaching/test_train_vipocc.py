@@ -35,7 +35,7 @@ def test_a_row_is_trained_and_scored_without_labels(simulated: Simulated, tmp_pa
     (row,) = rows(recipe(completion=completion), (reader, reader), tmp_path, FEW, ["baseline"])
     assert row.name == "baseline" and not math.isnan(row.scores["scene slice"].o_acc)
     assert row.abs_rel is not None and row.abs_rel.startswith("0.0"), "half of the points say how far the others are"
-    with pytest.raises(OcclabelError, match=r"0.safetensors was made with other options; give another folder"):
+    with pytest.raises(OcclabelError, match=r"0.safetensors was made of other logs or with other options"):
         next(
             rows(
                 recipe(completion=completion),
@@ -82,6 +82,6 @@ def test_where_images_of_a_film_were_taken_is_found_in_them(tmp_path: Path) -> N
     with pytest.raises(BadLog, match=r"a stage that finds poses in them, as geometry: {kind: odometry}"):
         parted(blind, open_logs(film), None, tmp_path, "local", 10)
     seeing = Recipe.model_validate(blind.model_dump() | {"geometry": {"kind": "odometry"}})
-    (views,) = parted(seeing, open_logs(film), None, tmp_path, "local", 10).learned
+    (views,) = parted(seeing, open_logs(film), open_logs(film), tmp_path, "local", 10).learned
     way = [view["camera"].world_from_camera[:3, 3] for view in views]
     np.testing.assert_allclose(np.linalg.norm(np.diff(way, axis=0), axis=1), 0.6, rtol=0.1)
