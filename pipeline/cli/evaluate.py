@@ -12,6 +12,7 @@ import typer
 
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.appearing import appearing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -277,7 +278,8 @@ def _write(facts: dict[str, Any], out: Path) -> None:
     if aside(out):
         typer.echo(text)
         return
-    out.write_text(text + "\n")
+    with appearing(out) as partial:
+        partial.write_text(text + "\n")
 
 
 _MEASURES = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.options import Executor, ExecutorName, ReaderName, writable
+from occlabel.schemas.formats.appearing import appearing
 
 if TYPE_CHECKING:
     from occlabel.pipeline.delivery.report.gather import Sources
@@ -68,7 +69,8 @@ def write_report(version: str, sources: Sources, out: Path, err: bool = False) -
 
     found = gather(version, sources, lambda said: typer.echo(said, err=True))
     text = page(found)
-    out.write_text(text, encoding="utf-8")
+    with appearing(out) as partial:
+        partial.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {out} ({in_bytes(len(text.encode()))})", err=err)
     for said in found.look.damaged:
         typer.echo(f"occlabel: cannot be read: {said}", err=True)

@@ -18,11 +18,11 @@ from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import OBSERVED
 from occlabel.schemas.drive_log import Camera, DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.formats.semantickitti import write_volume
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.export import occ3d, semantickitti
-from occlabel.stages.export.files import appearing
 from occlabel.stages.ingest.voxel_truth import truth_space
 from occlabel.stages.sensing.sight import in_sight
 

@@ -18,10 +18,10 @@ from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.objects import Objects, summarise
 from occlabel.schemas.trajectories import Trajectories
-from occlabel.stages.export.files import appearing
 from occlabel.stages.export.object_list import boxes_in_images, mean_of
 from occlabel.stages.tracking.logbook import Logbook
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import INSTANCE, MEASURED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.trajectories import Trajectories
 from occlabel.stages.export.trajectories import to_parquet
 from occlabel.stages.tracking.logbook import Logbook
@@ -40,6 +41,6 @@ def write_trajectories(
             note(f"log {log}, frame {frame.name}")
             log_frame(logbook, frame)
         tables[log] = logbook.table()
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{log}.parquet").write_bytes(to_parquet(tables[log]))
+        with appearing(out / f"{log}.parquet") as partial:
+            partial.write_bytes(to_parquet(tables[log]))
     return tables

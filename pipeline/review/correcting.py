@@ -29,6 +29,7 @@ from occlabel.schemas.corrections import (
     voxels_as_bytes,
 )
 from occlabel.schemas.errors import BadPredictions, OcclabelError
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.schemas.words import first_of
 from occlabel.stages.review.applying import unfit
@@ -144,7 +145,5 @@ def _merge(into: Path, log: str, frame: str, found: CorrectedVoxels, voxels: int
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    spare = file.with_name(file.name + ".part")
-    spare.write_bytes(content)
-    spare.replace(file)
+    with appearing(file) as partial:
+        partial.write_bytes(content)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from occlabel.pipeline.teaching.loop_rows import ALONE, Rows
 from occlabel.pipeline.teaching.loop_scores import Scores
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.appearing import appearing
 
 _STORED = TypeAdapter(dict[str, dict[int, Scores]])
 
@@ -53,9 +54,8 @@ class LoopTable:
 
     def write(self, path: Path) -> None:
         """Whole or not at all."""
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(self.facts(), indent=1))
-        partial.replace(path)
+        with appearing(path) as partial:
+            partial.write_text(json.dumps(self.facts(), indent=1))
 
     def facts(self) -> dict[str, Any]:
         return {

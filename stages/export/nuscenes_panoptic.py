@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import taxonomy_preset
-from occlabel.stages.export.files import appearing
 from occlabel.stages.export.points import Numbering, refuse_lengths
 
 MOST = 999

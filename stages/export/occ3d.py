@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.formats.occ3d import SHAPE, write_labels
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
-from occlabel.stages.export.files import appearing
 
 
 def refuse_name(log: str, name: str) -> None:

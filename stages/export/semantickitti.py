@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.formats.semantickitti import SHAPE, write_volume
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
-from occlabel.stages.export.files import appearing
 
 COMPLETION_STEP = 5
 """The benchmark of scene completion asks for every so many frames: those whose number is a multiple of it."""

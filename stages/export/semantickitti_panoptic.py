@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.formats.semantickitti import write_point_labels
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
-from occlabel.stages.export.files import appearing
 from occlabel.stages.export.points import Numbering, refuse_lengths
 from occlabel.stages.export.semantickitti import refuse_name
 

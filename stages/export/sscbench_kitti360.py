@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.formats.semantickitti import SHAPE, write_volume
 from occlabel.schemas.grid import grid_preset
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN, LabelClass, Taxonomy, taxonomy_preset
-from occlabel.stages.export.files import appearing
 from occlabel.stages.export.occ3d import refuse_name
 
 LEFT_OUT = ("bicyclist", "motorcyclist", "trunk")

@@ -40,10 +40,10 @@ class Sought:
     that hold what few do are repeated for detectors (Gupta et al. 2019, LVIS, section 5.2).
     """
 
-    rarity: NDArray[np.float32]
-    """[classes]: how much more often each is looked for than if it were frequent."""
+    rarity: Rarity
+    """How much more often each is looked for than if it were frequent."""
     holds: NDArray[np.bool_]
-    """[frames, classes]: which each holds; nothing of those that were not looked at."""
+    """[frames, 256], by class id: which each holds; nothing of those that were not looked at."""
     never: tuple[int, ...] = ()
     """Classes that are not looked for."""
 

@@ -11,18 +11,17 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.stages.learning.weight_header import CONTENT, check_content, digest_of_parts, parts, readable
 
 
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, str]) -> None:
     """Writes the tensors and the ``facts`` about them, whole or not at all, with a digest of both."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, facts)
     header, data = parts(content)
     header["__metadata__"] = facts | {CONTENT: digest_of_parts(header, data)}
-    partial.write_bytes(_with_sorted_header(header, data))
-    partial.replace(path)
+    with appearing(path) as partial:
+        partial.write_bytes(_with_sorted_header(header, data))
 
 
 def _with_sorted_header(header: dict[str, Any], data: bytes) -> bytes:

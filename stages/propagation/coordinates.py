@@ -17,7 +17,7 @@ def relative_coordinates(pivot_from_frame: Matrix, grid: Grid, cells: tuple[int,
     """Coordinates of a frame's columns in the pivot's grid, [COORDINATES, cells x, cells y].
 
     The columns are the centres of ``cells`` equal parts of the grid along x and y. 0 is the middle of the pivot's grid,
-    -1 and 1 are its borders along x and y; z is in the same measure as x.
+    -1 and 1 are its borders along x; y and z are in the same measure.
     """
     lower, upper = np.array(grid.origin), np.array(grid.upper)
     half = float(upper[0] - lower[0]) / 2

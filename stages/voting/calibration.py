@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import MARGIN_STEP, MARGIN_STEPS
 from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.space import LabelSpace
 
 SHIPPED = Path(__file__).parent / "calibrations"
@@ -98,7 +99,6 @@ class Calibration:
 
     def save(self, path: Path) -> None:
         """Writes JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         head: dict[str, Any] = {"fitted to": self.made_of, "margins": KNOTS.tolist()}
         head["sure"] = None if self.sure is None else self.sure.round(4).tolist()
         lines = [f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in head.items()]
@@ -108,7 +108,8 @@ class Calibration:
             rows = ",\n    ".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in rates.items())
             whole = json.dumps(together.round(4).tolist())
             states.append(f'{json.dumps(name)}: {{\n   "together": {whole},\n   "right": {{\n    {rows}\n   }}\n  }}')
-        path.write_text(f'{{\n{"".join(lines)} "observed": {{\n  {", ".join(states)}\n }}\n}}\n')
+        with appearing(path) as partial:
+            partial.write_text(f'{{\n{"".join(lines)} "observed": {{\n  {", ".join(states)}\n }}\n}}\n')
 
 
 def odds_moved(chances: NDArray[np.float64], by: float) -> NDArray[np.float64]:

@@ -32,8 +32,8 @@ from occlabel.pipeline.delivery.scene.shapes import (
     Voxels,
 )
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.grid import Grid
-from occlabel.stages.export.files import appearing
 
 INSTALL = "pip install --no-deps rerun-sdk==0.41.0"
 _POINT_RADIUS, _LINE_RADIUS = 0.03, 0.05

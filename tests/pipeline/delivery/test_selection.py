@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.schemas.errors import AlteredArtifact, OcclabelError
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
-from occlabel.stages.export import files
 from occlabel.stages.ingest.kitti import KittiReader
 
 TEST_SEQUENCES = [f"{number:02d}" for number in range(11, 22)]
@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
 def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
     with (
         pytest.raises(OcclabelError, match=r"a\.label cannot be written: No space left"),
-        files.appearing(tmp_path / "x/a.label"),
+        appearing(tmp_path / "x/a.label"),
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not list((tmp_path / "x").iterdir())
