@@ -20,6 +20,7 @@ from pathlib import Path
 
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.teaching.drocc_rows import ROWS, Result, Trials, ablate, table
+from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_drocc import prepared
 from occlabel.stages.completion.drocc.options import Options
 from occlabel.stages.ingest.recognise import open_logs
@@ -45,7 +46,7 @@ def main() -> None:
     options = Options(steps=told.steps, epoch=told.epoch, device=told.device, rate=told.rate)
     trials = Trials(told.rows, told.seeds, told.start_steps)
     readers = open_logs(told.logs), open_logs(told.held_out)
-    lesson = prepared(recipe, *readers, Store(str(told.out / "priors")), "local")
+    lesson = prepared(recipe, Roots(*readers), Store(str(told.out / "priors")), "local")
     results: list[Result] = []
     begun = time.perf_counter()
     for result in ablate(recipe.space, lesson, told.out, options, trials):

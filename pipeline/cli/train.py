@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,9 @@ from occlabel.stages.instances.options import Options as InstancesOptions
 from occlabel.stages.priors.alignment.residual.options import Options as ResidualOptions
 from occlabel.stages.priors.glance.options import Options as GlanceOptions
 from occlabel.stages.propagation.options import Options as PropagationOptions
+
+if TYPE_CHECKING:
+    from occlabel.pipeline.teaching.held_out import Roots
 
 _Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")]
 _Executor = Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs before.")]
@@ -86,11 +89,9 @@ def propagation(
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_propagation import train
-    from occlabel.stages.ingest.recognise import open_logs
 
     writable("--out", out, _WEIGHTS)
-    others = None if held_out is None else open_logs(held_out, reader)
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))
 
 
@@ -154,11 +155,9 @@ def drocc(
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_drocc import train
-    from occlabel.stages.ingest.recognise import open_logs
 
     writable("--out", out, _WEIGHTS)
-    others = None if held_out is None else open_logs(held_out, reader)
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "held_out")))
 
 
@@ -182,11 +181,9 @@ def depth_alignment(
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_depth_alignment import train
-    from occlabel.stages.ingest.recognise import open_logs
 
     writable("--out", out, _WEIGHTS)
-    others = None if held_out is None else open_logs(held_out, reader)
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     told = [f"{name} {facts[name]}" for name in ("network", "alignment", "abs_rel") if name in facts]
     typer.echo(f"{out}: {', '.join(told)}")
 
@@ -211,11 +208,9 @@ def vipocc(
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_vipocc import train
-    from occlabel.stages.ingest.recognise import open_logs
 
     writable("--out", out, _WEIGHTS)
-    others = None if held_out is None else open_logs(held_out, reader)
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     told = [f"{name} {facts[name]}" for name in ("network", "images", "abs_rel") if name in facts]
     typer.echo(f"{out}: {', '.join(told)}")
 
@@ -241,12 +236,17 @@ def occany(
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_occany import train
-    from occlabel.stages.ingest.recognise import open_logs
 
     writable("--out", out, _WEIGHTS)
-    others = None if held_out is None else open_logs(held_out, reader)
-    facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command(), others)
+    facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "held_out")))
+
+
+def _roots(logs: Path, held_out: Path | None, reader: str | None) -> Roots:
+    from occlabel.pipeline.teaching.held_out import Roots
+    from occlabel.stages.ingest.recognise import open_logs
+
+    return Roots(open_logs(logs, reader), None if held_out is None else open_logs(held_out, reader))
 
 
 def _command() -> str:

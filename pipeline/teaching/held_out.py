@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from occlabel.pipeline.planning.recipe import Recipe
@@ -13,9 +14,19 @@ from occlabel.schemas.stage import places_of
 T = TypeVar("T")
 
 
-def sources_of(recipe: Recipe, reader: LogReader, held_out: LogReader | None) -> list[LogReader]:
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where the logs of a training lie."""
+
+    learned: LogReader
+    held_out: LogReader | None = None
+    """None: some of those that would be learned from are."""
+
+
+def sources_of(recipe: Recipe, logs: Roots) -> list[LogReader]:
     """The roots that a training on ``recipe`` looks at. Raises BadRecipe where a stage of it would take files of
     another program that are of a log of one for those of another log of the other."""
+    reader, held_out = logs.learned, logs.held_out
     if held_out is None:
         return [reader]
     for step in recipe.chain:

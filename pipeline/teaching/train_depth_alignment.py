@@ -11,7 +11,7 @@ import numpy as np
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.half_sweeps import by_halves
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.held_out import Roots, learned_and_held_out, refuse_one_log, sources_of
 from occlabel.pipeline.teaching.labelled import alone, frames_of
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -27,20 +27,12 @@ Tracks = list[list["View"]]
 """Of each camera of a log its images, in the order of time."""
 
 
-def train(
-    recipe: Recipe,
-    reader: LogReader,
-    out: Path,
-    options: Options,
-    executor: str,
-    command: str,
-    held_out: LogReader | None = None,
-) -> dict[str, str]:
+def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: str, command: str) -> dict[str, str]:
     """Aligns the depth of the logs by the recipe's priors, learns what is left over, writes ``out``; returns its facts.
 
-    Priors see half of the points of each sweep, and the other half teaches, or scores the logs that are held out: those
-    of ``held_out``, or else every tenth. Depth lies in stores in the folder ``out`` with the suffix ``.training``; what
-    is there is not computed again. Raises BadRecipe for a recipe without an alignment, BadLog for logs of which no
+    Priors see half of the points of each sweep, and the other half teaches, or scores what is held out, or else every
+    tenth log. Depth lies in stores in the folder ``out`` with the suffix ``.training``; what is there is not computed
+    again. Raises BadRecipe for a recipe without an alignment, BadLog for logs of which no
     camera is calibrated, or that show nothing to learn from.
     """
     from occlabel.stages.learning.trainer import check_device
@@ -50,7 +42,7 @@ def train(
     # What cannot work is said before hours of labelling.
     check_device(options.device)
     priors = _priors(recipe)
-    sources = sources_of(priors, reader, held_out)
+    sources = sources_of(priors, logs)
     for source in sources:
         if not any(camera.calibrated for log in source.logs() for frame in log.frames for camera in frame.cameras):
             raise BadLog(

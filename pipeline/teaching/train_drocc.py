@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.held_out import Roots, learned_and_held_out, refuse_one_log, sources_of
 from occlabel.pipeline.teaching.labelled import alone, labelled
 from occlabel.schemas.arrays import DEPTH, RELATIVE_DEPTH
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -35,18 +35,10 @@ if TYPE_CHECKING:
 _DEPTHS = {DEPTH.name, RELATIVE_DEPTH.name}
 
 
-def train(
-    recipe: Recipe,
-    reader: LogReader,
-    out: Path,
-    options: Options,
-    executor: str,
-    command: str,
-    held_out: LogReader | None = None,
-) -> dict[str, str]:
+def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: str, command: str) -> dict[str, str]:
     """Runs the recipe's priors on the logs, trains on them and writes ``out``; returns the file's facts.
 
-    The logs of ``held_out``, or else every tenth, are scored. Depth of the priors lies in a store in the folder ``out``
+    What is held out, or else every tenth log, is scored. Depth of the priors lies in a store in the folder ``out``
     with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth,
     BadLog for logs without cameras, calibration, voxel truth or exact depth.
     """
@@ -58,7 +50,7 @@ def train(
     check_options(options, recipe.space)
     options = with_trunk(options)
     store = Store(str(out.with_suffix(".training") / "priors"))
-    lesson = prepared(recipe, reader, held_out, store, executor)
+    lesson = prepared(recipe, logs, store, executor)
     return train_drocc(recipe.space, lesson, out, options, {"command": command})
 
 
@@ -77,20 +69,20 @@ def with_trunk(options: Options) -> Options:
     return options.model_copy(update={"trunk": trunk})
 
 
-def prepared(recipe: Recipe, reader: LogReader, held_out: LogReader | None, store: Store, executor: str) -> Lesson:
+def prepared(recipe: Recipe, logs: Roots, store: Store, executor: str) -> Lesson:
     """Runs the recipe's priors on the logs into ``store``. See ``train``, also for what is raised."""
     from occlabel.stages.completion.drocc.samples import Lesson
 
     priors = _priors(recipe)
-    sources = sources_of(priors, reader, held_out)
+    sources = sources_of(priors, logs)
     for source in sources:
         check_logs(source, recipe.space)
     refuse_one_log(sources)
     found = [drives(priors, source, store, executor) for source in sources]
-    logs, others = learned_and_held_out(found, TrainingOptions.model_fields["held_out_every"].default)
+    learned, others = learned_and_held_out(found, TrainingOptions.model_fields["held_out_every"].default)
     depth = ", ".join(step.stage.kind for step in priors.chain)
     texts = [log.text for source in sources for log in source.logs()]
-    return Lesson(logs, others, {"priors": depth, "logs": provenance(texts)})
+    return Lesson(learned, others, {"priors": depth, "logs": provenance(texts)})
 
 
 def _priors(recipe: Recipe) -> Recipe:

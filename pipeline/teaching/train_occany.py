@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.exact_depth import exact_depth, exact_file
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.held_out import Roots, learned_and_held_out, refuse_one_log, sources_of
 from occlabel.pipeline.teaching.labelled import alone, labelled
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -27,19 +27,11 @@ if TYPE_CHECKING:
 _NEEDED = {DEPTH.name: "depth", SEGMENT_CLASS.name: "segments"}
 
 
-def train(
-    recipe: Recipe,
-    reader: LogReader,
-    out: Path,
-    options: Options,
-    executor: str,
-    command: str,
-    held_out: LogReader | None = None,
-) -> dict[str, str]:
+def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: str, command: str) -> dict[str, str]:
     """Runs the recipe's priors on the logs, learns views that they do not show and writes ``out``; returns the file's
     facts.
 
-    The logs of ``held_out``, or else every tenth, are scored. What the priors say lies in a store in the folder ``out``
+    What is held out, or else every tenth log, is scored. What the priors say lies in a store in the folder ``out``
     with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth or
     segments, BadLog for logs without posed and calibrated cameras or exact depth.
     """
@@ -50,16 +42,20 @@ def train(
     # What cannot work is said before hours of labelling.
     check_device(options.device)
     priors = _priors(recipe)
-    sources = sources_of(priors, reader, held_out)
+    sources = sources_of(priors, logs)
     for source in sources:
         _check_logs(source)
     refuse_one_log(sources)
     segmenter = glance_segmenter(recipe.space, _weights(recipe), Hands(options.device)) if options.forcing else None
     store = Store(str(out.with_suffix(".training") / "priors"))
     found = [drives(priors, source, store, executor) for source in sources]
-    logs, others = learned_and_held_out(found, options.held_out_every)
-    facts = {"priors": ", ".join(step.stage.kind for step in priors.chain), "logs": str(len(logs)), "command": command}
-    return train_occany(recipe.space, logs, others, segmenter, out, options, facts)
+    learned, others = learned_and_held_out(found, options.held_out_every)
+    facts = {
+        "priors": ", ".join(step.stage.kind for step in priors.chain),
+        "logs": str(len(learned)),
+        "command": command,
+    }
+    return train_occany(recipe.space, learned, others, segmenter, out, options, facts)
 
 
 def _weights(recipe: Recipe) -> Path | None:

@@ -13,7 +13,7 @@ from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
-from occlabel.pipeline.teaching.held_out import sources_of
+from occlabel.pipeline.teaching.held_out import Roots, sources_of
 from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
@@ -26,18 +26,10 @@ if TYPE_CHECKING:
     from occlabel.stages.propagation.samples import Labelled
 
 
-def train(
-    recipe: Recipe,
-    reader: LogReader,
-    out: Path,
-    options: Options,
-    executor: str,
-    command: str,
-    held_out: LogReader | None = None,
-) -> dict[str, str]:
+def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: str, command: str) -> dict[str, str]:
     """Labels the logs with the recipe's completion, trains on them, writes ``out``; returns the file's facts.
 
-    Of every tenth log, and of the logs of ``held_out``, nothing is learned: they say how good the network is, and when
+    Of every tenth log, and of those that are held out, nothing is learned: they say how good the network is, and when
     it names which class how surely. The onboard labels lie in a store in the folder ``out`` with the suffix
     ``.training``; what is there is not computed again. Raises BadLog when the logs hold too little truth or too little
     way, BadWeights when the training cannot start from the weights that it was told to.
@@ -48,7 +40,8 @@ def train(
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
     check_device(options.device)
-    for source in sources_of(recipe, reader, held_out):
+    sources = sources_of(recipe, logs)
+    for source in sources:
         if not any(frame.truth.voxels is not None for log in source.logs() for frame in log.frames):
             raise BadLog(f"{source.root} has no log with voxel truth; occlabel simulate writes such logs")
         check_truth(source, (frame for log in source.logs() for frame in log.frames), recipe.space)
@@ -57,17 +50,14 @@ def train(
     later = SLOTS[SLOTS.index("completion") + 1 :]
     onboard = recipe.model_copy(update=dict.fromkeys(later))
     store = Store(str(out.with_suffix(".training") / "onboard"))
-    name = onboard_name(recipe.completion, onboard.space)
-    version = name.rsplit(" ", 1)[-1]
-    logs = _labels(onboard, reader, store, version, executor)
-    others = [] if held_out is None else _labels(onboard, held_out, store, f"{version}-held-out", executor)
-    facts = {"onboard": name, "command": command}
-    return train_propagation(recipe.space, logs, out, options, facts, others)
+    learned, *others = (_labels(onboard, source, store, executor) for source in sources)
+    facts = {"onboard": onboard_name(recipe.completion, onboard.space), "command": command}
+    return train_propagation(recipe.space, learned, out, options, facts, others[0] if others else [])
 
 
-def _labels(onboard: Recipe, reader: LogReader, store: Store, version: str, executor: str) -> list[Labelled]:
+def _labels(onboard: Recipe, reader: LogReader, store: Store, executor: str) -> list[Labelled]:
     """The logs of ``reader`` that have truth, labelled with the onboard model."""
-    published = labelled(onboard, reader, store, version, executor)
+    published = labelled(onboard, reader, store, executor)
     logs = reader.logs(list(published.logs))
     found = [_labelled(log, reader, onboard, list(published.frames(log.id))) for log in logs]
     return [log for log in found if len(log.poses) > 0]

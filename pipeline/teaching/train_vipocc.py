@@ -11,7 +11,7 @@ import numpy as np
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.teaching.half_sweeps import by_halves
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, refuse_one_log, sources_of
+from occlabel.pipeline.teaching.held_out import Roots, learned_and_held_out, refuse_one_log, sources_of
 from occlabel.pipeline.teaching.labelled import alone, frames_of
 from occlabel.schemas.arrays import DEPTH, EXTRINSICS, INTRINSICS, POSES, RELATIVE_DEPTH, SEGMENT_INSTANCE, ArraySpec
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
@@ -27,18 +27,10 @@ if TYPE_CHECKING:
 _WANTED = {DEPTH.name, RELATIVE_DEPTH.name, SEGMENT_INSTANCE.name}
 
 
-def train(
-    recipe: Recipe,
-    reader: LogReader,
-    out: Path,
-    options: Options,
-    executor: str,
-    command: str,
-    held_out: LogReader | None = None,
-) -> dict[str, str]:
+def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: str, command: str) -> dict[str, str]:
     """Runs the recipe's priors on the logs, learns from their images and writes ``out``; returns the file's facts.
 
-    The logs of ``held_out``, or else every tenth, are scored: by their images and, where there are sweeps, by depth at
+    What is held out, or else every tenth log, is scored: by its images and, where there are sweeps, by depth at
     half of the points, of which the priors see the other half. What the priors say lies in stores in the folder ``out``
     with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth,
     BadLog for logs without posed images of calibrated cameras.
@@ -47,7 +39,7 @@ def train(
     from occlabel.stages.learning.trainer import check_device
 
     check_device(options.device)
-    part = parted(recipe, reader, held_out, out.with_suffix(".training"), executor, options.held_out_every)
+    part = parted(recipe, logs, out.with_suffix(".training"), executor, options.held_out_every)
     return train_field(part.learned, part.held_out, out, options, part.facts | {"command": command})
 
 
@@ -59,13 +51,11 @@ class Parted(NamedTuple):
     facts: dict[str, str]
 
 
-def parted(
-    recipe: Recipe, reader: LogReader, held_out: LogReader | None, folder: Path, executor: str, every: int
-) -> Parted:
-    """Runs the recipe's priors; what they say lies in stores in ``folder``. One log of ``every`` is held out where
-    ``held_out`` is None. Raises as ``train`` does."""
+def parted(recipe: Recipe, logs: Roots, folder: Path, executor: str, every: int) -> Parted:
+    """Runs the recipe's priors; what they say lies in stores in ``folder``. Where ``logs`` hold none
+    out, one of ``every`` is. Raises as ``train`` does."""
     priors = _priors(recipe)
-    sources = sources_of(priors, reader, held_out)
+    sources = sources_of(priors, logs)
     # What cannot work is said before hours of labelling.
     for source in sources if priors.geometry is None else ():
         posed = (frame for log in source.logs() for frame in log.frames if frame.world_from_ego is not None)
@@ -77,10 +67,10 @@ def parted(
             )
     refuse_one_log(sources)
     found = [drives(priors, source, folder, executor) for source in sources]
-    logs, others = learned_and_held_out(found, every)
+    learned, others = learned_and_held_out(found, every)
     texts = [log.text for source in sources for log in source.logs()]
     kinds = ", ".join(step.stage.kind for step in priors.chain)
-    return Parted(logs, others, {"priors": kinds, "logs": provenance(texts)})
+    return Parted(learned, others, {"priors": kinds, "logs": provenance(texts)})
 
 
 def _priors(recipe: Recipe) -> Recipe:

@@ -15,6 +15,7 @@ from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.label import label_logs
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_vipocc import Parted, parted
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadRecipe, OcclabelError
@@ -67,8 +68,8 @@ def rows(
         raise BadRecipe("the rows are of completion.kind vipocc; the recipe has another, or none")
     if unknown := sorted(set(names) - set(ROWS)):
         raise BadRecipe(f"there is no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    learned, held_out = readers
-    part = parted(recipe, learned, held_out, folder / "priors", "local", options.held_out_every)
+    _, held_out = readers
+    part = parted(recipe, Roots(*readers), folder / "priors", "local", options.held_out_every)
     for name in names:
         weights = folder / f"{list(ROWS).index(name)}.safetensors"
         _train(weights, options.model_copy(update=ROWS[name]), part)

@@ -10,7 +10,7 @@ import pytest
 from chain import MadeUpReader
 
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.teaching.held_out import learned_and_held_out, sources_of
+from occlabel.pipeline.teaching.held_out import Roots, learned_and_held_out, sources_of
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadRecipe
 
@@ -30,12 +30,12 @@ def test_files_of_a_log_are_not_taken_for_those_of_another_of_its_name(tmp_path:
     one, other = MadeUpReader(tmp_path / "one", {"a": 2, "b": 2}), Elsewhere(tmp_path / "other", {"b": 2, "c": 2})
     said = r"one and .*other both have a log b with .* \(priors\.depth\.path=d/{log}/{frame}\.png\); rename the log"
     with pytest.raises(BadRecipe, match=said):
-        sources_of(STORED, one, other)
-    assert sources_of(MEASURED, one, other) == [one, other], "nothing is read by a name"
+        sources_of(STORED, Roots(one, other))
+    assert sources_of(MEASURED, Roots(one, other)) == [one, other], "nothing is read by a name"
     apart = Elsewhere(tmp_path / "other", {"c": 2})
-    assert sources_of(STORED, one, apart) == [one, apart]
-    assert sources_of(STORED, one, one) == [one, one], "judged by what it learned from, as somebody wants it"
-    assert sources_of(STORED, one, None) == [one]
+    assert sources_of(STORED, Roots(one, apart)) == [one, apart]
+    assert sources_of(STORED, Roots(one, one)) == [one, one], "judged by what it learned from, as somebody wants it"
+    assert sources_of(STORED, Roots(one)) == [one]
 
 
 def test_without_another_root_some_logs_are_held_out() -> None:

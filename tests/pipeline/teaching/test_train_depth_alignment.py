@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli.train import app
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.half_sweeps import HalfSweeps
+from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_depth_alignment import train
 from occlabel.schemas.arrays import DEPTH
 from occlabel.schemas.errors import BadLog, BadRecipe
@@ -101,12 +102,12 @@ def test_what_cannot_work_is_said_before_anything_is_aligned(root: Path, tmp_pat
     out, space = tmp_path / "w.safetensors", {"grid": "semantickitti", "taxonomy": "semantickitti"}
     bare = Recipe.model_validate({**space, "priors": {"depth": {"kind": "lidar"}}})
     with pytest.raises(BadRecipe, match="the recipe has no alignment of depth"):
-        train(bare, KittiReader(root), out, Options(), "local", "")
+        train(bare, Roots(KittiReader(root)), out, Options(), "local", "")
     priors = {"depth": {"kind": "lidar"}, "metric": {"kind": "lidar_alignment"}}
     aligned = Recipe.model_validate({**space, "priors": priors})
     blind = tmp_path / "blind/sequences/00"
     (blind / "velodyne").mkdir(parents=True)
     (blind / "velodyne/000000.bin").write_bytes(bytes(160))
     with pytest.raises(BadLog, match="has no log with images of a calibrated camera"):
-        train(aligned, KittiReader(tmp_path / "blind"), out, Options(), "local", "")
+        train(aligned, Roots(KittiReader(tmp_path / "blind")), out, Options(), "local", "")
     assert not out.with_suffix(".training").exists()

@@ -16,6 +16,7 @@ from tiny_drocc import SIZES, SPACE, drive
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.teaching.drocc_rows import Result, Trials, ablate, table
+from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_drocc import prepared, train, with_trunk
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
@@ -40,7 +41,7 @@ def recipe(root: Path) -> Recipe:
 def test_a_simulated_log_is_what_its_files_say(simulated: Simulated, tmp_path: Path) -> None:
     root = simulated("nuscenes", ONE_ORACLE)
     reader, told = open_logs(root), recipe(root)
-    lesson = prepared(told, reader, reader, Store(tmp_path / "priors"), "local")
+    lesson = prepared(told, Roots(reader, reader), Store(tmp_path / "priors"), "local")
     assert lesson.facts["priors"] == "stored_depth", "segments are of no use to it"
     (one,), (log,) = lesson.learned, reader.logs()
     assert (one.frames, one.cameras) == (3, 6) and len(lesson.held_out) == 1
@@ -67,7 +68,7 @@ def test_logs_that_teach_nothing_are_refused_by_name(simulated: Simulated, tmp_p
         (without, root, BadRecipe, "no priors that write depth"),
     ):
         with pytest.raises(error, match=said):
-            train(told, open_logs(logs), tmp_path / "x.safetensors", TINY, "local", "typed")
+            train(told, Roots(open_logs(logs)), tmp_path / "x.safetensors", TINY, "local", "typed")
 
 
 def test_rows_are_trained_once_and_make_a_table(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from simulated import ONE_ORACLE, Simulated
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_occany import train
 from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.stages.completion.occany.options import Options
@@ -25,7 +26,7 @@ def recipe(**priors: object) -> Recipe:
 def test_simulated_logs_teach_views_and_the_file_says_what_it_is(simulated: Simulated, tmp_path: Path) -> None:
     reader = KittiReader(simulated("kitti", ONE_ORACLE))
     out = tmp_path / "w.safetensors"
-    facts = train(recipe(**PRIORS), reader, out, FEW, "local", "occlabel train occany", reader)
+    facts = train(recipe(**PRIORS), Roots(reader, reader), out, FEW, "local", "occlabel train occany")
     assert out.is_file() and facts["priors"] == "lidar, glance_segments" and facts["logs"] == "1"
     assert "right 0." in facts["held_out"] and "alike 0." in facts["held_out"]
 
@@ -33,12 +34,11 @@ def test_simulated_logs_teach_views_and_the_file_says_what_it_is(simulated: Simu
 def test_what_cannot_work_is_said_before_anything_is_run(tmp_path: Path) -> None:
     out, reader = tmp_path / "w.safetensors", KittiReader(tmp_path)
     with pytest.raises(BadRecipe, match="no priors that write segments, of which other views are rendered"):
-        train(recipe(depth=PRIORS["depth"]), reader, out, FEW, "local", "")
+        train(recipe(depth=PRIORS["depth"]), Roots(reader), out, FEW, "local", "")
     blind = tmp_path / "blind/sequences/00"
     (blind / "velodyne").mkdir(parents=True)
     (blind / "velodyne/000000.bin").write_bytes(bytes(160))
     with pytest.raises(BadLog, match="has no poses and images of a calibrated camera"):
-        train(
-            Recipe.model_validate({**SPACE, "priors": PRIORS}), KittiReader(tmp_path / "blind"), out, FEW, "local", ""
-        )
+        lone = Recipe.model_validate({**SPACE, "priors": PRIORS})
+        train(lone, Roots(KittiReader(tmp_path / "blind")), out, FEW, "local", "")
     assert not out.with_suffix(".training").exists()

@@ -12,6 +12,7 @@ from PIL import Image
 from simulated import TWO_SHORT, Simulated
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_vipocc import parted, train
 from occlabel.pipeline.teaching.vipocc_rows import ROWS, rows
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
@@ -65,10 +66,10 @@ def test_what_cannot_work_is_said_before_anything_is_run(tmp_path: Path) -> None
     (blind / "velodyne/000000.bin").write_bytes(bytes(160))
     reader = KittiReader(tmp_path / "blind")
     with pytest.raises(BadLog, match="has no log with poses and images of a calibrated camera"):
-        train(recipe(), reader, out, FEW, "local", "")
+        train(recipe(), Roots(reader), out, FEW, "local", "")
     bare = Recipe.model_validate({**SPACE, "evidence": {"kind": "rays"}})
     with pytest.raises(BadRecipe, match="no priors that write depth, which ViPOcc aligns"):
-        train(bare, reader, out, FEW, "local", "")
+        train(bare, Roots(reader), out, FEW, "local", "")
     assert not out.with_suffix(".training").exists()
 
 
@@ -80,8 +81,8 @@ def test_where_images_of_a_film_were_taken_is_found_in_them(tmp_path: Path) -> N
     (film / "calibration.yaml").write_text(f"rate: 10\ncamera: {{intrinsics: {K.tolist()}, height: 1.6}}\n")
     blind = recipe(grid={**GRID, "frame": "ego"}, priors={"depth": {"kind": "glance_depth"}})
     with pytest.raises(BadLog, match=r"a stage that finds poses in them, as geometry: {kind: odometry}"):
-        parted(blind, open_logs(film), None, tmp_path, "local", 10)
+        parted(blind, Roots(open_logs(film)), tmp_path, "local", 10)
     seeing = Recipe.model_validate(blind.model_dump() | {"geometry": {"kind": "odometry"}})
-    (views,) = parted(seeing, open_logs(film), open_logs(film), tmp_path, "local", 10).learned
+    (views,) = parted(seeing, Roots(open_logs(film), open_logs(film)), tmp_path, "local", 10).learned
     way = [view["camera"].world_from_camera[:3, 3] for view in views]
     np.testing.assert_allclose(np.linalg.norm(np.diff(way, axis=0), axis=1), 0.6, rtol=0.1)
