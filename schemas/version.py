@@ -47,6 +47,8 @@ class VersionFrame(BaseModel):
     arrays: dict[str, ArrayPlace]
     damaged: tuple[str, ...] = ()
     """Sensor files of the frame that could not be read."""
+    scan_bytes: int | None = None
+    """Size of the file of the scan that was labelled; None where there was none, or it was part of a larger file."""
 
     @property
     def world_from_grid(self) -> Matrix | None:

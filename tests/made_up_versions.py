@@ -54,6 +54,8 @@ SPECS = {
 class Row:
     index: int
     arrays: dict[str, np.ndarray]
+    name: str = ""
+    scan_bytes: int | None = None
 
 
 @dataclass

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from occlabel.pipeline.delivery.exporters import ExportOptions, refuse_full
 from occlabel.pipeline.published.labelled_log import Join, LabelledFrame, join
 from occlabel.pipeline.published.labels import Format, VersionLabels
+from occlabel.pipeline.published.same_drive import refuse_other_drive
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError
+from occlabel.schemas.words import counted
 from occlabel.stages.export import nuscenes_panoptic, semantickitti, semantickitti_panoptic
 from occlabel.stages.export.points import point_labels
 from occlabel.stages.ingest.voxel_truth import truth_space
@@ -40,11 +42,11 @@ class PointExport:
     def sentence(self) -> str:
         said = f"; unlabelled where the labels say {', '.join(self.left_out)}" if self.left_out else ""
         if not self.skipped:
-            return f"wrote the points of {self.frames} frames{said}"
+            return f"wrote the points of {counted(self.frames, 'frame')}{said}"
         total = self.frames + len(self.skipped)
         return (
-            f"wrote the points of {self.frames} of {total} frames; {len(self.skipped)} without a scan that can be read "
-            f"skipped: {'; '.join(self.skipped[:3])}{', and so on' if len(self.skipped) > 3 else ''}{said}"
+            f"wrote the points of {self.frames} of {counted(total, 'frame')}; {len(self.skipped)} without a scan that "
+            f"can be read skipped: {'; '.join(self.skipped[:3])}{', and so on' if len(self.skipped) > 3 else ''}{said}"
         )
 
 
@@ -109,6 +111,7 @@ def _labelled(version: PublishedVersion, joined: Join) -> Iterator[LabelledFrame
     for log in joined.reader.logs(list(version.logs)):
         frames = {frame.name: frame for frame in log.frames}
         labelled = list(version.frames(log.id))
+        refuse_other_drive(log, joined.reader.root, joined.labels.scan_bytes(log.id))
         if labelled and not any(published.name in frames for published in labelled):
             raise BadLog(f"log {log.id} has none of the labelled frames: these are not the logs that were labelled")
         for published in labelled:

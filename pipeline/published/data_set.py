@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from occlabel.pipeline.published.calibration import calibrated, is_calibrated
+from occlabel.pipeline.published.same_drive import labelled_bytes
 from occlabel.pipeline.published.sensors import Raw, SensorFrames
 from occlabel.pipeline.published.splits import SHARES, logs_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
@@ -122,7 +123,8 @@ class LabelDataset(Dataset[Item]):
         rows = tuple(frame.row for log in self.logs for frame in opened.frames(log))
         self._source = _Source(opened.store, opened.spec, rows, opened.info.cameras)
         self._reader = FrameReader(opened.store)
-        self._raw = None if logs is None else SensorFrames(Raw.of(logs, decoded=raw == "decoded"))
+        scans = {log: labelled_bytes(frame.row for frame in opened.frames(log)) for log in self.logs}
+        self._raw = None if logs is None else SensorFrames(Raw.of(logs, decoded=raw == "decoded"), scans)
         if CAMERA in self._masks and self._raw is None:
             raise StoreError(f"{CAMERA} needs to know where the cameras were: give the drive logs as well, logs=ROOT")
 

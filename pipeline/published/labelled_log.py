@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.pipeline.published.labels import LabelSource
+from occlabel.pipeline.published.same_drive import refuse_other_drive
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader, PointTruth, VoxelTruth
 from occlabel.schemas.errors import BadLog, BadPredictions, BadRecipe
 from occlabel.schemas.geometry import Matrix, inverse, transform_points
@@ -242,7 +243,9 @@ class LabelledLog:
 
 
 def labelled_log(joined: Join, log: str, names: list[str], drive: DriveLog | None) -> LabelledLog:
-    """Of the frames ``names``, in time, those that have labels."""
+    """Of the frames ``names``, in time, those that have labels. Raises BadLog for the log of another drive."""
+    if drive is not None and joined.reader is not None:
+        refuse_other_drive(drive, joined.reader.root, joined.labels.scan_bytes(log))
     there = tuple(name for name in names if joined.labels.has(log, name))
     asked = set(names)
     unasked = tuple(name for name in joined.labels.names(log) if name not in asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -10,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.pipeline.published.same_drive import labelled_bytes
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
 from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, MEASURED, OBSERVED, SEMANTICS
 from occlabel.schemas.errors import BadPredictions
@@ -82,6 +84,9 @@ class LabelSource(Protocol):
 
     def world_from_grid(self, log: str, name: str) -> Matrix | None:
         """[4, 4], by the pose that the labels were made with; None where nobody says."""
+
+    def scan_bytes(self, log: str) -> Mapping[str, int]:
+        """Frame -> size of the file of the scan that was labelled, where that is known."""
 
     def stamp(self, log: str) -> str:
         """Changes when any label of the log does."""
@@ -171,6 +176,9 @@ class VersionLabels:
 
     def world_from_grid(self, log: str, name: str) -> Matrix | None:
         return self._frames[log, name].world_from_grid
+
+    def scan_bytes(self, log: str) -> Mapping[str, int]:
+        return labelled_bytes(frame.row for (where, _), frame in self._frames.items() if where == log)
 
     def stamp(self, log: str) -> str:
         """Also what lies in the store: a frame that was lost or altered since is found when it is read again."""
@@ -264,6 +272,9 @@ class FolderLabels:
 
     def world_from_grid(self, log: str, name: str) -> None:
         return None
+
+    def scan_bytes(self, log: str) -> Mapping[str, int]:
+        return {}
 
     def stamp(self, log: str) -> str:
         if self.format == "semantickitti":

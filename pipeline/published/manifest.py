@@ -1,9 +1,9 @@
 """The manifest of a version as a parquet file that any reader of parquet understands.
 
 One row a frame: ``log``, ``index``, ``name``, ``time``, ``world_from_ego`` and ``ego_from_grid`` (16 numbers, row by
-row), ``damaged``, and for each array a column of its name, the path of the zarr array in the store, and one named
-``digest of <array>``. The schema's metadata holds, under ``occlabel``, a JSON object with everything else, and under
-``occlabel digest`` a digest of that object and all rows: parquet's own checksums do not cover every byte.
+row), ``damaged``, ``scan_bytes``, and for each array a column of its name, the path of the zarr array in the store, and
+one named ``digest of <array>``. The schema's metadata holds, under ``occlabel``, a JSON object with everything else,
+and under ``occlabel digest`` a digest of that object and all rows: parquet's own checksums do not cover every byte.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def encode(info: VersionInfo, rows: list[VersionFrame]) -> bytes:
         ("world_from_ego", matrix),
         ("ego_from_grid", matrix),
         ("damaged", pa.list_(pa.string())),
+        ("scan_bytes", pa.int64()),
     ]
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name, _ in fields}
     for array in sorted(info.arrays):
@@ -100,4 +101,5 @@ def _frame(row: dict[str, Any], info: VersionInfo) -> VersionFrame:
         for array in info.arrays
         if row.get(array) is not None
     }
-    return VersionFrame(arrays=arrays, **{name: row[name] for name in VersionFrame.model_fields if name != "arrays"})
+    # What a manifest of before does not say stays unknown.
+    return VersionFrame(arrays=arrays, **{name: row[name] for name in VersionFrame.model_fields if name in row})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from occlabel.pipeline.published.same_drive import refuse_other_drive
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, Sweep
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix
@@ -42,12 +43,13 @@ class SensorFrames:
     """Frames of drive logs by id and place. Pickles without the logs that it has opened. Tensors are copies: who scales
     an image and its K in place changes nothing of the log, whose frames share their calibration."""
 
-    def __init__(self, raw: Raw) -> None:
-        self._raw = raw
+    def __init__(self, raw: Raw, labelled: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        """``labelled``: log -> frame -> bytes of the scan that was labelled, as far as they are known."""
+        self._raw, self._labelled = raw, dict(labelled or {})
         self._logs: OrderedDict[str, DriveLog] = OrderedDict()
 
-    def __reduce__(self) -> tuple[type[SensorFrames], tuple[Raw]]:
-        return SensorFrames, (self._raw,)
+    def __reduce__(self) -> tuple[type[SensorFrames], tuple[Raw, Mapping[str, Mapping[str, int]]]]:
+        return SensorFrames, (self._raw, self._labelled)
 
     def frame(self, log: str, index: int, name: str) -> dict[str, Any]:
         """Raises as ``cameras``, and DamagedFile for a file that cannot be read."""
@@ -68,7 +70,9 @@ class SensorFrames:
 
     def _log(self, log: str) -> DriveLog:
         if log not in self._logs:
-            self._logs[log] = next(iter(self._raw.reader.logs([log])))
+            found = next(iter(self._raw.reader.logs([log])))
+            refuse_other_drive(found, self._raw.reader.root, self._labelled.get(log, {}))
+            self._logs[log] = found
             if len(self._logs) > _OPEN_LOGS:
                 self._logs.popitem(last=False)
         self._logs.move_to_end(log)

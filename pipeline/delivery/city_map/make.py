@@ -13,8 +13,9 @@ from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.running.jobs import result_path, run_job
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.city_map import MapIndex
-from occlabel.schemas.errors import BadLog, StoreError
+from occlabel.schemas.errors import BadLog, BadPredictions, StoreError
 from occlabel.stages.mapping.ballot import ballot
 from occlabel.workers.map_store import MapStore
 
@@ -44,7 +45,7 @@ def make_map(
     What each log has to say is kept in the version's store and not computed again; tiles that are there already are
     kept, those of other logs or labels are removed. Raises StoreError when ``out`` is no map, a map with other voxels
     or classes, or cannot be written, or when a log could not be worked through; BadLog when the version has not these
-    logs, or no pose for any of them.
+    logs, or no pose for any of them; BadPredictions when it has no labels of voxels.
     """
     space = version.space
     before = out.index() or MapIndex(voxel_size=space.grid.voxel_size, taxonomy=space.taxonomy)
@@ -83,7 +84,9 @@ def make_map(
 
 
 def placed_logs(version: PublishedVersion, logs: list[str] | None) -> tuple[list[str], tuple[str, ...]]:
-    """The logs that can be placed, sorted, and those that have no pose. Raises BadLog as ``make_map`` does."""
+    """The logs that can be placed, sorted, and those that have no pose. Raises as ``make_map`` does."""
+    if SEMANTICS.name not in version.info.arrays:
+        raise BadPredictions(f"{version.spec} publishes no {SEMANTICS.name}, of which a map is made")
     known = set(version.logs)
     chosen = sorted(known if logs is None else set(logs))
     if unknown := [log for log in chosen if log not in known]:

@@ -33,11 +33,12 @@ from occlabel.pipeline.delivery.scene.voxels import (
     instances_layer,
 )
 from occlabel.pipeline.delivery.trajectories import log_frame
+from occlabel.pipeline.published.same_drive import labelled_drive
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.pipeline.quality.compare.changes import Pair
 from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.errors import BadLog, StoreAway, StoreError
+from occlabel.schemas.errors import StoreAway, StoreError
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.objects import summarise
 from occlabel.stages.tracking.logbook import Logbook
@@ -65,12 +66,7 @@ class LogScene:
         """Raises BadLog for logs that lack this one, or any of its labelled frames."""
         if self.reader is None:
             return None
-        found = next(iter(self.reader.logs([self.log])))
-        if lacking := {frame.name for frame in self._frames} - {frame.name for frame in found.frames}:
-            raise BadLog(
-                f"the logs have no frame {min(lacking)} of log {self.log}; with --logs give those that were labelled"
-            )
-        return found
+        return labelled_drive(self.reader, self.log, (frame.row for frame in self._frames))
 
     @property
     def against(self) -> str | None:

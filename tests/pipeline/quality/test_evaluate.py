@@ -197,6 +197,7 @@ class PointReader:
     lidar_points: np.ndarray
     ego_from_lidar: np.ndarray
     taxonomy: Taxonomy
+    root: Path = Path("nowhere")
 
     def log_ids(self) -> list[str]:
         return ["00"]

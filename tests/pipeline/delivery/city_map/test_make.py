@@ -225,6 +225,11 @@ def test_logs_of_their_own_worlds_are_not_laid_over_each_other(version: str, sto
 def test_bad_input_gets_a_sentence_and_writes_nothing(store: Path, tmp_path: Path) -> None:
     with pytest.raises(BadLog, match="has a pose, and without poses there is no map"):
         fuse(store, "without-poses", tmp_path / "map")
+    space = open_version(f"{store}@ab").space
+    nothing = MadeUpVersion([MadeUpFrame("a", "000000", {"observed": np.zeros(space.grid.shape, np.uint8)})], space)
+    publish(nothing, tmp_path / "bare")
+    with pytest.raises(BadPredictions, match="publishes no semantics, of which a map is made"):
+        fuse(tmp_path / "bare", "v1", tmp_path / "map")
     with pytest.raises(BadLog, match="no log d; it has a, b"):
         fuse(store, "ab", tmp_path / "map", logs=["d"])
     assert not (tmp_path / "map").exists()
