@@ -35,6 +35,10 @@ class StoreAway(StoreError):
     """A store that cannot be reached, read or written as such: no connection, no right, no room."""
 
 
+class StoreDenied(StoreAway):
+    """A store on a disk that this user may not read or write: it is the same a minute later."""
+
+
 class InTheWay(StoreAway):
     """A folder in a store where a file belongs."""
 

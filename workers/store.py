@@ -6,6 +6,7 @@
     jobs/<job>/<fingerprint>/<unit>.json, .bin        receipts and results of work over a log or a version
     catalogue/<root>/<part>.json                      what plans remember of logs
     quarantine/<run>/<stage>-<log>-<clip>.json
+    review/<version>/                                 what people said of a version
     runs/<run>/recipe.yaml, state.json, holds.json, aborted
     collecting                                        when unread artifacts were removed last, or that they are now
     layout                                            which of occlabel's layouts this is
@@ -21,12 +22,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from os import W_OK, X_OK, access
+from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore, MemoryStore, from_url
 
 from occlabel.schemas.errors import StoreError
 from occlabel.schemas.receipt import Receipt
@@ -41,6 +44,12 @@ LAYOUT = b"2"
 """Raised when a store of before can no longer be read."""
 _NO_RETRIES: Any = {"max_retries": 0}
 """Patience is ours: the client's own ends a clip in a minute in which nobody was told anything."""
+_OURS = {
+    "artifacts", "catalogue", "collecting", "jobs", "layout", "quarantine", "receipts", "review", "runs", "versions",
+}  # fmt: skip
+"""What lies at the top of a store, see above."""
+_NOBODYS = {"lost+found"}
+"""What a disk of its own has before anything is in it; hidden files are as little."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -78,23 +87,43 @@ class Store:
 
     @cached_property
     def objects(self) -> Any:
-        """The obstore client."""
+        """The obstore client; a folder is made for it."""
         try:
             if "://" in self.location:
                 return from_url(self.location, retry_config=_NO_RETRIES)
             return LocalStore(prefix=self.location, mkdir=True)
         except (BaseError, OSError, ValueError) as error:
-            raise explained(self.location, error) from error
+            raise explained(self.location, error, writes=True) from error
+
+    @property
+    def _read(self) -> Any:
+        """The client that reads: of a folder that is not there and can be made, one that holds nothing, so that who
+        asks what would be done leaves nothing behind."""
+        return self.objects if "objects" in self.__dict__ or not self._can_be_made() else MemoryStore()
+
+    def _can_be_made(self) -> bool:
+        if "://" in self.location:
+            return False
+        with suppress(OSError, ValueError):  # a name that no folder can have, or one below a file
+            try:
+                Path(self.location).lstat()
+            except FileNotFoundError:
+                above = next(folder for folder in Path(self.location).parents if lexists(folder))
+                return above.is_dir() and access(above, W_OK | X_OK)
+        return False
 
     def exists(self) -> bool:
         """Whether anything was ever written here."""
         return "://" in self.location or Path(self.location).is_dir()
 
     def check_layout(self, mark: bool = False) -> None:
-        """Raises StoreError when the store was written in another layout than this occlabel's. ``mark`` claims an
-        empty one."""
+        """Raises StoreError when the store was written in another layout than this occlabel's, and for a folder that
+        holds something else. ``mark`` claims an empty one."""
         found = self.get("layout")
-        if self._holds_labels() if found is None else not found.isdigit():
+        labels = self._holds_labels() if found is None else not found.isdigit()
+        if found is None and not labels:
+            self._refuse_other()
+        if labels:
             # The mark is lost. Receipts of this layout have a seal, those of the first had none.
             found = None if self._is_sealed() else b"1"
         if found is None and mark:
@@ -103,6 +132,15 @@ class Store:
             raise StoreError(
                 f"{self.location} is a store of layout {found.decode(errors='replace')}, and this occlabel reads and "
                 f"writes layout {LAYOUT.decode()}; label the logs again into another --store"
+            )
+
+    def _refuse_other(self) -> None:
+        """Raises StoreError where things lie in the folder that no store has: labels do not belong among logs."""
+        there = [] if "://" in self.location else [name for names in self.names("") for name in names]
+        if other := [name for name in there if name not in _OURS | _NOBODYS and not name.startswith(".")]:
+            raise StoreError(
+                f"{self.location} holds {', '.join(other[:3])}{', ...' if other[3:] else ''} and is no store of "
+                "occlabel: name another place for the store, or an empty folder"
             )
 
     def _holds_labels(self) -> bool:
@@ -129,7 +167,7 @@ class Store:
     def get(self, path: str) -> bytes | None:
         """Content of the object, None when it is absent."""
         try:
-            return self.patience.call(lambda: bytes(obstore.get(self.objects, path).bytes()), path)
+            return self.patience.call(lambda: bytes(obstore.get(self._read, path).bytes()), path)
         except ABSENT:
             return None
 
@@ -141,20 +179,20 @@ class Store:
             part = (start, start + length)
         try:
             options: Any = {"range": part}
-            return self.patience.call(lambda: bytes(obstore.get(self.objects, path, options=options).bytes()), path)
+            return self.patience.call(lambda: bytes(obstore.get(self._read, path, options=options).bytes()), path)
         except ABSENT:
             return None
 
     def put(self, path: str, content: bytes) -> None:
         """Writes or replaces the object, atomically."""
         with self._there():
-            self.patience.call(lambda: obstore.put(self.objects, path, content), path)
+            self.patience.call(lambda: obstore.put(self.objects, path, content), path, writes=True)
 
     def create(self, path: str, content: bytes) -> bool:
         """Writes the object unless it exists; whether this call created it. Exactly one of many racing calls does."""
         try:
             with self._there():
-                self.patience.call(lambda: obstore.put(self.objects, path, content, mode="create"), path)
+                self.patience.call(lambda: obstore.put(self.objects, path, content, mode="create"), path, writes=True)
         except PRESENT:
             return False
         return True
@@ -162,7 +200,7 @@ class Store:
     def delete(self, path: str) -> None:
         """Removes the object, if it is there."""
         with suppress(*ABSENT):
-            self.patience.call(lambda: obstore.delete(self.objects, path), path)
+            self.patience.call(lambda: obstore.delete(self._read, path), path, writes=True)
 
     def folders_in_the_way(self, path: str) -> list[str]:
         """Paths of the folders directly below ``path``, where only files belong. A server has no folders."""
@@ -183,31 +221,31 @@ class Store:
                 for folder in (Path(self.location) / path).parents[:2]:
                     folder.rmdir()
         elif paths := [one.path for one in self.lying(path)]:
-            self.patience.call(lambda: obstore.delete(self.objects, paths), path)
+            self.patience.call(lambda: obstore.delete(self._read, paths), path, writes=True)
 
     def lying(self, path: str = "") -> list[Lying]:
         """All objects below ``path``, in no order."""
         with self._there():
-            found = self.patience.call(lambda: [meta for part in obstore.list(self.objects, path) for meta in part])
+            found = self.patience.call(lambda: [meta for part in obstore.list(self._read, path) for meta in part])
         return [Lying(meta["path"], meta["size"], meta["last_modified"].timestamp()) for meta in found]
 
     def names(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the objects directly below ``path``, sorted."""
         with self._there():
-            listed = self.patience.call(lambda: obstore.list_with_delimiter(self.objects, path))
+            listed = self.patience.call(lambda: obstore.list_with_delimiter(self._read, path))
         folders = sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
         return folders, sorted(meta["path"].rsplit("/", 1)[-1] for meta in listed["objects"])
 
     def tags(self, path: str) -> dict[str, str]:
         """Everything below ``path``: its path from there -> its tag, which changes whenever the object is written."""
         with self._there():
-            found = self.patience.call(lambda: [meta for part in obstore.list(self.objects, path) for meta in part])
+            found = self.patience.call(lambda: [meta for part in obstore.list(self._read, path) for meta in part])
         return {meta["path"].removeprefix(path).lstrip("/"): _tag(meta) for meta in found}
 
     def tag(self, path: str) -> str:
         """The tag of one object, empty when it is absent."""
         try:
-            return _tag(self.patience.call(lambda: obstore.head(self.objects, path)))
+            return _tag(self.patience.call(lambda: obstore.head(self._read, path)))
         except ABSENT:
             return ""
 

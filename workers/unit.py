@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from obstore.exceptions import BaseError
 
-from occlabel.schemas.errors import AlteredArtifact, StoreAway, StoreError
+from occlabel.schemas.errors import AlteredArtifact, OcclabelError, StoreAway, StoreError
 from occlabel.schemas.receipt import JobReceipt, Receipt
 from occlabel.schemas.stage import Resources
 
@@ -54,8 +54,13 @@ def attempt(unit: Unit) -> Outcome:
     except AlteredArtifact as error:
         return Failure("lost", str(error), traceback.format_exc())
     except STORE_TROUBLE as error:
-        return Failure("store", f"{type(error).__name__}: {error}", traceback.format_exc())
+        return Failure("store", _said(error), traceback.format_exc())
     except MemoryError as error:
         return Failure("crash", f"out of memory: {error}", traceback.format_exc())
     except Exception as error:  # whatever is raised on bad data ends this unit, not the run
-        return Failure("data", f"{type(error).__name__}: {error}", traceback.format_exc())
+        return Failure("data", _said(error), traceback.format_exc())
+
+
+def _said(error: Exception) -> str:
+    """Ours are sentences; of others the kind says most."""
+    return str(error) if isinstance(error, OcclabelError) else f"{type(error).__name__}: {error}"

@@ -35,10 +35,10 @@ class PatientStore(ObjectStore[Any]):
         return await self._patience.wait_for(lambda: super(PatientStore, self).exists(key), key)
 
     async def set(self, key: str, value: Buffer) -> None:
-        await self._patience.wait_for(lambda: super(PatientStore, self).set(key, value), key)
+        await self._patience.wait_for(lambda: super(PatientStore, self).set(key, value), key, writes=True)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
-        await self._patience.wait_for(lambda: super(PatientStore, self).set_if_not_exists(key, value), key)
+        await self._patience.wait_for(lambda: super(PatientStore, self).set_if_not_exists(key, value), key, writes=True)
 
     async def delete(self, key: str) -> None:
-        await self._patience.wait_for(lambda: super(PatientStore, self).delete(key), key)
+        await self._patience.wait_for(lambda: super(PatientStore, self).delete(key), key, writes=True)

@@ -25,7 +25,7 @@ from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import Sweep
-from occlabel.schemas.errors import AlteredArtifact, StoreAway, StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreAway, StoreDenied, StoreError
 from occlabel.schemas.receipt import Receipt
 from occlabel.workers.store import Store
 
@@ -256,7 +256,7 @@ def test_a_run_says_what_it_makes_again(tmp_path: Path) -> None:
     label(tmp_path)
     shards(tmp_path, "voting")[1].unlink()
     (said,) = label(tmp_path, "v2").plan.cautions
-    assert said.startswith("1 clips are not in the store as their receipts say (voting a 000004-000008)")
+    assert said.startswith("1 clip is not in the store as its receipt says (voting a 000004-000008)")
 
 
 def test_a_description_of_an_array_that_was_cut_is_written_again(tmp_path: Path) -> None:
@@ -324,3 +324,23 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_the_next_one_goes_on(
     monkeypatch.setattr(Store, "put", real)
     assert label(tmp_path).state == "complete"
     assert [state.state for state in run_states(Store(tmp_path / "store"))] == ["aborted", "complete"]
+
+
+def test_a_store_that_this_user_may_not_write_ends_the_run_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(tmp_path)
+    asked = 0
+
+    def put(self: Store, path: str, content: bytes) -> None:
+        self.patience.call(refused, path, writes=True)
+
+    def refused() -> None:
+        nonlocal asked
+        asked += 1
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Store, "put", put)
+    with pytest.raises(StoreDenied, match=r"store cannot be written by this user .*, or choose another place$"):
+        label(tmp_path, "v2")
+    assert asked <= 4, "what is held, that it was aborted, and that in one word; nothing is asked again"

@@ -1,3 +1,4 @@
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 import zarr
 from chain import GRID
+from obstore.exceptions import BaseError
 
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS, ArraySpec, Codec, Extent
-from occlabel.schemas.errors import AlteredArtifact, StoreError
+from occlabel.schemas.errors import AlteredArtifact, StoreDenied, StoreError
 from occlabel.schemas.stage import Clip
 from occlabel.schemas.version import ArrayPlace
 from occlabel.workers.artifact import Artifact, frame_digests
@@ -104,3 +106,47 @@ def test_verify_names_the_frame_that_differs(tmp_path: Path) -> None:
 def test_reading_what_is_not_there_says_where(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"artifacts/voting/f00/log/semantics/zarr.json is not in the store"):
         Artifact(Store(tmp_path), "voting", "f00", "log").read("semantics", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(13, "cannot be written by this user"), (1, "by this user"), (30, "on a disk that is read-only")],
+)
+def test_what_a_user_may_not_write_is_not_waited_for(tmp_path: Path, number: int, said: str) -> None:
+    store, asked = Store(tmp_path), 0
+    for error in (
+        OSError(number, os.strerror(number)),
+        BaseError(
+            f"Generic LocalFileSystem error: Unable to open file: {os.strerror(number)} (os error {number})\n..."
+        ),
+    ):
+
+        def write(error: Exception = error) -> None:
+            nonlocal asked
+            asked += 1
+            raise error
+
+        with pytest.raises(StoreDenied, match=said):
+            store.patience.call(write, writes=True)
+    assert asked == 2
+
+
+def test_who_reads_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    store = Store(tmp_path / "above/store")
+    assert (store.get("layout"), store.tag("layout"), store.names(""), store.lying()) == (None, "", ([], []), [])
+    store.check_layout()
+    store.delete("layout")
+    assert not (tmp_path / "above").exists()
+    store.check_layout(mark=True)
+    assert (tmp_path / "above/store/layout").is_file() and store.get("layout") == b"2"
+
+
+def test_a_folder_that_holds_something_else_does_not_become_a_store(tmp_path: Path) -> None:
+    for name in ("runs", "catalogue", ".hidden", "lost+found"):
+        (tmp_path / name).mkdir()
+    Store(tmp_path).check_layout()  # a run that was killed left little
+    (tmp_path / "sequences").mkdir()
+    with pytest.raises(StoreError, match=r"holds sequences and is no store of occlabel: name another place"):
+        Store(tmp_path).check_layout(mark=True)
+    (tmp_path / "layout").write_bytes(b"2")
+    Store(tmp_path).check_layout(mark=True)
