@@ -23,6 +23,16 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def counted(count: int, noun: str, more: str = "") -> str:
+    """``1 frame``, ``12 frames``; ``more`` is the noun of several where it is not an s longer, such as "boxes"."""
+    return f"{count} {inflected(count, noun, more or noun + 's')}"
+
+
+def inflected(count: int, one: str, more: str) -> str:
+    """``one`` or ``more``, by how many there are: ``is`` or ``are``."""
+    return one if count == 1 else more
+
+
 def in_bytes(size: int) -> str:
     """``1.3 GB``, in powers of 1000."""
     for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

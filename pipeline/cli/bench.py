@@ -13,7 +13,7 @@ from occlabel.pipeline.cli.front import App, Command
 from occlabel.pipeline.cli.options import writable
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table
 
 app = App(help="Measure how fast stages are, beside baselines.")
 
@@ -71,6 +71,7 @@ def voting(
     from rich.console import Console
 
     from occlabel.pipeline.quality.bench.voting import bench_voting
+    from occlabel.pipeline.running.console import console
 
     with Console(stderr=True).status("") as status:
         report = bench_voting(scene, method, radius, skip_baselines, status.update)
@@ -82,9 +83,7 @@ def voting(
     facts = report.facts()
     if _written(facts, as_json):
         return
-    console = Console()
-    console.print(_table(facts))
-    console.print(_circumstances(facts), highlight=False)
+    console().print(_table(facts), _circumstances(facts), sep="\n")
 
 
 def _written(facts: dict[str, Any], as_json: Path | None) -> bool:
@@ -116,12 +115,12 @@ _MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
 
 def _table(facts: dict[str, Any]) -> Table:
     """One column per method."""
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table
 
     methods = facts["methods"]
     table = Table("", *methods)
     for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", True
+        column.justify = "right"
     for measure, (title, text) in _MEASURES.items():
         values = (method[measure] for method in methods.values())
         table.add_row(title, *("-" if value is None else text(value) for value in values))
@@ -158,9 +157,9 @@ def propagation(
     """Measure local propagation: milliseconds a frame of a running log, beside a version that reuses no features."""
     writable("--json", as_json)
     from rich.console import Console
-    from rich.table import Table
 
     from occlabel.pipeline.quality.bench.propagation import bench_propagation
+    from occlabel.pipeline.running.console import Table, console
 
     with Console(stderr=True).status("") as status:
         facts = bench_propagation(weights, device, status.update)
@@ -169,7 +168,7 @@ def propagation(
     table = Table("", "ms/frame", "x plain", "peak MB, total")
     for name, row in facts["versions"].items():
         table.add_row(name, f"{row['ms_per_frame']:.0f}", f"{row['vs_plain']:.2f}", f"{row['peak_mb']:.0f}")
-    Console().print(table)
+    console().print(table)
 
 
 @app.command(cls=_JsonMayHaveAFile)
@@ -186,9 +185,9 @@ def accumulated(
     """Measure accumulated LiDAR: CPU seconds a frame, beside the usual procedure with a Poisson surface."""
     writable("--json", as_json)
     from rich.console import Console
-    from rich.table import Table
 
     from occlabel.pipeline.quality.bench.accumulated import bench_accumulated
+    from occlabel.pipeline.running.console import Table, console
 
     with Console(stderr=True).status("") as status:
         facts = bench_accumulated(logs, grid, status.update, frames, depth)
@@ -198,4 +197,4 @@ def accumulated(
     for name, row in facts["versions"].items():
         scores = (_percent(row[score]) for score in ("iou", "precision", "recall"))
         table.add_row(name, f"{row['cpu_seconds']:.3g}", f"{row['vs_surface']:.1f}", *scores)
-    Console().print(table)
+    console().print(table)

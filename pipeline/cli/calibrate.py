@@ -29,7 +29,7 @@ def calibrate(
 ) -> None:
     """Fit the confidence of voted labels to how often they are right, by what was observed and by class.
 
-    Label logs with truth with --set voting.calibration=null, calibrate that version, and name the file in
+    Label logs with truth with --set voting.calibration=null --skip ground, calibrate that version, and name the file in
     voting.calibration of your recipe. Judge the result on other logs: occlabel evaluate says how far confidence is off.
     Labels in your own classes or grid meet the truth as they do there.
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
+from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from occlabel.pipeline.quality.compare.against_truth import AgainstTruth
     from occlabel.pipeline.quality.compare.compare import Comparison
+    from occlabel.pipeline.running.console import Table
 
 _MOST = 12
 """Classes in the table of voxels."""
@@ -54,9 +55,8 @@ def compare(
     kept in the stores: the same comparison again reads it. Exit code 3 when labels of either could not be read. The
     page of --html is that of occlabel report B --against A, which also takes logs for pictures of cameras.
     """
-    from rich.console import Console
-
     from occlabel.pipeline.quality.compare.compare import compare as hold
+    from occlabel.pipeline.running.console import console
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.schemas.errors import OcclabelError
     from occlabel.schemas.taxonomy_map import read_map
@@ -70,7 +70,7 @@ def compare(
     writable("--json", out)
     told = None if map_ is None else read_map(map_)
     found = hold(before, after, truth, format, logs=log, told=told, workplace=Workplace(executor.value), quiet=False)
-    _say(found, Console(stderr=aside(out)))
+    _say(found, console(stderr=aside(out)))
     _keep(found, picture, out)
     if page is not None:
         _write_page(found, truth, format, page)
@@ -80,13 +80,12 @@ def compare(
 
 
 def _say(found: Comparison, console: Console) -> None:
-    console.print(f"{found.diff.a} -> {found.diff.b}", highlight=False, soft_wrap=True, markup=False)
-    console.print(*found.sentences(), sep="\n", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{found.diff.a} -> {found.diff.b}", *found.sentences(), sep="\n")
     if found.truth is not None:
         console.print(truth_table(found.truth))
     if found.changed().changed:
         console.print(voxel_table(found))
-        console.print(_most_changed(found), highlight=False, soft_wrap=True, markup=False)
+        console.print(_most_changed(found))
 
 
 def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
@@ -94,7 +93,7 @@ def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
         from occlabel.pipeline.delivery.pictures.heat import draw_heat
 
         names = [spec.rpartition("@")[2] for spec in (found.diff.a, found.diff.b)]
-        title = f"changed voxels, {names[0]} -> {names[1]}, {found.frames} frames"
+        title = f"changed voxels, {names[0]} -> {names[1]}, {counted(found.frames, 'frame')}"
         draw_heat(found.heat, found.space.grid, title, picture)
         typer.echo(f"wrote {picture}", err=aside(out))
     if out is not None:
@@ -103,6 +102,7 @@ def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
             typer.echo(text)
         else:
             out.write_text(text + "\n")
+            typer.echo(f"wrote {out}")
 
 
 def _write_page(
@@ -118,9 +118,11 @@ def _write_page(
 
 def truth_table(found: AgainstTruth) -> Table:
     """Percent: both scores, the difference with its interval, the log that carries most; the worst class first."""
-    from rich.table import Table
+    from rich.table import Column
 
-    table = Table("", "A", "B", "difference", "19 in 20 draws", "most of it in")
+    from occlabel.pipeline.running.console import Table
+
+    table = Table("", "A", "B", "difference", "19 in 20 draws", Column("most of it in", overflow="fold"))
     for column in table.columns[1:5]:
         column.justify = "right"
     rows = {name: found.measures[name] for name in ("mIoU", "IoU")} | found.classes
@@ -139,13 +141,14 @@ def truth_table(found: AgainstTruth) -> Table:
 
 def voxel_table(found: Comparison) -> Table:
     """By class, the one of which most changed first: voxels in both versions, how far they agree in each range."""
-    from rich.table import Table
+    from rich.table import Column
+
+    from occlabel.pipeline.running.console import Table
 
     facts = {name: entry["per_class"] for name, entry in found.facts()["voxels"]["ranges"].items()}
     whole, *ranges = facts
-    table = Table("class", "in A", "in B", "IoU A/B", *(f"{name} m" for name in ranges), "became mostly")
-    for column in table.columns:
-        column.no_wrap = True
+    became_ = Column("became mostly", overflow="fold")
+    table = Table("class", "in A", "in B", "IoU A/B", *(f"{name} m" for name in ranges), became_)
     for column in table.columns[1:-1]:
         column.justify = "right"
     order = sorted(facts[whole].items(), key=lambda item: item[1]["both"] * 2 - item[1]["a"] - item[1]["b"])

@@ -13,15 +13,16 @@ import typer
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.formats.appearing import appearing
+from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from occlabel.pipeline.published.labels import Format
     from occlabel.pipeline.quality.counting import At
     from occlabel.pipeline.quality.evaluation import Evaluation
     from occlabel.pipeline.quality.panoptic import PanopticEvaluation
+    from occlabel.pipeline.running.console import Table
     from occlabel.stages.evaluation.flow import FlowScores
     from occlabel.stages.evaluation.reliability import ReliabilityByClass
     from occlabel.stages.evaluation.scores import Scores
@@ -145,44 +146,37 @@ def _refuse_useless(
 
 
 def _show(evaluation: Evaluation, baselines: bool, stderr: bool) -> None:
-    from rich.console import Console
+    from occlabel.pipeline.running.console import console
 
-    console, at = Console(stderr=stderr), evaluation.at
+    screen, at = console(stderr=stderr), evaluation.at
     if evaluation.boxes is not None:
-        _show_boxes(evaluation, console)
+        _show_boxes(evaluation, screen)
     elif evaluation.visible is not None:
-        console.print(visible_table(evaluation.visible))
-        told = f"{evaluation.labels}: {evaluation.frames} frames scored before the camera that looks ahead"
-        console.print(told, highlight=False, soft_wrap=True, markup=False)
+        screen.print(visible_table(evaluation.visible))
+        told = f"{evaluation.labels}: {counted(evaluation.frames, 'frame')} scored before the camera that looks ahead"
+        screen.print(told)
     else:
         columns = {name if name == "full" else f"{name} m": s for name, s in evaluation.scores.items()}
         if at in ("points", "around"):
             columns = {"labels": evaluation.scores["full"], **(evaluation.baselines if baselines else {})}
-        console.print(score_table(columns))
+        screen.print(score_table(columns))
         where = "around what their own sweeps hit" if at == "around" else f"at {at}"
-        told = f"{evaluation.labels}: {evaluation.frames} frames scored {where}"
-        console.print(told, highlight=False, soft_wrap=True, markup=False)
+        told = f"{evaluation.labels}: {counted(evaluation.frames, 'frame')} scored {where}"
+        screen.print(told)
     for note in evaluation.notes():
-        console.print(note, highlight=False, soft_wrap=True, markup=False)
+        screen.print(note)
     if evaluation.calibration:
-        console.print(
-            *_confidence_sentences(evaluation, evaluation.calibration),
-            sep="\n",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-        )
+        screen.print(*_confidence_sentences(evaluation, evaluation.calibration), sep="\n")
     if evaluation.flow is not None:
-        console.print(_flow_sentence(evaluation.flow), highlight=False, soft_wrap=True)
+        screen.print(_flow_sentence(evaluation.flow))
     if evaluation.panoptic:
-        console.print(panoptic_table(evaluation.panoptic))
-        console.print(*_panoptic_sentences(evaluation.panoptic), sep="\n")
+        screen.print(panoptic_table(evaluation.panoptic))
+        screen.print(*_panoptic_sentences(evaluation.panoptic), sep="\n")
 
 
 def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "occ3d"], out: Path | None) -> None:
-    from rich.console import Console
-
     from occlabel.pipeline.delivery.city_map.score import score_map
+    from occlabel.pipeline.running.console import console
     from occlabel.stages.ingest.truth import open_truth
     from occlabel.workers.map_store import MapStore
 
@@ -191,17 +185,17 @@ def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "
     index = target.index()
     assert index is not None  # or it would be no map
     found = score_map(target, index, open_truth(truth, format))
-    console = Console(stderr=aside(out))
-    console.print(score_table({"map": found.scores}))
-    console.print(f"scored against the truth of {found.frames} frames, static classes only")
+    screen = console(stderr=aside(out))
+    screen.print(score_table({"map": found.scores}))
+    screen.print(f"scored against the truth of {counted(found.frames, 'frame')}, static classes only")
     for note in found.notes():
-        console.print(note, highlight=False, soft_wrap=True, markup=False)
+        screen.print(note)
     if out is not None:
         _write(found.facts(), out)
 
 
-def _show_boxes(evaluation: Evaluation, console: Console) -> None:
-    from rich.table import Table
+def _show_boxes(evaluation: Evaluation, screen: Console) -> None:
+    from occlabel.pipeline.running.console import Table
 
     facts = evaluation.facts()
     table = Table("", "boxes", "recall", "found", "objects", "precision", "centre", "switches")
@@ -213,11 +207,12 @@ def _show_boxes(evaluation: Evaluation, console: Console) -> None:
             _percent(scores["precision"]), _two_digits(scores["centre_offset"]),
             _two_digits(scores["id_switches_per_100_found_boxes"]), end_section=name == "all",
         )  # fmt: skip
-    console.print(table)
+    screen.print(table)
     sentences = [
-        f"{facts['boxes']} boxes in {facts['frames']} frames: {_percent(facts['recall'])} % have an object of their "
-        f"class, {_percent(facts['found'])} % any, whose centre is {_two_digits(facts['centre_offset'])} m from the "
-        f"box's on average, its size off by {_two_digits(facts['scale_error'])} (1 - IoU) and its direction by "
+        f"{counted(facts['boxes'], 'box', 'boxes')} in {counted(facts['frames'], 'frame')}: "
+        f"{_percent(facts['recall'])} % have an object of their class, {_percent(facts['found'])} % any, whose centre "
+        f"is {_two_digits(facts['centre_offset'])} m from the box's on average, its size off by "
+        f"{_two_digits(facts['scale_error'])} (1 - IoU) and its direction by "
         f"{_two_digits(facts['orientation_error_degrees'])} degrees, with "
         f"{_two_digits(facts['id_switches_per_100_found_boxes'])} id switches per 100; "
         f"{_percent(facts['precision'])} % of {facts['objects']} objects have a box of their class, "
@@ -226,9 +221,9 @@ def _show_boxes(evaluation: Evaluation, console: Console) -> None:
     for name, scores in facts["per_class"].items():
         if others := [f"{other} {count}" for other, count in scores["taken_for"].items() if other != name]:
             sentences.append(f"boxes of {name} that were taken for: {', '.join(others)}")
-    console.print(*sentences, sep="\n", highlight=False, soft_wrap=True, markup=False)
-    told = f"{evaluation.labels}: {evaluation.frames} frames scored at boxes"
-    console.print(told, highlight=False, soft_wrap=True, markup=False)
+    screen.print(*sentences, sep="\n")
+    told = f"{evaluation.labels}: {counted(evaluation.frames, 'frame')} scored at boxes"
+    screen.print(told)
 
 
 def _confidence_sentences(evaluation: Evaluation, calibration: ReliabilityByClass) -> Iterator[str]:
@@ -240,8 +235,9 @@ def _confidence_sentences(evaluation: Evaluation, calibration: ReliabilityByClas
     )
     yield (
         f"confidence of {at} labelled occupied is off by {100 * occupied.error():.1f} points on "
-        f"average, on the whole by {100 * occupied.bias():+.1f}; by label: {by_class}"
+        f"average, on the whole by {100 * occupied.bias():+.1f}"
     )
+    yield f"by label, voxels labelled free too: {by_class}" if at == "voxels" else f"by label: {by_class}"
     if observed := calibration.by_observation():
         parts = [
             f"{name} {100 * all_.error():.1f} ({100 * some.error():.1f})" for name, (all_, some) in observed.items()
@@ -280,6 +276,7 @@ def _write(facts: dict[str, Any], out: Path) -> None:
         return
     with appearing(out) as partial:
         partial.write_text(text + "\n")
+    typer.echo(f"wrote {out}")
 
 
 _MEASURES = {
@@ -290,7 +287,7 @@ _MEASURES = {
 
 def score_table(columns: dict[str, Scores]) -> Table:
     """Percent; one column per range or baseline, the measures first, then the classes."""
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table
 
     table = Table("", *columns)
     for column in table.columns[1:]:
@@ -307,7 +304,7 @@ def score_table(columns: dict[str, Scores]) -> Table:
 
 def visible_table(found: dict[str, VisibleScores]) -> Table:
     """Percent; a row for the scene and for its objects, in each convention of heights."""
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table
 
     table = Table("", "O_acc", "IE_acc", "IE_rec")
     for column in table.columns[1:]:
@@ -319,7 +316,7 @@ def visible_table(found: dict[str, VisibleScores]) -> Table:
 
 def panoptic_table(found: PanopticEvaluation) -> Table:
     """Percent; PQ, SQ and RQ: the means first, then the classes that have a score."""
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table
 
     table = Table("", "PQ", "SQ", "RQ")
     for column in table.columns[1:]:
@@ -339,8 +336,8 @@ def _panoptic_sentences(found: PanopticEvaluation) -> Iterator[str]:
     tracking = found.tracking.facts()
     switches = tracking["id_switches_per_100_object_frames"]
     yield (
-        f"instances of {found.frames} frames: STQ {_percent(tracking['stq'])} (AQ {_percent(tracking['aq'])}, SQ "
-        f"{_percent(tracking['sq'])}), {'-' if switches is None else f'{switches:.2f}'} id switches per 100 "
+        f"instances of {counted(found.frames, 'frame')}: STQ {_percent(tracking['stq'])} "
+        f"(AQ {_percent(tracking['aq'])}, SQ {_percent(tracking['sq'])}), {_two_digits(switches)} id switches per 100 "
         f"object-frames, {_percent(tracking['objects_matched'])} % of them matched"
     )
     if found.lidar_tracking is not None:

@@ -29,12 +29,13 @@ def fetch_weights(
     holds it against the hub's checksums, and prints what the recipe must name. Stopped, it goes on where it was.
     """
     from occlabel.pipeline.planning.hub_names import named_weights
-    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.planning.recipe_file import load_recipe, refuse_vain
     from occlabel.pipeline.running.fetch_weights import asked_of_hub, fetch
     from occlabel.stages.learning.foundation import located, on_hub
 
     if to is not None:
         writable_folder("--to", to)
+    refuse_vain(set_, skip)
     chosen = load_recipe(recipe, set_, skip, lambda sentence: typer.echo(sentence, err=True))
     wanted: list[tuple[NamedWeights, HubModel]] = []
     for named in named_weights(chosen):

@@ -11,10 +11,13 @@ import typer
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson, LogIds, ReaderName, writable
 from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
     from occlabel.schemas.drive_log import DriveLog, LogReader
 
+_LOOKED = 32
+"""Logs of which a list looks at scans, up to 16 of each."""
 app = App(help="Say what drive logs hold, and draw their LiDAR into their cameras.")
 Root = Annotated[
     Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout, or video.")
@@ -23,25 +26,35 @@ Root = Annotated[
 
 @app.command("list")
 def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: AsJson = False) -> None:
-    """List the logs under DIR, one a line. A log that cannot be read is listed with the reason.
+    """List the logs under DIR, one a line. A log that cannot be read is listed with the reason. Of more than 32, scans
+    are not looked at: whether poses can be right is then for occlabel logs show to say, of one log.
 
     Exit code 1 when none can be read.
     """
     from occlabel.pipeline.delivery.pictures.log_facts import log_facts
+    from occlabel.pipeline.planning.catalogue import poses_of
     from occlabel.stages.ingest.recognise import open_logs
 
     logs = open_logs(root, reader)
     rows: list[dict[str, Any]] = []
-    for log_id in log or logs.log_ids():
+    asked = log or logs.log_ids()
+    looks = len(asked) <= _LOOKED
+    for log_id in asked:
         try:
-            rows.append(log_facts(next(iter(logs.logs([log_id])))))
+            drive = next(iter(logs.logs([log_id])))
+            rows.append(log_facts(drive) | ({"fault_of_poses": poses_of(drive, logs).fault} if looks else {}))
         except BadLog as error:
             rows.append({"id": log_id, "error": str(error)})
     bad = sum("error" in row for row in rows)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
     else:
-        _print_list(rows, f"{len(rows)} logs under {root}" + (f", {bad} of them cannot be read" if bad else ""))
+        unread = f", {bad} of them cannot be read" if bad else ""
+        _print_list(rows, f"{counted(len(rows), 'log')} under {root}{unread}")
+        if not looks:
+            typer.echo(
+                "warnings: without those that scans show, of so many logs; occlabel logs show --log ID looks at them"
+            )
     if bad == len(rows):
         if not rows:
             typer.echo(f"{root} holds no logs", err=True)
@@ -49,28 +62,34 @@ def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: As
 
 
 def _print_list(rows: list[dict[str, Any]], title: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
-    table.add_column("log", no_wrap=True)
+    from occlabel.pipeline.running.console import Table, console
+
+    table = Table("log", title=title)
     for name in ("frames", "s", "m", "scans", "cameras", "poses", "truth", "warnings"):
-        table.add_column(name, justify="right", no_wrap=name != "truth")
+        table.add_column(name, justify="right", overflow="fold" if name == "truth" else "ellipsis")
     for row in rows:
         table.add_row(*([Text(row["id"], "red"), "-"] if "error" in row else _cells(row)))
-    console = Console(markup=False)  # names and paths may hold square brackets
-    console.print(table)
+    screen = console()
+    screen.print(table)
     for row in rows:
         if "error" in row:
-            console.print(f"cannot be read: {row['error']}", style="red", highlight=False)
+            screen.print(f"cannot be read: {row['error']}", style="red")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     distance = "-" if row["distance"] is None else f"{row['distance']:.0f}"
     truth = " ".join(kind for kind, count in row["truth"].items() if count) or "-"
     numbers = [row["frames"], f"{row['duration']:.1f}", distance, row["scans"], len(row["cameras"]), row["poses"]]
-    return [row["id"], *map(str, numbers), truth, str(len(row["warnings"]))]
+    return [row["id"], *map(str, numbers), truth, str(len(_warnings(row)))]
+
+
+def _warnings(facts: dict[str, Any]) -> list[str]:
+    """Of its files and, where scans were looked at, of its poses."""
+    fault = facts.get("fault_of_poses")
+    said = f"its poses cannot be right: {fault}; the recipe needs geometry: {{kind: registration}}"
+    return [*facts["warnings"], *([] if fault is None else [said])]
 
 
 @app.command()
@@ -98,7 +117,8 @@ def show(
     logs = open_logs(root, reader)
     drive, frame = _one(logs, log), frame or 0
     if frame >= len(drive.frames) and out is not None:
-        raise BadLog(f"log {drive.id} has {len(drive.frames)} frames, counted from 0; there is no frame {frame}")
+        held = counted(len(drive.frames), "frame")
+        raise BadLog(f"log {drive.id} has {held}, counted from 0; there is no frame {frame}")
     facts = log_facts(drive) | {"fault_of_poses": poses_of(drive, logs).fault}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
@@ -107,7 +127,7 @@ def show(
     if out is not None:
         from occlabel.pipeline.delivery.pictures.overlay import draw_overlay
 
-        draw_overlay(logs, drive.frames[frame], out)
+        draw_overlay(logs, drive, frame, out)
         typer.echo(f"wrote {out}", err=as_json)
 
 
@@ -129,26 +149,22 @@ def _known(camera: dict[str, Any]) -> str:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column
+
+    from occlabel.pipeline.running.console import Table, console
 
     distance = "unknown: no poses" if facts["distance"] is None else f"{facts['distance']:.1f} m"
-    table = Table(show_header=False, title=f"log {facts['id']}", title_justify="left")
+    table = Table("", Column(overflow="fold"), show_header=False, title=f"log {facts['id']}")
     table.add_row("frames", f"{facts['frames']} ({facts['first']} to {facts['last']})")
     table.add_row("duration", f"{facts['duration']:.1f} s")
     table.add_row("distance", distance)
     table.add_row("LiDAR scans", str(facts["scans"]))
     table.add_row("poses", str(facts["poses"]))
     for camera in facts["cameras"]:
-        table.add_row(camera["name"], f"{camera['images']} images, {_known(camera)}")
+        table.add_row(camera["name"], f"{counted(camera['images'], 'image')}, {_known(camera)}")
     for kind, count in facts["truth"].items():
-        table.add_row(f"truth: {kind}", f"{count} frames" if count else "none")
-    console = Console(markup=False)  # names and paths may hold square brackets
-    console.print(table)
-    for warning in facts["warnings"]:
-        console.print(f"warning: {warning}", style="yellow", highlight=False)
-    if facts["fault_of_poses"] is not None:
-        said = (
-            f"its poses cannot be right: {facts['fault_of_poses']}; the recipe needs geometry: {{kind: registration}}"
-        )
-        console.print(f"warning: {said}", style="yellow", highlight=False)
+        table.add_row(f"truth: {kind}", counted(count, "frame") if count else "none")
+    screen = console()
+    screen.print(table)
+    for warning in _warnings(facts):
+        screen.print(f"warning: {warning}", style="yellow")

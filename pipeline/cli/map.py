@@ -9,6 +9,7 @@ import typer
 
 from occlabel.pipeline.cli.options import Executor, ExecutorName, LogIds, writable
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.words import counted, inflected
 
 
 def map_(
@@ -51,15 +52,13 @@ def map_(
     for told in index.contributions:
         if told.poseless:
             all_ = told.frames + told.poseless
-            typer.echo(
-                f"log {told.log}: {told.poseless} of {all_} frames have no pose and are not in the map", err=True
-            )
+            not_in = inflected(told.poseless, "has no pose and is not", "have no pose and are not")
+            typer.echo(f"log {told.log}: {told.poseless} of {all_} frames {not_in} in the map", err=True)
     kept = len(index.contributions) - len(report.computed), len(index.tiles) - report.tiles
     voxels = sum(tile.occupied for tile in index.tiles)
-    typer.echo(
-        f"{target.location}: {voxels:,} static voxels in {len(index.tiles)} tiles of {len(index.contributions)} logs; "
-        f"{kept[0]} logs and {kept[1]} tiles were up to date"
-    )
+    found = f"{counted(len(index.tiles), 'tile')} of {counted(len(index.contributions), 'log')}"
+    old = f"{counted(kept[0], 'log')} and {counted(kept[1], 'tile')}"
+    typer.echo(f"{target.location}: {voxels:,} static voxels in {found}; {old} were up to date")
     if ply is not None:
         typer.echo(f"wrote {export_ply(target, index, world, ply):,} voxels to {ply}")
     if picture is not None:

@@ -18,6 +18,7 @@ from occlabel.pipeline.cli.options import (
     Skips,
     StorePath,
 )
+from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
     from occlabel.pipeline.planning.plan import Plan
@@ -40,13 +41,15 @@ def plan(
 ) -> None:
     """Show what is done, what is left and what cannot work, without computing anything.
 
-    Exit code 1 when a run would be refused: nothing can be labelled, or the name is taken.
+    Exit code 1 when a run would be refused: nothing can be labelled, the name is taken, or what the gates hold a
+    version against is not there.
     """
     from occlabel.pipeline.planning.plan import make_plan
-    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.planning.recipe_file import load_recipe, refuse_vain
     from occlabel.pipeline.published.base import open_base
     from occlabel.pipeline.published.publish import refuse_taken
     from occlabel.pipeline.published.spec import store_to_fill, version_name
+    from occlabel.pipeline.quality.gates.judge import refuse_unjudgeable
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
 
@@ -57,8 +60,12 @@ def plan(
     def said(sentence: str) -> None:
         typer.echo(sentence, err=True)
 
+    refuse_vain(set_, skip)
     chosen = load_recipe(recipe, set_, skip, said)
+    refuse_unjudgeable(chosen.gates)
     result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().likely_device, said)
+    if not target.exists():
+        said(f"there is no store at {target.location} yet: a run makes it, a plan writes nothing")
     if as_json:
         typer.echo(json.dumps(plan_facts(result, target), indent=1))
     else:
@@ -97,12 +104,11 @@ def plan_facts(result: Plan, store: Store) -> dict[str, object]:
 
 def print_plan(result: Plan, store: Store) -> None:
     """The plan as a table, then every refusal and warning."""
-    from rich.console import Console
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table, console
 
     facts = plan_facts(result, store)
-    console = Console(markup=False)  # names and paths may hold square brackets
-    table = Table("stage", "kind", title=f"{facts['logs']} logs, {facts['frames']} frames", title_justify="left")
+    screen, frames = console(), sum(log.frames for log in result.logs)
+    table = Table("stage", "kind", title=f"{counted(len(result.logs), 'log')}, {counted(frames, 'frame')}")
     for name in ("clips", "done", "to do", "data", "estimate"):
         table.add_column(name, justify="right")
     for row in facts["stages"]:  # type: ignore[attr-defined]
@@ -110,11 +116,11 @@ def print_plan(result: Plan, store: Store) -> None:
         estimate = "-" if seconds is None else f"{seconds:.0f} worker s"
         cells = [str(row[name]) for name in ("stage", "kind", "clips", "done", "todo")]
         table.add_row(*cells, f"{row['bytes'] / 2**20:.0f} MiB", estimate)
-    console.print(table)
+    screen.print(table)
     for caution in result.cautions:
-        console.print(f"caution: {caution}", style="yellow", highlight=False)
+        screen.print(f"caution: {caution}", style="yellow")
     for log_id, reason in result.refused.items():
-        console.print(f"refused: {reason if log_id in reason else f'{log_id}: {reason}'}", style="red", highlight=False)
+        screen.print(f"refused: {reason if log_id in reason else f'{log_id}: {reason}'}", style="red")
     for log in result.logs[:20]:
         for warning in log.warnings:
-            console.print(f"warning: log {log.id}: {warning}", style="yellow", highlight=False)
+            screen.print(f"warning: log {log.id}: {warning}", style="yellow")

@@ -10,6 +10,8 @@ import typer
 
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson, Executor, ExecutorName, writable_folder
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
     from occlabel.pipeline.review.queue import Item
@@ -44,7 +46,7 @@ def queue(
     else:
         for item in made.items[:20]:
             typer.echo(sentence(item))
-        typer.echo(f"{len(made.items)} places; occlabel review next shows the first")
+        typer.echo(f"{counted(len(made.items), 'place')}; occlabel review next shows the first")
     for said in made.damaged:
         typer.echo(f"occlabel: not in the queue: {said}", err=True)
     if made.damaged:
@@ -129,6 +131,7 @@ def fix(
     from occlabel.pipeline.review.queue import open_review
     from occlabel.schemas.corrections import Box, box_file
 
+    _refuse(wrong, class_, moved)
     writable_folder("--into", into)
     version = open_version(spec)
     place = None if box is None else Box(centre=box[:3], size=box[3:6], yaw=box[6])
@@ -136,6 +139,18 @@ def fix(
     found = open_review(version).item(item)
     correct(version, found, told, by, into)
     typer.echo(f"{item}: fixed, in {box_file(into, found.log)}")
+
+
+def _refuse(wrong: str, class_: str | None, moved: tuple[float, float, float] | None) -> None:
+    """Raises OcclabelError for options that make no correction, by their names: the correction speaks of its file."""
+    if wrong in ("missing", "class") and class_ is None:
+        raise OcclabelError(f"--wrong {wrong} needs --class, the class that is there")
+    if wrong not in ("missing", "class") and class_ is not None:
+        raise OcclabelError(f"--wrong {wrong} takes no --class; leave it out, or say --wrong class")
+    if wrong == "position" and moved is None:
+        raise OcclabelError("--wrong position needs --moved, by how much it is elsewhere: x y z in metres")
+    if wrong != "position" and moved is not None:
+        raise OcclabelError(f"--wrong {wrong} takes no --moved; leave it out, or say --wrong position")
 
 
 @app.command()
@@ -156,7 +171,10 @@ def apply(
     found = from_volumes(version, labels, format, into, lambda said: typer.echo(said, err=True))
     if found.unknown:
         typer.echo(f"not in {version.spec}, and left out: {', '.join(found.unknown[:10])}", err=True)
-    typer.echo(f"{found.voxels} voxels of {found.frames} frames are corrections in {into}")
+    typer.echo(
+        f"read {counted(found.frames, 'frame')}; corrections in {into}: {counted(found.voxels, 'voxel')} of "
+        f"{counted(found.corrected, 'frame')}"
+    )
 
 
 @app.command("page")
@@ -198,6 +216,6 @@ def sentence(item: Item) -> str:
     """What is to be looked at, and where."""
     x, y, z = item.box.centre
     return (
-        f"{item.id}: {item.wrong:.0f} of {item.labelled} voxels probably wrong in {item.frames} frames, mostly "
-        f"{item.doubted}; log {item.log}, frame {item.frame}, around x {x:.1f} y {y:.1f} z {z:.1f} m"
+        f"{item.id}: {item.wrong:.0f} of {item.labelled} voxels probably wrong in {counted(item.frames, 'frame')}, "
+        f"mostly {item.doubted}; log {item.log}, frame {item.frame}, around x {x:.1f} y {y:.1f} z {z:.1f} m"
     )

@@ -57,7 +57,7 @@ def run(
     the latest; where too little was labelled, nothing is published), 1 aborted, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM;
     3 too where --report could not write all of its page.
     """
-    from occlabel.pipeline.planning.recipe_file import load_recipe
+    from occlabel.pipeline.planning.recipe_file import load_recipe, refuse_vain
     from occlabel.pipeline.published.spec import store_to_fill, version_name
     from occlabel.pipeline.quality.gates.labelled import label_logs
     from occlabel.pipeline.running.label import EXIT_CODES
@@ -67,6 +67,7 @@ def run(
     writable("--report", report, PAGES, make=True)
     name, target = version_name(version), store_to_fill(store)
     workplace = Workplace(executor.value, ray_address, workers)
+    refuse_vain(set_, skip)
     chosen = load_recipe(recipe, set_, skip, lambda said: typer.echo(said, err=True))
     if executor is ExecutorName.local and "clip_seconds" in chosen.limits.model_fields_set:
         typer.echo(

@@ -10,6 +10,7 @@ import typer
 
 from occlabel.pipeline.cli.options import writable_folder
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.words import counted, inflected
 
 
 class Format(StrEnum):
@@ -78,10 +79,11 @@ def simulate(
     writable_folder("--out", out)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from occlabel.pipeline.running.console import console
     from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=console()) as progress:
         task = progress.add_task("", total=logs * frames)
         written = simulate_logs(
             format_.value,
@@ -102,7 +104,8 @@ def simulate(
         )
         progress.update(task, completed=logs * frames)
     kept = logs - len(written)
-    typer.echo(f"{len(written)} logs written to {out}" + (f", {kept} were there already" if kept else ""))
+    were = f", {kept} {inflected(kept, 'was', 'were')} there already" if kept else ""
+    typer.echo(f"{counted(len(written), 'log')} written to {out}{were}")
 
 
 def _refuse(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from occlabel.pipeline.cli.options import writable_folder
+from occlabel.schemas.words import counted, inflected
 
 
 def tracks(
@@ -32,4 +33,5 @@ def tracks(
     for log, table in tables.items():
         objects, first = np.unique(table.track, return_index=True)
         moving = int(table.moving[first].sum())
-        typer.echo(f"{out / log}.parquet: {len(objects)} objects, {moving} of them move, {len(table)} rows")
+        move = f"{moving} of them {inflected(moving, 'moves', 'move')}"
+        typer.echo(f"{out / log}.parquet: {counted(len(objects), 'object')}, {move}, {counted(len(table), 'row')}")

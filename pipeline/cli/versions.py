@@ -11,12 +11,15 @@ from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson
 from occlabel.pipeline.cli.versions_check import check
 from occlabel.pipeline.cli.versions_life import du, gc, log, rm, tag, untag
+from occlabel.schemas.words import counted, inflected
 
 if TYPE_CHECKING:
     from occlabel.schemas.version import VersionInfo
     from occlabel.workers.store import Store
 
 app = App(help="List, show, verify, diff, tag and remove published label versions.")
+_NAMED = 10
+"""Damaged frames that ``show`` names; --json has all."""
 _DIGITS = 8
 """Of a digest in a list; ``show`` and ``--json`` have all."""
 Spec = Annotated[str, typer.Argument(metavar="STORE[@VERSION]", help="A store; @VERSION is the latest when left out.")]
@@ -49,18 +52,18 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps(rows, indent=1))
         raise typer.Exit(1 if damaged else 0)
-    from rich.console import Console
-    from rich.table import Column, Table
+    from rich.table import Column
 
-    # Folded, where a terminal is narrow: what is cut off at an edge is a name that nobody can type.
-    titles = ("version", "also called", "gates", "created", "logs", "frames", "content digest")
-    table = Table(*(Column(title, overflow="fold") for title in titles))
+    from occlabel.pipeline.running.console import Table, console
+
+    called_so = Column("also called", overflow="fold")
+    table = Table("version", called_so, "gates", "created", "logs", "frames", "digest")
     for info in infos:
         gates, names = verdicts.get(info.name, "?").split(" ")[0].rstrip(";"), ", ".join(called.get(info.name, ()))
         frames = f"{info.frames}, {len(info.missing)} missing" if info.missing else str(info.frames)
-        created, digest = info.created[:19].replace("T", " "), info.content_digest[:_DIGITS]
+        created, digest = info.created[:16].replace("T", " "), info.content_digest[:_DIGITS]
         table.add_row(info.name, names, gates, created, str(len(info.logs)), frames, digest)
-    Console().print(table if infos or damaged else "no version is published yet")
+    console().print(table if infos or damaged else "no version is published yet")
     for name, said in verdicts.items():
         if said not in ("", "passes"):
             typer.echo(f"{name}: {said}; {command('versions', 'show', spec_of(store, name))} says why")
@@ -107,14 +110,15 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
     version = open_version(spec)
     info, known = version.info, judged(version.store, version.info)
     results = () if known is None else known.results
-    damaged: list[str] = []
-    called = _names(version.store, damaged).get(info.name, [])
-    for sentence in damaged:
+    wrong: list[str] = []
+    called = _names(version.store, wrong).get(info.name, [])
+    damaged = {f"{one.log} frame {one.name}": one.row.damaged for one in version.frames() if one.row.damaged}
+    for sentence in wrong:
         typer.echo(f"occlabel: {sentence}", err=True)
     if as_json:
         facts = info.model_dump(mode="json")
         facts["gates"] += [one.model_dump() for one in results]
-        typer.echo(json.dumps({**facts, "tags": called, "verdict": verdict(info, known)}, indent=1))
+        typer.echo(json.dumps({**facts, "damaged": damaged, "tags": called, "verdict": verdict(info, known)}, indent=1))
         return
     typer.echo(f"version         {info.name}\ncreated         {info.created} by occlabel {info.provenance.code}")
     if called:
@@ -136,6 +140,10 @@ def show(spec: Spec, as_json: AsJson = False) -> None:
         )
     for place, reason in info.missing.items():
         typer.echo(f"missing         {place}: {reason}")
+    for place, lacking in list(damaged.items())[:_NAMED]:
+        typer.echo(f"damaged         {place}: {'; '.join(lacking)}")
+    if len(damaged) > _NAMED:
+        typer.echo(f"damaged         {len(damaged) - _NAMED} more frames; --json has all")
     if info.provenance.base is not None:
         typer.echo(f"base            {info.provenance.base}: its other logs are in it by reference")
     if info.changes is not None:
@@ -165,8 +173,10 @@ def verify(
     else:
         if problems:
             run = "run the command that labelled them again" + ("" if repair else " after --repair")
-            problems.append(f"{len(problems)} arrays of frames are not as published; {run}")
-        typer.echo("\n".join(problems) or f"{version.info.frames} frames of {version.name} are as published")
+            are = inflected(len(problems), "is", "are")
+            problems.append(f"{counted(len(problems), 'array')} of frames {are} not as published; {run}")
+        frames = f"{counted(version.info.frames, 'frame')} of {version.name}"
+        typer.echo("\n".join(problems) or f"{frames} {inflected(version.info.frames, 'is', 'are')} as published")
     raise typer.Exit(1 if problems else 0)
 
 

@@ -11,8 +11,7 @@ import typer
 from occlabel.pipeline.cli.options import AsJson, Executor, ExecutorName
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from occlabel.pipeline.running.console import Table
     from occlabel.schemas.version import GateResult
 
 
@@ -38,12 +37,11 @@ def check(
     What the gates count is kept in the store, so another threshold is asked in a moment. Nothing is decided: which
     version is the latest stays as it is. Exit code 4 when a gate blocks.
     """
-    from rich.console import Console
-
     from occlabel.pipeline.planning.recipe_file import load_gates
     from occlabel.pipeline.published.judged import told
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.quality.gates.judge import judge_version, refuse_unjudgeable
+    from occlabel.pipeline.running.console import console
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.schemas.errors import BadRecipe
 
@@ -57,21 +55,19 @@ def check(
         rows = [{**result.model_dump(), "passed": result.passed} for result in results]
         typer.echo(json.dumps({"version": found.name, "gates": rows}, indent=1))
     else:
-        console = Console(highlight=False, soft_wrap=True, markup=False)
-        console.print(_table(results))
-        for line in told(results):
-            console.print(line)
+        console().print(_table(results), *told(results), sep="\n")
     if any(result.blocks for result in results):
         raise typer.Exit(4)
 
 
 def _table(results: tuple[GateResult, ...]) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column
 
-    table = Table("gate", "found", "asked", "", "what is worst")
+    from occlabel.pipeline.running.console import Table
+
+    table = Table("gate", "found", "asked", "", Column("what is worst", overflow="fold"))
     for one in results:
         found = "-" if one.found is None else f"{one.found:.4f}"
         verdict = "passes" if one.passed else "blocks" if one.blocks else "warns"
-        table.add_row(one.gate, found, f"at {one.bound} {one.required:g}", verdict, escape(one.said))
+        table.add_row(one.gate, found, f"at {one.bound} {one.required:g}", verdict, one.said)
     return table

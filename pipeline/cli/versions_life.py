@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from occlabel.pipeline.cli.options import AsJson
-from occlabel.schemas.words import in_bytes
+from occlabel.schemas.words import counted, in_bytes
 
 if TYPE_CHECKING:
     from occlabel.pipeline.published.inventory import Piece
     from occlabel.pipeline.running.collect import Collection
 
 DAY = 86400.0
+_WHY = "none was the latest before it, or an old occlabel published it"
 Version = Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version, by its own name.")]
 StoreSpec = Annotated[str, typer.Argument(metavar="STORE", help="A folder or a URL.")]
 
@@ -37,9 +38,10 @@ def log(store: StoreSpec, as_json: AsJson = False) -> None:
         typer.echo(json.dumps([{**row, "base": base} for row, base in zip(rows, bases, strict=True)], indent=1))
         raise typer.Exit(1 if damaged else 0)
     for info in reversed(infos):
-        typer.echo(f"{info.name}  {info.created}  {info.frames} frames of {_logs(len(info.logs))}")
+        typer.echo(f"{info.name}  {info.created}  {counted(info.frames, 'frame')} of {counted(len(info.logs), 'log')}")
         if info.changes is None:
-            typer.echo("  what changed was not written down: the first version of its store, or an old one")
+            first = info is infos[0] and not damaged
+            typer.echo("  the first version of its store" if first else f"  what changed was not written down: {_WHY}")
             continue
         grown = " and grown from it" if info.provenance.base == info.changes.since else ""
         typer.echo("\n    ".join([f"  since {info.changes.since or 'the one before'}{grown}", *info.changes.sentences]))
@@ -160,8 +162,7 @@ def du(store: StoreSpec, as_json: AsJson = False) -> None:
 
 
 def _print_du(facts: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from occlabel.pipeline.running.console import Table, console
 
     table = Table("version", box=None, pad_edge=False)
     for column in ("reads", "alone"):
@@ -169,7 +170,7 @@ def _print_du(facts: dict[str, Any]) -> None:
     for name, row in facts["versions"].items():
         table.add_row(name, in_bytes(row["bytes"]), in_bytes(row["own_bytes"]))
     if facts["versions"]:
-        Console(markup=False).print(table)
+        console().print(table)
     jobs, cost = facts["other"].get("jobs", 0), _cost(facts["seconds_to_make_intermediate"])
     rows = {
         "published": (
@@ -191,10 +192,6 @@ def _print_du(facts: dict[str, Any]) -> None:
     typer.echo(f"{'total':17} {in_bytes(facts['total']):>9}")
 
 
-def _logs(count: int) -> str:
-    return f"{count} log{'s' * (count != 1)}"
-
-
 def _size(pieces: Iterable[Piece]) -> int:
     return sum(piece.size for piece in pieces)
 
@@ -204,7 +201,7 @@ def _told(pieces: Iterable[Piece]) -> str:
     from occlabel.pipeline.published.inventory import by_stage
 
     stages = {stage: (_size(those), len({piece.log for piece in those})) for stage, those in by_stage(pieces).items()}
-    said = (f"{stage} {in_bytes(size)} of {_logs(n)}" for stage, (size, n) in stages.items())
+    said = (f"{stage} {in_bytes(size)} of {counted(n, 'log')}" for stage, (size, n) in stages.items())
     return f"{in_bytes(sum(size for size, _ in stages.values()))} ({', '.join(said)})"
 
 

@@ -10,7 +10,7 @@ import typer
 
 from occlabel.pipeline.cli.options import writable
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.words import in_bytes
+from occlabel.schemas.words import counted, in_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +84,7 @@ def _record(found: LogScene, path: Path) -> None:
     with Console(stderr=True).status("") as status:
         record(found.scene, noted(), path)
     for layer, frames in found.thinned.items():
-        typer.echo(f"{layer}: not all voxels of {frames} frames are drawn; notes in the scene say how many", err=True)
+        thinned = counted(frames, "frame")
+        typer.echo(f"{layer}: not all voxels of {thinned} are drawn; notes in the scene say how many", err=True)
     for sentence in found.damaged:
         typer.echo(f"occlabel: cannot be read: {sentence}", err=True)

@@ -22,6 +22,7 @@ from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.formats.semantickitti import write_volume
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.words import counted
 from occlabel.stages.export import occ3d, semantickitti
 from occlabel.stages.ingest.voxel_truth import truth_space
 from occlabel.stages.sensing.sight import in_sight
@@ -135,7 +136,7 @@ def _labels(frame: LabelledFrame) -> NDArray[np.uint8]:
 
 
 def _written(frames: list[LabelledFrame], out: Path) -> str:
-    return f"wrote {len(frames)} frames to {out}{unknown_instead(frames)}"
+    return f"wrote {counted(len(frames), 'frame')} to {out}{unknown_instead(frames)}"
 
 
 def unknown_instead(frames: list[LabelledFrame]) -> str:
@@ -168,4 +169,4 @@ def _own_classes(version: PublishedVersion, frames: list[LabelledFrame], out: Pa
     }
     with appearing(out / "classes.yaml") as partial:
         partial.write_text(yaml.safe_dump(about, sort_keys=False))
-    return f"wrote {len(frames)} frames to {out} in the {len(taxonomy.classes)} classes of {taxonomy.name}"
+    return f"wrote {counted(len(frames), 'frame')} to {out} in the {len(taxonomy.classes)} classes of {taxonomy.name}"

@@ -14,6 +14,7 @@ from occlabel.pipeline.delivery.calibration import views
 from occlabel.pipeline.delivery.export_points import refuse_without_instances
 from occlabel.pipeline.delivery.exporters import ExportOptions
 from occlabel.pipeline.delivery.trajectories import log_frame
+from occlabel.pipeline.published.same_drive import labelled_drive
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS
 from occlabel.schemas.drive_log import Frame, LogReader
@@ -22,6 +23,7 @@ from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.geometry import Matrix, transform_points
 from occlabel.schemas.objects import Objects, summarise
 from occlabel.schemas.trajectories import Trajectories
+from occlabel.schemas.words import counted
 from occlabel.stages.export.object_list import boxes_in_images, mean_of
 from occlabel.stages.tracking.logbook import Logbook
 
@@ -51,7 +53,7 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
             if found := _log_rows(version, log, options.logs):
                 writer.write_table(_table(found, schema))
             rows, seen = rows + len(found), seen + sum(row["boxes_2d"] is not None for row in found)
-    said = f"wrote {rows} rows of objects in {version.info.frames} frames to {out / FILE}"
+    said = f"wrote {counted(rows, 'row')} of objects in {counted(version.info.frames, 'frame')} to {out / FILE}"
     if not version.tracked:
         said += "; ids hold within a frame alone and moving is null: the version was not tracked"
     if seen < rows:
@@ -61,12 +63,11 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
 
 
 def _log_rows(version: PublishedVersion, log: str, logs: LogReader | None) -> list[_Row]:
-    logged = {} if logs is None else {frame.name: frame for frame in next(iter(logs.logs([log]))).frames}
+    drive = None if logs is None else labelled_drive(logs, log, (frame.row for frame in version.frames(log)))
+    logged = {} if drive is None else {frame.name: frame for frame in drive.frames}
     book, result = Logbook(version.space.grid, version.space.taxonomy, tracked=version.tracked), list[_Row]()
     poses: dict[int, Matrix | None] = {}
     for frame in version.frames(log):
-        if logs is not None and frame.name not in logged:
-            raise BadLog(f"the logs have no frame {frame.name} of log {log}; with --logs give those that were labelled")
         result.extend(_frame_rows(version, frame, logged.get(frame.name)))
         log_frame(book, frame)
         poses[frame.row.index] = frame.world_from_grid

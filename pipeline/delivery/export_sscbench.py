@@ -12,6 +12,7 @@ from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import OBSERVED
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.words import counted
 from occlabel.stages.export import occ3d, sscbench_kitti360
 
 
@@ -34,10 +35,11 @@ def to_sscbench_kitti360(version: PublishedVersion, out: Path, options: ExportOp
         seen = None if observed is None else fresh.in_target(observed, np.uint8(OBSERVED.fill)) > 0
         labels = fresh.in_target(fresh.mapped, np.uint8(UNKNOWN))
         sscbench_kitti360.write_frame(out, frame.log, frame.name, labels, seen)
-    said = f"wrote {len(frames)} frames to {out}{unknown_instead(frames)}"
+    said = f"wrote {counted(len(frames), 'frame')} to {out}{unknown_instead(frames)}"
     if blind:
         said += (
-            f"; in {blind} frames .invalid is where nothing is known: the version does not say there what was observed"
+            f"; in {counted(blind, 'frame')} .invalid is where nothing is known: the version does not say there what "
+            "was observed"
         )
     others = sorted({frame.log for frame in frames if not sscbench_kitti360.SEQUENCE.fullmatch(frame.log)})
     if others:

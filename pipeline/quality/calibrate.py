@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.published.labelled_log import LabelledFrame
 from occlabel.pipeline.published.labels import Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion, open_version
@@ -86,8 +87,13 @@ def _refuse_calibrated(spec: str, version: PublishedVersion) -> None:
     if confidence is None or confidence.spec.meaning != MARGIN:
         how = "it has no confidence" if confidence is None else f"its confidence is: {confidence.spec.meaning}"
         raise BadPredictions(
-            f"{spec} cannot be calibrated, as its confidence is not the margin of a vote ({how}); "
-            "label the logs with a voting block and --set voting.calibration=null, and name that version"
+            f"{spec} cannot be calibrated, as its confidence is not the margin of a vote ({how}); label the logs with "
+            "a voting block and --set voting.calibration=null --skip ground, and name that version"
+        )
+    if confidence.stage in SLOTS[SLOTS.index("voting") + 1 :]:
+        raise BadPredictions(
+            f"{spec} cannot be calibrated, as {confidence.stage} changed labels after the vote, of which the table is "
+            f"made: label the logs with --skip {confidence.stage}, too, and name that version"
         )
 
 

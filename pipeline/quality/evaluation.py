@@ -9,6 +9,7 @@ from typing import Any
 from occlabel.pipeline.quality.counting import At
 from occlabel.pipeline.quality.elements import Elements
 from occlabel.pipeline.quality.panoptic import PanopticEvaluation
+from occlabel.schemas.words import counted, inflected
 from occlabel.stages.evaluation.boxes import BoxScores
 from occlabel.stages.evaluation.flow import FlowScores
 from occlabel.stages.evaluation.reliability import ReliabilityByClass
@@ -117,8 +118,10 @@ class Evaluation:
         """What was left out, in sentences."""
         count = sum(self.missing.values())
         whole = sum(self.logs.values()) + count + len(self.unreadable) + len(self.damaged)
+        of_truth = counted(whole, "truth frame")
         if count:
-            yield f"{count} of {whole} truth frames have no prediction and are not scored"
+            has, is_ = inflected(count, "has", "have"), inflected(count, "is", "are")
+            yield f"{count} of {of_truth} {has} no prediction and {is_} not scored"
         if self.frames_without_truth:
             count = sum(self.frames_without_truth.values())
             yield f"labelled frames that have no truth, and are not scored: {count}"
@@ -129,14 +132,14 @@ class Evaluation:
         if self.unreadable:
             what = {"points": "scan or truth", "around": "scan", "visible": "scan"}.get(self.at, "truth")
             yield (
-                f"{len(self.unreadable)} of {whole} truth frames not scored, as their {what} is missing or damaged: "
+                f"{len(self.unreadable)} of {of_truth} not scored, as their {what} is missing or damaged: "
                 f"{_some(self.unreadable, 3, '; ')}"
             )
         if self.remarks:
             yield _some(self.remarks, 3, "; ")
         if self.damaged:
             yield (
-                f"error: {len(self.damaged)} of {whole} truth frames not scored, as their labels are damaged: "
+                f"error: {len(self.damaged)} of {of_truth} not scored, as their labels are damaged: "
                 f"{_some(self.damaged, 3, '; ')}"
             )
         for log, why in self.failed.items():
@@ -145,14 +148,17 @@ class Evaluation:
             yield f"the reader says of log {log}: {_some(said, 3, '; ')}"
         for reason, frames in self.frames_left_out.items():
             if frames:
-                yield f"{frames} frames with boxes are not scored: {reason.replace('_', ' ')}"
+                is_ = inflected(frames, "is", "are")
+                yield f"{counted(frames, 'frame')} with boxes {is_} not scored: {reason.replace('_', ' ')}"
         if self.elements is not None:
             yield from self.elements.notes()
         if self.unknown:
             yield f"{100 * self.unknown:.1f}% of the samples are unknown in the labels and count as free"
         if self.few_sweeps[0]:
+            few, whole = self.few_sweeps
+            near = inflected(few, "is near the end of its log", "are near the end of their log")
             yield (
-                f"{self.few_sweeps[0]} of {self.few_sweeps[1]} frames are near the end of their log, where few sweeps "
+                f"{few} of {counted(whole, 'frame')} {near}, where few sweeps "
                 "look at what was hidden from them: where none does, it counts as occupied, whatever it is"
             )
         if self.beyond:

@@ -8,6 +8,7 @@ from occlabel.pipeline.published.labelled_log import drive_log
 from occlabel.pipeline.quality.rules import around, visible
 from occlabel.schemas.drive_log import Frame, LogReader
 from occlabel.schemas.errors import BadLog
+from occlabel.schemas.words import counted, inflected
 
 _KINDS = {
     "voxels": ("voxel truth", lambda frame: frame.truth.voxels is not None),
@@ -23,10 +24,10 @@ def known_truth(reader: LogReader | None, logs: Iterable[str]) -> str:
     one without frames."""
     frames = [frame for log in logs for frame in _frames(reader, log)]
     counts = {at: sum(map(holds, frames)) for at, (_, holds) in _KINDS.items()}
-    found = [f"{count} have {_KINDS[at][0]} (--at {at})" for at, count in counts.items() if count]
+    found = [f"{n} {inflected(n, 'has', 'have')} {_KINDS[at][0]} (--at {at})" for at, n in counts.items() if n]
     if not frames:
         return "no log there has frames with any truth"
-    return f"of the {len(frames)} frames of these logs {' and '.join(found) or 'none has any truth'}"
+    return f"of the {counted(len(frames), 'frame')} of these logs {' and '.join(found) or 'none has any truth'}"
 
 
 def _frames(reader: LogReader | None, log: str) -> tuple[Frame, ...]:

@@ -31,7 +31,7 @@ from occlabel.schemas.corrections import (
 from occlabel.schemas.errors import BadPredictions, OcclabelError
 from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import UNKNOWN
-from occlabel.schemas.words import first_of
+from occlabel.schemas.words import counted, first_of
 from occlabel.stages.review.applying import unfit
 
 
@@ -87,8 +87,10 @@ class Volumes:
 
     frames: int = 0
     """That were read."""
+    corrected: int = 0
+    """Of these, the ones of which any voxel differs from the version's label."""
     voxels: int = 0
-    """That differ from the version's labels, and are corrections now."""
+    """That differ, and are corrections now."""
     unknown: list[str] = field(default_factory=list)
     """Frames that the version has not."""
 
@@ -120,7 +122,8 @@ def from_volumes(
             differs = (labels != volume) & ~((labels == UNKNOWN) & (volume == free))
             if not differs.any():
                 continue
-            note(f"log {log}, frame {frame.name}: {int(differs.sum())} voxels")
+            note(f"log {log}, frame {frame.name}: {counted(int(differs.sum()), 'voxel')}")
+            found.corrected += 1
             found.voxels += int(differs.sum())
             index = np.flatnonzero(differs)
             classes = tuple(mine.taxonomy.names[i] for i in volume.ravel()[index].tolist())

@@ -77,6 +77,16 @@ class RunState(BaseModel):
         return self.heartbeat - self.started
 
     @property
+    def job(self) -> str | None:
+        """Name of the job that it was; None for one that labelled."""
+        return self.what.removeprefix("job ") if self.what.startswith("job ") else None
+
+    @property
+    def version(self) -> str | None:
+        """Name of the version that it labelled for; None for a job."""
+        return self.what.removeprefix("version ") if self.what.startswith("version ") else None
+
+    @property
     def silent(self) -> bool:
         """Says it is running, and nothing was heard of it for a while: it was killed."""
         return self.state == "running" and time.time() - self.heartbeat > SILENT_AFTER

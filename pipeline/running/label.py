@@ -24,11 +24,15 @@ from occlabel.pipeline.running.workplace import Workplace, carry_out, told
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
 from occlabel.schemas.version import GateResult, VersionInfo
+from occlabel.schemas.words import counted, inflected
 from occlabel.workers.executor import Executor
 from occlabel.workers.store import Store, safe_name
 
 _ROUNDS = 3
 """How often what a store loses during a run is made again."""
+
+_NAMED = 10
+"""Damaged frames that a report names."""
 
 EXIT_CODES: dict[State, int] = {"complete": 0, "running": 1, "aborted": 1, "quarantine": 3, "gate failed": 4}
 
@@ -42,7 +46,8 @@ class Report:
     store: Store
     info: VersionInfo | None
     message: str = ""
-    damaged: int = 0
+    damaged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Frames that were labelled without some sensor file -> what is wrong with which."""
     entries: list[QuarantineEntry] = field(default_factory=list)
     run: RunState | None = None
     base: Base | None = None
@@ -58,7 +63,8 @@ class Report:
             "version": None if self.info is None else self.info.name,
             "content_digest": None if self.info is None else self.info.content_digest,
             "frames": 0 if self.info is None else self.info.frames,
-            "damaged_frames": self.damaged,
+            "damaged_frames": len(self.damaged),
+            "damaged": dict(self.damaged),
             "gates": [{**gate.model_dump(), "passed": gate.passed} for gate in self.gates],
             "run": None if self.run is None else self.run.model_dump(),
             "warnings": {log.id: list(log.warnings) for log in self.plan.logs if log.warnings},
@@ -68,32 +74,42 @@ class Report:
         }
 
     def print(self) -> None:
-        from rich.console import Console
+        from occlabel.pipeline.running.console import console
 
-        console = Console(highlight=False, soft_wrap=True, markup=False)
+        screen = console()
         for caution in self.plan.cautions:
-            console.print(f"caution: {caution}", style="yellow")
+            screen.print(f"caution: {caution}", style="yellow")
         for log in self.plan.logs:
             for warning in log.warnings:
-                console.print(f"warning: log {log.id}: {warning}", style="yellow")
+                screen.print(f"warning: log {log.id}: {warning}", style="yellow")
         for reason in self.plan.refused.values():
-            console.print(f"refused: {reason}", style="yellow")
+            screen.print(f"refused: {reason}", style="yellow")
         for entry in self.entries:
-            console.print(f"quarantine ({entry.cause}): {entry.place}: {entry.error}", style="yellow")
-            skipped = f"; skipped with it: {len(entry.skipped)} clips" if entry.skipped else ""
-            console.print(f"  replay: {entry.replay}{skipped}")
+            screen.print(f"quarantine ({entry.cause}): {entry.place}: {entry.error}", style="yellow")
+            skipped = f"; skipped with it: {counted(len(entry.skipped), 'clip')}" if entry.skipped else ""
+            screen.print(f"  replay: {entry.replay}{skipped}")
         if self.run is None:
-            console.print("nothing to do: everything is committed")
+            screen.print("nothing to do: everything is committed")
+        for line in self._damaged_before():
+            screen.print(line, style="yellow")
         if self.info is not None:
-            damaged = f", {self.damaged} with damaged sensor files" if self.damaged else ""
-            console.print(f"published {self.store.location}@{self.info.name}: {self.info.frames} frames{damaged}")
+            damaged = f", {len(self.damaged)} with damaged sensor files" if self.damaged else ""
+            frames = counted(self.info.frames, "frame")
+            screen.print(f"published {self.store.location}@{self.info.name}: {frames}{damaged}")
             if self.base is not None:
-                logs = len(self.base.logs)
-                held = f"{len(self.base.rows)} frames of {logs} log{'s' * (logs != 1)}"
-                console.print(f"  of these by reference, from {self.base.info.name}: {held}")
+                held = f"{counted(len(self.base.rows), 'frame')} of {counted(len(self.base.logs), 'log')}"
+                screen.print(f"  of these by reference, from {self.base.info.name}: {held}")
         for line in gates_told(self.gates):
-            console.print(line, style="yellow" if line.startswith("gate ") else None)
-        console.print(f"{self.state}{': ' + self.message if self.message else ''}", style="bold")
+            screen.print(line, style="yellow" if line.startswith("gate ") else None)
+        screen.print(f"{self.state}{': ' + self.message if self.message else ''}", style="bold")
+
+    def _damaged_before(self) -> list[str]:
+        """A line for each of the first frames whose damage an earlier run put into quarantine."""
+        told = "\n".join(entry.error for entry in self.entries)
+        pairs = [(place, said) for place, all_said in self.damaged.items() for said in all_said]
+        lines = [f"damaged: {place}: {said}" for place, said in pairs if said.partition(": ")[2] not in told]
+        more = len(lines) - _NAMED
+        return lines[:_NAMED] + ([f"damaged: {more} more; occlabel versions show names them"] if more > 0 else [])
 
 
 def label_logs(
@@ -121,6 +137,8 @@ def label_logs(
     """
     store = store if isinstance(store, Store) else Store(store)
     safe_name(version, "version")
+    if not store.exists():
+        store.check_layout(mark=True)  # so that what the plan learns of the logs is kept, however this ends
     note, collected = _mute if quiet else _say, last_collection(store)
     plan = _planned(recipe, reader, store, log_ids, workplace, note)
     held = None if base is None else open_base(store, base, (log.id for log in plan.logs))
@@ -190,7 +208,7 @@ def _label(report: Report, hands: Executor, state: RunState, quiet: bool, work: 
             state.stages[index].total += 1
         report.plan = replace(report.plan, todo=left)
     raise StoreError(
-        f"{report.store.location} loses what is written to it: {len(left)} clips have to be made again after "
+        f"{report.store.location} loses what is written to it: {counted(len(left), 'clip')} to be made again after "
         f"{_ROUNDS} attempts; nothing was published"
     )
 
@@ -209,10 +227,10 @@ def _publish(report: Report, version: str, reader: LogReader, judge: Judge | Non
     takes no name."""
     plan, store = report.plan, report.store
     found = collect(store, plan)
-    report.damaged = sum(bool(row.damaged) for row in found.rows)
+    report.damaged = {f"{row.log} frame {row.name}": row.damaged for row in found.rows if row.damaged}
     if unlucky := [entry for entry in report.entries if entry.cause == "store"]:
         report.state = "aborted"
-        report.message = f"the store failed {len(unlucky)} clips, nothing was published; run again to go on"
+        report.message = f"the store failed {counted(len(unlucky), 'clip')}, nothing was published; run again to go on"
         return
     try:
         report.info = publish(store, plan, version, reader, found, report.base)
@@ -221,10 +239,10 @@ def _publish(report: Report, version: str, reader: LogReader, judge: Judge | Non
         return
     if found.missing or report.damaged:
         report.state = "quarantine"
-    if found.missing:
+    if count := len(found.missing):
         report.message = (
-            f"{len(found.missing)} of the planned logs or clips have no labels: {', '.join(list(found.missing)[:5])}; "
-            "once they can be labelled, publish them under another --version"
+            f"{count} of the planned logs or clips {inflected(count, 'has', 'have')} no labels: "
+            f"{', '.join(list(found.missing)[:5])}; once that can be done, publish under another --version"
         )
     _judge(report, report.info, judge)
 

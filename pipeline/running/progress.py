@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.table import Table
-
+from occlabel.pipeline.running.console import Table, console
 from occlabel.pipeline.running.history import RunState
+from occlabel.schemas.words import counted
 
 _LINE_EVERY = 15.0
 
@@ -19,13 +19,12 @@ def progress(state: RunState, quiet: bool) -> Iterator[Callable[[RunState], None
     if quiet:
         yield lambda _: None
         return
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console(stderr=True, highlight=False)
-    console.print(f"workers: {state.where}", soft_wrap=True)
-    if console.is_terminal:
-        with Live(_table(state), console=console, refresh_per_second=4) as live:
+    screen = console(stderr=True)
+    screen.print(f"workers: {state.where}")
+    if screen.is_terminal:
+        with Live(_table(state), console=screen, refresh_per_second=4) as live:
             yield lambda current: live.update(_table(current))
             live.update(_table(state))
         return
@@ -35,11 +34,11 @@ def progress(state: RunState, quiet: bool) -> Iterator[Callable[[RunState], None
         nonlocal last, said
         if time.monotonic() - last >= _LINE_EVERY and _counts(current) != said:
             last, said = time.monotonic(), _counts(current)
-            console.print(_line(current), soft_wrap=True)
+            screen.print(_line(current))
 
-    console.print(_line(state), soft_wrap=True)
+    screen.print(_line(state))
     yield line
-    console.print(_line(state), soft_wrap=True)
+    screen.print(_line(state))
 
 
 def _counts(state: RunState) -> str:
@@ -65,7 +64,7 @@ def _line(state: RunState) -> str:
 
 
 def _table(state: RunState) -> Table:
-    table = Table("stage", title=f"run {state.run}: {state.workers} workers", title_justify="left")
+    table = Table("stage", title=f"run {state.run}: {counted(state.workers, 'worker')}")
     for name in ("done", "total", "failed", "skipped", "frames/s", "left"):
         table.add_column(name, justify="right")
     for name, done, total, failed, skipped, rate, remaining in _rows(state):

@@ -67,7 +67,7 @@ class ClipEntry(QuarantineEntry):
 def write_entry(store: Store, entry: QuarantineEntry) -> QuarantineEntry:
     """Writes the entry and returns it, with its replay command if it is a clip's."""
     if isinstance(entry, ClipEntry):
-        entry = entry.model_copy(update={"replay": command("replay", f"{store.location}/{entry.path}")})
+        entry = entry.model_copy(update={"replay": _replays(store, entry.path)})
     store.put(entry.path, entry.model_dump_json(indent=1).encode())
     return entry
 
@@ -81,12 +81,32 @@ def read_entry(location: str) -> tuple[Store, ClipEntry]:
     content = store.get("/".join(place)) if named and store.exists() else None
     if content is None:
         raise StoreError(f"{location} is not a quarantine entry; expected STORE/quarantine/RUN/ENTRY.json")
-    try:
-        entry = QuarantineEntry.model_validate_json(content)
-        if b'"log_digest"' in content:
-            return store, ClipEntry.model_validate_json(content)
-    except ValidationError as error:
-        raise StoreError(
-            f"{location} is damaged, or of another occlabel; run again to have what is wrong said"
-        ) from error
+    entry = _parsed(content)
+    if entry is None:
+        raise StoreError(f"{location} is damaged, or of another occlabel; run again to have what is wrong said")
+    if isinstance(entry, ClipEntry):
+        return store, entry
     raise StoreError(f"{location} is of job {entry.stage}, not of a clip: {entry.error}\n{entry.traceback}")
+
+
+def told(store: Store, path: str) -> list[str]:
+    """Of the entry at ``path`` of the store, what went wrong with which unit, and how to see more; a line each."""
+    content = store.get(path)
+    entry = None if content is None else _parsed(content)
+    if entry is None:
+        return [f"{store.location}/{path} is damaged, or of another occlabel"]
+    said = f"({entry.cause}) {entry.place}: {entry.error}"
+    return [said, f"  replay: {_replays(store, path)}"] if isinstance(entry, ClipEntry) else [said]
+
+
+def _replays(store: Store, path: str) -> str:
+    return command("replay", f"{store.location}/{path}")  # where the store is now: it may have been moved
+
+
+def _parsed(content: bytes) -> QuarantineEntry | None:
+    """None for what is no entry."""
+    kind = ClipEntry if b'"log_digest"' in content else QuarantineEntry
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        return None

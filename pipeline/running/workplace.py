@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from occlabel.pipeline.running.history import RunState, beating, write_abort, write_state
 from occlabel.pipeline.running.loop import Loop, Work
 from occlabel.pipeline.running.progress import progress
-from occlabel.schemas.errors import OcclabelError, StoreAway, StoreError
+from occlabel.schemas.errors import OcclabelError, StoreAway, StoreDenied, StoreError
 from occlabel.workers.executor import Device, Executor
 from occlabel.workers.store import Store
 from occlabel.workers.unit import STORE_TROUBLE
@@ -97,6 +97,8 @@ def told(store: Store, state: RunState) -> Iterator[None]:
             state.state, state.message = "aborted", _why(error)
             with suppress(*STORE_TROUBLE):  # what ended the run matters more
                 write_abort(store, state)
+            if isinstance(error, StoreDenied):  # what is missing is a right, and the sentence says which
+                raise
             if isinstance(error, StoreAway) or (isinstance(error, STORE_TROUBLE) and not isinstance(error, StoreError)):
                 raise StoreAway(f"{error}; what is committed stays, run the same command again to go on") from error
             raise

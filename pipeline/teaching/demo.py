@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, difference, objects_from_above, panels
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.evaluate import evaluate
+from occlabel.pipeline.running.console import Table, console
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
 from occlabel.schemas.arrays import INSTANCE, SEMANTICS
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.words import command
+from occlabel.schemas.words import command, counted
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.workers.store import Store
 
@@ -28,20 +28,26 @@ SEED = 0
 
 def run_demo(out: Path, logs: int, frames: int) -> None:
     """Runs the demo in ``out``; what is there from an earlier one is used. Raises OcclabelError."""
-    console = Console(highlight=False, soft_wrap=True)
+    screen = console()
+
+    def say(step: str, told: str) -> None:
+        screen.print(Text.assemble((f"{step:13}", "bold"), told))
+
     started = time.monotonic()
     roads = out / "logs"
-    console.print(f"[bold]1 simulate[/]  {logs} drives of {frames} frames through towns of the test split -> {roads}")
+    Store(out).check_layout(mark=True)  # before its logs lie in it: a folder of logs does not become a store
+    drives = f"{counted(logs, 'drive')} of {counted(frames, 'frame')}"
+    say("1 simulate", f"{drives} through towns of the test split -> {roads}")
     simulate_logs("kitti", roads, Drives(logs=logs, frames=frames, seed=SEED), jobs=min(logs, 2))
-    console.print(f"[bold]2 label[/]     recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
+    say("2 label", f"recipe {RECIPE} -> {out}@v1; frames alone -> {out}@single-frame")
     refined = _label(out, roads, "v1")
     # Committed on the way to v1: nothing is computed.
     single = _label(out, roads, "single-frame", skip=["propagation", "voting", "ground", "instances", "tracking"])
-    console.print("[bold]3 evaluate[/]  against the exact truth of the simulation")
+    say("3 evaluate", "against the exact truth of the simulation")
     scored = {name: evaluate(version, roads) for name, version in zip(NAMES, (single, refined), strict=True)}
-    console.print(_table({name: found.facts()["scores"] for name, found in scored.items()}))
-    console.print(f"[bold]4 draw[/]      {', '.join(str(path) for path in _draw(out, roads, single, refined))}")
-    console.print(f"done in {time.monotonic() - started:.0f} s; now try: {command('versions', 'show', f'{out}@v1')}")
+    screen.print(_table({name: found.facts()["scores"] for name, found in scored.items()}))
+    say("4 draw", ", ".join(str(path) for path in _draw(out, roads, single, refined)))
+    screen.print(f"done in {time.monotonic() - started:.0f} s; now try: {command('versions', 'show', f'{out}@v1')}")
 
 
 NAMES = ("single frame", "refined (v1)")
@@ -56,7 +62,7 @@ def _label(out: Path, roads: Path, version: str, skip: list[str] | None = None) 
 
 def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
     """IoU and mIoU (over the classes that the truth holds) by range, of each version, and the gain."""
-    table = Table("range", title_justify="left")
+    table = Table("range")
     names = list(scores)
     for measure in ("IoU", "mIoU"):
         for name in names:

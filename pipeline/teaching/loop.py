@@ -20,6 +20,7 @@ from occlabel.pipeline.teaching.loop_table import LoopTable
 from occlabel.pipeline.teaching.train_completion import labelled_by
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.words import counted
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class _Work:
         self.rows: Rows = rows_of(loop.recipe, len(known) / max(frames, 1), self._start is not None)
         learned = len(self._split.learned)
         note(
-            f"learned from: {learned} frames with {self._teacher(loop.labelled).what} and {frames} without "
+            f"learned from: {counted(learned, 'frame')} with {self._teacher(loop.labelled).what} and {frames} without "
             f"(1 : {frames / max(learned, 1):.1f}); judged on {len(self._judged)}"
         )
 
@@ -115,7 +116,7 @@ class _Work:
     def done(self, row: str, seed: int) -> Scores:
         """The scores of a row."""
         weights = self._weights(row, seed)
-        self._note(f"seed {seed}, {row}: scoring {len(self._judged)} frames")
+        self._note(f"seed {seed}, {row}: scoring {counted(len(self._judged), 'frame')}")
         return score(weights, self._judged, self._loop.options.device)
 
     def _weights(self, row: str, seed: int) -> Path:
@@ -140,7 +141,8 @@ class _Work:
             return recalling(told, loop.options.model_copy(update={"sweeps": 0}))
         looks = self._offboard(seed) if row == OFFBOARD else self._weights(ALONE, seed)
         chain = self.rows.chain(row, looks)
-        self._note(f"seed {seed}, {row}: labelling {len(logs)} logs with {', '.join(s.name for s in chain.chain)}")
+        steps = ", ".join(step.name for step in chain.chain)
+        self._note(f"seed {seed}, {row}: labelling {counted(len(logs), 'log')} with {steps}")
         store = Store(str(self._place(row, seed).parent / "labels"))
         teacher = labelled_by(chain, loop.unlabelled, store, loop.options.sure, loop.executor)
         return Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, teacher)
@@ -159,7 +161,7 @@ class _Work:
     def _train(self, weights: Path, split: Split, seed: int, sweeps: int, title: str) -> None:
         from occlabel.stages.completion.training import teach
 
-        self._note(f"seed {seed}, {title}: {self._loop.options.steps} steps on {len(split.learned)} frames")
+        self._note(f"seed {seed}, {title}: {self._loop.options.steps} steps on {counted(len(split.learned), 'frame')}")
         told = {"seed": seed, "sweeps": sweeps, "resume": True}
         teach(split, weights, self._loop.options.model_copy(update=told), {"loop": title})
 

@@ -9,6 +9,7 @@ from occlabel.pipeline.delivery.city_map.picture import city_picture, write_pict
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
 from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.words import counted
 from occlabel.stages.export.ply import write_ply
 from occlabel.stages.mapping.ballot import ballot
 from occlabel.stages.mapping.decide import static_voxels
@@ -37,7 +38,7 @@ def draw_map(out: MapStore, index: MapIndex, world: str | None, path: Path) -> N
     world = only_world(index.worlds, world)
     tiles = [tile for tile in index.tiles if tile.world == world]
     logs = sum(contribution.world == world for contribution in index.contributions)
-    title = f"{world}: {logs} log{'s' if logs > 1 else ''}, {sum(tile.occupied for tile in tiles):,} static voxels"
+    title = f"{world}: {counted(logs, 'log')}, {sum(tile.occupied for tile in tiles):,} static voxels"
     blocks = (((tile.x, tile.y), load_tile(out, tile)) for tile in tiles)
     places = [(tile.x, tile.y) for tile in tiles]
     write_picture(city_picture(blocks, places, index.voxel_size, index.taxonomy, title), path)

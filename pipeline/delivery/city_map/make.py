@@ -16,6 +16,7 @@ from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.errors import BadLog, BadPredictions, StoreError
+from occlabel.schemas.words import counted
 from occlabel.stages.mapping.ballot import ballot
 from occlabel.workers.map_store import MapStore
 
@@ -58,7 +59,7 @@ def make_map(
     done = run_job(job, wanted, version.store, workplace, quiet=quiet)
     if done.failed:
         raise StoreError(
-            f"{len(done.failed)} of {len(wanted)} logs could not be worked through: "
+            f"{len(done.failed)} of {counted(len(wanted), 'log')} could not be worked through: "
             + "; ".join(f"{log}: {why}" for log, why in list(done.failed.items())[:3])
         )
     rows = ballot(space.taxonomy)

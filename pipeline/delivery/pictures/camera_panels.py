@@ -16,6 +16,7 @@ from occlabel.pipeline.delivery.pictures.overlay import depth_colours
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.schemas.words import counted
 
 RGB = NDArray[np.uint8]
 
@@ -94,7 +95,7 @@ def segments_panel(looked: Looked, space: LabelSpace, size: tuple[int, int]) -> 
     if looked.objects is not None and looked.objects.any():
         objects = _at_pixels(looked.objects, looked, size)
         pixels[_edges(objects)] = 255
-        said += f", {len(np.unique(looked.objects[looked.objects > 0]))} objects"
+        said += f", {counted(len(np.unique(looked.objects[looked.objects > 0])), 'object')}"
     return Panel(said, pixels)
 
 

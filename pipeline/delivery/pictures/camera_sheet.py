@@ -80,15 +80,16 @@ def draw_cameras(
 def cameras_of(reader: LogReader, frame: PublishedFrame, cameras: Sequence[str]) -> list[Camera]:
     """Those of the frame that are asked for, all where none is named, as one looks around. Raises BadLog where the logs
     have no such frame or camera."""
-    found: Frame | None = next(
-        (f for log in reader.logs([frame.log]) for f in log.frames if f.name == frame.name), None
-    )
+    frames = [f for log in reader.logs([frame.log]) for f in log.frames]
+    found: Frame | None = next((f for f in frames if f.name == frame.name), None)
     if found is None:
         raise BadLog(
             f"log {frame.log} under {reader.root} has no frame {frame.name}; are these the logs of the version?"
         )
     there = {camera.name: camera for camera in found.cameras}
     if not there:
+        if not any(f.cameras for f in frames):
+            raise BadLog(f"log {frame.log} under {reader.root} has no images: there is nothing to draw into")
         raise BadLog(f"frame {frame.name} of log {frame.log} has no image; choose another with --frame")
     if lacking := [name for name in cameras if name not in there]:
         raise BadLog(f"frame {frame.name} of log {frame.log} has no camera {lacking[0]!r}; it has {', '.join(there)}")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from occlabel.schemas.drive_log import Camera, Frame, LogReader
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.geometry import inverse, project, transform_points
 
@@ -24,16 +24,16 @@ _RAMP = np.array(
 )
 
 
-def draw_overlay(reader: LogReader, frame: Frame, out: Path) -> None:
-    """Writes a PNG with one panel per camera of ``frame``, three a row.
+def draw_overlay(reader: LogReader, log: DriveLog, index: int, out: Path) -> None:
+    """Writes a PNG with one panel per camera of frame ``index`` of ``log``, three a row.
 
     Points are red at 2 m, green near 12 m, violet from 60 m on. Raises BadLog for a frame without cameras or scan,
     DamagedFile for a scan that cannot be read; a camera whose image cannot be read
     is a black panel that says so, one whose calibration is not known has no points.
     """
+    frame = log.frames[index]
     if frame.sweep is None or not frame.cameras:
-        lacks = "no scan" if frame.sweep is None else "no camera"
-        raise BadLog(f"frame {frame.name} has {lacks}, so there is nothing to project; choose another with --frame")
+        raise BadLog(_nothing(log, frame))
     points = transform_points(frame.sweep.ego_from_lidar, reader.points(frame.sweep))
     rank = {name: place for place, name in enumerate(ORDER)}
     cameras = sorted(frame.cameras, key=lambda camera: rank.get(camera.name, len(rank)))
@@ -44,6 +44,20 @@ def draw_overlay(reader: LogReader, frame: Frame, out: Path) -> None:
     for place, panel in enumerate(panels):
         sheet.paste(panel, (place % columns * width, place // columns * height))
     sheet.save(out, format="PNG")
+
+
+def _nothing(log: DriveLog, frame: Frame) -> str:
+    """Why nothing can be drawn of the frame, and of which others something can."""
+    for lacking, there in (
+        ("images", any(one.cameras for one in log.frames)),
+        ("LiDAR scans", any(one.sweep is not None for one in log.frames)),
+    ):
+        if not there:
+            return f"log {log.id} has no {lacking}: there is nothing to draw LiDAR into cameras from"
+    lacks = "no scan" if frame.sweep is None else "no camera"
+    said = f"frame {frame.name} has {lacks}, so there is nothing to project"
+    whole = next((i for i, one in enumerate(log.frames) if one.cameras and one.sweep is not None), None)
+    return f"{said}, nor in any other of the log" if whole is None else f"{said}; choose another: --frame {whole}"
 
 
 def _panel(reader: LogReader, camera: Camera, points_ego: NDArray[np.float64], cameras: int) -> Image.Image:

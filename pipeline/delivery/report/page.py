@@ -20,6 +20,7 @@ from occlabel.pipeline.delivery.report.tables import (
     truth_table,
 )
 from occlabel.pipeline.delivery.report.volumes import drawn
+from occlabel.schemas.words import counted, inflected
 
 _PARTS = "occlabel.pipeline.delivery.report.parts"
 
@@ -66,7 +67,11 @@ def _headline(report: Report) -> list[tuple[str, str, str]]:
         changed = report.comparison.changed()
         found.append((percent(changed.changed_occupied / max(changed.occupied, 1)), "% changed", "of occupied voxels"))
     found.append(
-        (f"{version.info.frames:,}", "frames", f"in {len(version.logs)} logs, {len(version.info.missing)} missing")
+        (
+            f"{version.info.frames:,}",
+            inflected(version.info.frames, "frame", "frames"),
+            f"in {counted(len(version.logs), 'log')}, {len(version.info.missing)} missing",
+        )
     )
     occupied = look.occupied(version.space.taxonomy.free_id)
     if look.doubts:

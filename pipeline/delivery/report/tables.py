@@ -8,6 +8,7 @@ from typing import Any
 from occlabel.pipeline.delivery.report.content import Report
 from occlabel.pipeline.quality.compare.against_truth import AgainstTruth
 from occlabel.pipeline.quality.compare.compare import Comparison
+from occlabel.schemas.words import counted
 
 _MEASURES = {
     "iou": "IoU", "miou": "mIoU", "miou_present": "mIoU, classes in the truth", "precision": "precision",
@@ -57,7 +58,8 @@ def truth_table(found: AgainstTruth) -> Table:
             f"{low:+.2f} to {high:+.2f}", "yes" if one.shown else "no", carrier,
         ))  # fmt: skip
     columns = ("", "before", "now", "difference", "19 in 20 draws", "more than chance", "most of it in log")
-    return Table(f"IoU in percent against the truth, range {found.range}, {found.frames} frames", columns, rows, marked)
+    caption = f"IoU in percent against the truth, range {found.range}, {counted(found.frames, 'frame')}"
+    return Table(caption, columns, rows, marked)
 
 
 def change_table(found: Comparison) -> Table:
@@ -75,7 +77,7 @@ def change_table(found: Comparison) -> Table:
             classes[len(rows)] = names.index(name)
         rows.append((name, f"{entry['a']:,}", f"{entry['b']:,}", percent(entry["iou"]), *near, became))
     columns = ("", "voxels before", "now", "IoU of both", *(f"to {name} m" for name in ranges), "became mostly")
-    return Table(f"voxels of {found.frames} frames that both versions have", columns, rows, classes=classes)
+    return Table(f"voxels of {counted(found.frames, 'frame')} that both versions have", columns, rows, classes=classes)
 
 
 def class_table(report: Report) -> Table:
@@ -91,7 +93,7 @@ def class_table(report: Report) -> Table:
         bars[len(rows)] = float(counts[index] / occupied)
         share = f"{100 * counts[index] / occupied:.2f}"
         rows.append((taxonomy.names[index], f"{counts[index] / frames:,.0f}", share))
-    caption = f"over {len(report.look.read)} of {report.version.info.frames} frames"
+    caption = f"over {len(report.look.read)} of {counted(report.version.info.frames, 'frame')}"
     return Table(caption, ("", "voxels a frame", "% of the occupied"), rows, classes=classes, bars=bars)
 
 

@@ -15,6 +15,7 @@ from occlabel.pipeline.review.queue import Item, mark, open_review
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.corrections import Wrong
 from occlabel.schemas.geometry import inverse
+from occlabel.schemas.words import counted
 
 
 class Word(BaseModel):
@@ -69,7 +70,7 @@ class Desk:
         return {
             **item.model_dump(mode="json"),
             "name": item.frame,
-            "why": f"{item.wrong:.0f} of {item.labelled} voxels probably wrong in {item.frames} frames",
+            "why": f"{item.wrong:.0f} of {item.labelled} voxels probably wrong in {counted(item.frames, 'frame')}",
             "volumes": {"now": packed(frame[SEMANTICS])},
             "car": [*grid_from_ego[:2, 3].tolist(), *grid_from_ego[:2, 0].tolist()],
         }

@@ -17,6 +17,7 @@ from occlabel.pipeline.quality.rules.rule import part
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.words import counted
 from occlabel.stages.evaluation.scores import Scores
 from occlabel.workers.store import Store
 
@@ -73,9 +74,10 @@ class AgainstTruth:
 
     def sentences(self) -> Iterator[str]:
         """The verdict, and the worst regression with the log that carries most of it."""
-        yield f"{self.verdict}: mIoU {_told(self.measures['mIoU'])} over {len(self.logs)} logs, {self.frames} frames"
+        over = f"{counted(len(self.logs), 'log')}, {counted(self.frames, 'frame')}"
+        yield f"{self.verdict}: mIoU {_told(self.measures['mIoU'])} over {over}"
         if len(self.logs) < LEAST_LOGS:
-            yield f"of {len(self.logs)} logs none can be shown, whatever its size: that takes {LEAST_LOGS}"
+            yield f"of {counted(len(self.logs), 'log')} none can be shown, whatever its size: that takes {LEAST_LOGS}"
         for name, found in list(self.classes.items())[:1]:
             if found.interval.value < 0:
                 much = f", {100 * found.share:.0f}% of it in log {found.log}" if found.log is not None else ""

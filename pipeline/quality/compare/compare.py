@@ -22,6 +22,7 @@ from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.words import counted
 from occlabel.stages.evaluation.changes import Changed, by_class, shares
 
 _HEAT_CELLS = 64
@@ -126,10 +127,10 @@ class Comparison:
         yield from self.diff.sentences()
         found = self.changed()
         yield (
-            f"voxels of {self.frames} frames: {_percent(found.changed_occupied, found.occupied)} of the occupied "
-            f"changed, {_percent(found.changed, found.voxels)} of all: {found.other_class:,} have another class, "
-            f"{found.appeared:,} appeared, {found.vanished:,} vanished, {found.became_unknown:,} became unknown, "
-            f"{found.became_known:,} became known"
+            f"voxels of {counted(self.frames, 'frame')}: {_percent(found.changed_occupied, found.occupied)} of the "
+            f"occupied changed, {_percent(found.changed, found.voxels)} of all: {found.other_class:,} have another "
+            f"class, {found.appeared:,} appeared, {found.vanished:,} vanished, {found.became_unknown:,} became "
+            f"unknown, {found.became_known:,} became known"
         )
         for log in self.logs.values():
             yield from (f"error: not compared: {sentence}" for sentence in log.damaged[:3])

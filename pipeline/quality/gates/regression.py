@@ -17,6 +17,7 @@ from occlabel.pipeline.quality.stores import kept_in
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.schemas.version import GateResult
+from occlabel.schemas.words import counted, inflected
 
 _FEW = 100
 """Voxels of truth: a log with fewer of a class does not score it."""
@@ -66,10 +67,11 @@ def judge(case: Case, options: RegressionGate) -> list[GateResult]:
     else:
         said = f"no class lost more than is allowed and chance explains; most {worst.sentence()}"
     if len(found.logs) < LEAST_LOGS:
-        said += f"; {len(found.logs)} logs show nothing over all logs, that takes {LEAST_LOGS}"
+        said += f"; {counted(len(found.logs), 'log')} can show nothing over all logs, that takes {LEAST_LOGS}"
     if found.left_out:
         log, why = next(iter(found.left_out.items()))
-        said += f"; {len(found.left_out)} logs are not scored, log {log}: {why}"
+        count = len(found.left_out)
+        said += f"; {counted(count, 'log')} {inflected(count, 'is', 'are')} not scored, log {log}: {why}"
     assert case.against is not None
     chosen = "" if worst.log is None else f" --log {worst.log}"
     look = (

@@ -11,6 +11,7 @@ from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.pipeline.quality.gates.case import Case, NotJudged
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.version import GateResult
+from occlabel.schemas.words import counted
 
 
 def judge(case: Case, options: TruthGate) -> list[GateResult]:
@@ -22,7 +23,7 @@ def judge(case: Case, options: TruthGate) -> list[GateResult]:
         raise NotJudged(str(error)) from error
     range_, scores = list(found.scores.items())[-1]
     present = {name: iou for name, iou in scores.per_class.items() if iou == iou}
-    of_range = f"of {found.frames} frames, range {range_}"
+    of_range = f"of {counted(found.frames, 'frame')}, range {range_}"
     quality = None if found.panoptic is None else found.panoptic.quality.things.pq
     asked = {
         "min_miou": (
@@ -58,4 +59,4 @@ def _lowest(ious: dict[str, float]) -> str:
 def _objects(found: Evaluation) -> str:
     if found.panoptic is None:
         return "the version has no instances, or the logs have no boxes around the truth"
-    return f"PQ of things {100 * found.panoptic.quality.things.pq:.1f} of {found.panoptic.frames} frames"
+    return f"PQ of things {100 * found.panoptic.quality.things.pq:.1f} of {counted(found.panoptic.frames, 'frame')}"

@@ -8,6 +8,7 @@ from occlabel.pipeline.planning.gates import ShapesGate
 from occlabel.pipeline.quality.gates.case import Case, NotJudged, Shares, answer, percent
 from occlabel.pipeline.quality.gates.measures import SHAPES
 from occlabel.schemas.version import GateResult
+from occlabel.schemas.words import counted
 
 
 def judge(case: Case, options: ShapesGate) -> list[GateResult]:
@@ -23,8 +24,8 @@ def judge(case: Case, options: ShapesGate) -> list[GateResult]:
     track = min(of_object, key=lambda i: float(np.mean(of_object[i])))
     frame, _, row = min(((f, float(r[2]), r) for w, f, r in rows if w == log and r[0] == track), key=lambda x: x[1])
     said = (
-        f"objects have {percent(shares.share)} of their voxels in the frame before too, over {len(rows)} pairs; least "
-        f"in log {log} ({percent(of_log)}), the {case.names[int(row[1])]} {track} "
+        f"objects have {percent(shares.share)} of their voxels in the frame before too, over "
+        f"{counted(len(rows), 'pair')}; least in log {log} ({percent(of_log)}), the {case.names[int(row[1])]} {track} "
         f"({percent(float(np.mean(of_object[track])))}), worst in frame {frame}"
     )
     return [answer("shapes", options, shares.share, said, case.view(log, frame, " --objects"))]

@@ -11,6 +11,7 @@ from occlabel.pipeline.quality.gates.case import Case, NotJudged, answer, percen
 from occlabel.pipeline.quality.gates.measure import Numbers
 from occlabel.pipeline.quality.gates.measures import SIZES
 from occlabel.schemas.version import GateResult
+from occlabel.schemas.words import counted, inflected
 from occlabel.stages.evaluation.object_sizes import LARGEST
 
 _SLACK = 2.0
@@ -41,7 +42,8 @@ def judge(case: Case, options: SizesGate) -> list[GateResult]:
     mostly = {key: float(np.median([one.beyond for one in seen])) for key, seen in found.items()}
     large = [key for key in found if mostly[key] > 0]
     share, look = len(large) / len(found), ""
-    said = f"{len(large)} of {len(found)} objects are larger than their class can be ({percent(share)})"
+    are = inflected(len(large), "is", "are")
+    said = f"{len(large)} of {counted(len(found), 'object')} {are} larger than their class can be ({percent(share)})"
     if large:
         log, track = max(large, key=lambda key: mostly[key])
         worst = max(found[log, track], key=lambda one: one.beyond)

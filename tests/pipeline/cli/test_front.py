@@ -237,6 +237,19 @@ def test_names_are_checked_before_anything_is_read(typed: Type, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_is_refused_for_what_its_options_lack_and_for_a_folder_of_logs(tmp_path: Path, typed: Type) -> None:
+    (tmp_path / "logs/sequences").mkdir(parents=True)
+    words = ("plan", "semantickitti_lidar", "--logs", tmp_path / "logs", "--store")
+    gates = ("--set", f"gates.against={tmp_path}/none@v1", "--set", "gates.drift={}")
+    code, _, said = typed(*words, tmp_path / "s", *gates)
+    assert code == 1 and f"there is no store at {tmp_path}/none" in said
+    code, _, said = typed(*words, tmp_path / "logs")
+    assert code == 1 and f"{tmp_path}/logs holds sequences and is no store of occlabel" in said
+    code, _, said = typed(*words, tmp_path / "s", "--skip", "voting", "--set", "voting.radius=3")
+    assert code == 1 and "--skip voting leaves out the block in which --set voting.radius=3 is" in said
+    assert [path.name for path in tmp_path.rglob("*")] == ["logs", "sequences"]
+
+
 def test_the_replay_command_can_be_pasted(tmp_path: Path, typed: Type) -> None:
     store = Store(tmp_path / "it's my" / "quarantine" / "store@home")
     store.check_layout(mark=True)
@@ -263,12 +276,13 @@ def test_the_replay_command_can_be_pasted(tmp_path: Path, typed: Type) -> None:
     assert words[0] == "replay" and read_entry(words[1])[1].error == "no"
     assert read_entry(words[1])[0].location == store.location
     listed = typed("status", store.location)[1]
-    assert f"quarantine: {entry.replay}" in listed
+    assert f"quarantine of run r: (data) voting a frames 0-3: no\n  replay: {entry.replay}\n" in listed
     store.put(entry.path, b'{"run": "r"')
     assert "is damaged, or of another occlabel" in typed("replay", words[1])[2]
     store.put("runs/r/state.json", b'{"run"')
     code, listed, said = typed("status", store.location)
     assert code == 0 and "what run r did is not known" in said
+    assert f"quarantine of run r: {store.location}/{entry.path} is damaged, or of another occlabel" in listed
 
 
 @pytest.mark.slow

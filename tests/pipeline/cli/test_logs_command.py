@@ -44,8 +44,11 @@ def test_list_tells_every_log_even_one_that_cannot_be_read(root: Path) -> None:
     assert good["cameras"] == [{"name": "image_2", "images": 3, "width": 64, "height": 48, **known}]
     assert good["truth"] == {"voxels": 0, "points": 3, "boxes": 3}
     assert "no frames" in bad["error"]
-    text = run("list", root)
-    assert "cannot be read: sequence 01 has no frames" in " ".join(text.split())
+    title, *rows = run("list", root).splitlines()
+    assert title.startswith(f"2 logs under {root}, 1 of them cannot be read")
+    (row,) = (row for row in rows if row.startswith("│ 00"))
+    assert "│ points boxes │" in row
+    assert any(row.startswith("cannot be read: sequence 01 has no frames") for row in rows)
 
 
 def test_show_draws_points_where_the_camera_sees_them(root: Path, tmp_path: Path) -> None:
@@ -68,7 +71,11 @@ def test_a_frame_or_log_that_is_not_there_is_refused(root: Path, tmp_path: Path)
     with pytest.raises(BadLog, match="has no sequence '07'"):
         run("show", root, "--log", "07")
     (root / "sequences/00/velodyne/000001.bin").unlink()
-    with pytest.raises(BadLog, match="frame 000001 has no scan"):
+    with pytest.raises(BadLog, match=r"frame 000001 has no scan.*; choose another: --frame 0"):
+        run("show", root, "--frame", 1, "--out", tmp_path / "a.png")
+    for file in (root / "sequences/00/image_2").iterdir():
+        file.unlink()
+    with pytest.raises(BadLog, match="log 00 has no images: there is nothing to draw"):
         run("show", root, "--frame", 1, "--out", tmp_path / "a.png")
 
 
@@ -88,6 +95,24 @@ def test_show_says_that_poses_cannot_be_right(root: Path) -> None:
     assert fault.startswith("they leap by 2") and fault.endswith(" m at frame 000002")
     text = " ".join(run("show", root, "--log", "00").split())
     assert f"warning: its poses cannot be right: {fault}; the recipe needs geometry: {{kind: registration}}" in text
+    assert json.loads(run("list", root, "--json"))[0]["fault_of_poses"] == fault
+
+
+def test_list_counts_what_show_warns_of_and_says_where_it_does_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poses = root / "sequences/00/poses.txt"
+    rows = np.loadtxt(poses)
+    rows[2, [3, 7, 11]] += 12.0
+    np.savetxt(poses, rows)
+    warned = [line for line in run("show", root, "--log", "00").splitlines() if line.startswith("warning: ")]
+
+    def listed() -> tuple[str, bool]:
+        text = run("list", root)
+        (row,) = (row for row in text.splitlines() if row.startswith("│ 00"))
+        return row.split("│")[-2].strip(), "without those that scans show" in text
+
+    assert listed() == (str(len(warned)), False)
+    monkeypatch.setattr("occlabel.pipeline.cli.logs._LOOKED", 1)
+    assert listed() == (str(len(warned) - 1), True)
 
 
 def test_the_nearest_point_is_on_top_and_points_behind_are_not_drawn() -> None:

@@ -126,4 +126,5 @@ def test_what_cannot_be_drawn_gets_a_sentence(place: Path, view: Run) -> None:
     assert "are 80x48, and the version was made with others" in view("store", *logs, "--camera", "all")[1]
     for file in pictures.iterdir():
         file.unlink()
-    assert "has no image" in view("store", *logs, "--camera", "all")[1]
+    assert "log 00 under " in (said := view("store", *logs, "--camera", "all")[1])
+    assert "has no images" in said and "--frame" not in said

@@ -50,6 +50,8 @@ def test_what_is_exported_evaluates_as_itself(tmp_path: Path) -> None:
 class Seeing:
     """A car that sees a right angle ahead of it."""
 
+    root = Path("nowhere")
+
     def log_ids(self) -> list[str]:
         return ["scene-1"]
 
@@ -204,6 +206,8 @@ def test_own_classes_can_be_written_as_they_are(tmp_path: Path) -> None:
 
 class LidarHigh:
     """Logs of one frame whose LiDAR stands 2 m above the ego's origin and half a metre ahead of it."""
+
+    root = Path("nowhere")
 
     def log_ids(self) -> list[str]:
         return ["08"]

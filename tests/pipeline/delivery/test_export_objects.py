@@ -51,6 +51,8 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> PublishedVersion:
 class Ahead:
     """Logs with one camera that looks along x."""
 
+    root = Path("nowhere")
+
     def __init__(self, log: str = "log-1", frames: int = FRAMES, known: bool = True) -> None:
         self.log, self.frames, self.known = log, frames, known
 

@@ -37,7 +37,7 @@ def written(out: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def test_classes_that_it_has_not_are_invalid(tmp_path: Path) -> None:
     said = export(made(), tmp_path / "out")
-    assert said.startswith("wrote 1 frames") and "unknown where the labels say bicyclist, motorcyclist, trunk" in said
+    assert said.startswith("wrote 1 frame to") and "unknown where the labels say bicyclist, motorcyclist, trunk" in said
     assert "does not say there what was observed" in said and "splits" not in said
     raw, invalid = written(tmp_path / "out")
     assert (raw[1, 1, 0], raw[5, 5, 1], raw[9, 9, 0]) == (40, 0, 0)

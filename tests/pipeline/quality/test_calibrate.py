@@ -12,6 +12,7 @@ from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.quality.calibrate import calibrate
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.teaching.simulate import Drives, simulate_logs
@@ -114,6 +115,14 @@ def test_confidence_of_the_next_version_means_what_it_says(
     assert (tmp_path / "d.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(BadPredictions, match="its confidence is: how likely the class is right"):
         calibrate(f"{store}@sure", logs, "semantickitti", fitted)
+    ground = ["--set", "ground.kind=intensity"]
+    occlabel("run", recipe, *common, "--version", "ground", *ground)
+    assert open_version(f"{store}@ground").info.arrays["confidence"].spec.meaning == MARGIN
+    with pytest.raises(BadPredictions, match=r"as ground changed labels after the vote.*label the logs with --skip g"):
+        calibrate(f"{store}@ground", logs, "semantickitti", fitted)
+    occlabel("run", recipe, *common, "--version", "both", "--set", f"voting.calibration={fitted}", *ground)
+    both, sure = (open_version(f"{store}@{name}").info.arrays["confidence"] for name in ("both", "sure"))
+    assert (both.stage, both.spec.meaning) == ("ground", sure.spec.meaning) and "calibrated to" in both.spec.meaning
     occlabel("run", recipe, *common, "--version", "single", "--skip", "voting")
     with pytest.raises(BadPredictions, match="not the margin of a vote"):
         calibrate(f"{store}@single", logs, "semantickitti", fitted)

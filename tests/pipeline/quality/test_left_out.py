@@ -174,7 +174,7 @@ def test_boxes_that_are_not_scored_are_counted(tmp_path: Path) -> None:
     assert asked["few_points"] == 5 and asked["scored"] == facts["boxes"], "car 3 has twelve points"
     assert asked["other_class"] == 5, "a barrier is no thing of the grid"
     notes = list(found.notes())
-    assert "1 frames with boxes are not scored: without instances" in notes
+    assert "1 frame with boxes is not scored: without instances" in notes
     assert any("hold fewer than 20 LiDAR points and are not scored" in note for note in notes)
 
 
@@ -269,8 +269,8 @@ def test_confidence_is_reported_for_what_is_labelled_occupied(tmp_path: Path) ->
     text = " ".join(result.output.split())
     assert "confidence is: how likely the class is right" in text
     assert (
-        "confidence of voxels labelled occupied is off by 25.0 points on average, on the whole by +25.0; by label: "
-        "free 0.0, car 100.0" in text
+        "confidence of voxels labelled occupied is off by 25.0 points on average, on the whole by +25.0 "
+        "by label, voxels labelled free too: free 0.0, car 100.0" in text
     )
     assert "confidence is off by 0.8 points on average over the scored voxels" in text
 

@@ -162,8 +162,12 @@ def test_volumes_that_another_tool_edited_come_back_voxel_by_voxel(tmp_path: Pat
     folder.mkdir(parents=True)
     semantickitti.write_volume(folder / "000005.label", space.taxonomy.to_raw[edited])
     semantickitti.write_volume(folder / "000099.label", space.taxonomy.to_raw[edited])
+    semantickitti.write_volume(folder / "000000.label", space.taxonomy.to_raw[version.frame("00", "000000")[SEMANTICS]])
     found = from_volumes(version, tmp_path / "edited", "semantickitti", tmp_path / "c")
-    assert (found.frames, found.voxels, found.unknown) == (1, 1, ["00 000099"])
+    assert (found.frames, found.corrected, found.voxels, found.unknown) == (2, 1, 1, ["00 000099"])
+    words = ["review", "apply", version.spec, "--labels", tmp_path / "edited", "--format", "semantickitti"]
+    told = CliRunner().invoke(app, [*map(str, words), "--into", str(tmp_path / "c")]).stdout
+    assert told == f"read 2 frames; corrections in {tmp_path / 'c'}: 1 voxel of 1 frame\n"
     kept = read_voxels(voxel_file(tmp_path / "c", "00", "000005"), space.grid.voxels)
     assert np.unravel_index(kept.index, space.grid.shape) == ([4], [6], [1]) and kept.classes == ("truck",)
     edited[4, 6, 1] = space.taxonomy.names.index("building")
@@ -194,6 +198,22 @@ def test_frames_that_cannot_be_read_are_named(version: PublishedVersion, tmp_pat
     page = CliRunner().invoke(app, ["report", version.spec, "--out", str(tmp_path / "r.html"), "--executor", "local"])
     assert page.exit_code == 3 and "cannot be read: log 01, frame 0:" in page.stderr
     assert "cannot be read: log 01, frame 0:" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["class"], "--wrong class needs --class, the class that is there"),
+        (["missing"], "--wrong missing needs --class"),
+        (["extraneous", "--class", "car"], "--wrong extraneous takes no --class"),
+        (["position"], "--wrong position needs --moved"),
+        (["extraneous", "--moved", "1", "0", "0"], "--wrong extraneous takes no --moved"),
+    ],
+)
+def test_what_a_correction_lacks_is_told_by_the_options(tmp_path: Path, wrong: list[str], said: str) -> None:
+    words = ["review", "fix", "STORE@v1", "ITEM", "--by", "anna", "--into", str(tmp_path / "c"), "--wrong", *wrong]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 1 and str(told.exception).startswith(said)
 
 
 def test_the_commands(version: PublishedVersion, tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def test_what_changed_is_written_when_it_is_published(root: Path) -> None:
     told = CliRunner().invoke(app, ["versions", "log", f"{root}/store"]).output
     assert [line.split()[0] for line in told.splitlines() if not line.startswith(" ")] == ["v4", "v3", "v2", "v1"]
     assert "  since v1 and grown from it\n    logs added: c\n" in told
+    assert told.endswith("  the first version of its store\n")
     rows = json.loads(CliRunner().invoke(app, ["versions", "log", f"{root}/store", "--json"]).output)
     assert rows[-1]["changes"] is None and rows[-2]["base"] == "v1"
 

@@ -1,12 +1,15 @@
 """The run: resume, retries, quarantine, and the same labels whatever happens on the way."""
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from chain import MadeUpReader, Number, ScriptedExecutor, Smooth, Voxelise, label, small_recipe
+from typer.testing import CliRunner
 
+from occlabel.pipeline.cli import app
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.running.history import new_state, run_states
@@ -126,17 +129,31 @@ def test_bad_data_is_quarantined_at_once_and_what_depends_on_it_is_named(tmp_pat
     assert names == [("a", f"{i:06d}") for i in range(4)] + [("b", f"{i:06d}") for i in range(6)]
 
 
+def test_a_damaged_scan_is_named_by_each_run_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 10, "b": 6}, damaged=("a/000005",))
+    label(tmp_path, reader=reader).print()
+    first = capsys.readouterr().out
+    assert "quarantine (damaged): completion a frames 4-7: a/000005 is truncated" in first
+    assert "damaged: a frame" not in first
+    label(tmp_path, reader=reader).print()  # there is nothing to do
+    assert "damaged: a frame 000005: lidar: a/000005 is truncated\n" in capsys.readouterr().out
+
+
 def test_a_damaged_scan_costs_its_frame_and_nothing_else(tmp_path: Path) -> None:
     reader = MadeUpReader(tmp_path, {"a": 10, "b": 6}, damaged=("a/000005",))
     report = label(tmp_path, reader=reader)
     assert report.state == "quarantine"
-    assert report.damaged == 1
+    assert report.damaged == {"a frame 000005": ("lidar: a/000005 is truncated",)}
     assert [entry.cause for entry in report.entries] == ["damaged"]
     assert report.info is not None
     assert report.info.frames == 16
     filled = next(f for f in open_version(f"{tmp_path}/store@v1").frames("a") if f.name == "000005")
     assert (filled.load("semantics") != 255).any()  # voting filled it from its neighbours
     assert "truncated" in filled.row.damaged[0]
+    shown = CliRunner().invoke(app, ["versions", "show", f"{tmp_path}/store@v1"]).stdout
+    assert "damaged         a frame 000005: lidar: a/000005 is truncated\n" in shown
+    asked = CliRunner().invoke(app, ["versions", "show", f"{tmp_path}/store@v1", "--json"]).stdout
+    assert json.loads(asked)["damaged"] == {"a frame 000005": ["lidar: a/000005 is truncated"]}
     single = label(tmp_path, small_recipe(second=None), reader=reader, version="single")
     assert single.info is not None  # nobody else knew anything of the frame: it has no labels
     assert single.info.frames == 15

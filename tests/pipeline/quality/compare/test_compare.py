@@ -183,3 +183,15 @@ def test_both_are_scored_in_the_frames_that_both_have(tmp_path: Path) -> None:
     assert (name, worst.log, worst.share) == ("car", "01", 1.0)
     assert worst.a == pytest.approx(1.0) and worst.b == pytest.approx(1 / 3)
     assert found.scores[0]["51.2"].miou_present == pytest.approx(1.0)
+
+
+def test_in_a_pipe_every_number_is_whole_and_what_is_written_is_said(
+    first: PublishedVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    second = published(tmp_path, "v2", {"00": ((slice(0, 8), slice(0, 8), slice(0, 2)), CAR)})
+    words = ["compare", first.spec, second.spec, "--json", str(tmp_path / "c.json"), "--executor", "local"]
+    said = CliRunner().invoke(app, words).stdout
+    assert "IoU A/B" in said and "became mostly" in said and "…" not in said
+    assert any("│ road" in line and "1,536" in line and "car 64" in line for line in said.splitlines())
+    assert said.endswith(f"wrote {tmp_path / 'c.json'}\n")
