@@ -163,6 +163,11 @@ SEMANTICS: ArraySpec[np.uint8] = ArraySpec("semantics", _U8, UNKNOWN, "class id;
 CONFIDENCE: ArraySpec[np.uint8] = ArraySpec("confidence", _U8, 0, PROBABILITY)
 
 
+KEPT = "as before"
+KEPT_CONFIDENCE = replace(CONFIDENCE, meaning=KEPT)
+"""Of a stage that changes some labels after the vote: how sure the others are, and in which measure, stays."""
+
+
 def least_confidence(sure: float) -> int:
     """The least value of ``CONFIDENCE`` that is as sure as ``sure``, 0..1."""
     return math.ceil(sure * 255)

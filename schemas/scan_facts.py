@@ -55,6 +55,8 @@ class ScanFacts(BaseModel):
     poses: PoseFacts = PoseFacts()
     unread: str | None = None
     """Why the first scan that was looked at cannot be read, where none of them can."""
+    cut: tuple[str, ...] = ()
+    """Frames whose scan is a far smaller file than the others are, as a copy that broke off is."""
 
 
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:

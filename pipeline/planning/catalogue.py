@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from typing import TypeVar
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from occlabel.schemas.arrays import GEOMETRY
-from occlabel.schemas.drive_log import DriveLog, LogReader
+from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
 from occlabel.schemas.errors import StoreAway
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
@@ -23,12 +24,15 @@ from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_di
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 8
+_WAY = 9
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
 _SCANS = 3
 """So many of a log are looked at, evenly spread."""
+
+_CUT = 4
+"""A scan of so many times fewer bytes than the middle one of its log was hardly measured so."""
 
 _SAVE_SECONDS = 60.0
 """A first plan reads every file of every log: one that is stopped must not have done so for nothing."""
@@ -91,7 +95,20 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
         climb=climb([lidar for _, lidar in poses]),
         poses=poses_of(log, reader),
         unread=faults[0] if len(faults) == len(places) else None,
+        cut=_cut(frames),
     )
+
+
+def _cut(frames: Sequence[Frame]) -> tuple[str, ...]:
+    """Names of the frames whose scan is a file by far smaller than the middle one. A file that ends between two points
+    is a scan like any other to who reads it."""
+    sizes: dict[str, int] = {}
+    for frame in frames:
+        if frame.sweep is not None and frame.sweep.index is None:
+            with suppress(OSError):  # who reads it says so
+                sizes[frame.name] = frame.sweep.path.stat().st_size
+    least = np.median(list(sizes.values())) / _CUT if sizes else 0.0
+    return tuple(name for name, size in sizes.items() if size < least)
 
 
 def poses_of(log: DriveLog, reader: LogReader) -> PoseFacts:
@@ -199,7 +216,10 @@ class Catalogue:
         return facts
 
     def remember(self) -> None:
-        """Writes what was learned, for the next plan; of a store that can only be read it is learned each time."""
+        """Writes what was learned, for the next plan; of a store that can only be read it is learned each time. A store
+        that does not exist yet is not made for it: it is who runs that makes one."""
+        if not self._store.exists():
+            return
         with suppress(StoreAway):
             for name in sorted(self._changed):
                 self._store.put(self._path(name), self._parts[name].model_dump_json().encode())

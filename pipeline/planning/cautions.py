@@ -11,12 +11,14 @@ from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.needs import known_by_then
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe, shipped_recipes
-from occlabel.schemas.arrays import POSES
+from occlabel.schemas.arrays import POSES, SEMANTICS, family
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.words import counted
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.propagation.stage import LocalPropagation
+from occlabel.stages.voting.rules import Rules
 
 _UNEVEN = 0.1
 """Metres by which the ground below a car differs from that around it."""
@@ -30,7 +32,16 @@ _ASIDE = 45.0
 
 def cautions(recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about parts that work alone and do not go together."""
-    return (*_odds(recipe), *_propagation(recipe))
+    return (*_no_labels(recipe), *_odds(recipe), *_propagation(recipe), *_unshifted(recipe))
+
+
+def _no_labels(recipe: Recipe) -> Iterator[str]:
+    written = {spec.name for step in recipe.chain for spec in step.stage.written if spec.published}
+    if SEMANTICS.name not in written:
+        yield (
+            f"no stage of the recipe writes {SEMANTICS.name}: what is published has no labels of voxels, but "
+            f"{', '.join(sorted(map(family, written))) or 'nothing'}, and is the latest version all the same"
+        )
 
 
 def _odds(recipe: Recipe) -> Iterator[str]:
@@ -68,11 +79,27 @@ def _propagation(recipe: Recipe) -> list[str]:
     return result
 
 
+def _unshifted(recipe: Recipe) -> Iterator[str]:
+    """Of a correction that is asked for, where nothing is heard by which it could be made. It is on by default, so a
+    recipe with all defaults written out must stay one."""
+    voting = recipe.voting
+    if (
+        isinstance(voting, Rules)
+        and not voting.evidence
+        and voting.log_shift
+        and "log_shift" in voting.model_fields_set
+    ):
+        yield (
+            "voting.log_shift is set to true, and confidence is corrected by what sweeps hit, which voting.evidence "
+            "says not to hear: nothing is corrected; set voting.log_shift=false, or voting.evidence=true"
+        )
+
+
 def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
     found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
-    found += [_poses(log, recipe), _scans(log, recipe)]
+    found += [_poses(log, recipe), _scans(log, recipe), _cut(log, recipe)]
     for index, step in enumerate(recipe.chain):
         rig = known_by_then(log.rig, recipe.chain[:index])
         found.append(_asked(step, recipe, log.model_copy(update={"rig": rig})))
@@ -152,6 +179,17 @@ def _scans(log: LogFacts, recipe: Recipe) -> str | None:
     return (
         f"log {log.id}: of its {log.scans} scans none of those that were looked at can be read, probably none at all: "
         f"{log.seen.unread}; frames whose scan cannot be read stay without labels: copy the scans again"
+    )
+
+
+def _cut(log: LogFacts, recipe: Recipe) -> str | None:
+    """Whether copies of scans may have broken off, and stages look at scans."""
+    if not log.seen.cut or not any("points" in step.stage.senses for step in recipe.chain):
+        return None
+    few = ", ".join(log.seen.cut[:3]) + (", ..." if len(log.seen.cut) > 3 else "")
+    return (
+        f"log {log.id}: {counted(len(log.seen.cut), 'scan')} of {log.scans} ({few}) with less than a quarter of the "
+        "bytes that most have, as copies that broke off; labels are made of what is there: copy them again"
     )
 
 

@@ -69,8 +69,8 @@ def onboard_name(completion: Stage, space: LabelSpace) -> str:
     content and of its options. One that is off counts as if there were none, so that a model that learns to do more
     stays what it was."""
     paths = completion.files(space)
-    told = _options(completion, paths).items()
-    options = {name: value for name, value in told if name not in ("weights", "batch") and value is not False}
+    told = {name: value for name, value in _options(completion, paths).items() if value is not False and value != {}}
+    options = {name: value for name, value in told.items() if name not in ("weights", "batch")}
     digest = digest_of([file_digests(paths), options])
     return " ".join([completion.kind, *(path.name for path in paths if len(paths) == 1), digest])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from occlabel.pipeline.planning.chain import Chain, Step, changes, sources
 from occlabel.pipeline.planning.kinds import SLOTS, kinds_of, stage_class
@@ -35,6 +36,12 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
     safe_name(log.id, "log id")
     if not log.frames:
         raise BadLog(f"log {log.id} has no frames")
+    for (before, earlier), (name, time) in pairwise(zip(log.names, log.times, strict=True)):
+        if not time > earlier:  # readers of ours mend times; one of a package may not
+            raise BadLog(
+                f"log {log.id}: frame {name} ({time:g} s) is not later than frame {before} before it ({earlier:g} s): "
+                "its reader has to give frames in the order of time"
+            )
     chain = recipe.chain
     for index, step in enumerate(chain):
         for sense in step.stage.senses:

@@ -18,6 +18,7 @@ from occlabel.schemas.errors import BadLog, OcclabelError, StoreAway
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Resources
+from occlabel.schemas.words import counted, inflected
 from occlabel.workers.executor import Device
 from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store
@@ -177,8 +178,10 @@ def make_plan(
     plan = renewed(Plan(recipe, tuple(logs), refused, cautions=cautious, device=device), store)
     assert plan.ledger is not None  # see renewed
     if void := plan.ledger.void:
-        said = f"{len(void)} clips are not in the store as their receipts say ({', '.join(void[:3])}): made again"
-        plan = replace(plan, cautions=(*plan.cautions, f"{said} where they are needed"))
+        clips = f"{counted(len(void), 'clip')} {inflected(len(void), 'is', 'are')}"
+        receipts = inflected(len(void), "its receipt says", "their receipts say")
+        said = f"{clips} not in the store as {receipts} ({', '.join(void[:3])}): made again where needed"
+        plan = replace(plan, cautions=(*plan.cautions, said))
     return plan
 
 

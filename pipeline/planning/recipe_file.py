@@ -44,6 +44,15 @@ def load_recipe(
     return recipe.without(skip, note) if skip else recipe
 
 
+def refuse_vain(overrides: list[str] | None, skip: list[str] | None) -> None:
+    """Of one command, not of the rows of a table that share their overrides: raises BadRecipe for an override in a slot
+    that is left out."""
+    for place, value in _in_order(overrides or []):
+        slot, _, option = place.partition(".")
+        if option and slot in (skip or []):
+            raise BadRecipe(f"--skip {slot} leaves out the block in which --set {place}={value} is: drop one of them")
+
+
 def load_gates(name: str | None, overrides: list[str], against: str | None, truth: Path | None) -> Gates:
     """The gates of the recipe ``name``; without one all that need no truth, with the values of a nightly run, and with
     ``against`` and ``truth`` those that hold a version against another one. Both stand before what the recipe says.

@@ -50,6 +50,18 @@ def judged(store: Store, info: VersionInfo) -> Judged | None:
     return found if found.content_digest == info.content_digest else None
 
 
+def is_blocked(store: Store, name: str) -> bool:
+    """Whether a gate blocks the version. What cannot be read blocks nothing: who opens the version says so."""
+    try:
+        manifest = manifest_of(store, name)
+        known = None if manifest is None else judged(store, manifest[0])
+    except StoreAway:
+        raise
+    except StoreError:
+        return False
+    return known is not None and known.blocked
+
+
 def let_through(store: Store, info: VersionInfo, gates: Gates, judge: Judge | None) -> Judged | None:
     """What the version was judged to be: by ``judge`` where gates are asked and it has not passed yet, and once it has
     for good. None where no gate was ever asked of it, or nobody can judge it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from occlabel.pipeline.published.gates import check_gates
 from occlabel.pipeline.published.latest import tagged
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.origins import provenance_of
+from occlabel.pipeline.published.same_drive import scan_bytes
 from occlabel.pipeline.published.version import manifest_of, manifest_path
-from occlabel.schemas.arrays import POSES, SEMANTICS, family, resolved
+from occlabel.schemas.arrays import KEPT, POSES, SEMANTICS, family, resolved
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, GateFailed, StoreError
 from occlabel.schemas.geometry import Matrix
@@ -29,6 +30,7 @@ from occlabel.schemas.version import (
     VersionInfo,
     content_digest,
 )
+from occlabel.schemas.words import counted
 from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store, artifact_path, safe_name
 
@@ -185,7 +187,7 @@ def refuse_taken(
     there = {log.id for log in plan.logs} | (set() if base is None else base.logs)
     lost = sorted({row.log for row in taken[1]} - there)
     if fresh or lost:
-        why = "without " + ", ".join(lost[:5]) if lost else f"with other labels of {len(fresh)} logs"
+        why = "without " + ", ".join(lost[:5]) if lost else f"with other labels of {counted(len(fresh), 'log')}"
         raise StoreError(
             f"version {name} exists in {store.location}, and this would be another one ({why}); versions never change: "
             "choose another --version"
@@ -238,9 +240,10 @@ def _arrays(plan: Plan) -> dict[str, PublishedArray]:
     result = {}
     for name, index in last_writers(plan.recipe).items():
         step = plan.recipe.chain[index]
-        (spec,) = (spec for spec in step.stage.written if spec.name == name)
+        written = [s for before in plan.recipe.chain[: index + 1] for s in before.stage.written if s.name == name]
+        meaning = next(spec.meaning for spec in reversed(written) if spec.meaning != KEPT)
         for rig in plan.rigs:
-            for stored in resolved([spec], rig):
+            for stored in resolved([replace(written[-1], meaning=meaning)], rig):
                 result[stored.name] = PublishedArray(stage=step.name, facts=stored.facts())
     return result
 
@@ -272,5 +275,6 @@ def _place(store: Store, plan: Plan, row: VersionFrame, log: DriveLog) -> Versio
             "time": frame.time,
             "world_from_ego": None if pose is None else tuple(pose.ravel().tolist()),
             "ego_from_grid": tuple(from_grid.ravel().tolist()),
+            "scan_bytes": scan_bytes(frame),
         }
     )

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from occlabel.pipeline.published.judged import forget
-from occlabel.pipeline.published.latest import newest, point_to, point_to_none, remove_tag, set_tag, tagged, tags
+from occlabel.pipeline.published.judged import forget, is_blocked
+from occlabel.pipeline.published.latest import (
+    is_newest,
+    newest,
+    point_to,
+    point_to_none,
+    remove_tag,
+    set_tag,
+    tagged,
+    tags,
+)
 from occlabel.pipeline.published.spec import LATEST, spec_of, split, version_name
 from occlabel.pipeline.published.version import manifest_path, version_names
 from occlabel.schemas.errors import StoreError
@@ -16,10 +25,12 @@ def remove_version(store: Store, name: str, newest_then: str | None = None) -> N
     theirs, and what nobody reads any more is for ``collect``. A manifest that is damaged is removed too.
 
     ``newest_then`` is the version that ``latest`` means from now on. Raises StoreError for a version that is not there
-    or has a tag, and for the newest one while others are there and none of them was named.
+    or has a tag, for a ``newest_then`` that a gate blocks, and for the newest one while others are there that none
+    blocks and none of them was named.
     """
     others = [other for other in version_names(store) if other != name]
     _demand(store, name)
+    let_be = [other for other in others if not is_blocked(store, other)]
     called = [tag for tag, version in tags(store).items() if version == name]
     if called:
         raise StoreError(
@@ -30,15 +41,20 @@ def remove_version(store: Store, name: str, newest_then: str | None = None) -> N
         raise StoreError(
             f"{newest_then!r} cannot be the latest then: {store.location} keeps {', '.join(others) or 'no version'}"
         )
-    if newest_then is None and others and newest(store) == name:
+    if newest_then is not None and newest_then not in let_be:
+        raise StoreError(
+            f"version {newest_then} cannot be the latest: a gate blocks it (occlabel versions check "
+            f"{spec_of(store, newest_then)}); there is {', '.join(let_be) or 'no other that none blocks'}"
+        )
+    if newest_then is None and let_be and newest(store) == name:
         raise StoreError(
             f"version {name} is the latest of {store.location}: say which one is to be it then, --latest with one of "
-            f"{', '.join(others)}"
+            f"{', '.join(let_be)}"
         )
     # The pointer first: it never names what is not there, wherever this ends.
     if newest_then is not None:
         point_to(store, newest_then)
-    elif not others:
+    elif not others or is_newest(store, name):
         point_to_none(store)
     store.delete(manifest_path(name))
     forget(store, name)  # left behind it harms nobody: it is of other content than a version that takes the name
@@ -50,7 +66,7 @@ def tag_version(store: Store, name: str, tag: str) -> str | None:
     _demand(store, name)
     if tag in version_names(store):
         raise StoreError(f"{tag} is a version of {store.location}, and a tag must not be taken for one")
-    before = tagged(store, version_name(tag))
+    before = tagged(store, version_name(tag, "tag"))
     set_tag(store, tag, name)
     return before
 

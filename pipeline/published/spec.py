@@ -74,13 +74,13 @@ def store_to_fill(location: str) -> Store:
     return store
 
 
-def version_name(name: str) -> str:
-    """``name`` if a version can be published under it. Raises StoreError otherwise."""
+def version_name(name: str, what: str = "version") -> str:
+    """``name`` if a version, or what else ``what`` says, can have it. Raises StoreError otherwise."""
     if name == LATEST:
-        raise StoreError(f"a version cannot be named {LATEST!r}: that is how the newest one is called")
+        raise StoreError(f"a {what} cannot be named {LATEST!r}: that is how the newest version is called")
     if len(name) > _LONGEST:
-        raise StoreError(f"the version's name has {len(name)} characters, at most {_LONGEST} can be one")
-    return safe_name(name, "version")
+        raise StoreError(f"the {what}'s name has {len(name)} characters, at most {_LONGEST} can be one")
+    return safe_name(name, what)
 
 
 def _at_last(text: str) -> tuple[str, str | None]:

@@ -10,6 +10,7 @@ from occlabel.schemas.arrays import (
     CONFIDENCE,
     EXTRINSICS,
     INTRINSICS,
+    KEPT_CONFIDENCE,
     POSES,
     SEGMENT_CLASS,
     SEGMENT_SCORE,
@@ -52,7 +53,7 @@ class GroundBySegments(Stage):
         INTRINSICS,
         EXTRINSICS,
     )
-    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, KEPT_CONFIDENCE)
 
     kind: Literal["segments"] = "segments"
     classes: tuple[str, ...] = (
@@ -86,6 +87,8 @@ class GroundBySegments(Stage):
         names, usual = space.taxonomy.names, type(self).model_fields["classes"].default
         if (strange := next((name for name in self.classes if name not in (*names, *usual)), None)) is not None:
             return f"ground.classes names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}"
+        if not self.classes:
+            return f"ground.classes is empty: name classes of {space.taxonomy.name}, or run with --skip ground"
         if len(self._ids(space)) < 2:
             return (
                 f"the taxonomy {space.taxonomy.name} has fewer than two of the classes ground.classes = "

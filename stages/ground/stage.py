@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from occlabel.schemas.arrays import CONFIDENCE, POSES, SEMANTICS, ArraySpec
+from occlabel.schemas.arrays import CONFIDENCE, KEPT_CONFIDENCE, POSES, SEMANTICS, ArraySpec
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.rig import Rig
@@ -40,7 +40,7 @@ class GroundByIntensity(Stage):
     version: ClassVar[int] = 2
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES)
-    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, KEPT_CONFIDENCE)
 
     kind: Literal["intensity"] = "intensity"
     grown: tuple[str, ...] = ("terrain",)
@@ -67,6 +67,8 @@ class GroundByIntensity(Stage):
             usual = type(self).model_fields[what].default
             if (strange := next((name for name in wanted if name not in (*names, *usual)), None)) is not None:
                 return f"ground.{what} names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}"
+            if not wanted:
+                return f"ground.{what} is empty: name classes of {space.taxonomy.name}, or run with --skip ground"
             if not _ids(space.taxonomy, wanted):
                 return (
                     f"the taxonomy {space.taxonomy.name} has none of the classes ground.{what} = {', '.join(wanted)}; "

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.arrays import CONFIDENCE, POSES, SEMANTICS, ArraySpec
+from occlabel.schemas.arrays import CONFIDENCE, KEPT_CONFIDENCE, POSES, SEMANTICS, ArraySpec
 from occlabel.schemas.corrections import Correction, corrected_logs, read_boxes, read_voxels, voxel_file
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.formats.content import content_of
@@ -33,7 +33,7 @@ class Corrections(Stage):
     slot: ClassVar[str] = "review"
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES)
-    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE)
+    writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, KEPT_CONFIDENCE)
 
     kind: Literal["corrections"] = "corrections"
     path: Annotated[Path, PLACE]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from occlabel.schemas.arrays import FLOW, INSTANCE, MEASURED, POSES, SEMANTICS, TRACKS, ArraySpec, Extent
 from occlabel.schemas.geometry import Matrix, inverse
@@ -54,6 +54,15 @@ class Tracks(Stage):
     """Whether the voxels of an object get its class."""
     flow: bool = True
     """Whether to write the flow: three numbers a voxel, nearly all of them 0."""
+
+    @model_validator(mode="after")
+    def _can_be_seen(self) -> Self:
+        if self.seen > (most := 2 * self.window + 1):
+            raise ValueError(
+                f"seen={self.seen} frames are more than the {most} that window={self.window} looks at: nothing is "
+                "seen so often; set a smaller seen, or a larger window"
+            )
+        return self
 
     @property
     def _asks_evidence(self) -> bool:

@@ -101,7 +101,8 @@ def test_damage_costs_its_frame_is_said_and_replays_until_it_is_repaired(logs: P
     replay = entry["replay"].split()[1:]
     assert "still damaged" in occlabel(*replay, code=1).stdout
     scan.write_bytes(whole)
-    assert "works now" in occlabel(*replay).stdout
+    said = occlabel(*replay).stdout
+    assert "works now; version v1 is published and never changes: run again under another --version to commit" in said
     assert run(broken, tmp_path / "store", "v2", *quick, code=3)["damaged_frames"] == 1  # the picture
 
 

@@ -75,5 +75,5 @@ ARRAYS = ("blocks", "semantics", "confidence", "support", "instance", "tracks")
 
 MISFIT = ("which another table names", "its calibration does not hold")
 """Of two tables that do not fit together, or a table and an image, either may be the wrong one."""
-MISSED = ("have no prediction",)
+MISSED = ("has no prediction", "have no prediction")
 """Evaluations count the predictions that are not there."""

@@ -7,6 +7,8 @@ from typing import Any
 
 ABSENT = "(no such option)"
 """In place of a value that only one of two versions knows."""
+OFF = "off"
+"""In place of a value of a gate that one of two versions did not ask."""
 _LONGEST = 60
 
 

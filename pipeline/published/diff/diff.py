@@ -13,6 +13,7 @@ from occlabel.pipeline.published.diff.recipes import chain_order, recipe_changes
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.version import VersionInfo
+from occlabel.schemas.words import counted, inflected
 
 _MOST = 10
 """Logs that sentences name."""
@@ -82,7 +83,8 @@ class VersionDiff:
         own = [log for log in self.logs.values() if log.own]
         yield from (log.sentence() for log in own[:_MOST])
         if len(own) > _MOST:
-            yield f"{len(own) - _MOST} more logs differ themselves: see --json"
+            rest = len(own) - _MOST
+            yield f"{counted(rest, 'more log')} {inflected(rest, 'differs itself', 'differ themselves')}: see --json"
         for names, what in ((self.removed, "removed"), (self.added, "added")):
             if names:
                 yield f"logs {what}: {_listed(names)}"
@@ -98,8 +100,8 @@ class VersionDiff:
         if self.remade:
             values = ", ".join(f"{array} {count}" for array, count in sorted(self.changed.items())) or "none"
             yield (
-                f"made anew: {len(self.remade)} of {len(self.logs)} logs in both; frames with other values, of "
-                f"{self.frames} in both: {values}"
+                f"made anew: {len(self.remade)} of {counted(len(self.logs), 'log')} in both; frames with other values, "
+                f"of {self.frames} in both: {values}"
             )
         if self.unexplained:
             why = (

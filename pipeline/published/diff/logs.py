@@ -86,11 +86,12 @@ def log_diff(
     result.removed = {name: why_missing(info, log) for name in mine if name not in other}
     result.damaged, result.mended = _only(other, mine), _only(mine, other)
     for array in dict.fromkeys(name for rows in (mine, other) for row in rows.values() for name in row.arrays):
-        places = [(mine[name].arrays.get(array), other[name].arrays.get(array)) for name in both]
-        digests = [[None if p is None else p.digest for p in pair] for pair in places]
-        if count := sum(one != two for one, two in digests):
+        pairs = [(mine[name].arrays.get(array), other[name].arrays.get(array)) for name in both]
+        # An array that only one of them has is no other value: ``VersionDiff.arrays`` names it.
+        places = [(one, two) for one, two in pairs if one is not None and two is not None]
+        if count := sum(one.digest != two.digest for one, two in places):
             result.changed[array] = count
-        if any(one is None or two is None or one.path != two.path for one, two in places):
+        if any(one.path != two.path for one, two in places):
             result.remade[array] = _why(array, (a[0], info), changes, order, result.differs)
     return result
 

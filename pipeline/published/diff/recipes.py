@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from occlabel.pipeline.planning.kinds import KINDS, stage_class
-from occlabel.pipeline.published.diff.change import ABSENT, Change, changed_leaves, leaves
+from occlabel.pipeline.published.diff.change import ABSENT, OFF, Change, changed_leaves, leaves
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import places_of
 from occlabel.schemas.version import Provenance, StepOrigin, VersionInfo
@@ -79,11 +79,18 @@ def _of_block(name: str, a: Any, b: Any) -> list[Change]:
     if a.get("kind") != b.get("kind"):  # all other options are those of another kind
         return [Change(f"{name}.kind", a.get("kind"), b.get("kind"), step, decides)]
     pairs = changed_leaves(leaves(a), leaves(b))
+    if name == "gates":  # a recipe leaves out what it does not ask for
+        pairs = [(option, *(_asked(option, value) for value in values)) for option, *values in pairs]
     places = _places(name, a.get("kind"))
     return [
         Change(f"{name}.{option}", mine, other, step, decides and not (option in places and _both_there(mine, other)))
         for option, mine, other in pairs
     ]
+
+
+def _asked(option: str, value: Any) -> Any:
+    """A value of a gate as it is meant: ``drift.most`` of a gate that is left out is off, ``against`` is null."""
+    return value if value != ABSENT else OFF if "." in option else None
 
 
 def _places(step: str, kind: Any) -> frozenset[str]:

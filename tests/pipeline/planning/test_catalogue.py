@@ -69,7 +69,15 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
         return content_of(log)
 
     monkeypatch.setattr(catalogue, "content_of", noted)
+    (tmp_path / "store").mkdir()
     return Store(tmp_path / "store")
+
+
+def test_of_a_store_that_is_not_there_nothing_is_made(root: Path, tmp_path: Path) -> None:
+    asked = catalogue_of(root, Store(tmp_path / "none/store"))
+    assert asked.facts("a").frames == 3
+    asked.remember()
+    assert not (tmp_path / "none").exists()
 
 
 def catalogue_of(root: Path, store: Store, monday: str | None = None) -> Catalogue:

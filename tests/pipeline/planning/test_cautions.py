@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 import torch
 from chain import MadeUpReader, small_recipe
 from numpy.typing import NDArray
+from simulated import TWO_SHORT, Simulated
 
 from occlabel.pipeline.planning.catalogue import facts_of, seen_of
 from occlabel.pipeline.planning.cautions import cautions, doubts
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe import Recipe
-from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe, shipped_recipes
 from occlabel.schemas.drive_log import Sweep
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats import semantickitti
@@ -53,6 +55,34 @@ def test_odds_of_shipped_weights_are_told_beside_others(tmp_path: Path) -> None:
     for odds in ("completion.odds={}", "completion.odds={trailer: 0.5}"):
         assert not cautions(load_recipe("nuscenes_lidar", [own, odds], ["propagation"]))
     assert not cautions(load_recipe("nuscenes_lidar", skip=["propagation"]))
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_of_what_is_shipped_there_is_nothing_to_say(name: str) -> None:
+    assert not list(cautions(load_recipe(name)))
+
+
+def test_a_correction_by_what_is_not_heard_is_told_where_it_is_asked_for() -> None:
+    deaf = "voting.evidence=false"
+    (said,) = cautions(load_recipe("semantickitti_lidar", [deaf, "voting.log_shift=true"]))
+    assert said.startswith("voting.log_shift is set to true") and said.endswith("voting.evidence=true")
+    for asked in ([deaf], [deaf, "voting.log_shift=false"], ["voting.log_shift=true"]):
+        assert not cautions(load_recipe("semantickitti_lidar", asked))
+
+
+def test_a_version_without_labels_of_voxels_is_told() -> None:
+    (said,) = cautions(load_recipe("semantickitti_lidar", skip=["completion"]))
+    assert said.startswith("no stage of the recipe writes semantics: what is published has no labels of voxels, but ")
+
+
+def test_scans_that_are_far_smaller_than_others_are_told(simulated: Simulated, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(simulated("kitti", TWO_SHORT), tmp_path / "logs"))
+    recipe, store = load_recipe("semantickitti_lidar"), Store(tmp_path / "s")
+    assert not any("broke off" in said for said in make_plan(recipe, open_logs(root), store).cautions)
+    scan = sorted((root / "sequences/01/velodyne").glob("*.bin"))[1]
+    scan.write_bytes(scan.read_bytes()[: 16 * 100])
+    (said,) = (said for said in make_plan(recipe, open_logs(root), store).cautions if "broke off" in said)
+    assert said.startswith("log 01: 1 scan of ") and f"({scan.stem}) with less than a quarter of the bytes" in said
 
 
 class Hasty(Stored):

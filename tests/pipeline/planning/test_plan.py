@@ -1,4 +1,6 @@
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from occlabel.pipeline.planning.fingerprint import onboard_name, stage_digest
 from occlabel.pipeline.planning.needs import check_log
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.pose_facts import PoseFacts
@@ -75,6 +78,20 @@ def test_what_cannot_work_is_refused_with_a_sentence_and_the_rest_goes_on(tmp_pa
     assert "no LiDAR scans" in plan.refused["b"]
     assert "no poses" in plan.refused["c"] and "kinds: registration" in plan.refused["c"]
     assert "cannot be a name" in plan.refused["d/../e"]
+
+
+def test_frames_that_are_not_in_the_order_of_time_are_refused(tmp_path: Path) -> None:
+    class Stuck(MadeUpReader):
+        """Its clock stops at frame 2 of log b."""
+
+        def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+            for log in super().logs(ids):
+                late = replace(log.frames[2], time=log.frames[1].time)
+                yield replace(log, frames=(*log.frames[:2], late, *log.frames[3:])) if log.id == "b" else log
+
+    plan = make_plan(small_recipe(), Stuck(tmp_path, {"a": 4, "b": 4}), Store(tmp_path / "s"))
+    assert [log.id for log in plan.logs] == ["a"]
+    assert plan.refused["b"].startswith("log b: frame 000002 (0.1 s) is not later than frame 000001 before it (0.1 s)")
 
 
 def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from occlabel.pipeline.planning import kinds
 from occlabel.pipeline.planning.kinds import kinds_of, stage_class
-from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe, refuse_vain
 from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.instances.touching import ConnectedComponents
 
@@ -176,6 +176,12 @@ def test_without_evidence_what_hears_it_goes_on_without() -> None:
     ]
     deaf = [f"{place}.evidence={value}" for place, value in (("propagation", False), ("voting", False), ("audit", 0))]
     assert left.chain == load_recipe("nuscenes_lidar", deaf, skip=["evidence"]).chain
+
+
+def test_what_is_set_in_a_block_that_is_left_out_is_refused() -> None:
+    with pytest.raises(BadRecipe, match=r"--skip voting leaves out the block in which --set voting.radius=3 is"):
+        refuse_vain(["voting.radius=3"], ["ground", "voting"])
+    refuse_vain(["voting.radius=3", "voting=null"], ["ground"])
 
 
 def test_who_hears_no_evidence_is_told_both_ways_out(tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.planning.gates import Gates
+from occlabel.pipeline.published.judged import let_through
 from occlabel.pipeline.published.latest import newest
 from occlabel.pipeline.published.removal import remove_version
 from occlabel.pipeline.published.version import open_version, version_names
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES
+from occlabel.schemas.version import GateResult
 from occlabel.workers.store import Store
 
 SPACE = LabelSpace(Grid(origin=(0, 0, 0), voxel_size=1, shape=(4, 4, 2), frame="lidar"), TAXONOMIES["semantickitti"])
@@ -59,6 +62,23 @@ def test_the_latest_is_removed_when_another_one_is_named(store: Path) -> None:
     assert open_version(str(store)).name == "v3"
     assert versions("rm", f"{store}@v3", "--latest", "v1")[0] == 0
     assert open_version(str(store)).name == "v1" and version_names(Store(store)) == ["v1", "v2"]
+
+
+def test_what_a_gate_blocks_does_not_become_the_latest(store: Path) -> None:
+    def block(name: str) -> None:
+        info = open_version(f"{store}@{name}").info
+        result = GateResult(gate="static", required=0.9, found=0.1)
+        let_through(Store(store), info, Gates(static={"least": 0.9}), lambda *_: (result,))
+
+    block("v1")
+    code, said = versions("rm", f"{store}@v3", "--latest", "v1")
+    assert code == 1 and "v1 cannot be the latest: a gate blocks it" in said and said.rstrip().endswith("there is v2")
+    assert "--latest with one of v2" in versions("rm", f"{store}@v3")[1]
+    block("v2")
+    assert "there is no other that none blocks" in versions("rm", f"{store}@v3", "--latest", "v2")[1]
+    assert versions("rm", f"{store}@v3")[0] == 0
+    assert newest(Store(store)) is None and version_names(Store(store)) == ["v1", "v2"]
+    assert "name a version, STORE@VERSION" in versions("show", store)[1]
 
 
 def test_the_last_one_takes_the_pointer_with_it(store: Path) -> None:
@@ -122,6 +142,8 @@ def test_a_tag_is_a_name_that_moves_and_protects(store: Path) -> None:
         (("tag", "STORE@v1", "v2"), "v2 is a version"),
         (("tag", "STORE@v1", "latest"), "cannot be named 'latest'"),
         (("tag", "STORE@v1", "../up"), "cannot be a name"),
+        (("tag", "STORE@v1", "bad name"), "tag 'bad name' cannot be a name in a store; use letters"),
+        (("tag", "STORE@v1", "x" * 101), "the tag's name has 101 characters"),
         (("tag", "STORE@v9", "good"), "has no version 'v9'"),
         (("untag", "STORE@goood"), "has no tag 'goood' (did you mean 'good'?); it has good"),
         (("show", "STORE@nothing"), "has no version 'nothing'; it has v1, v2, v3"),

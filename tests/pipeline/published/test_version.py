@@ -52,10 +52,10 @@ def occlabel(*arguments: object) -> tuple[int, str]:
 def test_a_recipe_that_nobody_understands_any_more_is_no_hindrance(store: Path, tmp_path: Path) -> None:
     spec = f"{store}@v1"
     code, said = occlabel("evaluate", spec, "--truth", tmp_path / "truth", "--format", "semantickitti")
-    assert code == 0 and "1 frames scored at voxels" in said and "100.00" in said
+    assert code == 0 and "1 frame scored at voxels" in said and "100.00" in said
     assert occlabel("export", spec, "--format", "semantickitti", "--out", tmp_path / "out")[0] == 0
     assert occlabel("view", spec, "--out", tmp_path / "v1.png")[0] == 0 and (tmp_path / "v1.png").is_file()
-    assert occlabel("versions", "verify", spec) == (0, "1 frames of v1 are as published")
+    assert occlabel("versions", "verify", spec) == (0, "1 frame of v1 is as published")
     assert "crystal_ball" in occlabel("versions", "show", spec)[1], "it is kept, as text"
 
 

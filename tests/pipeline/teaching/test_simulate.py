@@ -126,7 +126,7 @@ def test_the_command_writes_a_log(tmp_path: Path) -> None:
     numbers = ["--logs", "1", "--frames", "1", "--seed", "9", "--rate", "5"]
     result = command("--format", "nuscenes", *numbers, "--no-images", "--split", "val", "--out", str(tmp_path / "a"))
     assert result.exit_code == 0
-    assert "1 logs written" in result.output
+    assert "1 log written" in result.output
     (log,) = open_logs(tmp_path / "a").logs()
     assert log.frames[0].truth.voxels is not None
     assert not log.frames[0].cameras

@@ -164,6 +164,7 @@ def test_a_cell_that_stands_alone_changes_nothing() -> None:
             {"paved": ["road", "sidewlk"]},
             "ground.paved names 'sidewlk', no class of semantickitti (did you mean 'sidewalk'?)",
         ),
+        ({"grown": []}, "ground.grown is empty: name classes of semantickitti, or run with --skip ground"),
         ({"paved": ["road", "terrain"]}, "ground.grown and ground.paved both name 'terrain'"),
     ],
 )

@@ -132,4 +132,5 @@ def test_what_cannot_work_is_said() -> None:
     assert "'raod', no class of semantickitti (did you mean 'road'?)" in (
         GroundBySegments(classes=("raod", "parking")).refuse(SPACE, None) or ""
     )
+    assert "ground.classes is empty: name classes" in (GroundBySegments(classes=()).refuse(SPACE, None) or "")
     assert "fewer than two" in (GroundBySegments(classes=("road", "driveable_surface")).refuse(SPACE, None) or "")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from driving_boxes import CAR, GRID, TRUCK, Driver, pose, straight, view
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from occlabel.schemas.arrays import FLOW, INSTANCE, MEASURED, POSES, SEMANTICS, TRACKS
 from occlabel.schemas.drive_log import Moment
@@ -95,6 +96,12 @@ def test_what_could_not_be_seen_twice_need_not_have_been(posed: int, seen: int, 
     poses = np.where(np.arange(7)[:, None, None] < posed, inputs[POSES], np.nan)
     found = audited(Tracks(seen=seen), Inputs(0, inputs.frames, {**inputs.arrays, POSES.name: poses}))
     assert found["instance"].any() == kept
+
+
+def test_more_frames_than_are_looked_at_cannot_be_asked_for() -> None:
+    assert Tracks(window=3, seen=7).seen == 7
+    with pytest.raises(ValidationError, match="seen=8 frames are more than the 7 that window=3 looks at"):
+        Tracks(window=3, seen=8)
 
 
 @pytest.mark.parametrize("turning", [0.0, 0.1])

@@ -62,18 +62,25 @@ class Made:
     damaged: dict[tuple[str, int], str] = field(default_factory=dict)
     space: LabelSpace = SPACE
     device: str | None = "cpu"
+    also: tuple[str, ...] = ()
+    """Arrays that it publishes beside the semantics, which are the same wherever it is made."""
 
     def version(self) -> PublishedVersion:
         rows = [
             VersionFrame(
                 log=log, index=n, name=f"{n:06d}", damaged=(self.damaged[log, n],) if (log, n) in self.damaged else (),
-                arrays={"semantics": ArrayPlace(path=f"artifacts/voting/{self.fingerprint}/{log}/semantics", digest=v)},
+                arrays={
+                    "semantics": ArrayPlace(path=f"artifacts/voting/{self.fingerprint}/{log}/semantics", digest=v),
+                    **{name: ArrayPlace(path=f"artifacts/audit/f/{log}/{name}", digest="same") for name in self.also},
+                },
             )
             for (log, n), v in self.values.items()
         ]  # fmt: skip
         info = VersionInfo(
             name=self.name, created="2026-01-01T00:00:00+00:00", space=self.space, frames=len(rows),
-            arrays={"semantics": PublishedArray(stage="voting", facts=SEMANTICS.facts())},
+            arrays={
+                name: PublishedArray(stage="voting", facts=SEMANTICS.facts()) for name in ("semantics", *self.also)
+            },
             logs=tuple(sorted({row.log for row in rows})), missing=self.missing, gates=(),
             content_digest=content_digest(rows),
             provenance=Provenance(
@@ -110,6 +117,27 @@ def test_one_voting_option_and_one_corrupted_log_are_exactly_what_is_said() -> N
     ]
     assert found.logs["a"].remade == {"semantics": ("voting.radius 25 -> 10",)}
     assert found.logs["b"].remade == {"semantics": ("voting.radius 25 -> 10", "the content of the log")}
+
+
+def test_an_array_that_only_one_has_holds_no_other_values() -> None:
+    with_flow, values = Made(also=("flow",)).version(), {(log, n): f"{n} now" for log in "abc" for n in range(3)}
+    other = Made(name="v2", fingerprint="f2", values=values, device=None).version()
+    made_anew = "made anew: 3 of 3 logs in both; frames with other values, of 9 in both: semantics 9"
+    for a, b, what in ((with_flow, other, "removed"), (other, with_flow, "added")):
+        found = diff_versions(a, b)
+        assert list(found.sentences())[:2] == [f"arrays {what}: flow", made_anew]
+        assert found.facts()["frames_changed"] == {"semantics": 9}
+    assert list(diff_versions(with_flow, Made().version()).sentences()) == ["arrays removed: flow"]
+
+
+def test_a_gate_that_was_not_asked_is_off_and_no_option_that_there_is_not() -> None:
+    gates = {"min_known": 0.1, "static": {"action": "block", "least": 0.9}, "against": "latest"}
+    said = list(diff(recipe={**RECIPE, "gates": gates}).sentences())
+    assert said[:3] == [
+        "gates.static.action off -> block (decides no label)",
+        "gates.static.least off -> 0.9 (decides no label)",
+        "gates.against null -> latest (decides no label)",
+    ]
 
 
 def test_the_same_labels_are_the_same_whatever_else_changed() -> None:
