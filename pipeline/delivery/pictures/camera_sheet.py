@@ -29,6 +29,7 @@ from occlabel.pipeline.delivery.pictures.legend import (
     draw_depth_scale,
 )
 from occlabel.pipeline.delivery.pictures.overlay import ORDER
+from occlabel.pipeline.published.same_drive import labelled_drive
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE, SEMANTICS, ArraySpec
 from occlabel.schemas.drive_log import Camera, Frame, LogReader
@@ -49,9 +50,11 @@ def draw_cameras(
     """Writes the picture of ``cameras``, all where none is named: panels two a row for one camera, else a row a camera.
     Returns a sentence for each kind of panel that is left out, as the version has nothing to show in it.
 
-    Raises BadLog where the logs have no such frame or camera, or images of another size than those that were labelled.
+    Raises BadLog where the logs are of another drive, or have no such frame or camera, or images of another size than
+    those that were labelled.
     """
     taken = cameras_of(reader, frame, cameras)
+    labelled_drive(reader, frame.log, (one.row for one in version.frames(frame.log)))
     looks = [looked_at(version, frame, reader, camera) for camera in taken]
     kinds: list[Draw] = [image_panel]
     said = []

@@ -63,6 +63,10 @@ def test_another_drive_is_refused_by_all_who_join_logs_with_labels(spec: str, ot
     assert code == 3 and "is another drive than the one that was labelled" in " ".join(text.split())
     with pytest.raises(BadLog, match=said):
         export_points(open_version(spec), "semantickitti-panoptic", tmp_path / "out", ExportOptions(open_logs(other)))
+    drawn = CliRunner().invoke(
+        app, ["view", spec, "--logs", str(other), "--camera", "all", "--out", str(tmp_path / "c.png")]
+    )
+    assert drawn.exit_code == 1 and not (tmp_path / "c.png").exists()
     items = LabelDataset(spec, arrays=["semantics"], logs=other)
     with pytest.raises(BadLog, match=said):
         items[0]
