@@ -156,6 +156,9 @@ def voxel_table(found: Comparison) -> Table:
         near = [f"{100 * facts[r][name]['iou']:.1f}" if name in facts[r] else "-" for r in ranges]
         became = ", ".join(f"{other} {count:,}" for other, count in list(entry["became"].items())[:1])
         table.add_row(name, f"{entry['a']:,}", f"{entry['b']:,}", f"{100 * entry['iou']:.1f}", *near, became)
+    if (more := len(order) - _MOST) > 0:
+        table.caption = f"and {counted(more, 'class', 'classes')} that changed less; --json and --html have all"
+        table.caption_justify = "left"
     return table
 
 

@@ -12,6 +12,7 @@ from occlabel.pipeline.planning.chain import sources
 from occlabel.pipeline.planning.fingerprint import fingerprints, stage_digest
 from occlabel.pipeline.planning.needs import check_log, check_step
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.arguments import refuse_none
 from occlabel.schemas.arrays import Extent, resolved
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, OcclabelError, StoreAway
@@ -146,12 +147,14 @@ def make_plan(
     digests = tuple(stage_digest(step.stage, recipe.space, recipe.clip_frames, device) for step in chain)
     catalogue = Catalogue(reader, store)
     known = catalogue.log_ids()
+    if log_ids is not None:
+        refuse_none(log_ids, "log_ids")
     if unknown := sorted(set(log_ids or []) - set(known)):
         raise BadLog(f"{reader.root} has no log {', '.join(unknown)}; it has {', '.join(known[:20]) or 'none'}")
     logs: list[LogPlan] = []
     refused: dict[str, str] = {}
     doubtful: list[str] = []
-    asked, told = sorted(set(log_ids)) if log_ids else known, time.monotonic()
+    asked, told = known if log_ids is None else sorted(set(log_ids)), time.monotonic()
     for done, log_id in enumerate(asked):
         if time.monotonic() - told > _PATIENCE:
             told = time.monotonic()

@@ -82,7 +82,7 @@ class LabelDataset(Dataset[Item]):
 
     def __init__(
         self,
-        version: str,
+        version: str | Path | PublishedVersion,
         split: str | Collection[str] | None = None,
         *,
         shares: Mapping[str, float] = SHARES,
@@ -93,7 +93,7 @@ class LabelDataset(Dataset[Item]):
         raw: Literal["decoded", "paths"] = "decoded",
         verify: bool = False,
     ) -> None:
-        """``version``: STORE@VERSION, or @TAG, or STORE alone for the latest.
+        """``version``: STORE@VERSION, or @TAG, or STORE alone for the latest; or one that is open.
 
         ``split``: ``train``, ``val`` or ``test``, by a hash of each log, so that no log changes sides when others are
         added; or ids of logs; None: all. ``arrays``: stored names; by default semantics, confidence, observed and
@@ -104,7 +104,7 @@ class LabelDataset(Dataset[Item]):
         Raises StoreError for a version, split, log or array that is not there, for a split that is empty, and for any
         other argument that is none of these.
         """
-        opened = open_version(version)
+        opened = version if isinstance(version, PublishedVersion) else open_version(version)
         self._arrays = _chosen(opened, arrays)
         self._masks = tuple(name for name in MASKS if name in self._arrays)
         weighed = (SEMANTICS.name, CONFIDENCE.name) if weights or sure > 0 else ()
@@ -182,10 +182,13 @@ class LabelDataset(Dataset[Item]):
         logged = self._raw.cameras(row.log, row.index, row.name)
         found = (item[spec.name].numpy() if spec.name in item else None for spec in (INTRINSICS, EXTRINSICS))
         cameras = calibrated(logged, self._source.cameras.get(row.log, ()), *found)
-        if cameras and not any(map(is_calibrated, cameras)):
+        if not any(map(is_calibrated, cameras)):
+            lacks = (
+                "neither the version nor the log says how its cameras stand and see" if cameras else "it has no image"
+            )
             raise BadLog(
-                f"log {row.log}, frame {row.name}: neither the version nor the log says how its cameras stand and see, "
-                f"which {CAMERA} needs: leave it out, or give logs that are calibrated"
+                f"log {row.log}, frame {row.name}: {lacks}, which {CAMERA} needs: leave it out, or give logs that are "
+                "calibrated"
             )
         return cameras
 
@@ -201,6 +204,8 @@ def _chosen(version: PublishedVersion, arrays: Sequence[str] | None) -> tuple[st
     known: dict[str, ArraySpec[Any]] = version.info.specs
     if arrays is None:
         return tuple(name for name in _USUAL if name in known)
+    if isinstance(arrays, str):
+        raise StoreError(f"arrays={arrays!r} is text: give a list of names, as in arrays=[{arrays!r}]")
     for name in arrays:
         if name in MASKS and OBSERVED.name not in known:
             raise StoreError(

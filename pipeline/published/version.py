@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -157,10 +158,10 @@ def version_names(store: Store) -> list[str]:
     return [name.removesuffix(".parquet") for name in store.names("versions")[1] if name.endswith(".parquet")]
 
 
-def open_version(spec: str) -> PublishedVersion:
+def open_version(spec: str | Path) -> PublishedVersion:
     """The version ``STORE@NAME``, by its name or a tag (``STORE@latest`` or ``STORE`` alone: the newest). Raises
     StoreError."""
-    location, name = split(spec)
+    location, name = split(str(spec))
     store = Store(location)
     if not store.exists():
         raise StoreError(f"there is no store at {location}")

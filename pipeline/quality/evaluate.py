@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from os import W_OK, access
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, get_args
 
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.common import CommonLabels
@@ -28,6 +28,7 @@ from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
 from occlabel.pipeline.running.jobs import Job, run_job
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.arguments import one_of, refuse_none
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.stage import Resources
 from occlabel.workers.store import Store
@@ -104,6 +105,8 @@ def evaluate(
     scored is named in ``failed``. Ray is started for FRAMES_WORTH_RAY frames and more. Raises an OcclabelError when
     there is nothing to score.
     """
+    one_of("format", format, get_args(Format))
+    one_of("at", at, get_args(At))
     if isinstance(labels, PublishedVersion):
         labels = spec_of(labels.store, labels.name)
     source = open_labels(labels, format)
@@ -166,9 +169,11 @@ class _Logs(NamedTuple):
 
 def _logs(question: Question, joined: Join, logs: Sequence[str] | None) -> _Logs:
     known = question.logs(joined)
+    if logs is not None:
+        refuse_none(logs, "logs")
     if unknown := sorted(set(logs or ()) - set(known)):
         raise BadPredictions(f"the truth has no log {', '.join(unknown)}; it has {', '.join(known[:20])}")
-    if logs:
+    if logs is not None:
         return _Logs(sorted(set(logs)))
     labelled = set(joined.labels.logs())
     without_truth = tuple(sorted(labelled - set(known)))

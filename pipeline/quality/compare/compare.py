@@ -20,6 +20,7 @@ from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
 from occlabel.pipeline.quality.stores import kept_in
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.arguments import refuse_none
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.words import counted
@@ -181,6 +182,8 @@ def compare(
 
 def _common(a: PublishedVersion, b: PublishedVersion, asked_for: Sequence[str] | None) -> list[str]:
     both = sorted(set(a.logs) & set(b.logs))
+    if asked_for is not None:
+        refuse_none(asked_for, "logs")
     if unknown := sorted(set(asked_for or ()) - set(both)):
         raise BadPredictions(
             f"not both versions have log {', '.join(unknown)}; both have {', '.join(both[:20]) or 'none'}"
@@ -190,7 +193,7 @@ def _common(a: PublishedVersion, b: PublishedVersion, asked_for: Sequence[str] |
             f"{a.spec} has the logs {', '.join(a.logs[:10])}, {b.spec} has {', '.join(b.logs[:10])}: none in common, "
             "so there is nothing to compare"
         )
-    return sorted(set(asked_for)) if asked_for else both
+    return both if asked_for is None else sorted(set(asked_for))
 
 
 def _percent(count: int, of: int) -> str:

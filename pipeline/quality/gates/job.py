@@ -17,7 +17,7 @@ class MeasureLog(Job):
     """What gates ask of one log of a version."""
 
     name: ClassVar[str] = "gates"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     labels: str
     """STORE@VERSION."""

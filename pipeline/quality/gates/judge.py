@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occlabel.pipeline.planning.gates import GateOptions, Gates
+from occlabel.pipeline.published.judged import is_blocked
 from occlabel.pipeline.published.latest import latest
 from occlabel.pipeline.published.opened import opened_anew
 from occlabel.pipeline.published.spec import LATEST, spec_of
-from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.pipeline.published.version import PublishedVersion, infos_of, open_version
 from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
 from occlabel.pipeline.quality.gates.case import Case, NotJudged, answer
 from occlabel.pipeline.quality.gates.job import MeasureLog
@@ -102,7 +103,8 @@ def _numbers(
 
 
 def _against(version: PublishedVersion, gates: Gates) -> PublishedVersion | None:
-    """The version that this one is held against; None where ``latest`` is this one or none yet."""
+    """The version that this one is held against: where ``latest`` is this one, what was published before it and no gate
+    blocks. None where there is none yet."""
     if gates.against is None:
         return None
     if gates.against != LATEST:
@@ -113,7 +115,13 @@ def _against(version: PublishedVersion, gates: Gates) -> PublishedVersion | None
         raise
     except StoreError:  # there is none yet
         return None
-    return None if name == version.name else open_version(spec_of(version.store, name))
+    if name != version.name:
+        return open_version(spec_of(version.store, name))
+    names = [info.name for info in infos_of(version.store)[0]]
+    earlier = names[: names.index(name)]
+    let_be = (other for other in reversed(earlier) if not is_blocked(version.store, other))
+    found = next(let_be, None)
+    return None if found is None else open_version(spec_of(version.store, found))
 
 
 def refuse_unjudgeable(gates: Gates) -> None:

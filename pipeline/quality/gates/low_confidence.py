@@ -6,7 +6,8 @@ import numpy as np
 
 from occlabel.pipeline.planning.gates import LowConfidenceGate
 from occlabel.pipeline.quality.gates.case import Case, Shares, answer, percent
-from occlabel.pipeline.quality.gates.measures import CONFIDENCES, STEP, STEPS
+from occlabel.pipeline.quality.gates.measures import CONFIDENCES, CONFIDENT
+from occlabel.schemas.arrays import least_confidence
 from occlabel.schemas.version import GateResult
 
 _LEAST = 0.001
@@ -14,15 +15,15 @@ _LEAST = 0.001
 
 
 def judge(case: Case, options: LowConfidenceGate) -> list[GateResult]:
-    steps = int(options.below * 255 / STEP)  # whole steps alone: up to 2% lower than was asked
-    rows = [(log, frame, row.reshape(-1, STEPS)) for log, frame, row in case.rows(CONFIDENCES)]
-    told = ((log, frame, np.array([row[:, :steps].sum(), row.sum()])) for log, frame, row in rows)
+    least = least_confidence(options.below)
+    rows = [(log, frame, row.reshape(-1, CONFIDENT)) for log, frame, row in case.rows(CONFIDENCES)]
+    told = ((log, frame, np.array([row[:, :least].sum(), row.sum()])) for log, frame, row in rows)
     shares = Shares.of(told, "no voxel is occupied")
     log, of_log = shares.worst_log()
     frame, of_frame = shares.worst_frame(log)
     every = np.sum([row for _, _, row in rows], axis=0)
     whole = every.sum(axis=1)
-    by_class = np.where(whole >= _LEAST * whole.sum(), every[:, :steps].sum(axis=1) / np.maximum(whole, 1), -1)
+    by_class = np.where(whole >= _LEAST * whole.sum(), every[:, :least].sum(axis=1) / np.maximum(whole, 1), -1)
     worst = int(by_class.argmax())
     said = (
         f"{percent(shares.share)} of the occupied voxels have a confidence below {options.below:g}; most in log {log} "

@@ -11,8 +11,8 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.evaluation.object_sizes import sizes
 from occlabel.stages.evaluation.steadiness import shape_agreement, static_agreement
 
-STEP, STEPS = 5, 52
-"""Confidences 0..255 are counted in steps of 5, which is 2%."""
+CONFIDENT = 256
+"""Confidences 0..255 are counted one by one."""
 
 
 def _classes(look: Look) -> Numbers:
@@ -22,10 +22,10 @@ def _classes(look: Look) -> Numbers:
 
 
 def _confidence(look: Look) -> Numbers:
-    """[1, classes * STEPS]: occupied voxels by class and step of their confidence."""
-    classes, steps = look[SEMANTICS][look.occupied], look[CONFIDENCE][look.occupied] // STEP
-    size = len(look.space.taxonomy.classes) * STEPS
-    return np.bincount(classes.astype(np.int64) * STEPS + steps, minlength=size)[None].astype(np.float64)
+    """[1, classes * CONFIDENT]: occupied voxels by class and confidence."""
+    classes, confidence = look[SEMANTICS][look.occupied], look[CONFIDENCE][look.occupied]
+    size = len(look.space.taxonomy.classes) * CONFIDENT
+    return np.bincount(classes.astype(np.int64) * CONFIDENT + confidence, minlength=size)[None].astype(np.float64)
 
 
 def _hits(look: Look) -> Numbers:

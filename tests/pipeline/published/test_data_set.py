@@ -80,6 +80,10 @@ def test_it_is_a_map_of_what_was_published(whole: Path) -> None:
     assert data[0]["world_from_ego"].isnan().all(), "a pose that is not known is none"
     assert torch.equal(data[0]["ego_from_grid"], torch.eye(4, dtype=torch.float64))
     assert set(LabelDataset(f"{whole}", arrays=["instance"])[3]) & {"semantics", "confidence"} == set()
+    for opened in (Path(f"{whole}@v1"), open_version(f"{whole}@v1")):
+        assert_as_published(again := LabelDataset(opened), [again[index] for index in range(len(again))])
+    with pytest.raises(StoreError, match="arrays='instance' is text: give a list of names"):
+        LabelDataset(f"{whole}", arrays="instance")
 
 
 def test_any_number_of_processes_reads_it_in_any_order(whole: Path) -> None:

@@ -60,6 +60,17 @@ def test_the_list_says_what_is_blocked_and_which_is_the_latest(tmp_path: Path) -
     assert "v3: passes; low_confidence warns; occlabel versions show" in result.stdout, "the others are listed"
 
 
+def test_the_latest_is_held_against_what_was_published_before_it(tmp_path: Path) -> None:
+    run(tmp_path, "v1")
+    run(tmp_path, "blocked", label=10, **NEVER)
+    run(tmp_path, "v2", label=11)
+    asked = {"against": "latest", "drift": {}}
+    (drift,) = (gate for gate in run(tmp_path, "v2", label=11, **asked).gates if gate.gate == "drift")
+    assert drift.found is not None and f"{tmp_path}/store@v1 {tmp_path}/store@v2" in drift.look, drift
+    (drift,) = (gate for gate in run(tmp_path / "new", "v1", **asked).gates if gate.gate == "drift")
+    assert drift.found is None and "there is no other version yet" in drift.said
+
+
 def test_another_threshold_lets_it_through_without_labelling(tmp_path: Path) -> None:
     run(tmp_path, "v1", **NEVER)
     with pytest.raises(StoreError, match="latest is not there"):
