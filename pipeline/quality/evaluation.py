@@ -12,6 +12,7 @@ from occlabel.pipeline.quality.panoptic import PanopticEvaluation
 from occlabel.schemas.words import counted, inflected
 from occlabel.stages.evaluation.boxes import BoxScores
 from occlabel.stages.evaluation.flow import FlowScores
+from occlabel.stages.evaluation.points import LEAST_POINTS
 from occlabel.stages.evaluation.reliability import ReliabilityByClass
 from occlabel.stages.evaluation.scores import Scores
 from occlabel.stages.evaluation.visible import VisibleScores
@@ -150,6 +151,8 @@ class Evaluation:
             if frames:
                 is_ = inflected(frames, "is", "are")
                 yield f"{counted(frames, 'frame')} with boxes {is_} not scored: {reason.replace('_', ' ')}"
+        if self.at == "points":
+            yield f"mIoU is of the classes that at least {LEAST_POINTS} points of the truth have"
         if self.elements is not None:
             yield from self.elements.notes()
         if self.unknown:

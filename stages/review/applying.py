@@ -24,6 +24,8 @@ def unfit(correction: Correction, space: LabelSpace) -> str | None:
     if (strange := next((name for name in correction.classes if name not in names), None)) is not None:
         known = ", ".join(names)
         return f"names {strange!r}, no class of {space.taxonomy.name}{meant(strange, names)}; it has {known}"
+    if (free := names[space.taxonomy.free_id]) in correction.was:
+        return f"changes what is there, and was names {free!r}; where something is missing, say wrong: missing"
     movable = {entry.name for entry in space.taxonomy.classes if entry.movable}
     if correction.holds == "log" and (moves := next((name for name in correction.classes if name in movable), None)):
         return f"holds for the whole log and names {moves!r}, which moves; let it hold for its frame"

@@ -126,6 +126,7 @@ def test_what_cannot_be_reviewed_or_corrected_is_said(version: PublishedVersion,
     items = make_queue(version).items
     alone = next(item for item in items if item.log == "01")
     for said, why in (
+        (Fix("class", "building", ("free",)), "changes what is there, and was names 'free'; .* say wrong: missing"),
         (Fix("class", "lorry"), "names 'lorry', no class of .*; it has free, car, "),
         (Fix("class"), "wrong: class needs class, what is there"),
         (Fix("class", "building", holds="log"), "has no pose"),
