@@ -64,7 +64,7 @@ def test_the_latest_is_held_against_what_was_published_before_it(tmp_path: Path)
     run(tmp_path, "v1")
     run(tmp_path, "blocked", label=10, **NEVER)
     run(tmp_path, "v2", label=11)
-    asked = {"against": "latest", "drift": {}}
+    asked: dict[str, Any] = {"against": "latest", "drift": {}}
     (drift,) = (gate for gate in run(tmp_path, "v2", label=11, **asked).gates if gate.gate == "drift")
     assert drift.found is not None and f"{tmp_path}/store@v1 {tmp_path}/store@v2" in drift.look, drift
     (drift,) = (gate for gate in run(tmp_path / "new", "v1", **asked).gates if gate.gate == "drift")
