@@ -97,12 +97,12 @@ class VersionDiff:
         if self.same_digest:
             yield "they hold the same labels of the same frames"
             return
+        values = ", ".join(f"{array} {count}" for array, count in sorted(self.changed.items())) or "none"
+        said = f"frames with other values, of {self.frames} in both: {values}"
         if self.remade:
-            values = ", ".join(f"{array} {count}" for array, count in sorted(self.changed.items())) or "none"
-            yield (
-                f"made anew: {len(self.remade)} of {counted(len(self.logs), 'log')} in both; frames with other values, "
-                f"of {self.frames} in both: {values}"
-            )
+            yield f"made anew: {len(self.remade)} of {counted(len(self.logs), 'log')} in both; {said}"
+        elif self.changed:  # in two stores: by two machines, or by code that was changed and kept its version
+            yield f"{said}, under the same fingerprints: the same work gave something else in the two stores"
         if self.unexplained:
             why = (
                 "nothing that the versions keep differs" if self.traced

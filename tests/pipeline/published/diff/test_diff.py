@@ -119,6 +119,12 @@ def test_one_voting_option_and_one_corrupted_log_are_exactly_what_is_said() -> N
     assert found.logs["b"].remade == {"semantics": ("voting.radius 25 -> 10", "the content of the log")}
 
 
+def test_other_values_under_the_same_fingerprint_are_told() -> None:
+    values = {place: "another" if place == ("b", 1) else value for place, value in Made().values.items()}
+    (said,) = diff(values=values).sentences()
+    assert said.startswith("frames with other values, of 9 in both: semantics 1, under the same fingerprints")
+
+
 def test_an_array_that_only_one_has_holds_no_other_values() -> None:
     with_flow, values = Made(also=("flow",)).version(), {(log, n): f"{n} now" for log in "abc" for n in range(3)}
     other = Made(name="v2", fingerprint="f2", values=values, device=None).version()
