@@ -15,6 +15,17 @@ _EPOCH = 500
 _RATE, _RATE_FROM_START = 3e-3, 5e-4
 """What weights know already is forgotten at a high rate."""
 
+_Start = Annotated[
+    Path | None,
+    typer.Option(
+        help="Weights of the onboard model that there is, or shipped; all rows go on from them. [default: from nothing]"
+    ),
+]
+_Rate = Annotated[
+    float | None,
+    typer.Option(min=1e-6, help=f"Highest learning rate. [default: {_RATE}; {_RATE_FROM_START} with --start]"),
+]
+
 
 def loop(
     recipe: RecipeName,
@@ -23,18 +34,9 @@ def loop(
     held_out: Annotated[Path, typer.Option("--held-out", help="Root of logs with truth that are judged by.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of weights, labels and loop.json; to go on, the same.")],
     seeds: Annotated[int, typer.Option(min=1, help="How often each row is trained, from 0 on.")] = 3,
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            help="Weights of the onboard model that there is, or shipped; all rows go on from them. "
-            "[default: from nothing]"
-        ),
-    ] = None,
+    start: _Start = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each training.")] = 1500,
-    rate: Annotated[
-        float | None,
-        typer.Option(min=1e-6, help=f"Highest learning rate. [default: {_RATE}; {_RATE_FROM_START} with --start]"),
-    ] = None,
+    rate: _Rate = None,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 3,
     truth: Annotated[
         Literal["voxels", "points"], typer.Option(help="What the labelled and the held-out logs have.")
@@ -83,6 +85,5 @@ def loop(
         executor=executor.value,
     )
     table = close_loop(asked, out, lambda sentence: print(sentence, file=sys.stderr, flush=True))
-    for line in table.lines():
-        typer.echo(line)
+    typer.echo("\n".join(table.lines()))
     typer.echo(f"wrote {out / 'loop.json'}")

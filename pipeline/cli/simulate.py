@@ -103,9 +103,11 @@ def simulate(
             log_done=lambda log_id, drive: progress.console.print(f"log {log_id}: town {drive.split} {drive.seed}"),
         )
         progress.update(task, completed=logs * frames)
-    kept = logs - len(written)
-    were = f", {kept} {inflected(kept, 'was', 'were')} there already" if kept else ""
-    typer.echo(f"{counted(len(written), 'log')} written to {out}{were}")
+    typer.echo(f"{counted(len(written), 'log')} written to {out}{_there(logs - len(written))}")
+
+
+def _there(kept: int) -> str:
+    return f", {kept} {inflected(kept, 'was', 'were')} there already" if kept else ""
 
 
 def _refuse(

@@ -77,7 +77,7 @@ class _Work:
 
     def __init__(self, loop: Loop, out: Path, note: Callable[[str], None]) -> None:
         from occlabel.stages.completion.labelled import Labelled, split_few
-        from occlabel.stages.completion.training import recalling, start_of
+        from occlabel.stages.completion.training import recalling, start_of, starting
 
         self._loop, self._out, self._note = loop, out, note
         space = loop.recipe.space
@@ -85,6 +85,8 @@ class _Work:
         _refuse_shared(self._logs)
         options = loop.options
         self._start = start_of(options, space)
+        if self._start is not None:
+            starting(self._start, space)  # what does not serve is said before anything lies in the folder
         split = split_few(loop.labelled, space, options.held_out_every, self._teacher(loop.labelled))
         self._split = replace(split, learned=recalling(split.learned, options.model_copy(update={"sweeps": 0})))
         self._judged = Labelled.of_logs(loop.held_out, self._logs["held_out"], space, self._teacher(loop.held_out))

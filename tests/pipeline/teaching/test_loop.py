@@ -18,7 +18,7 @@ from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, BOTH, OFFBOARD, 
 from occlabel.pipeline.teaching.loop_scores import Scores, score
 from occlabel.pipeline.teaching.loop_table import LoopTable
 from occlabel.schemas.drive_log import Truth
-from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
+from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.labelled import Labelled, split_few
 from occlabel.stages.completion.options import Options
@@ -145,6 +145,13 @@ def test_a_loop_that_ended_before_its_first_score_is_known_again(
         close_loop(loop(), tmp_path)
     with pytest.raises(OcclabelError, match="holds a loop with another recipe"):
         close_loop(replace(loop(), options=OPTIONS.model_copy(update={"rate": 0.1})), tmp_path)
+
+
+def test_a_start_that_does_not_serve_leaves_nothing_behind(tmp_path: Path) -> None:
+    wrong = replace(loop(), options=OPTIONS.model_copy(update={"start": tmp_path / "none.safetensors"}))
+    with pytest.raises(BadWeights, match=r"none\.safetensors is not a readable weight file"):
+        close_loop(wrong, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_logs_that_are_judged_by_are_not_learned_from(tmp_path: Path) -> None:
