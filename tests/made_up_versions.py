@@ -120,7 +120,7 @@ def labels_of(version: MadeUpVersion | PublishedVersion) -> VersionLabels:
 
 def publish(version: MadeUpVersion, root: Path, rig: Rig = Rig()) -> PublishedVersion:
     """The same version in the store ``root``: shards, manifest and all; ``rig`` for arrays over images."""
-    store, rows = Store(root), []
+    store, rows, stage = Store(root), [], "tracking.made" if version.tracked else "made"
     store.check_layout(mark=True)
     names = sorted({name for frame in version.kept for name in frame.arrays})
     for log in version.logs:
@@ -144,7 +144,7 @@ def publish(version: MadeUpVersion, root: Path, rig: Rig = Rig()) -> PublishedVe
         name=version.name,
         created="2026-01-01T00:00:00+00:00",
         space=version.space,
-        arrays={name: PublishedArray(stage="made", facts=_spec(name).facts()) for name in names},
+        arrays={name: PublishedArray(stage=stage, facts=_spec(name).facts()) for name in names},
         logs=tuple(version.logs),
         cameras=dict.fromkeys(version.logs, rig.names) if rig.names else {},
         frames=len(rows),

@@ -48,7 +48,8 @@ def compare(
     """Say what differs between two versions: why, in which voxels, and with --truth which is better.
 
     Why: the options, weights, code, logs and frames that differ, from the manifests. Which voxels: per class and range,
-    in which logs and frames most. With --truth both are scored in the frames that both have, as occlabel evaluate
+    in which logs and frames most. Which objects, where both versions have some: what is in both (IoU above 0.5), as
+    another class or under another id. With --truth both are scored in the frames that both have, as occlabel evaluate
     scores them; the difference is called better or worse only where these logs show that it is more than chance.
 
     Voxels of another grid are looked up at the centres of those of A, other classes through --map. What was counted is
@@ -86,6 +87,8 @@ def _say(found: Comparison, console: Console) -> None:
     if found.changed().changed:
         console.print(voxel_table(found))
         console.print(_most_changed(found))
+    if found.objects_changed:
+        console.print(object_table(found))
 
 
 def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
@@ -159,6 +162,22 @@ def voxel_table(found: Comparison) -> Table:
     if (more := len(order) - _MOST) > 0:
         table.caption = f"and {counted(more, 'class', 'classes')} that changed less; --json and --html have all"
         table.caption_justify = "left"
+    return table
+
+
+def object_table(found: Comparison) -> Table:
+    """By class of objects."""
+    from rich.table import Column
+
+    from occlabel.pipeline.running.console import Table
+
+    became_ = Column("became mostly", overflow="fold")
+    table = Table("objects", "in A", "in B", "in both", "only in A", "only in B", became_)
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for name, entry in found.facts()["objects"]["per_class"].items():
+        became = ", ".join(f"{other} {count:,}" for other, count in list(entry["became"].items())[:1])
+        table.add_row(name, *(f"{entry[what]:,}" for what in ("a", "b", "both", "only_a", "only_b")), became)
     return table
 
 

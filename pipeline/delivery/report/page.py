@@ -15,6 +15,7 @@ from occlabel.pipeline.delivery.report.tables import (
     change_table,
     class_table,
     cost_table,
+    object_table,
     percent,
     score_table,
     truth_table,
@@ -86,6 +87,7 @@ def _tables(report: Report) -> dict[str, Table | None]:
         "scores": score_table(report.measures) if report.measures else None,
         "truth": truth_table(comparison.truth) if comparison is not None and comparison.truth is not None else None,
         "changes": change_table(comparison) if comparison is not None and comparison.changed().changed else None,
+        "objects": object_table(comparison) if comparison is not None and comparison.objects_changed else None,
         "classes": class_table(report),
         "costs": cost_table(report) if report.costs else None,
     }

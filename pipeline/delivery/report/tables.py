@@ -80,6 +80,18 @@ def change_table(found: Comparison) -> Table:
     return Table(f"voxels of {counted(found.frames, 'frame')} that both versions have", columns, rows, classes=classes)
 
 
+def object_table(found: Comparison) -> Table:
+    """By class, what became of the objects."""
+    rows: list[tuple[str, ...]] = []
+    classes: dict[int, int] = {}
+    for name, entry in found.facts()["objects"]["per_class"].items():
+        became = ", ".join(f"{other} {count:,}" for other, count in list(entry["became"].items())[:2])
+        classes[len(rows)] = found.space.taxonomy.names.index(name)
+        rows.append((name, *(f"{entry[what]:,}" for what in ("a", "b", "both", "only_a", "only_b")), became))
+    columns = ("", "objects before", "now", "in both", "vanished", "appeared", "became mostly")
+    return Table(f"objects of {counted(found.with_objects, 'frame')}", columns, rows, classes=classes)
+
+
 def class_table(report: Report) -> Table:
     """What the labels are made of, the most frequent class first."""
     counts, taxonomy = report.look.classes, report.version.space.taxonomy

@@ -11,7 +11,7 @@ from occlabel.pipeline.published.diff.change import Change
 from occlabel.pipeline.published.diff.logs import LogDiff, Rows, log_diff, why_missing
 from occlabel.pipeline.published.diff.recipes import chain_order, recipe_changes
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.schemas.arrays import SEMANTICS
+from occlabel.schemas.arrays import ArraySpec
 from occlabel.schemas.version import VersionInfo
 from occlabel.schemas.words import counted, inflected
 
@@ -131,9 +131,9 @@ def diff_versions(a: PublishedVersion, b: PublishedVersion) -> VersionDiff:
     )
 
 
-def equal_semantics(a: PublishedVersion, b: PublishedVersion, log: str) -> frozenset[str]:
-    """Frames of ``log`` in both whose semantics were published with the same digest."""
-    mine, other = ({f.name: f.row.arrays.get(SEMANTICS.name) for f in version.frames(log)} for version in (a, b))
+def equal_frames(a: PublishedVersion, b: PublishedVersion, log: str, array: ArraySpec[Any]) -> frozenset[str]:
+    """Frames of ``log`` in both whose ``array`` was published with the same digest."""
+    mine, other = ({f.name: f.row.arrays.get(array.name) for f in version.frames(log)} for version in (a, b))
     both = ((name, mine[name], other[name]) for name in mine if name in other)
     return frozenset(name for name, x, y in both if x is not None and y is not None and x.digest == y.digest)
 

@@ -23,8 +23,9 @@ from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.arguments import refuse_none
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.words import counted
+from occlabel.schemas.words import counted, inflected
 from occlabel.stages.evaluation.changes import Changed, by_class, shares
+from occlabel.stages.evaluation.object_changes import IdChanges, id_changes, objects_by_class
 
 _HEAT_CELLS = 64
 """Of the heat map in JSON along its longer side."""
@@ -64,6 +65,25 @@ class Comparison:
     def changed(self, range_: str = WHOLE) -> Changed:
         """Voxels by what became of them."""
         return shares(self.counts(range_), self.space.taxonomy.free_id)
+
+    @property
+    def objects(self) -> NDArray[np.int64]:
+        """[class in a, class in b] of objects; the last class is none: not there."""
+        return np.sum([log.objects for log in self.logs.values()], axis=0)
+
+    @property
+    def with_objects(self) -> int:
+        """Frames in which both have objects, or said that there are none."""
+        return sum(log.with_objects for log in self.logs.values())
+
+    @property
+    def objects_changed(self) -> bool:
+        """Whether any is in one alone, or another class in the other."""
+        return bool(self.objects.sum() > self.objects.trace())
+
+    @property
+    def ids(self) -> IdChanges:
+        return sum((id_changes(log.ids) for log in self.logs.values()), IdChanges(0, 0, 0, 0))
 
     @property
     def ranges(self) -> list[str]:
@@ -106,6 +126,9 @@ class Comparison:
                 for log, frame, share in self.worst_frames()[:_WORST_FRAMES]
             ],
         }
+        if self.with_objects:
+            per_class = objects_by_class(self.objects, self.space.taxonomy)
+            facts["objects"] = {"frames": self.with_objects, "per_class": per_class, "ids": vars(self.ids)}
         return facts if self.truth is None else facts | {"truth": self.truth.facts()}
 
     def _range(self, name: str) -> dict[str, Any]:
@@ -133,9 +156,27 @@ class Comparison:
             f"class, {found.appeared:,} appeared, {found.vanished:,} vanished, {found.became_unknown:,} became "
             f"unknown, {found.became_known:,} became known"
         )
+        if self.with_objects:
+            yield from self._of_objects()
         for log in self.logs.values():
             yield from (f"error: not compared: {sentence}" for sentence in log.damaged[:3])
         yield from (f"error: log {log} is not compared: {why}" for log, why in self.failed.items())
+
+    def _of_objects(self) -> Iterator[str]:
+        counts, ids = self.objects, self.ids
+        both = counts[:-1, :-1]
+        yield (
+            f"objects of {counted(self.with_objects, 'frame')}: {counts[:-1].sum():,} and {counts[:, :-1].sum():,}; "
+            f"{both.sum():,} are in both, {both.sum() - both.trace():,} of these as another class, "
+            f"{counts[:-1, -1].sum():,} vanished, {counts[-1, :-1].sum():,} appeared"
+        )
+        if ids.renumbered or ids.split or ids.joined:
+            yield (
+                f"ids: of {ids.ids:,} that are found again {ids.renumbered:,} "
+                f"{inflected(ids.renumbered, 'has', 'have')} another number, {ids.split:,} "
+                f"{inflected(ids.split, 'is', 'are')} several now; {ids.joined:,} of now "
+                f"{inflected(ids.joined, 'was', 'were')} several before"
+            )
 
 
 def compare(

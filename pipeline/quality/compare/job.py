@@ -22,7 +22,7 @@ class CompareLog(Job):
     """What changed in one log."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     a: str
     """STORE@VERSION."""

@@ -195,3 +195,38 @@ def test_in_a_pipe_every_number_is_whole_and_what_is_written_is_said(
     assert "IoU A/B" in said and "became mostly" in said and "…" not in said
     assert any("│ road" in line and "1,536" in line and "car 64" in line for line in said.splitlines())
     assert said.endswith(f"wrote {tmp_path / 'c.json'}\n")
+
+
+def with_objects(root: Path, name: str, second: dict[int, tuple[slice, int, int]]) -> PublishedVersion:
+    """A log of two frames with two objects; ``second``: those of the second frame, id -> place along x, class, id."""
+    frames = []
+    for frame, objects in enumerate(({1: (slice(2, 6), CAR, 1), 2: (slice(9, 13), CAR, 2)}, second)):
+        arrays = {"semantics": volume(0), "instance": np.zeros(GRID.shape, np.uint16)}
+        for place, semantics, instance in objects.values():
+            arrays["semantics"][place, 1:3, 1:3] = semantics
+            arrays["instance"][place, 1:3, 1:3] = instance
+        frames.append(MadeUpFrame("00", f"{frame:06d}", arrays))
+    return publish(MadeUpVersion(frames, SPACE, name, tracked=True), root / name)
+
+
+def test_objects_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    a = with_objects(tmp_path, "v1", {1: (slice(2, 6), CAR, 1), 2: (slice(9, 13), CAR, 2)})
+    b = with_objects(tmp_path, "v2", {1: (slice(3, 6), TRUCK, 4), 3: (slice(13, 16), CAR, 3)})
+    found = compare(a, b)
+    told = json.loads(json.dumps(found.facts()))["objects"]
+    assert told["frames"] == 2
+    assert told["per_class"]["car"] == {
+        "a": 4, "b": 3, "both": 2, "only_a": 1, "only_b": 1, "became": {"truck": 1}
+    }  # fmt: skip
+    said = "objects of 2 frames: 4 and 4; 3 are in both, 1 of these as another class, 1 vanished, 1 appeared"
+    assert said in list(found.sentences())
+    assert vars(found.ids) == told["ids"] == {"ids": 2, "renumbered": 0, "split": 1, "joined": 0}
+    assert "ids: of 2 that are found again 0 have another number, 1 is several now" in " ".join(found.sentences())
+    shown = CliRunner().invoke(app, ["compare", a.spec, b.spec, "--executor", "local"]).stdout
+    assert "only in A" in shown and any("│ car" in line and "truck 1" in line for line in shown.splitlines())
+
+
+def test_versions_of_which_one_has_no_objects_are_silent_of_them(first: PublishedVersion, tmp_path: Path) -> None:
+    found = compare(with_objects(tmp_path, "v1", {}), first)
+    assert found.with_objects == 0 and "objects" not in found.facts() and not found.objects_changed
+    assert not any(line.startswith("objects") for line in found.sentences())
