@@ -173,6 +173,11 @@ def run_states(store: Store, note: Callable[[str], None] = lambda _: None) -> li
     return sorted(states, key=lambda state: state.started)  # names tell seconds, and two runs may share one
 
 
+def at_work_on(store: Store, version: str) -> list[RunState]:
+    """Runs that go on for ``version``, as far as is known: one that was just killed looks like it for a minute."""
+    return [s for s in run_states(store) if s.version == version and s.state == "running" and not s.silent]
+
+
 def seconds_per_frame(store: Store) -> dict[str, float]:
     """Stage -> worker seconds a frame, of the newest run that did the stage."""
     result: dict[str, float] = {}

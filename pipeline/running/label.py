@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from occlabel.pipeline.published.judged import told as gates_told
 from occlabel.pipeline.published.latest import is_newest
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
 from occlabel.pipeline.published.version import version_names
-from occlabel.pipeline.running.history import RunState, State, new_state
+from occlabel.pipeline.running.history import RunState, State, at_work_on, new_state
 from occlabel.pipeline.running.holds import hold, last_collection, let_go
 from occlabel.pipeline.running.loop import Work
 from occlabel.pipeline.running.quarantine import QuarantineEntry
@@ -146,6 +147,8 @@ def label_logs(
         held.refuse_other(plan)
         plan = replace(plan, cautions=(*plan.cautions, *held.cautions(plan)))
     refuse_taken(store, plan, version, note, held)
+    if plan.todo:
+        _tell_of_others(store, version, note)
     if plan.device == workplace.likely_device:  # or it is another machine's
         rehearse(plan, plan.device)
     report = Report("complete", plan, store, None, base=held)
@@ -191,6 +194,15 @@ def _planned(
         reasons = "; ".join(plan.refused.values()) or f"{reader.root} holds no logs"
         raise OcclabelError(f"there is nothing to label: {reasons}")
     return plan
+
+
+def _tell_of_others(store: Store, version: str, note: Callable[[str], None]) -> None:
+    for other in at_work_on(store, version):
+        note(
+            f"caution: run {other.run} is at version {version} of {store.location}, last heard of "
+            f"{max(time.time() - other.heartbeat, 0):.0f} s ago; unless it was killed, stop one of the two: what is "
+            "published first stands, and work is done twice until then"
+        )
 
 
 def _label(report: Report, hands: Executor, state: RunState, quiet: bool, work: Callable[[Plan], Work[Key]]) -> None:

@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from chain import MadeUpReader, small_recipe
 
-from occlabel.pipeline.running.history import beat, new_state, run_states, write_state
-from occlabel.pipeline.running.workplace import told
+from occlabel.pipeline.running.history import SILENT_AFTER, at_work_on, beat, new_state, run_states, write_state
+from occlabel.pipeline.running.label import label_logs
+from occlabel.pipeline.running.workplace import Workplace, told
 from occlabel.workers.store import Store
 
 
@@ -39,6 +41,33 @@ def test_a_run_that_is_long_at_one_thing_is_heard_of(tmp_path: Path, monkeypatch
     last = run_states(store)[0].heartbeat
     time.sleep(0.05)
     assert run_states(store)[0].heartbeat == last, "what has ended is silent"
+
+
+def test_runs_at_one_version_are_those_that_were_just_heard_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, states = Store(tmp_path), [new_state(what, []) for what in ("version v1", "version v2", "job evaluate")]
+    for state in states:
+        write_state(store, state)
+    assert [state.run for state in at_work_on(store, "v1")] == [states[0].run]
+    now = time.time()
+    monkeypatch.setattr("occlabel.pipeline.running.history.time.time", lambda: now + SILENT_AFTER + 1)
+    assert at_work_on(store, "v1") == []
+    monkeypatch.undo()
+    states[0].state = "complete"
+    write_state(store, states[0])
+    assert at_work_on(store, "v1") == []
+
+
+def test_a_run_says_which_other_is_at_the_same_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, reader = Store(tmp_path / "store"), MadeUpReader(tmp_path, {"a": 4})
+    store.check_layout(mark=True)
+    other = new_state("version v1", [])
+    write_state(store, other)
+    said = []
+    for version in ("v2", "v1"):
+        recipe = small_recipe(clip_frames=2 if version == "v1" else 4)
+        label_logs(recipe, reader, store, version, workplace=Workplace("local"))
+        said.append(f"caution: run {other.run} is at version v1" in capsys.readouterr().err)
+    assert said == [False, True]
 
 
 def test_a_store_that_was_away_for_a_moment_is_told_while_it_is(tmp_path: Path) -> None:
