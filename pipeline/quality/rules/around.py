@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +98,11 @@ class AroundRule:
         return Elements("voxels", whole, reasons)
 
     def scores(self) -> PointScores:
-        return at_points.score(self._counts, self._taxonomy)
+        """NaN for classes that can move: where labels say them, something else stands, and is wrong by that."""
+        found = at_points.score(self._counts, self._taxonomy)
+        asked = {entry.name for entry in self._taxonomy.classes if self._stands[entry.id]}
+        per_class = {name: value if name in asked else math.nan for name, value in found.per_class.items()}
+        return replace(found, per_class=per_class)
 
     @property
     def calibration(self) -> ReliabilityByClass | None:

@@ -80,6 +80,14 @@ def test_what_is_free_or_unknown_there_is_wrong_and_own_hits_do_not_matter(stree
     assert score(labels_of(version), question).scores["full"].facts() == before
 
 
+def test_what_can_move_has_no_number_and_is_wrong_where_labels_say_it(street: Street) -> None:
+    root, version = street
+    for frame in version.kept:
+        frame.arrays["semantics"][:] = 1  # car
+    found = score(labels_of(version), Question(root, "semantickitti", "around")).scores["full"].facts()
+    assert found["per_class"]["car"] is None and found["per_class"]["road"] == found["accuracy"] == 0
+
+
 def test_counts_survive_their_way_through_a_store(street: Street) -> None:
     root, version = street
     for frame in version.kept:
