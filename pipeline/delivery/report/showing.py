@@ -110,9 +110,9 @@ class Showing:
 
 def worst(look: Look, comparison: Comparison | None, showing: Showing, most: int) -> list[tuple[Place, str]]:
     """The frames most worth a look and why, the worst first: those that changed most, where the version is held against
-    another; else those furthest from the truth; else those of which the labels are least sure."""
-    if comparison is not None:
-        rows = [((log, name), share) for log, name, share in comparison.worst_frames() if share > 0]
+    another and any did; else those furthest from the truth; else those of which the labels are least sure."""
+    changed = [] if comparison is None else comparison.worst_frames()
+    if rows := [((log, name), share) for log, name, share in changed if share > 0]:
         said = "of the occupied voxels changed"
     elif showing.truth is not None:
         rows, said = _wrong(showing, look), "of what is occupied in labels or truth is wrong"
