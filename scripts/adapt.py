@@ -1,10 +1,10 @@
 """What labels of a few frames are worth on streets of another log: cross-validated on the sequences of a KITTI root.
 
 Each sequence is left out once: the shipped weights are adapted to 10, 20 and 30 labelled frames of the others, evenly
-spread, and judged at the labelled points of the one left out; also adapted to that one without its labels. What OUT
-holds is not trained again.
+spread, and judged at the labelled points of the one left out, by single frames or by the whole recipe; also adapted to
+that one without its labels. What OUT holds is not trained again.
 
-    python scripts/adapt.py KITTI --out OUT [--rows statistics none 10 20 30] [--steps 50]
+    python scripts/adapt.py KITTI --out OUT [--rows statistics none 10 20 30] [--steps 50] [--whole]
 """
 
 from __future__ import annotations
@@ -58,15 +58,31 @@ class FewLabels(DelegatingReader):
         return None
 
 
-def judged(recipe: Recipe, weights: Path | None, root: Path, log: str, store: Store, version: str) -> PointScores:
-    """Of the single frame of ``weights`` on ``log``."""
-    assert recipe.completion is not None
-    looks = recipe.completion.model_copy(update={"weights": weights, "sweeps": 0})
-    single = recipe.model_copy(update={"completion": looks}).without([slot for slot in SLOTS if slot != looks.slot])
-    label_logs(single, open_logs(root), store, version, log_ids=[log], workplace=Workplace("local"), quiet=True)
-    found = evaluate(f"{store.location}@{version}", root, "semantickitti", "points", logs=[log]).scores["full"]
-    assert isinstance(found, PointScores)
-    return found
+@dataclass(frozen=True)
+class Judge:
+    """Of the single frames of a recipe's completion, or of the ``whole`` recipe."""
+
+    recipe: Recipe
+    root: Path
+    whole: bool
+
+    def scores(self, weights: Path | None, log: str, store: Store, version: str) -> PointScores:
+        """At the labelled points of ``log``, with ``weights``."""
+        label_logs(
+            self._with(weights), open_logs(self.root), store, version, log_ids=[log], workplace=Workplace("local"),
+            quiet=True,
+        )  # fmt: skip
+        found = evaluate(f"{store.location}@{version}", self.root, "semantickitti", "points", logs=[log]).scores["full"]
+        assert isinstance(found, PointScores)
+        return found
+
+    def _with(self, weights: Path | None) -> Recipe:
+        assert self.recipe.completion is not None
+        looks = self.recipe.completion.model_copy(update={"weights": weights})
+        if self.whole:
+            return self.recipe.model_copy(update={"completion": looks}).without(["instances", "tracking"])
+        single = self.recipe.model_copy(update={"completion": looks.model_copy(update={"sweeps": 0})})
+        return single.without([slot for slot in SLOTS if slot != looks.slot])
 
 
 def main() -> None:
@@ -77,11 +93,20 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=["statistics", "none", "10", "20", "30"])
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--sweeps", type=int, default=8, help="as of occlabel train completion")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--whole", action="store_true", help="Judge by the whole recipe, not by its single frames.")
     parser.add_argument("--only", nargs="*", help="Sequences to leave out; all by default.")
     asked = parser.parse_args()
     recipe, reader = load_recipe(asked.recipe), open_logs(asked.root)
+    judge, kept = Judge(recipe, asked.root, asked.whole), "-whole" if asked.whole else ""
     logs = [log.id for log in reader.logs() if any(frame.truth.points is not None for frame in log.frames)]
-    common = {"start": SHIPPED, "sweeps": asked.sweeps, "epoch": max(min(asked.steps, 50), 1), "resume": True}
+    common = {
+        "seed": asked.seed,
+        "start": SHIPPED,
+        "sweeps": asked.sweeps,
+        "epoch": max(min(asked.steps, 50), 1),
+        "resume": True,
+    }
     rows: dict[str, Options] = {}
     for row in asked.rows:
         steps = 0 if row == "statistics" else asked.steps
@@ -91,7 +116,7 @@ def main() -> None:
     for left in asked.only or logs:
         folder = asked.out / left
         store = Store(str(folder / "store"))
-        scores = [judged(recipe, None, asked.root, left, store, "shipped")]
+        scores = [judge.scores(None, left, store, "shipped" + kept)]
         for row, options in rows.items():
             weights = folder / f"{row}.safetensors"
             count = int(row) if row.isdigit() else 0
@@ -99,7 +124,7 @@ def main() -> None:
             learned = FewLabels(reader, others if count else (left,), count)
             if not weights.is_file():
                 train(recipe, learned, weights, options, "local", f"scripts/adapt.py: {row}, {left} left out")
-            scores.append(judged(recipe, weights, asked.root, left, store, row))
+            scores.append(judge.scores(weights, left, store, row + kept))
         every.append(scores)
         _print(left, scores)
     print(f"{'mean':10}" + "".join(f"{_mean(column):>16}" for column in zip(*every, strict=True)))

@@ -12,6 +12,9 @@ import typer
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import LogsRoot, LogsRoots, ReaderName, RecipeName, writable
 from occlabel.pipeline.cli.training_options import offering
+from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.log_places import of_each_log, place_of
+from occlabel.schemas.words import counted
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.occany.options import Options as OccAnyOptions
 from occlabel.stages.completion.options import Options as CompletionOptions
@@ -22,7 +25,9 @@ from occlabel.stages.priors.glance.options import Options as GlanceOptions
 from occlabel.stages.propagation.options import Options as PropagationOptions
 
 if TYPE_CHECKING:
+    from occlabel.pipeline.planning.recipe import Recipe
     from occlabel.pipeline.teaching.held_out import Roots
+    from occlabel.schemas.drive_log import LogReader
 
 _Out = Annotated[Path, typer.Option("--out", help="The weight file to write (.safetensors).")]
 _Executor = Annotated[Literal["ray", "local"], typer.Option(help="Who labels the logs before.")]
@@ -58,17 +63,37 @@ def completion(
     with .training.
 
     --start shipped --truth points: learns from human labels of some frames' points. --start shipped --truth none: makes
-    normalisation statistics those of the logs, labels them with the recipe and learns what it is sure of.
+    normalisation statistics those of the logs, labels them with the recipe and learns what it is sure of; with {log} in
+    the name of OUT, such as adapted/{log}.safetensors, of each log by itself. Logs whose weights are there by the same
+    command are passed over; exit code 3 when some could not be adapted to.
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_completion import train
     from occlabel.stages.ingest.recognise import open_logs
 
+    if of_each_log(out):
+        _adapt_each(load_recipe(recipe), open_logs(logs, reader), out, options, executor)
+        return
     writable("--out", out, _WEIGHTS)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command())
     if "held_out" in facts:
         typer.echo(f"held out: {facts['held_out']}; that says less of other streets than a log of its own")
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "temperature")))
+
+
+def _adapt_each(recipe: Recipe, reader: LogReader, out: Path, options: CompletionOptions, executor: str) -> None:
+    from occlabel.pipeline.teaching.adapt_each import adapt_each
+
+    if options.truth != "none":
+        raise OcclabelError(f"--out {out}: weights of each log by itself are learned with --truth none; name one file")
+    for log in reader.log_ids():
+        writable("--out", place_of(out, log), _WEIGHTS, make=True)
+    found = adapt_each(recipe, reader, out, options, executor, _command(), typer.echo)
+    typer.echo(f"{out}: adapted to {counted(len(found.made), 'log')}, {len(found.kept)} were there")
+    for log, why in found.failed.items():
+        typer.echo(f"error: log {log} has none: {why}")
+    if found.failed:
+        raise typer.Exit(3)
 
 
 @app.command()

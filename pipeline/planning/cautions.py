@@ -15,6 +15,7 @@ from occlabel.schemas.arrays import POSES, SEMANTICS, family
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.log_places import of_each_log
 from occlabel.schemas.words import counted
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.propagation.stage import LocalPropagation
@@ -45,13 +46,14 @@ def _no_labels(recipe: Recipe) -> Iterator[str]:
 
 
 def _odds(recipe: Recipe) -> Iterator[str]:
-    """Of odds that a shipped recipe has for its own weights, beside others."""
+    """Of odds that a shipped recipe has for its own weights, beside others; those that each log has of its own were
+    adapted to labels by these odds."""
     for slot in ("completion", "propagation"):
         stage = getattr(recipe, slot)
-        if not isinstance(stage, Trained | LocalPropagation) or stage.weights is None or not stage.odds:
+        if not isinstance(stage, Trained | LocalPropagation) or stage.weights is None or of_each_log(stage.weights):
             continue
         shipped = (getattr(load_recipe(name), slot) for name in shipped_recipes())
-        if stage.odds in [its.odds for its in shipped if isinstance(its, Trained | LocalPropagation)]:
+        if stage.odds and stage.odds in [its.odds for its in shipped if isinstance(its, Trained | LocalPropagation)]:
             yield (
                 f"{slot}.odds are those of a shipped recipe, for weights that learned from simulated towns, and "
                 f"{slot}.weights are {stage.weights}: if these learned from the truth of real streets they know how "
@@ -66,7 +68,8 @@ def _propagation(recipe: Recipe) -> list[str]:
         return []
     onboard, reach = propagation.trained_with(recipe.space)
     result = []
-    if onboard != (found := onboard_name(completion, recipe.space)):
+    adapted = isinstance(completion, Trained) and of_each_log(completion.weights)  # from those it was trained with
+    if not adapted and onboard != (found := onboard_name(completion, recipe.space)):
         result.append(
             f"the propagation weights were trained on labels of {onboard}, the recipe's completion is {found}: they "
             "correct the errors of another model; train weights for this one with occlabel train propagation"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,12 +18,14 @@ from occlabel.schemas.arrays import (
     Extent,
     resolved,
 )
-from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.errors import BadLog, BadWeights
+from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.log_places import of_each_log, place_of
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Hands, Inputs, Process, Resources
+from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources
 from occlabel.stages.completion.prediction import Look, predictor
 from occlabel.stages.completion.slot import Completion, clip_bytes, from_frames, seen
 from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
@@ -58,7 +60,8 @@ class Trained(Completion):
     exact: ClassVar[bool] = False
     kind: Literal["lmscnet"] = "lmscnet"
     weights: Path | None = None
-    """A safetensors file of ``occlabel train completion``; the one shipped for grid and taxonomy by default."""
+    """A safetensors file of ``occlabel train completion``; the one shipped for grid and taxonomy by default. With
+    ``{log}`` in its name each log has one of its own, such as ``adapted/{log}.safetensors``."""
     sweeps: int = Field(default=0, ge=0, le=50)
     """Sweeps before a frame, and as many after it, that are put together with its own: offboard may look both ways. 0
     is an onboard model, which has nothing but its own sweep."""
@@ -126,13 +129,16 @@ class Trained(Completion):
         return Resources(gpus=1.0, memory=memory)
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
+        """None of those that each log has of its own: ``fingerprint_extra`` knows them."""
+        if of_each_log(self.weights):
+            return ()
         path = self.weights or (None if self.paint else shipped_weights(space))
         return () if path is None else (path,)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is not None:
             return None
-        if (refused := refusal(self.odds, space.taxonomy)) is not None:
+        if (refused := refusal(self.odds, space.taxonomy)) is not None or of_each_log(self.weights):
             return refused
         paths = self.files(space)
         if not paths and self.paint:
@@ -152,9 +158,15 @@ class Trained(Completion):
             return str(error)
         return None
 
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        """Digest of the content of the log's own weights."""
+        return content_of(self._weights_of(space, log.id)) if of_each_log(self.weights) else ""
+
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         """Whether the log's LiDAR has clearly more or fewer beams than those the weights were trained for; and which
-        cameras paint nothing."""
+        cameras paint nothing. Raises BadLog where the log has no weights of its own and should."""
+        if of_each_log(self.weights):
+            self._check_own(space, log.id)
         said = (self._other_beams(space, log), self._blind(log))
         return "; ".join(sentence for sentence in said if sentence is not None) or None
 
@@ -165,7 +177,7 @@ class Trained(Completion):
         return f"log {log.id}: images of {', '.join(lost)} without a calibration paint no points"
 
     def _other_beams(self, space: LabelSpace, log: LogFacts) -> str | None:
-        (path,) = self.files(space)
+        path = self._weights_of(space, log.id)
         trained, found = beams_of(path), log.seen.beams
         if self.beams is not None or trained is None or found is None:
             return None
@@ -181,12 +193,36 @@ class Trained(Completion):
         import torch
 
         torch.set_num_threads(hands.threads)
+
+        @lru_cache(maxsize=1)
+        def looking(path: Path, content: str | None = None) -> Process:
+            network, temperature = load_network(path, space, self.paint)
+            multiply_odds(network.classify, temperature, self.odds, space.taxonomy)
+            network.to(torch.device(hands.device))
+            predict = predictor(network, temperature, space, hands.device, self.looks)
+            return from_frames(partial(self._look, space.grid), predict, space, self.batch)
+
+        def process(clip: Clip, inputs: Inputs) -> Arrays:
+            path = self._weights_of(space, clip.log)
+            return looking(path, content_of(path))(clip, inputs)
+
+        return process if of_each_log(self.weights) else looking(*self.files(space))
+
+    def _weights_of(self, space: LabelSpace, log: str) -> Path:
+        """Those that a log is looked at by. Raises BadLog for an id that cannot be in the name of a file."""
+        if self.weights is not None and of_each_log(self.weights):
+            return place_of(self.weights, log)
         (path,) = self.files(space)
-        network, temperature = load_network(path, space, self.paint)
-        multiply_odds(network.classify, temperature, self.odds, space.taxonomy)
-        network.to(torch.device(hands.device))
-        predict = predictor(network, temperature, space, hands.device, self.looks)
-        return from_frames(partial(self._look, space.grid), predict, space, self.batch)
+        return path
+
+    def _check_own(self, space: LabelSpace, log: str) -> None:
+        try:
+            check(self._weights_of(space, log), space, network_of(self.paint))
+        except BadWeights as error:
+            raise BadLog(
+                f"log {log}: {error}; leave the log out with --log, or adapt weights to it: occlabel train completion "
+                "--truth none"
+            ) from error
 
     def _look(self, grid: Grid, inputs: Inputs, row: int) -> Sweeps | None:
         found = sweeps_around(inputs, row, grid, self.sweeps, self.stride, seen_painted if self.paint else seen)

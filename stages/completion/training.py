@@ -146,16 +146,17 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     if network.paint is not None:
         network.requires_grad_(False)
         network.paint.requires_grad_(True)
-    adapts = start is not None and options.truth != "voxels" and not painted
+    adapts, believed = start is not None and options.truth != "voxels" and not painted, options.truth == "none"
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    objective = Objective(counts, space.taxonomy.free_id)
+    free_id = space.taxonomy.free_id
+    objective = Objective(counts, free_id, believed)
     task = CompletionTask(network, objective, options.rate, options.whole_steps, settled=adapts or painted)
     draft = Draft(
         crop=options.crop,
         columns=options.voxels // (network.fold**2 * network.heights),
         sweeps=options.sweeps,
         thinning=THINNING,
-        sought=Sought.of(census, network.classes, space.taxonomy.free_id),
+        sought=Sought.nothing(free_id) if believed else Sought.of(census, network.classes, free_id),
         seed=options.seed,
     )
     frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)

@@ -20,10 +20,12 @@ _FREE_WEIGHT = 0.5
 class Objective(nn.Module):
     """Cross entropy with mild class weights, and Lovász-softmax; their sum is to be made small."""
 
-    def __init__(self, counts: Tensor, free_id: int) -> None:
-        """``counts`` [classes]: voxels of each class in the logs."""
+    def __init__(self, counts: Tensor, free_id: int, believed: bool = False) -> None:
+        """``counts`` [classes]: voxels of each class in the logs. Lessons that are only ``believed`` are learned by
+        cross entropy alone, and all classes count the same: what lifts rare classes lifts what is wrongly called so."""
         super().__init__()
-        weights, stands_for = class_weights(counts), torch.ones(len(counts))
+        self.believed = believed
+        weights, stands_for = class_weights(torch.ones_like(counts) if believed else counts), torch.ones(len(counts))
         weights[free_id] *= _FREE_WEIGHT
         stands_for[free_id] = THINNING
         self.register_buffer("weights", weights * stands_for, persistent=False)
@@ -33,10 +35,10 @@ class Objective(nn.Module):
         """Both losses by name, of ``scores`` [n, classes] against ``target`` [n]; of which each counts as much as its
         ``trust`` [n], more than 0, says."""
         weights, stands_for = self.get_buffer("weights"), self.get_buffer("stands_for")
+        entropy = weighted_cross_entropy(scores, target, weights, trust)
+        if self.believed:
+            return {"entropy": entropy}
         some = slice(None, None, _LOVASZ_STRIDE)
-        return {
-            "entropy": weighted_cross_entropy(scores, target, weights, trust),
-            "lovasz": lovasz_softmax(
-                scores[some].softmax(dim=1), target[some], stands_for, None if trust is None else trust[some]
-            ),
-        }
+        trusted = None if trust is None else trust[some]
+        lovasz = lovasz_softmax(scores[some].softmax(dim=1), target[some], stands_for, trusted)
+        return {"entropy": entropy, "lovasz": lovasz}

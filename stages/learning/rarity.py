@@ -16,7 +16,7 @@ Rarity = NDArray[np.float32]
 
 LOOKED_AT = 2000
 """Frames of which a census reads the truth, evenly spread: more say nothing new and take minutes."""
-_RAREST = 16.0
+_RAREST, _FREE = 16.0, 0.5
 
 
 def rarity(counts: NDArray[np.floating[Any]], free_id: int) -> Rarity:
@@ -27,7 +27,7 @@ def rarity(counts: NDArray[np.floating[Any]], free_id: int) -> Rarity:
     most = np.delete(counts, free_id).max(initial=1.0)
     result = np.zeros(256, np.float32)
     result[: len(counts)] = np.clip(np.sqrt(most / np.maximum(counts, 1)), 1, _RAREST)
-    result[free_id] = 0.5
+    result[free_id] = _FREE
     return result
 
 
@@ -52,8 +52,17 @@ class Sought:
         """``census`` [frames, 256]: voxels by class id."""
         return Sought(rarity(census.sum(axis=0)[:classes], free_id), census > 0, (free_id, UNKNOWN))
 
+    @staticmethod
+    def nothing(free_id: int) -> Sought:
+        """Crops lie anywhere, and all classes are as worth: of lessons that may be wrong, what is rare is so most."""
+        worth = np.ones(256, np.float32)
+        worth[free_id], worth[UNKNOWN] = _FREE, 0
+        return Sought(worth, np.zeros((0, 256), np.bool_))
+
     def drawn(self, draw: Generator) -> tuple[int, int] | None:
         """A frame and the class that is looked for in it; None where no frame holds any."""
+        if not len(self.holds):
+            return None
         chances = self.rarity * np.sqrt(self.holds.mean(axis=0))
         chances[list(self.never)] = 0
         if not chances.any():

@@ -12,6 +12,7 @@ from occlabel.schemas.arrays import CONFIDENCE, POSES, SEMANTICS, ArraySpec
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.log_places import of_each_log
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources
@@ -86,6 +87,8 @@ class Accumulated(Completion):
             return reason
         if self.boxes is not None and (reason := BoxFiles(self.boxes).refusal()) is not None:
             return reason
+        if of_each_log(self.weights):
+            return f"{self.weights}: sweeps are looked at by the same weights whatever their log; name one file"
         return None if self._network is None else self._network.refuse(space, None)
 
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:

@@ -13,6 +13,7 @@ from occlabel.schemas.arrays import EXTRINSICS, INTRINSICS, POSES, SCALE_DEVIATI
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.log_places import of_each_log, place_of
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources, Stage
@@ -77,7 +78,7 @@ class StoredPoses(Stage):
     @field_validator("path")
     @classmethod
     def _of_each_log(cls, value: Path) -> Path:
-        if "{log}" not in str(value):
+        if not of_each_log(value):
             raise ValueError(f"{value} names one place for all logs; write {{log}} where the log's id stands")
         return value
 
@@ -140,14 +141,14 @@ class StoredPoses(Stage):
 
     def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
         """Digest of the content of the log's own files."""
-        place, digest = self._place(log.id), hashlib.blake2b(digest_size=16)
+        place, digest = place_of(self.path, log.id), hashlib.blake2b(digest_size=16)
         for file in [place / name for name in FILES] if self.is_model else [place]:
             digest.update(f"{content_of(file)}\n".encode())
         ground = log.seen.ground_in_ego if self.of_cameras and self.camera_height is None else None
         return f"{digest.hexdigest()}, {ground}"
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        place = self._place(log.id)
+        place = place_of(self.path, log.id)
         begins = f"has poses; those in {place} take their place" if log.poses else f"has no poses: {place} has them"
         try:
             if self.is_model:
@@ -182,16 +183,10 @@ class StoredPoses(Stage):
         return process
 
     def _find(self, whole: Clip, inputs: Inputs) -> Found:
-        files = LogFiles(whole, inputs, self._place(whole.log), self.scale)
+        files = LogFiles(whole, inputs, place_of(self.path, whole.log), self.scale)
         if self.is_model:
             return files.of_model(self._whose(inputs.rig), self._alone(inputs.rig), self.camera_height)
         return files.of_trajectory(self.of or OWN[0], self.later, self.camera_height)
-
-    def _place(self, log: str) -> Path:
-        """Where the file or folder of a log should lie. Ids come from logs, so they must not lead elsewhere."""
-        if log in {"", ".", ".."} or "/" in log or "\\" in log:
-            raise BadLog(f"log {log!r} cannot be in the name of a file")
-        return Path(str(self.path).replace("{log}", log))
 
     def _whose(self, rig: Rig) -> list[str]:
         """Names of the cameras that poses may be of, in the order in which they tell where the car was."""

@@ -57,6 +57,12 @@ def test_odds_of_shipped_weights_are_told_beside_others(tmp_path: Path) -> None:
     assert not cautions(load_recipe("nuscenes_lidar", skip=["propagation"]))
 
 
+def test_weights_that_each_log_has_of_its_own_were_adapted_from_those_that_all_else_was_made_for(
+    tmp_path: Path,
+) -> None:
+    assert not cautions(load_recipe("nuscenes_lidar", [f"completion.weights={tmp_path}/{{log}}.safetensors"]))
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_of_what_is_shipped_there_is_nothing_to_say(name: str) -> None:
     assert not list(cautions(load_recipe(name)))

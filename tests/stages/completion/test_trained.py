@@ -1,21 +1,22 @@
 """The built-in model as a stage: missing scans, batches, moved sensors, and weights that do not fit."""
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import contract
 import numpy as np
 import pytest
 import torch
-from contract import ScriptedSensors, log_of
+from contract import ScriptedSensors, facts_of, log_of
 
 from occlabel.schemas.drive_log import Frame, Sweep
-from occlabel.schemas.errors import BadPredictions, BadWeights
+from occlabel.schemas.errors import BadLog, BadPredictions, BadWeights
 from occlabel.schemas.geometry import inverse, transform_points, yaw_rotation
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.stage import Arrays, Hands
+from occlabel.schemas.stage import Arrays, Clip, Hands
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import LMSCNet
@@ -238,3 +239,26 @@ def test_odds_are_heard_and_those_of_no_class_refused(weights: Path) -> None:
     assert "has no class 'trailor' (did you mean 'trailer'?)" in refused
     with pytest.raises(ValueError, match="greater than 0"):
         Trained(weights=weights, odds={"trailer": 0.0})
+
+
+def test_each_log_is_looked_at_by_weights_of_its_own(weights: Path, tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        other = LMSCNet(AROUND, 18, 17)
+    save_weights(tmp_path / "a.safetensors", other.state_dict(), weight_facts(SPACE) | {"temperature": "0.5"})
+    (tmp_path / "b.safetensors").write_bytes(weights.read_bytes())
+    stage = Trained(weights=tmp_path / "{log}.safetensors", intensity="trusted")
+    assert stage.files(SPACE) == () and stage.refuse(SPACE, None) is None
+    frames = (Frame("0", 0.0, np.eye(4), (), Sweep(Path("0"), np.eye(4), 0.0)),)
+    process, sensors = stage.setup(SPACE, Rig(), Hands()), ScriptedSensors({"0": cloud(0)})
+    for name in ("a", "b", "a"):
+        log = replace(log_of(frames), id=name)
+        alone = stage.model_copy(update={"weights": tmp_path / f"{name}.safetensors"})
+        expected = contract.run(alone, SPACE, log, sensors=sensors)["confidence"]
+        clip = Clip(name, 0, 1)
+        found = process(clip, contract.inputs_of(stage, log, clip, {}, sensors))["confidence"]
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(BadLog, match=r"log c: .*c\.safetensors.*leave the log out with --log, or adapt weights to it"):
+        stage.doubts(SPACE, facts_of(replace(log_of(frames), id="c")))
+    with pytest.raises(BadLog, match="cannot be in the name of a file"):
+        stage.fingerprint_extra(SPACE, facts_of(replace(log_of(frames), id="..")))

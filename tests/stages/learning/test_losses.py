@@ -14,6 +14,7 @@ from occlabel.stages.learning.losses import (
     semantic_affinity,
     weighted_cross_entropy,
 )
+from occlabel.stages.learning.objective import Objective
 
 CASES = ("binary2", "no_ignored", "semkitti20")
 
@@ -66,6 +67,15 @@ def test_a_perfect_prediction_costs_nothing_and_a_wrong_one_the_whole_jaccard() 
     right = torch.nn.functional.one_hot(target.long(), 3).double()
     assert lovasz_softmax(right, target).item() == pytest.approx(0)
     assert lovasz_softmax(right.roll(1, dims=1), target).item() == pytest.approx(1)
+
+
+def test_what_is_only_believed_is_learned_by_cross_entropy_alone_with_all_classes_alike() -> None:
+    counts, target = torch.tensor([1e6, 1e6, 10.0]), torch.tensor([1, 2])
+    scores = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    known, believed = (Objective(counts, 0, believed)(scores, target) for believed in (False, True))
+    assert set(known) == {"entropy", "lovasz"} and set(believed) == {"entropy"}
+    assert float(believed["entropy"]) == pytest.approx(float(torch.nn.functional.cross_entropy(scores, target)))
+    assert float(known["entropy"]) > float(believed["entropy"]), "the rare class is wrong, and counts more"
 
 
 def test_class_weights_are_mild_and_skip_absent_classes() -> None:
