@@ -176,6 +176,13 @@ def test_nothing_is_sought_where_all_is_free_or_unknown() -> None:
     census = np.zeros((2, 256))
     census[:, [0, 255]] = 100
     assert Sought.of(census, 4, 0).drawn(np.random.default_rng(0)) is None
+    believed = Sought.nothing(free_id=0)
+    assert believed.drawn(np.random.default_rng(0)) is None and believed.rarity[[0, 1, 3, 255]].tolist() == [
+        0.5,
+        1,
+        1,
+        0,
+    ]
 
 
 def test_a_voxel_of_a_class_is_any_of_them() -> None:
