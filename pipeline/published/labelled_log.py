@@ -26,6 +26,8 @@ from occlabel.stages.ingest.truth import TruthSource
 from occlabel.stages.ingest.voxel_truth import truth_space
 
 T = TypeVar("T", bound=np.generic)
+_ASIDE = 1e-6
+"""Of a voxel."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +169,10 @@ class LabelledFrame:
 
     @cached_property
     def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The labels' voxel [n, 3] that holds the centre of each of the target's, and whether one does [n]."""
+        """The labels' voxel [n, 3] that holds the centre of each of the target's, and whether one does [n]. Centres of
+        voxels twice as large are borders of these: rounding must not say on which side they lie."""
         centres = self.joined.target.grid.centres().reshape(-1, 3)
-        return self.grid.cells(transform_points(self._own_from_target, centres))
+        return self.grid.cells(transform_points(self._own_from_target, centres) + _ASIDE * self.grid.voxel_size)
 
     @cached_property
     def voxel_truth(self) -> VoxelTruth:

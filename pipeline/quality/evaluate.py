@@ -41,7 +41,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 11
+    version: ClassVar[int] = 12
 
     labels: str
     """STORE@VERSION."""

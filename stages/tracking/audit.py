@@ -23,7 +23,7 @@ from occlabel.stages.tracking.sightings import Sighting, seen, sightings
 from occlabel.stages.tracking.usual_sizes import USUAL, Size
 from occlabel.stages.tracking.whole_boxes import centre, whole_boxes
 
-_LEAST = 3  # sightings, for a velocity that anybody should believe
+_LEAST = 3  # sightings, for anybody to say whether something moves
 
 
 class Tracks(Stage):
@@ -35,7 +35,7 @@ class Tracks(Stage):
     """
 
     slot: ClassVar[str] = "audit"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     # Tracks are not looked at: who writes them has made the ids hold over time.
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, MEASURED)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, FLOW)
@@ -181,10 +181,10 @@ def _flow(
     """[n, 3] of the voxels of one object at ``places`` [n, 3], which goes as the middle of its box does; 0 where it
     does not move, NaN where nobody knows."""
     placed = [sighting for sighting in life if np.isfinite(sighting.place).all()]
-    if pose is None or len(placed) < 2:
+    if pose is None or len(placed) < _LEAST:
         return np.nan
     known = seen(placed)
-    if len(placed) < _LEAST or not has_moved(known, voxel_size):
+    if not has_moved(known, voxel_size):
         return 0.0
     at = next(n for n, sighting in enumerate(placed) if sighting.frame == row)
     boxes = whole_boxes(placed, usual, voxel_size)

@@ -127,3 +127,12 @@ def test_a_body_that_turns_swings_its_ends() -> None:
     np.testing.assert_allclose(flow, [[5.0, 1.0, 0.0], [5.0, -1.0, 0.0]])
     # Seen from a grid that looks along the world's y axis.
     np.testing.assert_allclose(rigid_flow(ends, np.array([0.0, 5.0, 0.0]), 0.5, pose(yaw=-np.pi / 2)), flow, atol=1e-12)
+
+
+def test_of_what_was_seen_twice_nobody_knows_whether_it_moves() -> None:
+    twice = Driver(straight(8, -4), hidden=lambda t: t not in (1.0, 1.5))
+    inputs = drive([Driver(straight(2, 4)), twice])
+    flow = audited(Tracks(), inputs)[FLOW.name]
+    for n in (2, 3):
+        assert np.isnan(flow[n][inputs[INSTANCE][n] == 2]).all()
+        assert not np.isnan(flow[n][inputs[INSTANCE][n] == 1]).any()

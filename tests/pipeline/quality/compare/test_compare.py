@@ -107,6 +107,20 @@ def test_another_grid_is_looked_up_at_the_centres(first: PublishedVersion, tmp_p
     assert found.frames == 3 and found.changed().changed == 0
 
 
+def test_centres_that_are_borders_of_the_others_voxels_are_looked_up_on_one_side(tmp_path: Path) -> None:
+    """Of a grid of 0.2 m, whose corner no float holds, by one of 0.4 m: its labels are planes, one of each parity."""
+    fine = Grid(origin=(-3.3, -1.7, -1.1), voxel_size=0.2, shape=(40, 40, 16), frame="lidar")
+    coarse = Grid(origin=(-3.3, -1.7, -1.1), voxel_size=0.4, shape=(20, 20, 8), frame="lidar")
+    planes = np.where(np.indices(fine.shape)[0] % 2, CAR, ROAD).astype(np.uint8)
+    cars = np.full(coarse.shape, CAR, np.uint8)
+    specs = [
+        publish(MadeUpVersion([MadeUpFrame("00", "0", {"semantics": labels})], LabelSpace(grid, SPACE.taxonomy), name),
+                tmp_path / name).spec
+        for name, grid, labels in (("a", coarse, cars), ("b", fine, planes))
+    ]  # fmt: skip
+    assert compare(*specs).changed().changed == 0, "each centre lies in the voxel above it"
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_grids_that_lie_a_voxel_apart_are_compared_where_they_overlap(
     first: PublishedVersion, tmp_path: Path, axis: int
