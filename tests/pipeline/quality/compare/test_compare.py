@@ -108,9 +108,9 @@ def test_another_grid_is_looked_up_at_the_centres(first: PublishedVersion, tmp_p
 
 
 def test_centres_that_are_borders_of_the_others_voxels_are_looked_up_on_one_side(tmp_path: Path) -> None:
-    """Of a grid of 0.2 m, whose corner no float holds, by one of 0.4 m: its labels are planes, one of each parity."""
-    fine = Grid(origin=(-3.3, -1.7, -1.1), voxel_size=0.2, shape=(40, 40, 16), frame="lidar")
-    coarse = Grid(origin=(-3.3, -1.7, -1.1), voxel_size=0.4, shape=(20, 20, 8), frame="lidar")
+    """By floats every fifth of these centres lies on the other side. Labels are planes that take turns."""
+    fine = Grid(origin=(-25.6, -1.7, -1.1), voxel_size=0.2, shape=(80, 4, 4), frame="lidar")
+    coarse = Grid(origin=(-25.6, -1.7, -1.1), voxel_size=0.4, shape=(40, 2, 2), frame="lidar")
     planes = np.where(np.indices(fine.shape)[0] % 2, CAR, ROAD).astype(np.uint8)
     cars = np.full(coarse.shape, CAR, np.uint8)
     specs = [
