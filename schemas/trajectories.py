@@ -21,7 +21,8 @@ class Trajectories:
     place: NDArray[np.float64]
     """[n, 3]: middle of the object's box [m] (``whole_boxes``); NaN in a frame without a pose."""
     velocity: NDArray[np.float64]
-    """[n, 3]: smoothed [m/s]; NaN for an object seen once."""
+    """[n, 3]: smoothed [m/s]; 0 of what does not move, NaN of what was seen in fewer than three frames, which nobody
+    knows."""
     cut: NDArray[np.bool_]
     """[n]: whether the object reaches the border of the grid, so that its place is that of a part of it."""
     moving: NDArray[np.bool_]

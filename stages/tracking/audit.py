@@ -18,12 +18,10 @@ from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.tracking.flow import motion, rigid_flow
-from occlabel.stages.tracking.motion import has_moved
+from occlabel.stages.tracking.motion import LEAST, has_moved
 from occlabel.stages.tracking.sightings import Sighting, seen, sightings
 from occlabel.stages.tracking.usual_sizes import USUAL, Size
 from occlabel.stages.tracking.whole_boxes import centre, whole_boxes
-
-_LEAST = 3  # sightings, for anybody to say whether something moves
 
 
 class Tracks(Stage):
@@ -181,7 +179,7 @@ def _flow(
     """[n, 3] of the voxels of one object at ``places`` [n, 3], which goes as the middle of its box does; 0 where it
     does not move, NaN where nobody knows."""
     placed = [sighting for sighting in life if np.isfinite(sighting.place).all()]
-    if pose is None or len(placed) < _LEAST:
+    if pose is None or len(placed) < LEAST:
         return np.nan
     known = seen(placed)
     if not has_moved(known, voxel_size):

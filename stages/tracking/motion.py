@@ -20,7 +20,8 @@ STEP = 0.4
 DIRECTIONS: NDArray[np.float64] = np.stack([np.cos(np.arange(12) * np.pi / 12), np.sin(np.arange(12) * np.pi / 12)], 1)
 """[12, 2]: seen from above, 15 degrees apart."""
 
-_LEAST = 3  # two observations may be of two objects
+LEAST = 3
+"""Sightings of what is said to move or to stand: two may be of two objects."""
 _MEASURED = 3  # voxels; what has fewer is where the labels say, not where something was measured
 _OF_LENGTH = 0.375
 _STRAIGHT, _LEAP, _BOTH_ENDS = 0.9, 0.7, 0.6
@@ -119,27 +120,25 @@ def has_moved(seen: Seen, least: float) -> bool:
     the crow flies, in more than one leap, and with both its ends. Only sightings count in which the sweep measured
     something of it; with three that are whole, only whole ones; with fewer than three it has not moved.
     """
-    if np.count_nonzero(~seen.cut) >= _LEAST:
+    if np.count_nonzero(~seen.cut) >= LEAST:
         seen = seen[~seen.cut]
     seen = seen[(seen.measured < 0) | (seen.measured >= _MEASURED)]
     seen = seen[_steps(seen.times)]
-    if len(seen) < _LEAST:
+    if len(seen) < LEAST:
         return False
     places = seen.places[:, :2]
     reach = _OF_LENGTH * float(np.median((seen.high - seen.low).max(axis=1)))
     steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
     path = np.concatenate([[0.0], np.cumsum(steps)])
-    for n in range(len(seen) - _LEAST + 1):
-        ways = places[n + _LEAST - 1 :] - places[n]
+    for n in range(len(seen) - LEAST + 1):
+        ways = places[n + LEAST - 1 :] - places[n]
         far = np.linalg.norm(ways, axis=1)
-        leap = np.maximum.accumulate(steps[n:])[_LEAST - 2 :]
-        steady = (
-            (far >= reach + least) & (far >= _STRAIGHT * (path[n + _LEAST - 1 :] - path[n])) & (leap <= _LEAP * far)
-        )
+        leap = np.maximum.accumulate(steps[n:])[LEAST - 2 :]
+        steady = (far >= reach + least) & (far >= _STRAIGHT * (path[n + LEAST - 1 :] - path[n])) & (leap <= _LEAP * far)
         for end in np.flatnonzero(steady):
             along = DIRECTIONS @ ways[end]
             d = int(np.abs(along).argmax())
-            ends = np.array([(side[n + _LEAST - 1 + end] - side[n])[d] for side in (seen.low, seen.high)])
+            ends = np.array([(side[n + LEAST - 1 + end] - side[n])[d] for side in (seen.low, seen.high)])
             if (ends * np.sign(along[d])).min() >= _BOTH_ENDS * far[end]:
                 return True
     return False

@@ -160,6 +160,15 @@ def test_labels_that_shake_do_not_make_a_parked_car_move() -> None:
     assert not table.moving.any()
 
 
+def test_what_stands_has_no_speed_and_of_what_was_seen_twice_it_is_not_known() -> None:
+    jumping = Driver(lambda t: (5 + 0.3 * np.sin(40 * t), 4.0, 0.0))
+    twice = Driver(straight(-8, -4, 9.0), hidden=lambda t: t > 0.15)
+    ids, table = follow([jumping, twice], tenths(2))
+    stands, seen_twice = (np.isin(table.track, list(found)) for found in ids)
+    assert (table.velocity[stands] == 0).all() and stands.sum() == 21
+    assert np.isnan(table.velocity[seen_twice]).all() and seen_twice.sum() == 2 and not table.moving.any()
+
+
 def test_a_log_without_poses_has_ids_for_one_frame() -> None:
     tracker, logbook = Tracker(GRID, KINDS), Logbook(GRID, TAXONOMY)
     drivers = [Driver(straight(0, 0)), Driver(straight(8, 4))]
