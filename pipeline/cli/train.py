@@ -65,7 +65,7 @@ def completion(
     --start shipped --truth points: learns from human labels of some frames' points. --start shipped --truth none: makes
     normalisation statistics those of the logs, labels them with the recipe and learns what it is sure of; with {log} in
     the name of OUT, such as adapted/{log}.safetensors, of each log by itself. Logs whose weights are there by the same
-    command are passed over; exit code 3 when some could not be adapted to.
+    recipe and options are passed over; exit code 3 when some could not be adapted to.
     """
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_completion import train

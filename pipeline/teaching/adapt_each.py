@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
-from occlabel.pipeline.teaching.train_completion import train
+from occlabel.pipeline.teaching.train_completion import asked_digest, train
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadWeights, DamagedFile
 from occlabel.schemas.log_places import place_of
 
 if TYPE_CHECKING:
-    from occlabel.schemas.space import LabelSpace
     from occlabel.stages.completion.options import Options
 
 
@@ -41,7 +40,7 @@ class Adapted:
 
     made: dict[str, Path] = field(default_factory=dict)
     kept: dict[str, Path] = field(default_factory=dict)
-    """Whose weights were there, by the same command from the same start."""
+    """Whose weights were there, by the same recipe and options from the same start."""
     failed: dict[str, str] = field(default_factory=dict)
     """Log -> why."""
 
@@ -63,7 +62,7 @@ def adapt_each(
     for number, log in enumerate(ids, 1):
         try:
             place = place_of(out, log)
-            if _is_there(place, next(iter(reader.logs([log]))), recipe.space, options, command):
+            if _is_there(place, next(iter(reader.logs([log]))), recipe, options):
                 result.kept[log] = place
                 continue
             note(f"log {log} ({number} of {len(ids)})")
@@ -74,7 +73,7 @@ def adapt_each(
     return result
 
 
-def _is_there(place: Path, log: DriveLog, space: LabelSpace, options: Options, command: str) -> bool:
+def _is_there(place: Path, log: DriveLog, recipe: Recipe, options: Options) -> bool:
     from occlabel.stages.completion.training import start_of
     from occlabel.stages.completion.weight_file import check
     from occlabel.stages.learning.weight_header import named_with_digest, provenance
@@ -82,11 +81,10 @@ def _is_there(place: Path, log: DriveLog, space: LabelSpace, options: Options, c
     if not place.is_file():
         return False
     try:
-        facts = check(place, space)
+        facts = check(place, recipe.space)
     except BadWeights:  # of another grid, or broken off: made anew
         return False
-    start = start_of(options, space)
-    wanted = {"command": command, "logs": provenance([log.text])}
-    return all(facts.get(name) == value for name, value in wanted.items()) and (
-        start is not None and facts.get("start") == named_with_digest(start)
-    )
+    start = start_of(options, recipe.space)
+    assert start is not None  # see Options
+    wanted = {"asked": asked_digest(recipe, options), "logs": provenance([log.text]), "start": named_with_digest(start)}
+    return all(facts.get(name) == value for name, value in wanted.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.label_teacher import LabelTeacher
 from occlabel.pipeline.teaching.labelled import labelled
@@ -82,6 +83,7 @@ def _without_truth(
         "sweeps": str(options.sweeps),
         "truth": "none",
         "logs": provenance(log.text for log in logs),
+        "asked": asked_digest(recipe, options),
         "command": command,
     }
     if options.steps == 0:
@@ -93,6 +95,11 @@ def _without_truth(
     refuse_nothing(split.learned, f"label it with another start, or lower --sure {options.sure:g}")
     told["labels"] = ", ".join(step.name for step in _chain(recipe, weights).chain)
     return teach(split, out, options.model_copy(update={"start": weights}), told)
+
+
+def asked_digest(recipe: Recipe, options: Options) -> str:
+    """Of what decides weights that are adapted without truth, besides the start and the logs."""
+    return digest_of([recipe.to_yaml(), options.model_dump(mode="json", exclude={"start", "resume", "device"})])
 
 
 def _chain(recipe: Recipe, weights: Path) -> Recipe:
