@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from occlabel.schemas.errors import BadRecipe, DamagedFile
-from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.geometry import FURTHEST, Matrix
 from occlabel.schemas.words import first_of
 from occlabel.schemas.yaml_text import read_yaml
 
@@ -29,6 +29,14 @@ Three = tuple[float, float, float]
 Wrong = Literal["missing", "extraneous", "class", "position"]
 """What is wrong: something is not labelled, something is labelled that is not there, it is something else, or it is
 elsewhere."""
+
+
+def _sane(*values: float) -> bool:
+    """Whether all are finite, and a place on Earth can have them [m]."""
+    return all(abs(value) <= FURTHEST for value in values)  # NaN is not
+
+
+_SANE = f"finite numbers up to {FURTHEST:g}"
 
 
 class Box(BaseModel):
@@ -43,8 +51,8 @@ class Box(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not all(math.isfinite(value) for value in (*self.centre, *self.size, self.yaw)) or min(self.size) <= 0:
-            raise ValueError(f"a box has finite numbers and sides above 0, got {self.centre}, {self.size}, {self.yaw}")
+        if not _sane(*self.centre, *self.size, self.yaw) or min(self.size) <= 0:
+            raise ValueError(f"a box has {_SANE} and sides above 0, got {self.centre}, {self.size}, {self.yaw}")
         return self
 
     @property
@@ -78,6 +86,8 @@ class Correction(BaseModel):
     """Who says so."""
     at: str = ""
     """When: ISO 8601, UTC."""
+    item: str = ""
+    """VERSION/ITEM of the review that it was made in."""
 
     @field_validator("frame", mode="before")
     @classmethod
@@ -92,10 +102,14 @@ class Correction(BaseModel):
             raise ValueError(f"wrong: {self.wrong} needs class, what is there")
         if self.became is not None and self.wrong not in ("missing", "class"):
             raise ValueError(f"wrong: {self.wrong} takes no class, got {self.became!r}")
+        if self.was and self.wrong == "missing":
+            raise ValueError(f"wrong: missing takes no was, got {list(self.was)}: it was free or unknown")
         if (self.moved is not None) != (self.wrong == "position"):
             raise ValueError("moved says where something is that has a wrong position, and only then")
-        if self.holds == "log" and len(self.world_from_grid or ()) != 16:
-            raise ValueError("holds: log needs world_from_grid, the 16 numbers of the pose of the frame's grid")
+        if self.moved is not None and not _sane(*self.moved):
+            raise ValueError(f"moved has {_SANE}, by how many metres it is elsewhere, got {self.moved}")
+        if self.holds == "log" and (len(self.world_from_grid or ()) != 16 or not _sane(*self.world_from_grid or ())):
+            raise ValueError(f"holds: log needs world_from_grid, the pose of the frame's grid: 16 {_SANE}")
         return self
 
     @property
@@ -127,7 +141,8 @@ class CorrectedVoxels:
 
 def corrected_logs(folder: Path) -> list[str]:
     """Logs that have any corrections, sorted."""
-    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+    found = (path for path in folder.iterdir() if path.is_dir())
+    return sorted(path.name for path in found if box_file(folder, path.name).is_file() or any(path.glob("*.npz")))
 
 
 def box_file(folder: Path, log: str) -> Path:

@@ -11,10 +11,12 @@ import typer
 from occlabel.pipeline.cli.front import App
 from occlabel.pipeline.cli.options import AsJson, Executor, ExecutorName, writable_folder
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.words import counted
+from occlabel.schemas.words import command, counted
 
 if TYPE_CHECKING:
-    from occlabel.pipeline.review.queue import Item
+    from occlabel.pipeline.published.version import PublishedVersion
+    from occlabel.pipeline.review.queue import Item, Said
+    from occlabel.schemas.corrections import Box
 
 app = App(help="Look at what is probably wrong, and correct it: the next version carries the corrections.")
 Spec = Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version; the latest of a store.")]
@@ -88,14 +90,51 @@ def mark(
     ],
     by: Reviewer,
     note: Annotated[str, typer.Option("--note", help="In your words.")] = "",
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Also take the place's corrections back from this folder.")
+    ] = None,
 ) -> None:
-    """Say that a place is right, or cannot be told. What was said before stays in the store."""
+    """Say that a place is right, or cannot be told. What was said before stays in the store, and corrections in their
+    folder, but for --into."""
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review import queue
 
+    if into is not None and not into.is_dir():
+        raise OcclabelError(f"--into {into} is no folder; name the folder of corrections")
     version = open_version(spec)
-    said = queue.mark(version, queue.open_review(version).item(item), state, by, note=note)
+    review = queue.open_review(version)
+    found = review.item(item)
+    said = queue.mark(version, found, state, by, note=note)
     typer.echo(f"{item}: {said.state}, {said.by}, {said.at}")
+    if into is not None:
+        typer.echo(_taken_back(version, found, into))
+    elif review.state(found) == "fixed":
+        typer.echo(_what_stays(version, found, said))
+
+
+def _taken_back(version: PublishedVersion, item: Item, into: Path) -> str:
+    """Takes the corrections of the item back, and says how many there were."""
+    from occlabel.pipeline.review.correcting import item_name, take_back
+    from occlabel.schemas.corrections import box_file
+
+    file = box_file(into, item.log)
+    if not (count := take_back(version, item, into)):
+        return f"{file} has no correction with item: {item_name(version, item)}; nothing is taken back"
+    return f"{counted(count, 'correction')} of it taken back from {file}"
+
+
+def _what_stays(version: PublishedVersion, item: Item, said: Said) -> str:
+    """Where corrections of an item lie that is fixed no longer, and how they are taken back."""
+    from occlabel.pipeline.review.correcting import item_name
+    from occlabel.schemas.corrections import box_file
+
+    again = command(
+        "review", "mark", version.spec, item.id, "--state", said.state, "--by", said.by, "--into", "CORRECTIONS"
+    )
+    return (
+        f"its corrections stay in {box_file(Path('CORRECTIONS'), item.log)}, and every run with that folder applies "
+        f"them; {again} takes them back, or remove the entries with item: {item_name(version, item)} there"
+    )
 
 
 @app.command()
@@ -129,24 +168,43 @@ def fix(
     from occlabel.pipeline.review.correcting import Fix
     from occlabel.pipeline.review.correcting import fix as correct
     from occlabel.pipeline.review.queue import open_review
-    from occlabel.schemas.corrections import Box, box_file
+    from occlabel.schemas.corrections import box_file
 
-    _refuse(wrong, class_, moved)
+    _refuse(wrong, class_, was or [], moved)
+    place = None if box is None else _box(box)
     writable_folder("--into", into)
     version = open_version(spec)
-    place = None if box is None else Box(centre=box[:3], size=box[3:6], yaw=box[6])
     told = Fix(wrong, class_, tuple(was or ()), moved, place, holds)
     found = open_review(version).item(item)
-    correct(version, found, told, by, into)
-    typer.echo(f"{item}: fixed, in {box_file(into, found.log)}")
+    made = correct(version, found, told, by, into)
+    changed = f"{counted(made.voxels, 'voxel')} of frame {found.frame} as {version.spec} labels it"
+    hint = "" if made.voxels else "; look at --was and --box"
+    typer.echo(f"{item}: fixed, in {box_file(into, found.log)}; this changes {changed}{hint}")
+    if made.of_item > 1:
+        typer.echo(f"{made.of_item} corrections of {item} are there now, and are applied one after the other")
 
 
-def _refuse(wrong: str, class_: str | None, moved: tuple[float, float, float] | None) -> None:
+def _box(numbers: tuple[float, ...]) -> Box:
+    """``--box``. Raises OcclabelError for numbers that make none."""
+    from pydantic import ValidationError
+
+    from occlabel.schemas.corrections import Box
+    from occlabel.schemas.words import first_of
+
+    try:
+        return Box.model_validate({"centre": numbers[:3], "size": numbers[3:6], "yaw": numbers[6]})
+    except ValidationError as error:
+        raise OcclabelError(f"--box: {first_of(error)[1]}") from error
+
+
+def _refuse(wrong: str, class_: str | None, was: list[str], moved: tuple[float, float, float] | None) -> None:
     """Raises OcclabelError for options that make no correction, by their names: the correction speaks of its file."""
     if wrong in ("missing", "class") and class_ is None:
         raise OcclabelError(f"--wrong {wrong} needs --class, the class that is there")
     if wrong not in ("missing", "class") and class_ is not None:
         raise OcclabelError(f"--wrong {wrong} takes no --class; leave it out, or say --wrong class")
+    if wrong == "missing" and was:
+        raise OcclabelError("--wrong missing takes no --was: what is missing was free or unknown; leave it out")
     if wrong == "position" and moved is None:
         raise OcclabelError("--wrong position needs --moved, by how much it is elsewhere: x y z in metres")
     if wrong != "position" and moved is not None:

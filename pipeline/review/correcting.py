@@ -32,7 +32,7 @@ from occlabel.schemas.errors import BadPredictions, OcclabelError
 from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.schemas.words import counted, first_of
-from occlabel.stages.review.applying import unfit
+from occlabel.stages.review.applying import apply, unfit
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,21 @@ class Fix:
     holds: Literal["frame", "log"] = "frame"
 
 
-def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -> Correction:
+@dataclass(frozen=True)
+class Fixed:
+    """What came of it."""
+
+    correction: Correction
+    voxels: int
+    """Of the item's frame whose label in the version it changes."""
+    of_item: int
+    """Corrections that the folder has of the item now: they are applied one after the other."""
+
+
+def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -> Fixed:
     """Adds a correction to the folder ``into`` and marks the item as fixed. Raises OcclabelError for a correction
-    that says too little or that no run would apply, before anything is written."""
+    that says too little or that no run would apply, and StoreError where the frame's labels cannot be read, before
+    anything is written."""
     check_reviewer(by)
     pose = version.frame(item.log, item.frame).world_from_grid
     if said.holds == "log" and pose is None:
@@ -60,7 +72,7 @@ def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -
         )
     facts = {
         "frame": item.frame, "box": said.box or item.box, "wrong": said.wrong, "class": said.became, "was": said.was,
-        "moved": said.moved, "holds": said.holds, "by": by, "at": now(),
+        "moved": said.moved, "holds": said.holds, "by": by, "at": now(), "item": item_name(version, item),
         "world_from_grid": None if pose is None else tuple(pose.ravel().tolist()),
     }  # fmt: skip
     try:
@@ -69,16 +81,39 @@ def fix(version: PublishedVersion, item: Item, said: Fix, by: str, into: Path) -
         raise OcclabelError(f"this is no correction: {first_of(error)[1]}") from error
     if (why := unfit(correction, version.space)) is not None:
         raise OcclabelError(f"this correction {why}")
-    append(into, item.log, correction)
+    voxels = _changed(version, item, correction)
+    found = (*read_boxes(into, item.log), correction)
+    _write(box_file(into, item.log), as_yaml(found).encode())
     mark(version, item, "fixed", by, said.wrong)
-    return correction
+    return Fixed(correction, voxels, sum(one.item == correction.item for one in found))
 
 
-def append(into: Path, log: str, correction: Correction) -> None:
-    """Adds it to the file of the log, which is whole at any moment."""
-    file = box_file(into, log)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _write(file, as_yaml([*read_boxes(into, log), correction]).encode())
+def take_back(version: PublishedVersion, item: Item, into: Path) -> int:
+    """Removes the corrections of the item from the folder ``into``, and returns how many there were. Raises BadRecipe
+    where its file cannot be used."""
+    found, name = read_boxes(into, item.log), item_name(version, item)
+    kept = [one for one in found if one.item != name]
+    if len(kept) == len(found):
+        return 0
+    file = box_file(into, item.log)
+    if kept:
+        _write(file, as_yaml(kept).encode())
+    else:
+        file.unlink()  # a log without corrections has no file of them
+    return len(found) - len(kept)
+
+
+def item_name(version: PublishedVersion, item: Item) -> str:
+    """``VERSION/ITEM``: what a correction says it comes from. Another version may have an item of the same place."""
+    return f"{version.name}/{item.id}"
+
+
+def _changed(version: PublishedVersion, item: Item, correction: Correction) -> int:
+    """Voxels of the item's frame whose label it changes."""
+    before = version.frame(item.log, item.frame)[SEMANTICS]
+    after = before.copy()
+    apply(correction, after, np.zeros_like(after), version.space, np.eye(4))
+    return int(np.count_nonzero(after != before))
 
 
 @dataclass
@@ -143,7 +178,6 @@ def _merge(into: Path, log: str, frame: str, found: CorrectedVoxels, voxels: int
     for one in (*((read_voxels(file, voxels),) if file.is_file() else ()), found):
         said |= dict(zip(one.index.tolist(), one.classes, strict=True))
     places = sorted(said)
-    file.parent.mkdir(parents=True, exist_ok=True)
     _write(file, voxels_as_bytes(CorrectedVoxels(np.array(places, np.int64), tuple(said[n] for n in places))))
 
 

@@ -19,7 +19,7 @@ Cells = tuple[NDArray[np.int64], ...]
 
 
 def unfit(correction: Correction, space: LabelSpace) -> str | None:
-    """Why it cannot be applied in the space, as the end of a sentence."""
+    """Why it cannot be applied in the space, or would change nothing, as the end of a sentence."""
     names = space.taxonomy.names
     if (strange := next((name for name in correction.classes if name not in names), None)) is not None:
         known = ", ".join(names)
@@ -29,7 +29,35 @@ def unfit(correction: Correction, space: LabelSpace) -> str | None:
     movable = {entry.name for entry in space.taxonomy.classes if entry.movable}
     if correction.holds == "log" and (moves := next((name for name in correction.classes if name in movable), None)):
         return f"holds for the whole log and names {moves!r}, which moves; let it hold for its frame"
+    return _vain(correction, space.grid)
+
+
+def _vain(correction: Correction, grid: Grid) -> str | None:
+    """Why it changes no voxel of its frame, however that is labelled, as the end of a sentence."""
+    if correction.was and set(correction.was) == {correction.became}:
+        return (
+            f"makes {correction.became!r} of what was {correction.became!r}, which changes nothing; name another class"
+        )
+    box = correction.box
+    places = cells_in(box.grid_from_box, np.array(box.size), grid)
+    if not places[0].size:
+        return (
+            f"has a box that holds the centre of no voxel: its middle is {_short(box.centre)}, its sides are "
+            f"{_short(box.size)}, and the grid reaches from {_short(grid.origin)} to {_short(grid.upper)} in voxels of "
+            f"{grid.voxel_size:g} m; give a box in the grid of its frame"
+        )
+    if correction.moved is None:
+        return None
+    if not np.rint(np.array(correction.moved) / grid.voxel_size).any():
+        return f"moves by less than half a voxel of {grid.voxel_size:g} m, which changes nothing; move it further"
+    if not _moved(correction, places, grid, np.eye(4))[1].any():
+        return "moves all that its box holds out of the grid; where nothing belongs there, say wrong: extraneous"
     return None
+
+
+def _short(point: tuple[float, float, float]) -> str:
+    """``(0, -25.6, -2)``."""
+    return f"({', '.join(f'{value:g}' for value in point)})"
 
 
 def apply(
@@ -53,11 +81,10 @@ def apply(
     else:
         chosen, value = occupied, free
     places = tuple(axis[chosen] for axis in inside)
-    moved = _moved(correction, found[chosen], places, space.grid, here) if correction.moved is not None else None
     labels[places], sure[places] = value, 255
-    if moved is not None:
-        there, classes = moved
-        labels[there], sure[there] = classes, 255
+    if correction.moved is not None:
+        there, kept = _moved(correction, places, space.grid, here)
+        labels[there], sure[there] = found[chosen][kept], 255
     return int(chosen.sum())
 
 
@@ -65,19 +92,17 @@ def cells_in(grid_from_box: Matrix, size: NDArray[np.float64], grid: Grid) -> Ce
     """The voxels whose centres lie in a box of ``size`` [3] about the origin of ``grid_from_box`` [4, 4]."""
     corners = np.array(list(product((-0.5, 0.5), repeat=3))) * size
     reach = transform_points(grid_from_box, corners)
-    low = np.floor((reach.min(axis=0) - grid.origin) / grid.voxel_size).astype(int).clip(0, grid.shape)
-    high = np.ceil((reach.max(axis=0) - grid.origin) / grid.voxel_size).astype(int).clip(0, grid.shape)
+    low = np.floor((reach.min(axis=0) - grid.origin) / grid.voxel_size).clip(0, grid.shape).astype(int)
+    high = np.ceil((reach.max(axis=0) - grid.origin) / grid.voxel_size).clip(0, grid.shape).astype(int)
     x, y, z = (axis.ravel() for axis in np.meshgrid(*map(np.arange, low, high), indexing="ij"))
     centres = (np.stack([x, y, z], axis=1) + 0.5) * grid.voxel_size + grid.origin
     within = (np.abs(transform_points(inverse(grid_from_box), centres)) <= size / 2).all(axis=1)
     return x[within], y[within], z[within]
 
 
-def _moved(
-    correction: Correction, classes: NDArray[np.uint8], places: Cells, grid: Grid, here: Matrix
-) -> tuple[Cells, NDArray[np.uint8]]:
-    """Where the voxels at ``places`` belong, and their classes; those that leave the grid are gone."""
+def _moved(correction: Correction, places: Cells, grid: Grid, here: Matrix) -> tuple[Cells, NDArray[np.bool_]]:
+    """Where the voxels at ``places`` [n] belong, and which [n] of them stay in the grid: the others are gone."""
     shift = here[:3, :3] @ np.array(correction.moved) / grid.voxel_size
     there = np.stack(places) + np.rint(shift).astype(int)[:, None]
-    kept = ((there >= 0) & (there < np.array(grid.shape)[:, None])).all(axis=0)
-    return tuple(there[:, kept]), classes[kept]
+    kept: NDArray[np.bool_] = ((there >= 0) & (there < np.array(grid.shape)[:, None])).all(axis=0)
+    return tuple(there[:, kept]), kept

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.review.blocks import Blocks, count_blocks
-from occlabel.pipeline.review.correcting import Fix, fix, from_volumes
+from occlabel.pipeline.review.correcting import Fix, fix, from_volumes, take_back
 from occlabel.pipeline.review.queue import Item, make_queue, mark, open_review
 from occlabel.schemas.arrays import SEMANTICS
-from occlabel.schemas.corrections import read_boxes, read_voxels, voxel_file
+from occlabel.schemas.corrections import Box, read_boxes, read_voxels, voxel_file
 from occlabel.schemas.errors import BadPredictions, OcclabelError, StoreError
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.grid import GRIDS
@@ -148,6 +148,12 @@ def test_what_no_run_would_apply_is_not_kept(version: PublishedVersion, tmp_path
         (Fix("class", "car", holds="log"), "anna", "names 'car', which moves; let it hold for its frame"),
         (Fix("extraneous", was=("car",), holds="log"), "anna", "names 'car', which moves"),
         (Fix("extraneous"), " ", "a reviewer has a name"),
+        (Fix("class", "car", was=("car",)), "anna", "this correction makes 'car' of what was 'car'"),
+        (Fix("position", moved=(0.1, 0, 0)), "anna", "this correction moves by less than half a voxel"),
+        (Fix("position", moved=(1000, 0, 0)), "anna", "this correction moves all that its box holds out of the grid"),
+        (Fix("position", moved=(float("nan"), 0, 0)), "anna", "this is no correction: moved has finite numbers"),
+        (Fix("missing", "car", was=("free",)), "anna", r"missing takes no was, got \['free'\]: it was free or unknown"),
+        (Fix("extraneous", box=Box(centre=(500, 500, 0), size=(1, 1, 1))), "anna", "holds the centre of no voxel"),
     ):
         with pytest.raises(OcclabelError, match=why):
             fix(version, item, said, by, tmp_path / "c")
@@ -209,20 +215,61 @@ def test_frames_that_cannot_be_read_are_named(version: PublishedVersion, tmp_pat
         (["extraneous", "--class", "car"], "--wrong extraneous takes no --class"),
         (["position"], "--wrong position needs --moved"),
         (["extraneous", "--moved", "1", "0", "0"], "--wrong extraneous takes no --moved"),
+        (["missing", "--class", "car", "--was", "free"], "--wrong missing takes no --was: what is missing was free"),
+        (["extraneous", "--box", "0", "0", "0", "-1", "1", "1", "0"], "--box: a box has finite numbers up to 1e+08"),
+        (["extraneous", "--box", "nan", "0", "0", "1", "1", "1", "0"], "--box: a box has finite numbers up to 1e+08"),
     ],
 )
 def test_what_a_correction_lacks_is_told_by_the_options(tmp_path: Path, wrong: list[str], said: str) -> None:
     words = ["review", "fix", "STORE@v1", "ITEM", "--by", "anna", "--into", str(tmp_path / "c"), "--wrong", *wrong]
     told = CliRunner().invoke(app, words)
-    assert told.exit_code == 1 and str(told.exception).startswith(said)
+    assert told.exit_code == 1 and isinstance(told.exception, OcclabelError)
+    assert str(told.exception).startswith(said) and not (tmp_path / "c").exists()
+
+
+def occlabel(*words: object) -> str:
+    """What the command ``occlabel review WORDS`` prints."""
+    told = CliRunner().invoke(app, ["review", *map(str, words)])
+    assert told.exit_code == 0, told.output
+    return told.stdout
+
+
+def test_a_correction_says_how_much_it_changes_and_how_many_there_are(
+    version: PublishedVersion, tmp_path: Path
+) -> None:
+    item, into = make_queue(version).items[0], tmp_path / "c"
+    words = ("fix", version.spec, item.id, "--by", "anna", "--into", into, "--wrong", "class", "--class", "truck")
+    file, labelled = into / "00/boxes.yaml", f"of frame 0 as {version.spec} labels it"
+    assert occlabel(*words, "--was", "car") == f"{item.id}: fixed, in {file}; this changes 1 voxel {labelled}\n"
+    assert occlabel(*words, "--was", "building").splitlines() == [
+        f"{item.id}: fixed, in {file}; this changes 0 voxels {labelled}; look at --was and --box",
+        f"2 corrections of {item.id} are there now, and are applied one after the other",
+    ]
+
+
+def test_a_correction_of_what_is_fixed_no_longer_stays_until_it_is_taken_back(
+    version: PublishedVersion, tmp_path: Path
+) -> None:
+    first, second = [item for item in make_queue(version).items if item.log == "00"][:2]
+    into = tmp_path / "c"
+    for item in (first, first, second):
+        fix(version, item, Fix("extraneous", was=("car",)), "anna", into)
+    again = ("mark", version.spec, first.id, "--state", "pending", "--by", "lead")
+    _, stays = occlabel(*again).splitlines()
+    assert stays.startswith("its corrections stay in CORRECTIONS/00/boxes.yaml")
+    assert f"; occlabel review {' '.join(map(str, again))} --into CORRECTIONS takes them back, or remove" in stays
+    assert stays.endswith(f"the entries with item: v1/{first.id} there")
+    assert (into / "00/boxes.yaml").read_text().count(f"  item: v1/{first.id}\n") == 2
+    assert len(occlabel(*again).splitlines()) == 1, "it was told when it was fixed no longer"
+    assert f"2 corrections of it taken back from {into}/00/boxes.yaml" in occlabel(*again, "--into", into)
+    assert [one.item for one in read_boxes(into, "00")] == [f"v1/{second.id}"]
+    assert "has no correction with item" in occlabel(*again, "--into", into)
+    assert take_back(version, second, into) == 1 and not (into / "00/boxes.yaml").exists()
+    told = CliRunner().invoke(app, ["review", *map(str, again), "--into", str(tmp_path / "none")])
+    assert str(told.exception) == f"--into {tmp_path / 'none'} is no folder; name the folder of corrections"
 
 
 def test_the_commands(version: PublishedVersion, tmp_path: Path) -> None:
-    def occlabel(*words: object) -> str:
-        told = CliRunner().invoke(app, ["review", *map(str, words)])
-        assert told.exit_code == 0, told.output
-        return told.stdout
-
     items = [
         Item.model_validate(one) for one in json.loads(occlabel("queue", version.spec, "--json", "--executor", "local"))
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract import log_of, run
+from contract import facts_of, log_of, run
 from pydantic import ValidationError
 
 from occlabel.schemas.corrections import (
@@ -15,6 +15,7 @@ from occlabel.schemas.corrections import (
     Correction,
     as_yaml,
     box_file,
+    corrected_logs,
     read_boxes,
     read_voxels,
     voxel_file,
@@ -91,8 +92,8 @@ def test_what_is_elsewhere_is_moved(tmp_path: Path) -> None:
     found = corrected(tmp_path, correction(wrong="position", moved=[1.0, 0.0, 2.0]), frames=1)
     assert (found["semantics"][0, 5:7, 3:5, 2] == VEGETATION).all()
     assert (found["semantics"][0] == VEGETATION).sum() == 4
-    gone = corrected(tmp_path, correction(wrong="position", moved=[9.0, 0.0, 0.0]), frames=1)
-    assert (gone["semantics"][0] == VEGETATION).sum() == 0
+    gone = corrected(tmp_path, correction(wrong="position", moved=[3.0, 0.0, 0.0]), frames=1)
+    assert (gone["semantics"][0] == VEGETATION).sum() == 2, "half of it leaves the grid"
 
 
 def test_a_turned_box_holds_the_voxels_whose_centres_it_holds(tmp_path: Path) -> None:
@@ -137,7 +138,12 @@ def test_single_voxels(tmp_path: Path) -> None:
         ({"wrong": "class"}, "wrong: class needs class, what is there"),
         ({"wrong": "extraneous", "class": "car"}, "takes no class, got 'car'"),
         ({"wrong": "position"}, "moved says where something is"),
+        ({"wrong": "position", "moved": [np.nan, 0, 0]}, "moved has finite numbers .* got \\(nan, 0.0, 0.0\\)"),
+        ({"wrong": "position", "moved": [0, 1e300, 0]}, "moved has finite numbers up to 1e\\+08, by how many metres"),
+        ({"wrong": "missing", "class": "car", "was": ["building"]}, "missing takes no was, got .* free or unknown"),
         ({"wrong": "class", "class": "car", "holds": "log"}, "holds: log needs world_from_grid"),
+        ({"wrong": "extraneous", "holds": "log", "world_from_grid": [np.nan] * 16}, "16 finite numbers"),
+        ({"wrong": "extraneous", "box": {**MIDDLE, "centre": [np.inf, 0, 1]}}, "a box has finite numbers"),
         ({"wrong": "extraneous", "box": {**MIDDLE, "size": [1, 0, 1]}}, "sides above 0"),
     ],
 )
@@ -167,6 +173,47 @@ def test_what_cannot_be_applied_is_refused_in_a_sentence(tmp_path: Path) -> None
     assert "does not exist" in (Corrections(path=tmp_path / "no").refuse(SPACE, None) or "")
     with pytest.raises(BadRecipe, match="cannot be the name of a file"):
         voxel_file(tmp_path, "..", "0")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"wrong": "class", "class": "car", "was": ["car"]}, "makes 'car' of what was 'car', which changes nothing"),
+        ({"wrong": "position", "moved": [0, 0, 0]}, "less than half a voxel of 1 m, which changes nothing"),
+        ({"wrong": "position", "moved": [0.4, 0, -0.4]}, "less than half a voxel of 1 m"),
+        ({"wrong": "position", "moved": [4, 0, 0]}, "moves all that its box holds out of the grid"),
+        ({"wrong": "position", "moved": [1e8, 0, 0]}, "moves all that its box holds out of the grid"),
+        (
+            {"wrong": "extraneous", "box": {"centre": [500, 500, 0], "size": [1, 1, 1]}},
+            "its middle is (500, 500, 0), its sides are (1, 1, 1), and the grid reaches from (-4, -4, 0) to (4, 4, 4)",
+        ),
+        ({"wrong": "extraneous", "box": {"centre": [1e8, 0, 0], "size": [1, 1, 1]}}, "holds the centre of no voxel"),
+        ({"wrong": "extraneous", "box": {**MIDDLE, "size": [0.1, 0.1, 0.1]}}, "holds the centre of no voxel"),
+    ],
+)
+def test_what_could_change_nothing_is_refused_before_a_run(tmp_path: Path, facts: dict[str, Any], said: str) -> None:
+    box_file(tmp_path, "00").parent.mkdir()
+    box_file(tmp_path, "00").write_text(as_yaml([correction(**facts)]))
+    told = Corrections(path=tmp_path).refuse(SPACE, None) or ""
+    assert told.startswith(f"a correction of log 00, frame 000000 in {tmp_path} ") and said in told
+
+
+def test_a_folder_without_corrections_is_that_of_no_log(tmp_path: Path) -> None:
+    for name in (".git", "empty", "boxes", "voxels"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".git/config").touch()
+    box_file(tmp_path, "boxes").write_text(as_yaml([correction(wrong="extraneous")]))
+    voxel_file(tmp_path, "voxels", "000000").touch()
+    assert corrected_logs(tmp_path) == ["boxes", "voxels"]
+
+
+def test_which_item_a_correction_came_from_makes_nothing_anew(tmp_path: Path) -> None:
+    def told(item: str) -> str:
+        box_file(tmp_path, "log").write_text(as_yaml([correction(wrong="extraneous", item=item)]))
+        return Corrections(path=tmp_path).fingerprint_extra(SPACE, facts_of(log_of((at(0),))))
+
+    box_file(tmp_path, "log").parent.mkdir()
+    assert told("") == told("v1/log-0-0-0")
 
 
 def test_a_file_says_what_it_was_made_of(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def test_words_that_cannot_be_are_answered_with_a_sentence(site: Site) -> None:
         ({"item": item, "state": "fixed"}, 400, "what is wrong is said of what is fixed"),
         ({"item": item, "state": "fixed", "wrong": "class", "became": "lorry"}, 409, "names 'lorry', no class of"),
         ({"item": item, "state": "fixed", "wrong": "class"}, 409, "wrong: class needs class"),
+        (
+            {"item": item, "state": "fixed", "wrong": "missing", "became": "car", "was": ["road"]},
+            409,
+            "wrong: missing takes no was",
+        ),
+        ({"item": item, "state": "fixed", "wrong": "class", "became": "car", "was": ["car"]}, 409, "changes nothing"),
         ({"item": "nothing", "state": "accepted"}, 409, "has no item 'nothing'"),
         ({"item": item, "state": "gone"}, 400, "Input should be"),
     ):
