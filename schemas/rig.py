@@ -19,6 +19,8 @@ class RigCamera(BaseModel):
     extrinsics: bool = True
     height: float | None = Field(default=None, exclude_if=lambda height: height is None)
     """Metres above the road, where somebody said so. Digests of logs of which nobody did do not know of it."""
+    set_aside: str | None = Field(default=None, exclude_if=lambda said: said is None)
+    """Why K that is written down is not used, in a sentence; None where it is, or nobody wrote any."""
 
 
 class Rig(BaseModel):

@@ -1,7 +1,7 @@
 """Images on disk: their size, whether they are whole, their pixels as 8-bit RGB.
 
-Pixels stay where the file has them: a note that the picture is to be shown turned (EXIF) is not followed, since the
-calibration is that of the pixels as they were taken.
+A note that the picture is to be shown turned (EXIF) is followed, as that of a film is: sizes are those of what one
+sees, and a calibration was made on it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import DamagedFile
@@ -34,6 +34,15 @@ _SHORT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr")
 """Modes that PIL makes RGB of without a loss but that of what lies behind."""
 
+_TURNS = dict(zip(range(2, 9), (
+    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+), strict=True))  # fmt: skip
+"""Orientation of EXIF -> what makes of it what is to be seen."""
+_ON_ITS_SIDE = (
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+)  # fmt: skip
+
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 """What ends the data of a JPEG scan: a marker that is no restart."""
 
@@ -46,7 +55,7 @@ def image_size(path: Path) -> tuple[int, int]:
             # PIL warns of sizes that we refuse.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path, formats=("PNG", "JPEG")) as image:
-                size = image.size
+                size = image.size[::-1] if _turn(image) in _ON_ITS_SIDE else image.size
     except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error and more on bad headers
         raise DamagedFile(f"{path} is not a readable image: {error}") from error
     if size[0] * size[1] > _PIXELS:
@@ -91,10 +100,23 @@ def read_image(camera: Camera) -> NDArray[np.uint8]:
     check_image(camera)
     try:
         with Image.open(camera.path, formats=("PNG", "JPEG")) as image:
+            turn = _turn(image)
             image.load()
-            return rgb(image)
+            return rgb(image if turn is None else image.transpose(turn))
     except Exception as error:  # as in image_size
         raise DamagedFile(f"{camera.path} does not decode: {error}") from error
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """How the pixels of a file are to be turned, by its header; None for as they are."""
+    if "exif" not in image.info:  # a PNG without would be decoded to find it
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a note that cannot be read says nothing of the pixels
+        return None
 
 
 def rgb(image: Image.Image) -> NDArray[np.uint8]:

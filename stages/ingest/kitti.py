@@ -26,6 +26,7 @@ from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_folder, is_there, log_folders, read_file
 from occlabel.stages.ingest.images import check_image, read_image
 from occlabel.stages.ingest.kitti_files import CAMERAS, SequenceFiles, sequence_files
+from occlabel.stages.ingest.lenses import off_middle
 from occlabel.stages.ingest.numbered import CameraTrack, Files, add_numbered, assemble, missing_files
 from occlabel.stages.ingest.poses import SIZES, read_poses, usable_poses
 from occlabel.stages.ingest.scans import KITTI, read_scan
@@ -120,6 +121,7 @@ def _drive_log(root: Path, log_id: str) -> DriveLog:
         CameraTrack(name, images, *calibration.cameras.get(name, (None, None))) for name, images in files.images.items()
     ]
     frames = assemble(names, times.tolist(), poses, files.scans, tracks, _truth(folder, files, warnings))
+    warnings += off_middle(frames)
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 

@@ -22,6 +22,7 @@ from occlabel.stages.ingest.files import is_folder, log_folders
 from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
 from occlabel.stages.ingest.kitti360_calibration import CAMERAS, Calibration, read_calibration, read_text
 from occlabel.stages.ingest.kitti360_poses import read_numbered_poses
+from occlabel.stages.ingest.lenses import off_middle
 from occlabel.stages.ingest.numbered import (
     CameraTrack,
     add_numbered,
@@ -91,6 +92,7 @@ def _drive_log(root: Path, log_id: str) -> DriveLog:
         for name, files in images.items()
     ]
     frames = assemble(names, times.tolist(), poses, scans, tracks, truth={})
+    warnings += off_middle(frames)
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 

@@ -23,6 +23,7 @@ from occlabel.stages.ingest.calibration import NamedNumbers, camera_of, mounted
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_folder, is_there, log_folders, read_file
 from occlabel.stages.ingest.images import SUFFIXES, check_image, read_image
+from occlabel.stages.ingest.lenses import off_middle
 from occlabel.stages.ingest.numbered import (
     CameraTrack,
     Files,
@@ -104,6 +105,7 @@ def _drive_log(date: Path, log_id: str) -> DriveLog:
     poses = _poses(packets, names, calibration["calib_imu_to_velo.txt"], times, warnings)
     tracks = _tracks(images, calibration, warnings)
     frames = assemble(names, times.tolist(), poses, scans, tracks, truth={})
+    warnings += off_middle(frames)
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 

@@ -19,6 +19,7 @@ from occlabel.schemas.spans import spans
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_there
+from occlabel.stages.ingest.lenses import off_middle
 from occlabel.stages.ingest.nuscenes_tables import CAMERAS, LIDAR, RADARS, Row, Tables
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.times import mended
@@ -112,6 +113,7 @@ class _SceneReading:
                 raise BadLog(f"there is no row of the scene in {self._tables.where('log')}")
         except BadLog as error:
             warnings.append(f"{error}; it is not known where the log was taken")
+        warnings += off_middle(frames)
         return DriveLog(self._scene, self._digest.stamp, self._digest.text, frames, tuple(warnings), location)
 
     def _present(self, sample: Row, index: int) -> Iterator[tuple[str, Row]]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from occlabel.schemas.errors import BadLog, BadPredictions
+from PIL import Image
+
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.log_facts import LogFacts
-from occlabel.schemas.words import meant
+from occlabel.schemas.words import inflected, meant
 
+Size = tuple[int, int]
+"""Width and height [pixels]."""
 PARTS = ("log", "camera", "frame")
 """What a path may name of an image, in braces."""
 _PART = re.compile(r"\{(\w*)\}")
@@ -60,18 +64,65 @@ class ImageFiles:
             f"log {log.id}: {len(lacking)} of {len(places)} images have no file and stay unknown, such as {lacking[0]}"
         )
 
-    def first_of_cameras(self, log: LogFacts) -> Iterator[tuple[Path, tuple[int, int]]]:
-        """The first file that is there of each camera, and what size (width, height) its image has."""
+    def first_of_cameras(self, log: LogFacts) -> Iterator[tuple[Path, Size]]:
+        """The first file that is there of each camera, and what size its image has."""
+        for files, size in self._of_cameras(log):
+            yield files[0], size
+
+    def unread(self, log: LogFacts, read: Callable[[Path, Size], object]) -> str | None:
+        """A sentence about the files that are there and that ``read`` raises DamagedFile for, for ``Stage.doubts``;
+        None where it does for none. Raises BadLog when none of a camera's files can be read, as files of another form
+        cannot."""
+        faults: list[str] = []
+        files = 0
+        for there, size in self._of_cameras(log):
+            own = [fault for place in there if (fault := _fault(place, size, read)) is not None]
+            if len(own) == len(there):
+                raise BadLog(f"log {log.id}: {own[0]}" + (f"; nor can the other {len(own) - 1}" if own[1:] else ""))
+            faults, files = faults + own, files + len(there)
+        if not faults:
+            return None
+        stay = inflected(len(faults), "its image stays", "their images stay")
+        more = f"; and {len(faults) - 1} more" if faults[1:] else ""
+        return f"log {log.id}: {len(faults)} of {files} files cannot be read, and {stay} unknown: {faults[0]}{more}"
+
+    def _of_cameras(self, log: LogFacts) -> Iterator[tuple[list[Path], Size]]:
+        """The files that are there of each camera that has some, and what size its images have."""
         for camera in log.rig.cameras:
-            places = (self.place(log.id, camera.name, frame) for frame in log.names)
-            first = next((place for place in places if place.is_file()), None)
-            if first is not None and camera.size is not None:
-                yield first, camera.size
+            there = [place for frame in log.names if (place := self.place(log.id, camera.name, frame)).is_file()]
+            if there and camera.size is not None:
+                yield there, camera.size
 
     def _places(self, log: LogFacts) -> Iterator[tuple[str, Path]]:
         for camera in log.rig.names:
             for frame in log.names:
                 yield f"{camera}\0{frame}", self.place(log.id, camera, frame)
+
+
+def _fault(place: Path, size: Size, read: Callable[[Path, Size], object]) -> str | None:
+    try:
+        read(place, size)
+    except DamagedFile as error:
+        return str(error)
+    return None
+
+
+def whole_png(file: Path) -> tuple[Size, str]:
+    """Size and mode of a PNG whose checksums are those of what it holds; decodes no pixel. Raises DamagedFile."""
+    refuse_empty(file)
+    try:
+        with Image.open(file, formats=("PNG",)) as image:
+            found = image.size, image.mode
+            image.verify()
+    except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error and more
+        raise DamagedFile(f"{file} is not a readable PNG: {error}") from error
+    return found
+
+
+def refuse_empty(file: Path) -> None:
+    """Raises DamagedFile for a file without a byte, as a disk that was full leaves behind."""
+    if file.is_file() and not file.stat().st_size:
+        raise DamagedFile(f"{file} is empty; write it again")
 
 
 def checked(template: Path, suffixes: Sequence[str]) -> Path:

@@ -17,6 +17,7 @@ from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.course import Course
 from occlabel.stages.geometry.from_images.linked import linked
 from occlabel.stages.geometry.from_images.metres import Metres, metres_of, mounting
+from occlabel.stages.geometry.from_images.mounted import refuse_contradicted
 from occlabel.stages.geometry.from_images.pairs import Pair
 from occlabel.stages.geometry.from_images.seen import GAPS, Seen, grey_of, seen_in
 
@@ -132,7 +133,10 @@ class WholeFilm:
         known = [self._inputs.extrinsics(number, self._camera) for number in range(self.frames)]
         found = mounting(metres.down, metres.ahead, height)
         mounted = np.array([found if each is None else each for each in known])
-        first = int(np.flatnonzero(~np.isnan(cameras).any(axis=(1, 2)))[0])
+        seen = np.flatnonzero(~np.isnan(cameras).any(axis=(1, 2)))
+        first = int(seen[0])
+        if known[first] is not None and not self._inputs.rig.lidar:  # a LiDAR decides itself where x is
+            refuse_contradicted(self.log, self._camera, mounted[first], metres.down, list(cameras[seen]))
         world = mounted[first] @ inverse(cameras[first])
         poses = world @ cameras @ np.linalg.inv(mounted)
         lost = np.isnan(poses).any(axis=(1, 2))

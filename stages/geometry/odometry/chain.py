@@ -15,6 +15,7 @@ from occlabel.schemas.stage import Clip, Inputs
 from occlabel.stages.geometry.from_images import refused
 from occlabel.stages.geometry.from_images.linked import linked
 from occlabel.stages.geometry.from_images.metres import mounting
+from occlabel.stages.geometry.from_images.mounted import refuse_contradicted
 from occlabel.stages.geometry.odometry.looking import GAPS, Looked
 from occlabel.stages.geometry.odometry.reach import BLOCK
 from occlabel.stages.geometry.odometry.stretch import Stretch, stretch_of
@@ -88,6 +89,7 @@ class Chain:
             return {}
         stretch = stretch_of(self._looked, groups[0], lambda: self._height)
         scale, deviation = self._scale(stretch, groups[0], begin)
+        self._refuse_contradicted(stretch)
         cameras = {number: pose.copy() for number, pose in stretch.poses.items()}
         for camera in cameras.values():
             camera[:3, 3] *= scale
@@ -98,6 +100,16 @@ class Chain:
                 mounted = self._mounted(stretch, number, begin)
                 result[number] = Found(world @ cameras[number] @ inverse(mounted), mounted, deviation)
         return result
+
+    def _refuse_contradicted(self, stretch: Stretch) -> None:
+        """Raises BadLog where the extrinsics of the log cannot be, by a stretch whose road is seen well."""
+        numbers = sorted(stretch.poses)
+        known = self._inputs.extrinsics(numbers[0] - self._inputs.first, self._camera)
+        if known is None or self._inputs.rig.lidar:  # a LiDAR decides itself where x is
+            return
+        if not isinstance(stretch.metres, int) and stretch.metres.spread < refused.UNSURE:
+            poses = [stretch.poses[number] for number in numbers]
+            refuse_contradicted(self._clip.log, self._camera, known, stretch.metres.down, poses)
 
     def _world(self, cameras: dict[int, Matrix], stretch: Stretch, begin: int) -> Matrix:
         """The world, from that of the stretch: so that the last frame before the block that both know is in its place,

@@ -69,8 +69,9 @@ class PosesFromImages(Stage):
             return f"there is no camera {self.camera!r}; there is {', '.join(rig.names) or 'none'}; set geometry.camera"
         camera = self._chosen(rig)
         if camera is None:
+            whose, why = self.camera or ", ".join(rig.names) or "a camera", self._set_aside(rig)
             return (
-                f"K of {self.camera or ', '.join(rig.names) or 'a camera'} is not known, and without it images tell no "
+                f"K of {whose} is not known{why}, and without it images tell no "
                 "angles: write intrinsics: [[f, 0, cx], [0, f, cy], [0, 0, 1]] into calibration.yaml beside the video, "
                 "where f = width / 2 / tan(a / 2) of a lens that sees the angle a across, and cx, cy is the middle of "
                 "the image; how far all things are is as wrong as f. Of a film that does not go straight alone it "
@@ -111,6 +112,10 @@ class PosesFromImages(Stage):
             return {POSES.name: poses, EXTRINSICS.name: extrinsics, SCALE_DEVIATION.name: deviation}
 
         return process
+
+    def _set_aside(self, rig: Rig) -> str:
+        said = [camera.set_aside for camera in rig.cameras if camera.set_aside and self.camera in (None, camera.name)]
+        return f" ({said[0]})" if said else ""
 
     def _chosen(self, rig: Rig) -> RigCamera | None:
         known = [camera for camera in rig.cameras if camera.intrinsics and self.camera in (None, camera.name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,7 +14,7 @@ from occlabel.schemas.arrays import EXTRINSICS, INTRINSICS, POSES, SCALE_DEVIATI
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.log_facts import LogFacts
-from occlabel.schemas.log_places import of_each_log, place_of
+from occlabel.schemas.log_places import LOG, of_each_log, place_of
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, Resources, Stage
@@ -127,7 +128,7 @@ class StoredPoses(Stage):
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         if rig is None:
-            return None
+            return self._lacking()
         if self.of == "lidar" and not rig.lidar:
             return "the log has no LiDAR, and geometry.of says that poses are of it"
         if not self.of_cameras:
@@ -181,6 +182,14 @@ class StoredPoses(Stage):
             return result
 
         return process
+
+    def _lacking(self) -> str | None:
+        """Why no log has files, whatever its id; later stages would say what they lack by that."""
+        common = next(folder for folder in self.path.parents if not of_each_log(folder))
+        anywhere = glob.escape(str(self.path.relative_to(common))).replace(LOG, "*")
+        if any(common.glob(anywhere)):
+            return None
+        return f"{self.path} cannot be read: no log has such a {'folder' if self.is_model else 'file'}; name others"
 
     def _find(self, whole: Clip, inputs: Inputs) -> Found:
         files = LogFiles(whole, inputs, place_of(self.path, whole.log), self.scale)

@@ -25,6 +25,7 @@ from occlabel.stages.ingest.argoverse2.tables import NUMBER, POSE, WHOLE, poses_
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.files import is_folder, is_there, log_folders
 from occlabel.stages.ingest.images import SUFFIXES, check_image, image_size, read_image
+from occlabel.stages.ingest.lenses import off_middle
 from occlabel.stages.ingest.numbered import Files, add_numbered, numbered
 from occlabel.stages.ingest.poses import usable_poses
 from occlabel.stages.ingest.scans import ScanFormat, checked_points
@@ -101,6 +102,7 @@ def _read_log(folder: Path) -> DriveLog:
         truth = Truth(boxes=boxes.get(stamp, ()))
         frames.append(Frame(str(stamp), stamp * 1e-9, pose, rig.cameras(stamp, pose), sweep, truth))
     warnings += rig.missing(poses)
+    warnings += off_middle(frames)
     return DriveLog(folder.name, digest.stamp, digest.text, tuple(frames), tuple(warnings))
 
 

@@ -20,6 +20,7 @@ from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.pose_track import PoseTrack
 from occlabel.stages.ingest.calibration import camera_of
 from occlabel.stages.ingest.digest import LogDigest
+from occlabel.stages.ingest.lenses import off_middle
 from occlabel.stages.ingest.mcap.layout import recordings
 from occlabel.stages.ingest.mcap.messages import decoded, pixels_of, points_of, stamp_of
 from occlabel.stages.ingest.mcap.recording import Recording, open_recording
@@ -140,6 +141,7 @@ class _Reading:
                 sweep = Sweep(self.recording.path, mount, stamp * 1e-9, index=int(sweeps[1][row]))
             cameras = self._cameras(seen, stamps, row, poses[row], track)
             result.append(Frame(str(stamp), stamp * 1e-9, poses[row], cameras, sweep))
+        self.warnings += off_middle(result)
         digest = LogDigest()
         digest.add_text(NAME, content)
         digest.add_text("poses", repr([None if pose is None else pose.tolist() for pose in poses]).encode())

@@ -16,6 +16,8 @@ from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.files import is_there, read_file
 
 NAMES = ("calibration.yaml", "calibration.json")
+_SAME_HEIGHT = 0.1
+"""[m] by which two heights of one camera may differ."""
 _Row = tuple[float, float, float]
 _Pixels = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -98,6 +100,16 @@ def intrinsics_of(notes: CameraNotes, size: tuple[int, int]) -> tuple[Matrix | N
 def extrinsics_of(notes: CameraNotes, what: str) -> Matrix | None:
     """``ego_from_camera`` [4, 4]. Raises BadLog for what is not rigid or longer than a car."""
     return None if notes.extrinsics is None else mounted(np.array(notes.extrinsics), f"{what}: extrinsics")
+
+
+def other_height(notes: CameraNotes, ego_from_camera: Matrix | None) -> str | None:
+    """A sentence where the height of a camera and its place on the car say two things."""
+    if notes.height is None or ego_from_camera is None or abs(notes.height - ego_from_camera[2, 3]) <= _SAME_HEIGHT:
+        return None
+    return (
+        f"height is {notes.height:g} m above the road, and by its extrinsics it sits at z {ego_from_camera[2, 3]:g} m: "
+        "the ego frame lies on the road, so that both are one, and extrinsics are ego_from_camera; correct one of them"
+    )
 
 
 def _told(error: ValidationError) -> str:

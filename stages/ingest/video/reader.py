@@ -17,7 +17,15 @@ from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.stages.ingest.digest import LogDigest
 from occlabel.stages.ingest.images import check_image, read_image
-from occlabel.stages.ingest.video.calibration_file import NAMES, Notes, extrinsics_of, intrinsics_of, read_notes
+from occlabel.stages.ingest.lenses import off_middle
+from occlabel.stages.ingest.video.calibration_file import (
+    NAMES,
+    Notes,
+    extrinsics_of,
+    intrinsics_of,
+    other_height,
+    read_notes,
+)
 from occlabel.stages.ingest.video.film import check_frame, read_frame
 from occlabel.stages.ingest.video.layout import cameras_of, folders_in, kind_of
 from occlabel.stages.ingest.video.shots import Shots, from_the_first, shots_of
@@ -76,6 +84,7 @@ def _video_log(log_id: str, path: Path, root: Path | None) -> DriveLog:
     shots, said = from_the_first(shots)
     warnings += said
     frames = _frames(shots, _calibrated(notes, shots, found, folder, warnings), warnings)
+    warnings += off_middle(frames)
     return DriveLog(log_id, digest.stamp, digest.text, frames, tuple(warnings))
 
 
@@ -86,6 +95,8 @@ class _Known:
     intrinsics: NDArray[np.float64] | None
     ego_from_camera: NDArray[np.float64] | None
     height: float | None
+    set_aside: str | None
+    """Why K that is written down is not used."""
 
 
 def _calibrated(
@@ -98,9 +109,9 @@ def _calibrated(
     for name, each in shots.items():
         told = notes.of(name, alone=len(shots) == 1)
         k, said = intrinsics_of(told, each.size)
-        if said is not None:
-            warnings.append(f"camera {name}: {said}")
-        result[name] = _Known(k, extrinsics_of(told, f"{found}: camera {name}"), told.height)
+        mounted = extrinsics_of(told, f"{found}: camera {name}")
+        warnings += [f"camera {name}: {odd}" for odd in (said, other_height(told, mounted)) if odd is not None]
+        result[name] = _Known(k, mounted, told.height, said if k is None else None)
     lacking = [name for name, known in result.items() if known.intrinsics is None]
     if lacking:
         warnings.append(
@@ -140,7 +151,7 @@ def _frames(shots: dict[str, Shots], known: dict[str, _Known], warnings: list[st
             cameras.append(
                 Camera(
                     name, each.file(index), of.intrinsics, of.ego_from_camera, float(each.times[index]), each.size,
-                    each.place(index), of.height,
+                    each.place(index), of.height, of.set_aside,
                 )
             )  # fmt: skip
         frames.append(Frame(lead.names[row], float(time), None, tuple(cameras)))

@@ -17,9 +17,8 @@ from occlabel.stages.ingest.images import image_size
 from occlabel.stages.ingest.times import FRAME_PERIOD, assumed
 from occlabel.stages.ingest.video.film import read_film
 from occlabel.stages.ingest.video.layout import Source, images_in
+from occlabel.stages.ingest.video.named_times import times_in
 
-_CLOCKS = {13: 1e3, 16: 1e6, 19: 1e9}
-"""Digits of a time since 1970 -> how many of its units a second has: milli, micro, nano."""
 _LOOKED_AT = 64
 """Images of a folder whose size is looked at when it is listed, evenly spread."""
 
@@ -60,7 +59,9 @@ def _of_film(path: Path, rate: float | None) -> Shots:
     film = read_film(path)
     chosen = np.arange(len(film.times))
     if rate is not None:
-        wanted = np.arange(0, film.times[-1] + 0.5 / rate, 1 / rate)
+        # What is wanted after the last frame would be that one again, between two others of the same rate.
+        between = float(np.median(np.diff(film.times))) if len(film.times) > 1 else 0.0
+        wanted = np.arange(0, film.times[-1] + 0.5 * min(between, 1 / rate) + 1e-6, 1 / rate)
         chosen = np.unique(np.abs(film.times[:, None] - wanted).argmin(axis=0))
     names = tuple(f"{index:06d}" for index in chosen)
     return Shots(names, film.times[chosen], "film", (path,), tuple(map(int, chosen)), film.size, film.warnings)
@@ -73,11 +74,12 @@ def _of_folder(folder: Path, rate: float | None) -> Shots:
     if twice:
         raise BadLog(f"{folder} has more than one image of the name {listed(twice)}; leave one of each")
     size, said = _size(folder, files)
+    told = times_in(stems)
+    if told is not None:
+        order = np.argsort(told, kind="stable")
+        names, places = tuple(stems[n] for n in order), tuple(files[n] for n in order)
+        return Shots(names, told[order], "names", places, None, size, tuple(said))
     numbers = [_number(stem) for stem in stems]
-    clock = _clock(numbers)
-    if clock is not None:
-        times = np.array([number / clock for number in numbers if number is not None])
-        return Shots(tuple(stems), times, "names", tuple(files), None, size, tuple(said))
     if rate is None:
         said.append(
             f"{folder.name}: how many images come a second is nowhere said, and times are taken as 10 Hz; say it as "
@@ -133,18 +135,9 @@ def _natural(stem: str) -> list[tuple[int, int, str]]:
 
 
 def _number(stem: str) -> int | None:
-    """The last number in a name, which counts or tells the time."""
+    """The last number in a name, which counts."""
     found = re.findall(r"\d+", stem, flags=re.ASCII)
     return int(found[-1]) if found and len(found[-1]) < 20 else None
-
-
-def _clock(numbers: list[int | None]) -> float | None:
-    """Units a second, where all names end with a time since 1970."""
-    known = [number for number in numbers if number is not None]
-    digits = {len(str(number)) for number in known}
-    if len(known) < len(numbers) or len(digits) != 1 or not (np.diff(known) > 0).all():
-        return None
-    return _CLOCKS.get(digits.pop())
 
 
 def _stat(path: Path) -> os.stat_result | None:

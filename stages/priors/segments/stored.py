@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -17,18 +18,16 @@ from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import PLACE, Clip, Hands, Inputs, Process, Resources, Sensor
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
-from occlabel.stages.priors.image_files import ImageFiles, checked
+from occlabel.stages.priors.image_files import ImageFiles, Size, checked, refuse_empty, whole_png
 from occlabel.stages.priors.segments.overlaps import PixelSegments, as_byte
 from occlabel.stages.priors.segments.slot import STRIDE, Segments, clip_bytes, most_pixels, over_images
-
-Size = tuple[int, int]
-"""Width and height [pixels]."""
 
 
 class StoredSegments(Segments):
     """Reads one file an image, of the image's size: a PNG of 8 bits with class ids of the recipe's taxonomy, 255 for
     none; or an npz with integers ``class``, and where they are known ``instance`` (0: stuff or none) and ``score``
-    (0..255), [height, width] each. An image without a file stays unknown."""
+    (0..255), [height, width] each. An image without a file, or with one that cannot be read, stays
+    unknown."""
 
     senses: ClassVar[tuple[Sensor, ...]] = ()
 
@@ -50,30 +49,45 @@ class StoredSegments(Segments):
         return ImageFiles(self.path).digest(log)
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        """Which images have no file. Raises BadLog when none has, or the first of a camera cannot be used."""
+        """Which images have no file, or one that cannot be read. Raises BadLog when none has, when none of a camera
+        can be, or when the first of one has ids of another taxonomy."""
         files = ImageFiles(self.path)
-        said = files.lacking(log)
+        said = files.lacking(log), files.unread(log, lambda file, size: _look_at(file, size, space.taxonomy))
         for file, size in files.first_of_cameras(log):
             try:
-                _read(file, size, 0, space.taxonomy)
-            except (BadPredictions, DamagedFile) as error:
+                with suppress(DamagedFile):  # said above
+                    _read(file, size, 0, space.taxonomy)
+            except BadPredictions as error:
                 raise BadLog(f"log {log.id}: {error}") from error
-        return said
+        return "; ".join(filter(None, said)) or None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         files, score = ImageFiles(self.path), as_byte(self.score)
 
-        def look(clip: Clip, inputs: Inputs, row: int, camera: str) -> tuple[Path, Size] | None:
+        def look(clip: Clip, inputs: Inputs, row: int, camera: str) -> PixelSegments | None:
             place, size = files.place(clip.log, camera, inputs.frames[row].name), rig.camera(camera).size
-            return (place, size) if size is not None and place.is_file() else None
+            if size is None or not place.is_file():
+                return None
+            try:
+                return _read(place, size, score, space.taxonomy)
+            except DamagedFile:  # the plan has said so
+                return None
 
-        return over_images(
-            look, lambda found: [_read(file, size, score, space.taxonomy) for file, size in found], space, rig
-        )
+        return over_images(look, lambda found: found, space, rig)
+
+
+def _look_at(file: Path, size: Size, taxonomy: Taxonomy) -> None:
+    """Raises DamagedFile where ``_read`` does; of a PNG the checksums are looked at, and no pixel is decoded."""
+    if file.suffix == ".png":
+        _refuse_other(file, *whole_png(file), size)
+        return
+    with suppress(BadPredictions):
+        _read(file, size, 0, taxonomy)
 
 
 def _read(file: Path, size: Size, score: int, taxonomy: Taxonomy) -> PixelSegments:
     """Every ``STRIDE``-th pixel of the file. Raises DamagedFile, or BadPredictions for an id that is no class."""
+    refuse_empty(file)
     shape, every = size[::-1], slice(None, None, STRIDE)
     if file.suffix == ".png":
         classes = _png(file, size)[every, every]
@@ -105,12 +119,16 @@ def _png(file: Path, size: Size) -> NDArray[np.uint8]:
     """Ids [h, w] of a grey image or one with a palette. Raises DamagedFile."""
     try:
         with Image.open(file, formats=("PNG",)) as image:
-            if image.size != size:
-                raise DamagedFile(f"{file} is {image.size[0]}x{image.size[1]}, the image is {size[0]}x{size[1]}")
-            if image.mode not in ("L", "P"):
-                raise DamagedFile(f"{file} has pixels of the mode {image.mode}; class ids are 8-bit grey or a palette")
+            _refuse_other(file, image.size, image.mode, size)
             return np.asarray(image)
     except DamagedFile:
         raise
     except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error and more
         raise DamagedFile(f"{file} is not a readable PNG: {error}") from error
+
+
+def _refuse_other(file: Path, found: Size, mode: str, size: Size) -> None:
+    if found != size:
+        raise DamagedFile(f"{file} is {found[0]}x{found[1]}, the image is {size[0]}x{size[1]}")
+    if mode not in ("L", "P"):
+        raise DamagedFile(f"{file} has pixels of the mode {mode}; class ids are 8-bit grey or a palette")

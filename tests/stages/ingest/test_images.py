@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from occlabel.schemas.drive_log import Camera
 from occlabel.schemas.errors import DamagedFile
@@ -121,10 +121,22 @@ def test_pixels_are_scaled_by_the_range_of_their_format(tmp_path: Path) -> None:
         np.testing.assert_allclose(read_image(camera(name, None))[4, 4], expected, atol=15)
 
 
-def test_a_note_that_a_picture_lies_on_its_side_turns_nothing(tmp_path: Path) -> None:
-    path, exif = tmp_path / "a.jpg", Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 30), (9, 9, 9)).save(path, exif=exif)
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8, 99])
+def test_a_note_that_a_picture_is_to_be_turned_is_followed(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path, exif = tmp_path / f"a.{suffix}", Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.repeat(np.repeat(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, 16, 0), 16, 1)
+    Image.fromarray(pixels).save(path, exif=exif)
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    assert image_size(path) == upright.shape[1::-1] == ((48, 64) if 5 <= orientation <= 8 else (64, 48))
+    np.testing.assert_array_equal(read_image(camera(path, image_size(path))), upright)
+
+
+def test_a_note_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (40, 30), (9, 9, 9)).save(path, exif=b"Exif\0\0what is no note")
     assert image_size(path) == (40, 30)
     assert read_image(camera(path)).shape == (30, 40, 3)
 

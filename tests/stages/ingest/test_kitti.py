@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kitti_sequence import only, posed, written
+from PIL import Image
 
 from occlabel.schemas.errors import BadLog, DamagedFile
 from occlabel.schemas.formats.semantickitti import write_point_labels
@@ -233,3 +234,14 @@ def test_the_reader_travels_and_needs_no_heavy_library(root: Path) -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+@pytest.mark.parametrize("scale", [0.5, 2])
+def test_k_of_larger_or_smaller_images_is_told(root: Path, scale: float) -> None:
+    assert not any("by K" in said for said in only(root).warnings)
+    for path in (root / "sequences/00/image_2").iterdir():
+        with Image.open(path) as image:
+            resized = image.resize((round(image.width * scale), round(image.height * scale)))
+        resized.save(path)
+    (said,) = [said for said in only(root).warnings if "by K" in said]
+    assert said.startswith("camera image_2: the middle of its lens lies at pixel (") and "far from the middle" in said

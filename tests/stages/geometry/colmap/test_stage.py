@@ -75,6 +75,18 @@ def test_a_lens_that_is_known_stays_as_it_is_and_a_dark_frame_has_no_place(film:
     np.testing.assert_allclose(way, [1.6, 3.96], rtol=0.1)
 
 
+def test_extrinsics_that_the_images_contradict_are_refused(film: tuple[DriveLog, Images]) -> None:
+    log, images = film
+    frames = []
+    for frame in log.frames:
+        (camera,) = frame.cameras
+        assert camera.ego_from_camera is not None
+        turned = replace(camera, ego_from_camera=np.linalg.inv(camera.ego_from_camera))
+        frames.append(replace(frame, world_from_ego=None, sweep=None, mount=None, cameras=(turned,)))
+    with pytest.raises(BadLog, match=r"has the road .* degrees off -z: extrinsics are ego_from_camera"):
+        found(replace(log, frames=tuple(frames)), images)
+
+
 def test_a_camera_that_stands_is_refused(film: tuple[DriveLog, Images]) -> None:
     log, images = film
     draw = np.random.default_rng(0)

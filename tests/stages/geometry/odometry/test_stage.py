@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from box_street import SIZE, STREET, K, Thing, drive, photographs
+from box_street import AHEAD, SIZE, STREET, K, Thing, drive, photographs
 from contract import ScriptedSensors, facts_of, inputs_of
 from dark_tube import tube
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.schemas.arrays import EXTRINSICS, POSES, SCALE_DEVIATION
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog
+from occlabel.schemas.geometry import yaw_rotation
 from occlabel.schemas.rig import Rig, RigCamera
 from occlabel.schemas.stage import Arrays, Clip, Hands
 from occlabel.stages.geometry.odometry.stage import PosesFromImages
@@ -124,6 +125,28 @@ def test_frames_that_are_missing_are_a_way_that_no_car_drives() -> None:
         BadLog, match=r"frame 000004 lies 2\.\d m off the motion .* or frames are missing; leave the log"
     ):
         found(bare(LOG), shown(kept))
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [(np.linalg.inv(AHEAD), "along x and has the road 9. degrees off -z"), (yaw_rotation(1.4) @ AHEAD, "along x:")],
+)
+def test_extrinsics_that_the_images_contradict_are_refused(
+    taken: ScriptedSensors, place: NDArray[np.float64], said: str
+) -> None:
+    film = without_lidar(drive(8, 0.6, place))
+    with pytest.raises(BadLog, match=f"by the extrinsics of front and what it sees, .*{said}.* not camera_from_ego"):
+        found(film, taken)
+
+
+def test_extrinsics_that_fit_are_kept(taken: ScriptedSensors) -> None:
+    slanted = yaw_rotation(0.5) @ AHEAD
+    arrays = found(without_lidar(drive(8, 0.6, slanted)), taken)
+    np.testing.assert_allclose(arrays[EXTRINSICS.name][0, 0].astype(float), slanted, atol=1e-6)
+
+
+def without_lidar(log: DriveLog) -> DriveLog:
+    return replace(log, frames=tuple(replace(frame, sweep=None, mount=None) for frame in log.frames))
 
 
 def test_three_frames_tell_no_metres(taken: ScriptedSensors) -> None:

@@ -11,9 +11,12 @@ from filmed import film, telling, told
 from PIL import Image
 
 from occlabel.pipeline.planning.catalogue import facts_of
+from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.stages.geometry.odometry.stage import PosesFromImages
 from occlabel.stages.ingest.recognise import open_logs
+from occlabel.stages.ingest.video.named_times import times_in
 from occlabel.stages.ingest.video.reader import VideoReader
 
 K = [[50.0, 0, 47.5], [0, 50, 23.5], [0, 0, 1]]
@@ -87,6 +90,8 @@ def test_what_is_written_beside_it_is_known(tmp_path: Path) -> None:
     _, other = only(tmp_path / "drive.mp4")
     assert other.frames[0].cameras[0].intrinsics is None
     assert "cannot come from by scaling alone" in other.warnings[1]
+    refused = PosesFromImages().refuse(load_recipe("video").space, other.rig) or ""
+    assert "K of camera is not known (its calibration is of images of 100x100, which those of 96x48 cannot" in refused
 
 
 @pytest.mark.parametrize(
@@ -129,11 +134,61 @@ def test_names_that_tell_the_time_are_times(tmp_path: Path) -> None:
     assert log.frames[0].time == pytest.approx(1_533_151_603.512404)
 
 
-def test_a_film_is_read_at_the_rate_that_is_asked_for(tmp_path: Path) -> None:
-    film(tmp_path / "drive.mp4", map(telling, range(31)), rate=30.0)
-    (tmp_path / "calibration.yaml").write_text("rate: 10")
+@pytest.mark.parametrize(
+    ("name", "fraction"),
+    [
+        ("1700000000.500000", 0.5), ("1700000000.5", 0.5), ("left_2023-11-14T22-13-20.500", 0.5),
+        ("20231114_221320.250Z", 0.25), ("2023-11-14 22.13.20", 0.0),
+    ],
+)  # fmt: skip
+def test_times_are_read_however_they_are_written(name: str, fraction: float) -> None:
+    assert times_in([name]) == pytest.approx([1_700_000_000 + fraction])
+
+
+def test_seconds_with_a_fraction_are_in_the_order_of_time(tmp_path: Path) -> None:
+    reader, log = only(folder(tmp_path / "ride", ["1700000000.25.png", "1700000000.5.png", "1700000000.75.png"]))
+    np.testing.assert_allclose(np.diff([frame.time for frame in log.frames]), 0.25)
+    assert numbers(reader, log) == [0, 1, 2] and "10 Hz" not in " ".join(log.warnings)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["2023-11-14T22-13-20", "2023-11-14T22-13-20"], ["2023-13-14T22-13-20.0"], ["1700000000.5", "frame_7"],
+        ["0001_20"], ["12345.25"],
+    ],
+)  # fmt: skip
+def test_what_tells_no_times_is_none(names: list[str]) -> None:
+    assert times_in(names) is None
+
+
+@pytest.mark.parametrize("frames", [29, 30, 31, 32])
+@pytest.mark.parametrize(("rate", "every"), [(10, 3), (30, 1), (60, 1)])
+def test_a_film_is_read_at_the_rate_that_is_asked_for(tmp_path: Path, frames: int, rate: int, every: int) -> None:
+    film(tmp_path / "drive.mp4", map(telling, range(frames)), rate=30.0)
+    (tmp_path / "calibration.yaml").write_text(f"rate: {rate}")
     reader, log = only(tmp_path / "drive.mp4")
-    assert numbers(reader, log) == list(range(0, 31, 3))
+    assert numbers(reader, log) == list(range(0, frames, every))
+
+
+def test_a_height_that_extrinsics_contradict_is_told(tmp_path: Path) -> None:
+    film(tmp_path / "drive.mp4", map(telling, range(3)))
+    for z, told_so in ((1.2, True), (1.6, False)):
+        notes = {"camera": {"height": 1.65, "extrinsics": [[0, 0, 1, 0.3], [-1, 0, 0, 0], [0, -1, 0, z]]}}
+        (tmp_path / "calibration.json").write_text(json.dumps(notes))
+        said = " ".join(only(tmp_path / "drive.mp4")[1].warnings)
+        assert ("height is 1.65 m above the road, and by its extrinsics it sits at z 1.2 m" in said) == told_so
+
+
+@pytest.mark.parametrize(
+    ("middle", "where"), [((103.0, 23.5), "outside of"), ((47.5, 11.5), "far from the middle of"), ((47.5, 30.0), "")]
+)
+def test_k_of_other_images_is_told(tmp_path: Path, middle: tuple[float, float], where: str) -> None:
+    film(tmp_path / "drive.mp4", map(telling, range(3)))
+    k = [[50.0, 0, middle[0]], [0, 50, middle[1]], [0, 0, 1]]
+    (tmp_path / "calibration.json").write_text(json.dumps({"camera": {"intrinsics": k, "height": 1.5}}))
+    said = " ".join(only(tmp_path / "drive.mp4")[1].warnings)
+    assert (f"by K, {where} its images of 96x48: K is probably that of" in said) if where else "by K" not in said
 
 
 def test_cameras_are_put_together_by_time(tmp_path: Path) -> None:

@@ -76,10 +76,30 @@ def test_a_file_that_is_no_depth_of_the_image_is_named(tmp_path: Path) -> None:
     refused(tmp_path / "two.npz", "holds a, b; name the one with the depth 'depth'")
     Image.fromarray(metres().astype(np.uint8)).save(tmp_path / "grey.png")
     refused(tmp_path / "grey.png", "pixels of the mode L; depth is 16-bit grey, 256 steps a metre")
+    (tmp_path / "empty.png").touch()
+    refused(tmp_path / "empty.png", "is empty; write it again")
     for suffix in (".png", ".npy", ".npz"):
         cut = write(tmp_path / f"cut{suffix}", metres())
         cut.write_bytes(cut.read_bytes()[:-200])
         refused(cut, "is not a readable")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".npz"])
+def test_a_file_that_cannot_be_read_costs_its_frame_and_is_named_by_the_plan(suffix: str, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"front/{frame.name}{suffix}", metres()) for frame in LOG.frames]
+    files[0].write_bytes(b"")
+    files[2].write_bytes(files[2].read_bytes()[:-200])
+    write(files[3], metres()[:40, :70])
+    stage = StoredDepth(path=tmp_path / ("{camera}/{frame}" + suffix))
+    said = stage.doubts(SPACE, facts_of(LOG)) or ""
+    assert "3 of 6 files cannot be read, and their images stay unknown" in said
+    assert f"{files[0]} is empty; write it again; and 2 more" in said
+    front = run(stage, SPACE, LOG)[DEPTH.on("front").name]
+    assert [bool(np.isnan(frame).all()) for frame in front] == [True, False, True, True, False, False]
+    for file in files:
+        file.write_bytes(b"")
+    with pytest.raises(BadLog, match=r"000000.* is empty; write it again; nor can the other 5"):
+        stage.doubts(SPACE, facts_of(LOG))
 
 
 def test_what_cannot_work_is_said_before_the_work(tmp_path: Path) -> None:

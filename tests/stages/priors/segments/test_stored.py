@@ -101,18 +101,25 @@ def test_the_plan_says_what_is_missing_and_the_fingerprint_follows_the_content(t
 def test_a_file_that_is_something_else_is_named(
     tmp_path: Path, suffix: str, arrays: dict[str, np.ndarray], error: type[OcclabelError], said: str
 ) -> None:
-    file = put(tmp_path, "front", 4, suffix, **arrays)
-    with pytest.raises(error, match=said) as raised:
-        run(stage(tmp_path, suffix), SPACE, street()[0])
+    file, known = put(tmp_path, "front", 4, suffix, **arrays), stage(tmp_path, suffix)
+    with pytest.raises(BadLog, match=said) as raised:
+        known.doubts(SPACE, facts_of(street()[0]))
     assert str(file) in str(raised.value)
+    if error is BadPredictions:
+        with pytest.raises(error, match=said):
+            run(known, SPACE, street()[0])
 
 
-def test_a_file_that_was_cut_is_named(tmp_path: Path) -> None:
-    for suffix in (".png", ".npz"):
-        file = put(tmp_path, "front", 0, suffix, classes=CLASSES)
-        file.write_bytes(file.read_bytes()[:200])
-        with pytest.raises(DamagedFile, match=f"000000{suffix} is not a readable"):
-            run(stage(tmp_path, suffix), SPACE, street()[0])
+@pytest.mark.parametrize("suffix", [".png", ".npz"])
+def test_a_file_that_cannot_be_read_costs_its_frame_and_is_named_by_the_plan(tmp_path: Path, suffix: str) -> None:
+    files = [put(tmp_path, "front", frame, suffix, classes=CLASSES) for frame in range(FRAMES)]
+    files[0].write_bytes(b"")
+    files[2].write_bytes(files[2].read_bytes()[:200])
+    said = stage(tmp_path, suffix).doubts(SPACE, facts_of(street()[0])) or ""
+    assert f"2 of {FRAMES} files cannot be read, and their images stay unknown" in said
+    assert f"{files[0]} is empty; write it again; and 1 more" in said
+    front = run(stage(tmp_path, suffix), SPACE, street()[0])["segment_class/front"]
+    assert [bool((frame == 255).all()) for frame in front] == [n in (0, 2) for n in range(FRAMES)]
 
 
 @pytest.mark.parametrize(
