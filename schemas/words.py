@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from math import isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def counted(count: int, noun: str, more: str = "") -> str:
 def inflected(count: int, one: str, more: str) -> str:
     """``one`` or ``more``, by how many there are: ``is`` or ``are``."""
     return one if count == 1 else more
+
+
+def in_points(share: float, form: str = ".1f") -> str:
+    """``12.3`` for a share of 0.123, or a difference of shares; ``-`` where there is none (NaN)."""
+    return "-" if isnan(share) else format(100 * share, form)
 
 
 def in_bytes(size: int) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.options import ClassMap, writable
+from occlabel.schemas.words import in_points
 
 
 def calibrate(
@@ -46,7 +47,7 @@ def calibrate(
         told = None if map_ is None else read_map(map_)
         found = fit(labels, truth, format, out, told, status.update, at=at, start=start)
     parts = (found.before, found.occupied_before, found.after, found.occupied_after)
-    before, occupied_before, after, occupied_after = (f"{100 * part.error():.1f}" for part in parts)
+    before, occupied_before, after, occupied_after = (in_points(part.error()) for part in parts)
     typer.echo(
         f"{out}: fitted to {found.made_of}; confidence was off by {before} points on average ({occupied_before} "
         f"where {at} are labelled occupied), with the calibration it is by {after} ({occupied_after}) on the same "

@@ -112,11 +112,13 @@ def _write_page(
     found: Comparison, truth: Path | None, format: Literal["semantickitti", "occ3d"] | None, out: Path
 ) -> None:
     """What was counted is read again from the stores."""
+    from occlabel.pipeline.cli.report import say_notes
     from occlabel.pipeline.delivery.report.gather import Sources, gather
     from occlabel.pipeline.delivery.report.page import page
 
-    text = page(gather(found.diff.b, Sources(found.diff.a, truth, format)))
-    out.write_text(text, encoding="utf-8")
+    content = gather(found.diff.b, Sources(found.diff.a, truth, format))
+    out.write_text(page(content), encoding="utf-8")
+    say_notes(content)
 
 
 def truth_table(found: AgainstTruth) -> Table:
@@ -151,7 +153,8 @@ def voxel_table(found: Comparison) -> Table:
     facts = {name: entry["per_class"] for name, entry in found.facts()["voxels"]["ranges"].items()}
     whole, *ranges = facts
     became_ = Column("became mostly", overflow="fold")
-    table = Table("class", "in A", "in B", "IoU A/B", *(f"{name} m" for name in ranges), became_)
+    columns = (name if name == "full" else f"{name} m" for name in ranges)
+    table = Table("class", "in A", "in B", "IoU A/B", *columns, became_)
     for column in table.columns[1:-1]:
         column.justify = "right"
     order = sorted(facts[whole].items(), key=lambda item: item[1]["both"] * 2 - item[1]["a"] - item[1]["b"])

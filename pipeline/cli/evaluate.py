@@ -13,7 +13,7 @@ import typer
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.formats.appearing import appearing
-from occlabel.schemas.words import counted
+from occlabel.schemas.words import counted, in_points
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,8 @@ def evaluate(
 
     Folders of predictions: sequences/XX/predictions/NNNNNN.label (semantickitti); TOKEN.npz or
     SCENE/TOKEN/labels.npz (occ3d). A map is scored against the truth of all frames of its logs, placed in their world:
-    give the root of the logs, which has the poses. A version with instances is also scored by panoptic quality, STQ and
+    give the root of the logs, which has the poses; its mIoU is of the static classes, by --format: semantickitti counts
+    one that is nowhere as 0, occ3d leaves it out. A version with instances is also scored by panoptic quality, STQ and
     id switches, and for occ3d by RayIoU and RayPQ, against the boxes of the logs around the truth, where there are any;
     with --at points by the panoptic quality of SemanticKITTI or nuScenes at the points in the grid, against the
     instances of the point labels, or boxes where those have none, and for semantickitti by LSTQ. With --at boxes, by
@@ -81,6 +82,8 @@ def evaluate(
     (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
     not count), how far off their boxes are, and whether objects keep their ids. Flow is scored at voxels and at boxes,
     by how the boxes go on.
+
+    With --at points and --at around, mIoU is of the classes that at least 50 points, or voxels, of the truth have.
 
     With --at around, where no voxel truth is: at voxels in which labelled points of the 20 frames before and after lie,
     of classes that cannot move, and none of the frame's own sweep: what the labels fill in. IoU is the share of those
@@ -184,7 +187,7 @@ def _evaluate_map(location: str, truth: Path, format: Literal["semantickitti", "
     target = MapStore(location)
     index = target.index()
     assert index is not None  # or it would be no map
-    found = score_map(target, index, open_truth(truth, format))
+    found = score_map(target, index, open_truth(truth, format), format)
     screen = console(stderr=aside(out))
     screen.print(score_table({"map": found.scores}))
     screen.print(f"scored against the truth of {counted(found.frames, 'frame')}, static classes only")
@@ -231,20 +234,20 @@ def _confidence_sentences(evaluation: Evaluation, calibration: ReliabilityByClas
     if evaluation.confidence_is is not None:
         yield f"confidence is: {evaluation.confidence_is}"
     by_class = ", ".join(
-        f"{evaluation.names[i]} {100 * found.error():.1f}" for i, found in calibration.by_class().items()
+        f"{evaluation.names[i]} {in_points(found.error())}" for i, found in calibration.by_class().items()
     )
     yield (
-        f"confidence of {at} labelled occupied is off by {100 * occupied.error():.1f} points on "
-        f"average, on the whole by {100 * occupied.bias():+.1f}"
+        f"confidence of {at} labelled occupied is off by {in_points(occupied.error())} points on "
+        f"average, on the whole by {in_points(occupied.bias(), '+.1f')}"
     )
     yield f"by label, voxels labelled free too: {by_class}" if at == "voxels" else f"by label: {by_class}"
     if observed := calibration.by_observation():
         parts = [
-            f"{name} {100 * all_.error():.1f} ({100 * some.error():.1f})" for name, (all_, some) in observed.items()
+            f"{name} {in_points(all_.error())} ({in_points(some.error())})" for name, (all_, some) in observed.items()
         ]
         yield f"by what was observed, all {at} (labelled occupied): {', '.join(parts)}"
     yield (
-        f"confidence is off by {100 * calibration.whole().error():.1f} points on average over the scored {at}, free "
+        f"confidence is off by {in_points(calibration.whole().error())} points on average over the scored {at}, free "
         "space included (expected calibration error, 15 bins)"
     )
 
@@ -293,7 +296,9 @@ def score_table(columns: dict[str, Scores]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     facts = [scores.facts() for scores in columns.values()]
-    for measure, title in _MEASURES.items():
+    # One rule says at points which classes are in a mean, and so both means are one.
+    titles = {name: title for name, title in _MEASURES.items() if name != "miou_present" or "accuracy" not in facts[0]}
+    for measure, title in titles.items():
         if measure in facts[0]:
             table.add_row(title, *(_percent(fact[measure]) for fact in facts), end_section=False)
     table.add_section()

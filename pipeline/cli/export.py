@@ -43,7 +43,7 @@ Logs = Annotated[
 ]
 Split = Annotated[
     str | None,
-    typer.Option("--split", help="For nuscenes-panoptic: the set that the devkit is to evaluate, val if not given."),
+    typer.Option("--split", help="For nuscenes-panoptic: the devkit's split that it is to evaluate, val if not given."),
 ]
 OwnClasses = Annotated[
     bool, typer.Option("--own-classes", help="For semantickitti: the version's own classes and grid, as they are.")

@@ -11,6 +11,7 @@ from occlabel.pipeline.cli.options import Executor, ExecutorName, ReaderName, wr
 from occlabel.schemas.formats.appearing import appearing
 
 if TYPE_CHECKING:
+    from occlabel.pipeline.delivery.report.content import Report as Content
     from occlabel.pipeline.delivery.report.gather import Sources
     from occlabel.pipeline.planning.gates import Gates
     from occlabel.pipeline.running.label import Report
@@ -72,9 +73,16 @@ def write_report(version: str, sources: Sources, out: Path, err: bool = False) -
     with appearing(out) as partial:
         partial.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {out} ({in_bytes(len(text.encode()))})", err=err)
+    say_notes(found)
     for said in found.look.damaged:
         typer.echo(f"occlabel: cannot be read: {said}", err=True)
     return found.sound
+
+
+def say_notes(found: Content) -> None:
+    """What the page could not show, on stderr."""
+    for said in found.notes:
+        typer.echo(f"occlabel: {said}", err=True)
 
 
 def report_run(done: Report, gates: Gates, logs: LogReader, workplace: Workplace, out: Path) -> bool:

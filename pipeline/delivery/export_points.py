@@ -79,13 +79,15 @@ def export_points(version: PublishedVersion, format: PointFormat, out: Path, opt
         raise OcclabelError(f"--own-classes is for volumes in the layout of SemanticKITTI; {format} has none")
     if options.zipped and format != "semantickitti-panoptic":
         raise OcclabelError(f"--zip writes a submission to the SemanticKITTI server; {format} has none")
+    if format == "nuscenes-panoptic":
+        nuscenes_panoptic.refuse_split(options.split)
     layout = _LAYOUTS[format]
     joined = join(VersionLabels(version), truth_space(layout.classes), reader=options.logs, told=dict(options.told))
     refuse_full(out)
     refuse_without_instances(version)
     for frame in _labelled(version, joined):
         if frame.frame is not None:
-            layout.refuse(options.split, frame.log, frame.frame)
+            layout.refuse(frame.log, frame.frame)
     done, log, write = PointExport(left_out=joined.classes.left_out), "", None
     for frame in _labelled(version, joined):
         if frame.log != log or write is None:
@@ -136,13 +138,13 @@ class _Layout:
 
     classes: Format
     """The benchmark whose classes they are."""
-    refuse: Callable[[str, str, Frame], None]
-    """Raises BadPredictions unless the official tools would find this frame of a split and a log."""
+    refuse: Callable[[str, Frame], None]
+    """Raises BadPredictions unless the official tools would find this frame of a log."""
     writer: Callable[[Path, str, str], _Write]
     """For the frames of one log, in time, under a root and in a split: an object has one number in all of them."""
 
 
-def _refuse_semantickitti(split: str, log: str, frame: Frame) -> None:
+def _refuse_semantickitti(log: str, frame: Frame) -> None:
     semantickitti.refuse_name(log, frame.name)
 
 
@@ -153,7 +155,7 @@ def _semantickitti_writer(out: Path, split: str, log: str) -> _Write:
     )
 
 
-def _refuse_nuscenes(split: str, log: str, frame: Frame) -> None:
+def _refuse_nuscenes(log: str, frame: Frame) -> None:
     if frame.sweep is None:
         return
     if not frame.sweep.name:
@@ -161,7 +163,7 @@ def _refuse_nuscenes(split: str, log: str, frame: Frame) -> None:
             f"log {log} cannot be exported as nuscenes-panoptic: its files are named by the sample_data token of a "
             "scan, which only the logs of a nuScenes root have"
         )
-    nuscenes_panoptic.refuse_name(split, log, frame.sweep.name)
+    nuscenes_panoptic.refuse_name(log, frame.sweep.name)
 
 
 def _nuscenes_writer(out: Path, split: str, log: str) -> _Write:

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.pipeline.published.point_folders import refuse_points
 from occlabel.pipeline.published.same_drive import labelled_bytes
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version
 from occlabel.schemas.arrays import CONFIDENCE, FLOW, INSTANCE, MEASURED, OBSERVED, SEMANTICS
@@ -202,7 +203,9 @@ class FolderLabels:
 
     def __post_init__(self) -> None:
         wanted = [self._by_log] if self.format == "semantickitti" else ["*.npz", self._by_log]
-        if not any(path for pattern in wanted for path in self.root.glob(pattern)):
+        first = next((path for pattern in wanted for path in self.root.glob(pattern)), None)
+        refuse_points(self.root, first)
+        if first is None:
             raise BadPredictions(
                 f"{self.root} holds no {self.format} predictions: there is no {' or '.join(wanted)} in it"
             )

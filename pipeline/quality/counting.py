@@ -103,6 +103,8 @@ class LogCounts:
     """A sentence for each that has both, and whose labels cannot be read."""
     remarks: list[str]
     """What of the truth of scored frames is left out."""
+    not_asked: list[str]
+    """A sentence for each frame whose labelled points cannot be read, where those of the frames around are asked."""
     warnings: list[str]
     """What the reader says of the log, where its scans, points or boxes are asked for."""
     counts: Counts
@@ -139,17 +141,22 @@ def count_log(question: Question, joined: Join, log: str) -> LogCounts:
     unreadable = [f"log {log}, frame {name} is labelled, and the log has no such frame" for name in gone]
     damaged: list[str] = []
     remarks: list[str] = []
+    lost: set[str] = set()
     for rule in rules if labelled.names else ():
         rule.begin(labelled)
     for frame in labelled.frames():
         if (lacking := unread(frame, question.at)) is not None:
             (damaged if lacking.labels else unreadable).append(lacking.sentence)
+            if not lacking.labels:
+                lost.add(frame.name)
             continue
         remarks += _remarks(frame, question.at)
         for rule in rules:
             rule.add(frame)
     for rule in rules if labelled.names else ():
         rule.end()
+    asked_around = [rule for rule in rules if isinstance(rule, AroundRule)]
+    remarks += [sentence for rule in asked_around for sentence in rule.remarks.values()]
     counts = {name: array for rule in rules for name, array in prefixed(rule.name, rule.state()).items()}
     return LogCounts(
         frames=len(labelled.names) + len(gone) - len(unreadable) - len(damaged),
@@ -158,6 +165,7 @@ def count_log(question: Question, joined: Join, log: str) -> LogCounts:
         unreadable=unreadable,
         damaged=damaged,
         remarks=remarks,
+        not_asked=[said for rule in asked_around for name, said in rule.not_asked.items() if name not in lost],
         warnings=[] if drive is None else list(drive.warnings),
         counts=counts,
     )

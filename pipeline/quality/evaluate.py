@@ -26,9 +26,10 @@ from occlabel.pipeline.quality.rules.rule import Rule
 from occlabel.pipeline.quality.rules.visible import VisibleRule
 from occlabel.pipeline.quality.rules.voxel_objects import VoxelObjectRule
 from occlabel.pipeline.quality.rules.voxels import VoxelRule
+from occlabel.pipeline.running.given import refuse_no_workplace
 from occlabel.pipeline.running.jobs import Job, run_job
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.schemas.arguments import one_of, refuse_none
+from occlabel.schemas.arguments import is_a, maps_classes, one_of, refuse_none
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.stage import Resources
 from occlabel.workers.store import Store
@@ -41,7 +42,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 12
+    version: ClassVar[int] = 13
 
     labels: str
     """STORE@VERSION."""
@@ -71,7 +72,8 @@ class EvaluateLog(Job):
     def lasts(self, result: bytes) -> bool:
         # What could not be read, as nobody had the right or the network was away, may be read tomorrow, and is the same
         # file then by size and time.
-        return not LogCounts.from_bytes(result).unreadable
+        counts = LogCounts.from_bytes(result)
+        return not (counts.unreadable or counts.not_asked)
 
     @property
     def _joined(self) -> Join:
@@ -86,7 +88,7 @@ def _joined(labels: str, question: Question, beside: str | None = None) -> Join:
 
 
 def evaluate(
-    labels: str | PublishedVersion,
+    labels: str | Path | PublishedVersion,
     truth: Path | str,
     format: Format = "semantickitti",
     at: At = "voxels",
@@ -102,14 +104,17 @@ def evaluate(
     a version's logs are kept in its store, where that can be written, so that a second evaluation, or one that was
     stopped, goes on. What is not scored, and why, is in the Evaluation: a frame whose truth or scan cannot be read
     costs that frame, and so does one of a version that cannot be read any more (``damaged``); a log that cannot be
-    scored is named in ``failed``. Ray is started for FRAMES_WORTH_RAY frames and more. Raises an OcclabelError when
-    there is nothing to score.
+    scored is named in ``failed``. Ray is started for FRAMES_WORTH_RAY frames and more. Raises an OcclabelError for
+    an argument of another kind, and when there is nothing to score.
     """
     one_of("format", format, get_args(Format))
     one_of("at", at, get_args(At))
-    if isinstance(labels, PublishedVersion):
-        labels = spec_of(labels.store, labels.name)
-    source = open_labels(labels, format)
+    is_a("labels", labels, str | Path | PublishedVersion, "STORE@VERSION, an open version, or a folder of predictions")
+    is_a("truth", truth, str | Path, "the root of the truth")
+    maps_classes(told)
+    refuse_no_workplace(workplace)
+    spec = spec_of(labels.store, labels.name) if isinstance(labels, PublishedVersion) else str(labels)
+    source = open_labels(spec, format)
     question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
     if not isinstance(source, VersionLabels) or read_only(source.version.store):
         return score(source, question, logs)
@@ -206,7 +211,7 @@ def _scored(
         without_labels=tuple(sorted([*asked.without_labels, *bare])),
         unreadable=tuple(sentence for c in some.values() for sentence in c.unreadable),
         damaged=tuple(sentence for c in some.values() for sentence in c.damaged),
-        remarks=tuple(sentence for c in some.values() for sentence in c.remarks),
+        remarks=tuple(sentence for c in some.values() for sentence in (*c.not_asked, *c.remarks)),
         warnings={log: tuple(c.warnings) for log, c in counted.items() if c.warnings},
         failed=failed,
         left_out=joined.classes.left_out,
@@ -229,9 +234,10 @@ def _fill(result: Evaluation, rule: Rule) -> None:
             result.elements, result.calibration = rule.elements, rule.calibration
         case AroundRule():
             if not rule.elements.scored:
+                why = "; ".join(result.remarks[:3]) or "give logs of several labelled frames"
                 raise BadPredictions(
                     "there is nothing to score around what sweeps hit: no labelled points of other frames lie in the "
-                    "grid of the labels beside those of the frame itself; give logs of several labelled frames"
+                    f"grid of the labels beside those of the frame itself; {why}"
                 )
             result.scores = {"full": rule.scores()}
             result.elements, result.calibration = rule.elements, rule.calibration

@@ -42,7 +42,7 @@ class Evaluation:
     unreadable: tuple[str, ...] = ()
     """A sentence for each frame that is not scored as its truth, or its scan, is missing or cannot be read."""
     remarks: tuple[str, ...] = ()
-    """What of the truth of scored frames is left out, in sentences."""
+    """What of the truth of scored frames is left out, or of frames around them, in sentences."""
     damaged: tuple[str, ...] = ()
     """A sentence for each frame whose labels cannot be read any more."""
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -151,8 +151,9 @@ class Evaluation:
             if frames:
                 is_ = inflected(frames, "is", "are")
                 yield f"{counted(frames, 'frame')} with boxes {is_} not scored: {reason.replace('_', ' ')}"
-        if self.at == "points":
-            yield f"mIoU is of the classes that at least {LEAST_POINTS} points of the truth have"
+        if self.at in ("points", "around"):
+            what = "points" if self.at == "points" else "voxels"
+            yield f"mIoU is of the classes that at least {LEAST_POINTS} {what} of the truth have"
         if self.elements is not None:
             yield from self.elements.notes()
         if self.unknown:

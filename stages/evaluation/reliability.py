@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,9 +33,9 @@ class Reliability:
         return int(self.counts.sum())
 
     def bias(self) -> float:
-        """By how much confidence exceeds the share that is right, on the whole; 0 without voxels."""
+        """By how much confidence exceeds the share that is right, on the whole; NaN without voxels."""
         said = int(self.counts.sum(axis=0) @ np.arange(256)) / 255
-        return (said - int(self.counts[1].sum())) / max(self.voxels, 1)
+        return (said - int(self.counts[1].sum())) / self.voxels if self.voxels else math.nan
 
     def curve(self, bins: int = BINS) -> list[dict[str, float]]:
         """Of each bin of equal width that holds any voxel: mean ``confidence``, ``accuracy``, number of ``voxels``."""
@@ -50,10 +51,9 @@ class Reliability:
 
     def error(self, bins: int = BINS) -> float:
         """Expected calibration error: mean of abs(accuracy - confidence) over voxels, by bins (Guo et al. 2017, eq. 3);
-        0 without voxels."""
-        curve = self.curve(bins)
-        voxels = max(sum(point["voxels"] for point in curve), 1)
-        return sum(abs(point["accuracy"] - point["confidence"]) * point["voxels"] for point in curve) / voxels
+        NaN without voxels."""
+        gaps = sum(abs(point["accuracy"] - point["confidence"]) * point["voxels"] for point in self.curve(bins))
+        return gaps / self.voxels if self.voxels else math.nan
 
 
 class ReliabilityByClass:
@@ -103,7 +103,7 @@ class ReliabilityByClass:
         return result
 
     def facts(self, names: Sequence[str]) -> dict[str, Any]:
-        """For JSON; ``names`` are those of the classes."""
+        """For JSON, None in place of NaN; ``names`` are those of the classes."""
         whole, occupied = self.whole(), self.occupied()
         return {
             **_facts(whole),
@@ -117,4 +117,5 @@ class ReliabilityByClass:
 
 
 def _facts(found: Reliability) -> dict[str, Any]:
-    return {"error": found.error(), "bias": found.bias(), "voxels": found.voxels}
+    values = {"error": found.error(), "bias": found.bias()}
+    return {**{name: None if math.isnan(value) else value for name, value in values.items()}, "voxels": found.voxels}

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import taxonomy_preset
+from occlabel.schemas.words import meant
 from occlabel.stages.export.points import Numbering, refuse_lengths
 
 MOST = 999
 THINGS = tuple(range(1, 11))
 """Challenge classes with instances: barrier, bicycle, bus, ..., truck."""
 CLASSES = 16
+SPLITS = ("train", "val", "test", "mini_train", "mini_val", "train_detect", "train_track")
+"""Those of the devkit (``nuscenes.utils.splits``), which reads the folder of the one that it evaluates."""
 
 _NUMBERS = dict[int, Numbering]
 
@@ -36,11 +39,18 @@ def numbering(log: str) -> _NUMBERS:
     return {class_: Numbering(log, MOST, f"objects of class {names[class_]}") for class_ in THINGS}
 
 
-def refuse_name(split: str, log: str, token: str) -> None:
-    """Raises BadPredictions unless ``split`` and ``token`` can be parts of a path."""
-    for part in (split, token):
-        if not re.fullmatch(r"\w[\w.-]*", part):
-            raise BadPredictions(f"log {log}, sweep {token} cannot be exported: {part!r} cannot be part of a path")
+def refuse_split(split: str) -> None:
+    """Raises BadPredictions for a set that the devkit does not know, and so would never read."""
+    if split not in SPLITS:
+        raise BadPredictions(
+            f"the devkit of nuScenes has no split {split!r}{meant(split, SPLITS)}; it has {', '.join(SPLITS)}"
+        )
+
+
+def refuse_name(log: str, token: str) -> None:
+    """Raises BadPredictions unless ``token`` can be part of a path."""
+    if not re.fullmatch(r"\w[\w.-]*", token):
+        raise BadPredictions(f"log {log}, sweep {token} cannot be exported: {token!r} cannot be part of a path")
 
 
 def panoptic_codes(
@@ -66,9 +76,10 @@ def write_points(
 ) -> Path:
     """Writes Occ3D class ids [n] and instance ids [n] of one sweep's points and returns the file.
 
-    split: the devkit's ``eval_set``, such as val. token: of the sweep's sample_data. Raises BadPredictions.
+    split: the devkit's ``eval_set``, one of SPLITS. token: of the sweep's sample_data. Raises BadPredictions.
     """
-    refuse_name(split, log, token)
+    refuse_split(split)
+    refuse_name(log, token)
     refuse_lengths(log, token, semantics, instance)
     path = root / "panoptic" / split / f"{token}_panoptic.npz"
     codes = panoptic_codes(semantics, instance, numbers)

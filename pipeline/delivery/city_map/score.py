@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
 from occlabel.pipeline.published.labelled_log import drive_log
+from occlabel.pipeline.published.labels import Format
 from occlabel.pipeline.published.spec import LATEST, split
+from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.schemas.city_map import MapIndex, MapTile
 from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadPredictions, DamagedFile
@@ -67,8 +69,9 @@ def is_map(location: str) -> bool:
     return MapStore(location).index() is not None
 
 
-def score_map(out: MapStore, index: MapIndex, truth: TruthSource) -> MapEvaluation:
-    """Scores the map against the truth of all frames of its logs that have voxel truth and a pose.
+def score_map(out: MapStore, index: MapIndex, truth: TruthSource, format: Format) -> MapEvaluation:
+    """Scores the map against the truth of all frames of its logs that have voxel truth and a pose, by the rules of
+    ``format``.
 
     The truth is fused like labels are: in the voxels that the benchmark scores, static classes and free space vote. A
     voxel is scored where a truth has a vote; there the map is occupied, or free (also where it holds nothing). Truth
@@ -99,7 +102,7 @@ def score_map(out: MapStore, index: MapIndex, truth: TruthSource) -> MapEvaluati
             f"it{why}"
         )
     return MapEvaluation(
-        score(counts, index.taxonomy),
+        score(counts, index.taxonomy, BENCHMARKS[format].score),
         scored,
         tuple(name for name, log in found.items() if not log.placed),
         sum(log.without_pose for log in found.values()),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from occlabel.schemas.words import in_points
 from occlabel.stages.evaluation.reliability import BINS, Reliability
 
 
@@ -24,7 +25,7 @@ def draw_reliability(curves: dict[str, Reliability], path: Path) -> None:
         at = np.array([point["confidence"] for point in curve])
         right = np.array([point["accuracy"] for point in curve])
         voxels = np.array([point["voxels"] for point in curve], np.float64)
-        label = f"{name}: off by {100 * reliability.error():.1f} points"
+        label = f"{name}: off by {in_points(reliability.error())} points"
         above.plot(at, right, marker="o", markersize=4, color=f"C{number}", label=label)
         shift = (number + 0.5) / len(curves) - 0.5
         below.bar(at + shift * width * 0.8, voxels / voxels.sum(), width * 0.8 / len(curves), color=f"C{number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from occlabel.schemas.words import in_points
 from occlabel.stages.evaluation.reliability import Reliability
 
 _SIZE, _LEFT, _RIGHT, _TOP, _BOTTOM, _KEY = 300, 44, 10, 10, 40, 17
@@ -28,7 +29,7 @@ def reliability_chart(curves: dict[str, Reliability]) -> Markup:
     parts.append(Markup('<path class="ideal" d="M{} {}L{} {}"/>').format(*_at(0, 0), *_at(1, 1)))
     for number, (name, found) in enumerate(curves.items()):
         parts += _curve(number, name, found)
-        told = f"{name}: off by {100 * found.error():.1f} points"
+        told = f"{name}: off by {in_points(found.error())} points"
         parts.append(_TEXT.format(f"c{number} key", _LEFT, _SIZE + _KEY * (number + 0.6), "start", told))
     parts.append(_TEXT.format("", (_SIZE + _LEFT - _RIGHT) / 2, _SIZE - 8, "middle", "confidence"))
     middle = (_SIZE - _BOTTOM) / 2

@@ -112,7 +112,6 @@ def _show(report: Report, sources: Sources, question: Question | None, note: Cal
     """Fills in the frames that are shown."""
     version = report.version
     showing = Showing.of(version, None if report.comparison is None else sources.against, question, sources.logs)
-    report.notes += showing.notes
     chosen = worst(report.look, report.comparison, showing, sources.frames)
     for (log, name), why in chosen:
         note(f"drawing frame {name} of log {log}")
@@ -121,4 +120,5 @@ def _show(report: Report, sources: Sources, question: Question | None, note: Cal
         except StoreAway:
             raise
         except OcclabelError as error:
-            report.notes.append(f"frame {name} of log {log} is not shown: {error}")
+            showing.notes.append(f"frame {name} of log {log} is not shown: {error}")
+    report.notes += dict.fromkeys(showing.notes)

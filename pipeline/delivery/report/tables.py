@@ -34,7 +34,7 @@ class Table:
 def score_table(measures: dict[str, Any]) -> Table:
     """As ``occlabel evaluate`` prints it: a column a range, the measures, then the classes."""
     ranges = list(measures)
-    columns = ("", *(name if name == "full" else f"to {name} m" for name in ranges))
+    columns = ("", *map(_range, ranges))
     rows = [(title, *(percent(measures[name][key]) for name in ranges)) for key, title in _MEASURES.items()]
     rows += [
         (name, *(percent(measures[r]["per_class"][name]) for r in ranges)) for name in measures[ranges[0]]["per_class"]
@@ -76,7 +76,7 @@ def change_table(found: Comparison) -> Table:
         if name in names:
             classes[len(rows)] = names.index(name)
         rows.append((name, f"{entry['a']:,}", f"{entry['b']:,}", percent(entry["iou"]), *near, became))
-    columns = ("", "voxels before", "now", "IoU of both", *(f"to {name} m" for name in ranges), "became mostly")
+    columns = ("", "voxels before", "now", "IoU of both", *map(_range, ranges), "became mostly")
     return Table(f"voxels of {counted(found.frames, 'frame')} that both versions have", columns, rows, classes=classes)
 
 
@@ -121,6 +121,11 @@ def cost_table(report: Report) -> Table:
     rows.append(("all", "", "", "", "", "", f"{total:.3f}", f"{total / 3.6:.2f}"))
     columns = ("", "frames", "load", "set-up", "process", "write", "s a frame", "worker hours for 1,000")
     return Table("worker seconds for a frame, of what this run did itself", columns, rows, bars=bars)
+
+
+def _range(name: str) -> str:
+    """What its column is called."""
+    return name if name == "full" else f"to {name} m"
 
 
 def percent(value: float | None) -> str:

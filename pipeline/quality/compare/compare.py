@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from occlabel.pipeline.published.diff.diff import VersionDiff, diff_versions
 from occlabel.pipeline.published.labels import Format
 from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.pipeline.quality.benchmark import BENCHMARKS
 from occlabel.pipeline.quality.compare.against_truth import AgainstTruth, against_truth, asked, rules_for
 from occlabel.pipeline.quality.compare.changes import WHOLE, LogChanges
 from occlabel.pipeline.quality.compare.job import CompareLog, opened
 from occlabel.pipeline.quality.evaluate import FRAMES_WORTH_RAY
 from occlabel.pipeline.quality.stores import kept_in
+from occlabel.pipeline.running.given import refuse_no_workplace
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.schemas.arguments import refuse_none
-from occlabel.schemas.errors import BadPredictions
+from occlabel.schemas.arguments import is_a, maps_classes, one_of, refuse_none
+from occlabel.schemas.errors import BadPredictions, BadRecipe
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.words import counted, inflected
+from occlabel.schemas.words import counted, inflected, meant
 from occlabel.stages.evaluation.changes import Changed, by_class, shares
 from occlabel.stages.evaluation.object_changes import IdChanges, id_changes, objects_by_class
 
@@ -180,8 +182,8 @@ class Comparison:
 
 
 def compare(
-    a: str | PublishedVersion,
-    b: str | PublishedVersion,
+    a: str | Path | PublishedVersion,
+    b: str | Path | PublishedVersion,
     truth: Path | str | None = None,
     format: Format | None = None,
     *,
@@ -196,9 +198,15 @@ def compare(
     (that of the classes of ``a`` by default). ``told`` says what classes are that have no namesake in ``a`` or in the
     truth.
     What was counted is kept in the stores, where they can be written: the same comparison again reads it. Raises an
-    OcclabelError when there is nothing to compare.
+    OcclabelError for an argument of another kind, for names in ``told`` that are no classes, and when there is nothing
+    to compare.
     """
-    before, after = (open_version(spec) if isinstance(spec, str) else spec for spec in (a, b))
+    _refuse_unfit(a, b, truth, format)
+    maps_classes(told)
+    refuse_no_workplace(workplace)
+    before, after = (spec if isinstance(spec, PublishedVersion) else open_version(spec) for spec in (a, b))
+    rules = None if truth is None else format or rules_for(before)
+    _refuse_unknown(told or {}, before, after, rules)
     opened.cache_clear()  # what lies there may be another than when this process asked before
     pair = opened(before.spec, after.spec, tuple(sorted((told or {}).items())))
     chosen = _common(before, after, logs)
@@ -215,10 +223,34 @@ def compare(
             lost = [*done.failed.values(), *(sentence for log in counted.values() for sentence in log.damaged)]
             raise BadPredictions(f"no frame of both versions can be read: {'; '.join(lost[:5])}")
         found = None
-        if truth is not None:
-            question = asked(truth, format or rules_for(before), told or {})
+        if truth is not None and rules is not None:
+            question = asked(truth, rules, told or {})
             found = against_truth((before, after), (stores[0], stores[1]), question, chosen, (workplace, quiet))
     return Comparison(diff_versions(before, after), pair.a.space, counted, done.failed, found)
+
+
+def _refuse_unfit(a: object, b: object, truth: object, format: object) -> None:
+    for name, spec in (("a", a), ("b", b)):
+        is_a(name, spec, str | Path | PublishedVersion, "STORE@VERSION, or an open version")
+    is_a("truth", truth, str | Path | None, "the root of the truth, or None")
+    if format is not None:
+        one_of("format", format, get_args(Format))
+
+
+def _refuse_unknown(
+    told: Mapping[str, str | None], a: PublishedVersion, b: PublishedVersion, rules: Format | None
+) -> None:
+    """Raises BadRecipe for what is no class of either version, and for what it is called and is none of ``a`` or of the
+    truth: it would say nothing."""
+    names = a.space.taxonomy.names
+    own = dict.fromkeys((*names, *b.space.taxonomy.names))
+    others = dict.fromkeys(names if rules is None else (*names, *BENCHMARKS[rules].taxonomy.names))
+    for name, other in told.items():
+        if name not in own:
+            raise BadRecipe(f"the map names the class {name!r}{meant(name, own)}; the versions have {', '.join(own)}")
+        if other is not None and other not in others:
+            near = meant(other, others)
+            raise BadRecipe(f"the map calls {name!r} {other!r}{near}; it can be one of {', '.join(others)}")
 
 
 def _common(a: PublishedVersion, b: PublishedVersion, asked_for: Sequence[str] | None) -> list[str]:

@@ -9,6 +9,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.judge import judge_version, refuse_unjudgeable
 from occlabel.pipeline.running import label
+from occlabel.pipeline.running.given import refuse_no_workplace, refuse_unfit
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.version import GateResult
@@ -31,10 +32,12 @@ def label_logs(
     latest unless one blocks. With nothing left to do no executor is started. ``base`` names a version of the store (or
     a tag, or ``latest``) whose other logs are in the version too, by reference: their drive logs need not be there.
 
-    Raises OcclabelError when the recipe or the workplace cannot work, no log can be labelled, the version exists with
-    other content, the base has another log of one id or was labelled by another recipe, or what the gates hold the
-    version against is not there.
+    Raises OcclabelError for an argument of another kind, when the recipe or the workplace cannot work, no log can be
+    labelled, the version exists with other content, the base has another log of one id or was labelled by another
+    recipe, or what the gates hold the version against is not there.
     """
+    refuse_unfit(recipe, reader, store, version, base, reader_name)
+    refuse_no_workplace(workplace)
     refuse_unjudgeable(recipe.gates)
 
     def judge(published: PublishedVersion, gates: Gates) -> tuple[GateResult, ...]:

@@ -34,7 +34,8 @@ def stands_out(changes: NDArray[np.float64]) -> NDArray[np.bool_]:
     largest = np.max(np.where(others[:, :, None], sizes[None], 0), axis=1, initial=0)  # [logs, classes]
     degrees, squares = there.sum(axis=0) - there, (sizes**2).sum(axis=0) - sizes**2
     lonely = degrees == 0
-    every, of_every = there.sum() - there.sum(axis=1), (sizes**2).sum() - (sizes**2).sum(axis=1)
+    # Added up over the others: the sum of all less the own one may be rounded to less than 0, whose root is no number.
+    every, of_every = others @ there.sum(axis=1), others @ (sizes**2).sum(axis=1)
     squares = np.where(lonely, of_every[:, None], squares) / np.maximum(np.where(lonely, every[:, None], degrees), 1)
     largest = np.where(lonely, largest.max(axis=1, keepdims=True), largest)
     degrees = np.where(lonely, len(changes) - 1, degrees)

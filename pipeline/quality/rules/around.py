@@ -54,12 +54,17 @@ class AroundRule:
         self._frames: tuple[Frame, ...] = ()
         self._own_poses = False
         self._kept: OrderedDict[str, _Standing | None] = OrderedDict()
+        self.not_asked: dict[str, str] = {}
+        """Frame of the log -> a sentence that its labelled points cannot be read, and so say nothing of others."""
+        self.remarks: dict[str, str] = {}
+        """The same of those whose points are asked but for some."""
 
     def begin(self, log: LabelledLog) -> None:
         assert log.log is not None  # points are those of logs
         self._log, self._frames = log, log.log.frames
         self._own_poses = any(log.joined.labels.world_from_grid(log.id, name) is not None for name in log.names)
-        self._kept.clear()
+        for kept in (self._kept, self.not_asked, self.remarks):
+            kept.clear()
 
     def add(self, frame: LabelledFrame) -> None:
         assert frame.frame is not None  # points are those of logs
@@ -134,10 +139,14 @@ class AroundRule:
             return None
         try:
             points, truth = labelled.points, labelled.point_truth
-        except (BadLog, DamagedFile):  # its own scores say so
+        except (BadLog, DamagedFile) as error:
+            where = f"log {log.id}, frame {frame.name}"
+            self.not_asked[frame.name] = f"the labelled points of {where} are not asked: {error}"
             return None
         if truth is None:
             return None
+        if truth.remark is not None:
+            self.remarks[frame.name] = truth.remark
         kept = self._stands[truth.semantics]
         return _Standing(transform_points(pose, points[kept]), truth.semantics[kept])
 

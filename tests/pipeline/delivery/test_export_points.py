@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,20 @@ import numpy as np
 import pytest
 from labelled_street import kitti_street, labelled, nuscenes_street, scan_in_grid
 from made_up_versions import MadeUpVersion, publish
+from nuscenes.utils.splits import create_splits_scenes
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.export_points import PointFormat, export_points
 from occlabel.pipeline.delivery.exporters import ExportOptions
+from occlabel.pipeline.published.labels import open_labels
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, BadPredictions, OcclabelError
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_point_labels
 from occlabel.schemas.space import LabelSpace
-from occlabel.schemas.taxonomy import TAXONOMIES, Taxonomy
+from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, Taxonomy
+from occlabel.stages.export.nuscenes_panoptic import SPLITS
+from occlabel.stages.export.semantickitti import write_frame
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 
@@ -109,7 +114,8 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(kitti, nuscen
     version.kept.clear()
     refused("no frames")
     reader, version = nuscenes
-    refused("cannot be part of a path", "nuscenes-panoptic", reader, split="../val")
+    refused(r"no split 'min_val' .did you mean 'mini_val'", "nuscenes-panoptic", reader, split="min_val")
+    refused("no split '../val'", "nuscenes-panoptic", reader, split="../val")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/precious").touch()
     with pytest.raises(OcclabelError, match="not an empty folder"):
@@ -162,6 +168,55 @@ def test_the_command_says_what_it_lacks(kitti, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     _, text, _ = export(store, "semantickitti-panoptic", *arguments, "--logs", reader.root)
     assert text.endswith("wrote the points of 3 frames")
+
+
+def test_a_split_that_the_devkit_does_not_have_is_refused(nuscenes, tmp_path: Path) -> None:
+    reader, version = nuscenes
+    publish(version, tmp_path / "store")
+    arguments = ("--logs", reader.root, "--out", tmp_path / "out", "--split", "nosuch")
+    code, _, error = export(tmp_path / "store", "nuscenes-panoptic", *arguments)
+    assert code == 1 and not (tmp_path / "out").exists()
+    assert error == (
+        "the devkit of nuScenes has no split 'nosuch'; it has train, val, test, mini_train, mini_val, train_detect, "
+        "train_track"
+    )
+
+
+def test_the_splits_are_those_of_the_devkit() -> None:
+    assert tuple(create_splits_scenes()) == SPLITS
+
+
+@pytest.mark.parametrize("within", [".", "panoptic", "panoptic/val"])
+def test_a_folder_of_point_labels_of_nuscenes_is_not_scored_as_volumes(nuscenes, tmp_path: Path, within: str) -> None:
+    reader, version = nuscenes
+    export_points(version, "nuscenes-panoptic", tmp_path / "out", ExportOptions(reader))
+    with pytest.raises(BadPredictions, match=rf"{tmp_path}/out.* holds labels of LiDAR points \(.*_panoptic.npz\)"):
+        open_labels(f"{tmp_path}/out/{within}", "occ3d")
+
+
+def test_a_folder_of_point_labels_of_semantickitti_is_not_scored_as_volumes(kitti, tmp_path: Path) -> None:
+    reader, version = kitti
+    out = tmp_path / "out"
+    export_points(version, "semantickitti-panoptic", out, ExportOptions(reader))
+    for format in ("semantickitti", "occ3d"):
+        arguments = ["evaluate", str(out), "--truth", str(reader.root), "--format", format, "--at", "points"]
+        assert re.fullmatch(
+            rf"{out} holds labels of LiDAR points \(sequences/00/predictions/00000\d.label\), and of a folder only "
+            "volumes of voxels are scored: score the version that it was exported from, with occlabel evaluate "
+            "STORE@VERSION --at points",
+            str(CliRunner().invoke(app, arguments).exception),
+        )
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1_000_001, 4_194_303])
+def test_a_torn_volume_is_not_taken_for_labels_of_points(kitti, tmp_path: Path, size: int) -> None:
+    _, version = kitti
+    write_frame(tmp_path, "00", "000000", np.where(version.kept[0].arrays["semantics"] == UNKNOWN, 0, 9))
+    [path] = tmp_path.rglob("predictions/*.label")
+    path.write_bytes(path.read_bytes()[:size])
+    labels = open_labels(str(tmp_path), "semantickitti")
+    with pytest.raises(DamagedFile, match="it is truncated or of another grid"):
+        labels.semantics("00", "000000")
 
 
 def export(store: Path, format: str, *arguments: object) -> tuple[int, str, str]:

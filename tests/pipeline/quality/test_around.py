@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.quality.counting import LogCounts, Question, count_log, merged
-from occlabel.pipeline.quality.evaluate import score
+from occlabel.pipeline.quality.evaluate import evaluate, score
 from occlabel.schemas.errors import BadPredictions
 from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.taxonomy import UNKNOWN
@@ -110,6 +111,42 @@ def test_a_sweep_that_cannot_be_read_costs_its_own_frame_and_is_asked_by_no_othe
     assert found.frames == 2 and len(found.unreadable) == 1
     assert found.elements is not None and whole.elements is not None
     assert 0 < found.elements.whole < whole.elements.whole
+    assert found.remarks == (), "it is named once"
+
+
+def test_labelled_points_that_cannot_be_read_are_said_and_asked_for_again(street: Street, tmp_path: Path) -> None:
+    root, version = street
+    publish(version, tmp_path / "store")
+    spec, path = f"{tmp_path}/store@v1", root / "sequences/00/labels/000001.label"
+    whole, content = evaluate(spec, root, at="around"), path.read_bytes()
+    path.write_bytes(content[:-4])
+    found = evaluate(spec, root, at="around")
+    assert (found.frames, found.unreadable, found.sound) == (3, (), True), "its own voxels are those of others"
+    (said,) = found.facts()["remarks"]
+    assert said.startswith("the labelled points of log 00, frame 000001 are not asked: ") and str(path) in said
+    assert said in found.notes()
+    assert found.elements is not None and whole.elements is not None
+    assert 0 < found.elements.whole < whole.elements.whole
+    path.write_bytes(content)
+    assert evaluate(spec, root, at="around").facts() == whole.facts()
+    for name in ("000000", "000001", "000002"):
+        path.with_stem(name).write_bytes(b"torn")
+    with pytest.raises(
+        BadPredictions, match=r"nothing to score around what sweeps hit: .*; the labelled points of log"
+    ):
+        evaluate(spec, root, at="around")
+
+
+def test_what_of_the_points_around_is_left_out_is_said(street: Street) -> None:
+    root, version = street
+    path = root / "sequences/00/labels/000001.label"
+    labels = np.fromfile(path, "<u4")
+    labels[:3] = 77
+    labels.tofile(path)
+    found = score(labels_of(version), Question(root, "semantickitti", "around"))
+    assert found.remarks == (
+        f"{path} holds ids that SemanticKITTI does not have (77 the first) 3 times; they are not scored",
+    )
 
 
 def test_places_are_those_of_the_poses_that_labels_were_made_with(street: Street) -> None:
@@ -154,6 +191,19 @@ def test_the_command_says_where_it_looked(street: Street, tmp_path: Path) -> Non
     arguments += ["--at", "around", "--executor", "local"]
     text = " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).output.split())
     assert "3 frames scored around what their own sweeps hit" in text and "confidence of voxels labelled" in text
+    assert "mIoU is of the classes that at least 50 voxels of the truth have" in text
+
+
+@pytest.mark.parametrize("at", ["points", "around"])
+def test_one_mean_is_not_printed_twice(street: Street, tmp_path: Path, at: str) -> None:
+    root, version = street
+    publish(version, tmp_path / "store")
+    out = tmp_path / "scores.json"
+    arguments = ["evaluate", f"{tmp_path}/store", "--truth", str(root), "--format", "semantickitti", "--json", str(out)]
+    text = CliRunner().invoke(app, [*arguments, "--at", at, "--executor", "local"], catch_exceptions=False).output
+    assert "mIoU" in text and "classes in the truth" not in text
+    scores = json.loads(out.read_text())["scores"]["full"]
+    assert scores["miou_present"] == scores["miou"]
 
 
 def test_logs_without_labelled_points_are_refused(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def test_numbers_are_scene_wide_and_per_class() -> None:
     ("split", "token", "points", "ids", "complaint"),
     [
         ("val", "../a", 1, 1, "part of a path"),
-        ("..", TOKEN, 1, 1, "part of a path"),
+        ("..", TOKEN, 1, 1, "has no split '..'; it has train, val, test, mini_train, mini_val, train_detect, train_tr"),
+        ("mini-val", TOKEN, 1, 1, "has no split 'mini-val' .did you mean 'mini_val'"),
         ("val", TOKEN, 2, 1, "one of each per point"),
         ("val", TOKEN, 1000, 1000, "log scene-1 has more than 999 objects of class car"),
     ],

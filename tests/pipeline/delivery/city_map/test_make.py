@@ -347,7 +347,7 @@ def test_truth_that_a_map_is_not_scored_against_is_said(drive: tuple[Path, Path]
     (tmp_path / "logs/sequences/04/voxels/000001.label").write_bytes(b"cut")
     assert occlabel("map", f"{store}@v1", "--out", tmp_path / "map", "--executor", "local") == 0
     index = MapStore(str(tmp_path / "map")).index()
-    found = score_map(MapStore(str(tmp_path / "map")), index, open_truth(tmp_path / "logs"))
+    found = score_map(MapStore(str(tmp_path / "map")), index, open_truth(tmp_path / "logs"), "semantickitti")
     assert found.frames == found.facts()["frames"] == 1
     (said,) = found.facts()["unreadable"]
     assert said.startswith("log 04, frame 000001: ") and f"not scored: {said}" in list(found.notes())
@@ -355,7 +355,7 @@ def test_truth_that_a_map_is_not_scored_against_is_said(drive: tuple[Path, Path]
     with pytest.raises(
         BadPredictions, match="no voxel truth of the map's logs: 04, or no pose with it; log 04, frame 0"
     ):
-        score_map(MapStore(str(tmp_path / "map")), index, open_truth(tmp_path / "logs"))
+        score_map(MapStore(str(tmp_path / "map")), index, open_truth(tmp_path / "logs"), "semantickitti")
 
 
 def test_a_map_is_scored_only_by_truth_of_its_own_voxels_and_classes(
@@ -364,16 +364,16 @@ def test_a_map_is_scored_only_by_truth_of_its_own_voxels_and_classes(
     logs, _ = drive
     coarse = fuse(store, "ab", tmp_path / "coarse")
     with pytest.raises(BadPredictions, match=r"cannot be scored .*: its voxels have 1.0 m, not 0.2 m"):
-        score_map(MapStore(str(tmp_path / "coarse")), coarse.index, open_truth(logs))
+        score_map(MapStore(str(tmp_path / "coarse")), coarse.index, open_truth(logs), "semantickitti")
     fine = coarse.index.model_copy(update={"voxel_size": 0.2})
     with pytest.raises(BadPredictions, match=r"no voxel truth of the map's logs: a, b"):
-        score_map(MapStore(str(tmp_path / "coarse")), fine, open_truth(logs))
+        score_map(MapStore(str(tmp_path / "coarse")), fine, open_truth(logs), "semantickitti")
     other = fine.model_copy(update={"taxonomy": TAXONOMIES["occ3d"]})
     with pytest.raises(BadPredictions, match="it has the classes of 'occ3d', not those of 'semantickitti'"):
-        score_map(MapStore(str(tmp_path / "coarse")), other, open_truth(logs))
+        score_map(MapStore(str(tmp_path / "coarse")), other, open_truth(logs), "semantickitti")
     shutil.copytree(logs / "sequences/04/voxels", tmp_path / "alone/sequences/04/voxels")
     with pytest.raises(BadPredictions, match="give the root of the logs as truth"):
-        score_map(MapStore(str(tmp_path / "coarse")), fine, open_truth(tmp_path / "alone"))
+        score_map(MapStore(str(tmp_path / "coarse")), fine, open_truth(tmp_path / "alone"), "semantickitti")
 
 
 def test_a_map_in_an_object_store_is_swept_and_equals_one_on_disk(

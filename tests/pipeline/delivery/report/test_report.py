@@ -10,16 +10,22 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import made_up_town as town
 import numpy as np
 import pytest
 from reported import CAR, GRID, SPACE, published, volume
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.cli.compare import voxel_table
+from occlabel.pipeline.delivery.pictures.reliability import draw_reliability
+from occlabel.pipeline.delivery.report.charts import reliability_chart
 from occlabel.pipeline.delivery.report.gather import Sources, gather
 from occlabel.pipeline.delivery.report.look import apart
 from occlabel.pipeline.delivery.report.page import page
+from occlabel.pipeline.delivery.report.tables import change_table
 from occlabel.pipeline.delivery.report.volumes import UNSCORED
+from occlabel.pipeline.quality.compare.compare import compare
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.history import StageProgress, new_state, write_state
 from occlabel.pipeline.running.quarantine import QuarantineEntry, write_entry
@@ -27,6 +33,8 @@ from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
+from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.town.writers.kitti import write_kitti
 
 EVIL_LOG, EVIL_CLASS = "<script>alert(1)<b>", "</script><img src=x onerror=alert(2)>"
 
@@ -99,6 +107,50 @@ def test_figures_are_those_of_evaluate_and_the_worst_frame_comes_first(tmp_path:
     assert (true[:, :, 31] == UNSCORED).all() and true[4, 6, 1] == CAR
     other = gather(published(tmp_path / "o", "v1", {("00", "000000"): 2}).spec, Sources(truth=tmp_path / "truth"))
     assert "the truth is not drawn: it has other voxels or classes than the version" in other.notes
+
+
+def test_what_turns_out_while_frames_are_drawn_is_on_the_page_and_the_screen_once(tmp_path: Path) -> None:
+    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+    version = published(tmp_path / "s", "v1", {("00", "000000"): 2, ("00", "000005"): 3}, space)
+    truth = tmp_path / "truth/sequences/00/voxels"
+    truth.mkdir(parents=True)
+    for name in ("000000", "000005"):
+        semantickitti.write_volume(truth / f"{name}.label", space.taxonomy.to_raw[volume(2, space.grid)])
+        semantickitti.write_flags(truth / f"{name}.invalid", np.zeros(space.grid.shape, bool))
+    (truth / "000005.label").write_bytes(b"torn")
+    rig = town.rig("kitti", ("image_2",))
+    write_kitti("07", town.frames(rig, 2, truth=False), rig, tmp_path / "others")
+    out = tmp_path / "report.html"
+    asked = ["report", version.spec, "--out", str(out), "--truth", str(tmp_path / "truth"), "--executor", "local"]
+    told = CliRunner().invoke(app, [*asked, "--logs", str(tmp_path / "others")], catch_exceptions=False)
+    text = unescape(out.read_text(encoding="utf-8"))
+    for said in (f"{truth / '000005.label'} has 4 bytes", f"{tmp_path / 'others'} has no sequence '00'; it has 07"):
+        assert told.stderr.count(f"occlabel: {said}") == 1, told.stderr
+        assert text.count(f'<p class="note">{said}') == 1
+    beside = ["compare", version.spec, version.spec, "--truth", asked[5], "--html", str(out), "--executor", "local"]
+    assert f"occlabel: {truth / '000005.label'} has 4 bytes" in CliRunner().invoke(app, beside).stderr
+
+
+def test_a_grid_without_ranges_has_no_metres(tmp_path: Path) -> None:
+    space = LabelSpace(GRID.model_copy(update={"ranges": {"full": ((0, 16), (0, 16))}}), SPACE.taxonomy)
+    before = published(tmp_path / "a", "v1", {("00", "000000"): 4}, space)
+    found = compare(before, published(tmp_path / "b", "v2", {("00", "000000"): 1}, space))
+    assert "full" in change_table(found).columns
+    assert [column.header for column in voxel_table(found).columns][4:] == ["full", "became mostly"]
+    near = LabelSpace(GRID.model_copy(update={"ranges": {"8": ((0, 8), (4, 12))}}), SPACE.taxonomy)
+    before = published(tmp_path / "c", "v1", {("00", "000000"): 4}, near)
+    found = compare(before, published(tmp_path / "d", "v2", {("00", "000000"): 1}, near))
+    assert "to 8 m" in change_table(found).columns and "8 m" in [c.header for c in voxel_table(found).columns]
+
+
+def test_confidence_of_nothing_is_a_dash_in_its_diagrams(tmp_path: Path) -> None:
+    free = Reliability()
+    free.add(np.full(4, 255, np.uint8), np.ones(4, bool), np.ones(4, bool))
+    curves = {"labelled occupied": Reliability(), "all voxels": free}
+    chart = reliability_chart(curves)
+    assert "labelled occupied: off by - points" in chart and "all voxels: off by 0.0 points" in chart
+    draw_reliability(curves, tmp_path / "diagram.png")
+    assert (tmp_path / "diagram.png").stat().st_size > 1000
 
 
 def test_time_and_quarantine_of_the_run_that_made_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_centres_that_are_borders_of_the_others_voxels_are_looked_up_on_one_side
                 tmp_path / name).spec
         for name, grid, labels in (("a", coarse, cars), ("b", fine, planes))
     ]  # fmt: skip
-    assert compare(*specs).changed().changed == 0, "each centre lies in the voxel above it"
+    assert compare(specs[0], specs[1]).changed().changed == 0, "each centre lies in the voxel above it"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -244,3 +245,32 @@ def test_versions_of_which_one_has_no_objects_are_silent_of_them(first: Publishe
     found = compare(with_objects(tmp_path, "v1", {}), first)
     assert found.with_objects == 0 and "objects" not in found.facts() and not found.objects_changed
     assert not any(line.startswith("objects") for line in found.sentences())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"b": 3}, "b=3: give STORE@VERSION, or an open version"),
+        ({"truth": 3}, "truth=3: give the root of the truth"),
+        ({"truth": "TOWN", "format": "x"}, "format='x': it is one of semantickitti, occ3d"),
+        ({"told": [1]}, r"told=\[1\]: give a dictionary from class to class"),
+        ({"told": {"cra": "car"}}, r"the map names the class 'cra' \(did you mean 'car'\?\); the versions have"),
+        ({"told": {"car": "trck"}}, r"the map calls 'car' 'trck' \(did you mean 'truck'\?\); it can be one of"),
+        ({"logs": 3}, "logs=3: give a list of ids of logs"),
+        ({"workplace": "local"}, "workplace='local': give a Workplace"),
+    ],
+)
+def test_an_argument_of_another_kind_gets_a_sentence(first: PublishedVersion, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(OcclabelError, match=said):
+        compare(**{"a": first, "b": first, **given})
+
+
+def test_what_is_said_of_classes_of_either_version_or_of_the_truth_is_no_mistake(
+    first: PublishedVersion, tmp_path: Path
+) -> None:
+    told: dict[str, str | None] = {"car": "truck", "truck": None}
+    assert compare(Path(first.spec), first, told=told).changed().changed == 0
+    with pytest.raises(OcclabelError, match="the map calls 'car' 'barrier'"):
+        compare(first, first, told={"car": "barrier"})
+    with pytest.raises(OcclabelError, match="truth"):
+        compare(first, first, tmp_path, "occ3d", told={"car": "barrier"})

@@ -183,3 +183,32 @@ def test_frames_that_are_missing_count_as_quarantined(tmp_path: Path) -> None:
     damaged = sum(bool(frame.row.damaged) for frame in open_version(f"{tmp_path}/store@v1").frames())
     assert lost + damaged == 1 and gate.found == pytest.approx((1 + 5) / 15)
     assert "1 log was refused (c)" in gate.said
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"recipe": "semantickitti_lidar"}, r"recipe='semantickitti_lidar': give a Recipe, as load_recipe\(...\)"),
+        ({"reader": "TOWN"}, r"reader='TOWN': give a LogReader, as open_logs\(...\) makes it"),
+        ({"reader": MadeUpReader}, "give a LogReader"),
+        ({"store": None}, "store=None: give the folder of a store, or its URL"),
+        ({"version": None}, "version=None: give the name of the version, as text"),
+        ({"version": 3}, "version=3: give the name"),
+        ({"base": 3}, "base=3: give the name of a version of the store, or None"),
+        ({"log_ids": 3}, "log_ids=3: give a list of ids of logs"),
+        ({"reader_name": "kiti"}, r"unknown reader 'kiti' \(did you mean 'kitti'\?\)"),
+        ({"reader_name": 3}, "reader_name=3: give the name of the reader, or None"),
+        ({"workplace": "local"}, r"workplace='local': give a Workplace of .*, as in Workplace\(\"local\"\)"),
+    ],
+)
+def test_an_argument_of_another_kind_gets_a_sentence(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    fit = {"recipe": small_recipe(), "reader": MadeUpReader(tmp_path, {"a": 4}), "store": tmp_path / "store"}
+    with pytest.raises(OcclabelError, match=said):
+        label_logs(**{**fit, "version": "v1", "workplace": Workplace("local"), "quiet": True, **given})
+
+
+def test_the_name_of_the_reader_is_known_also_where_nothing_is_left_to_do(tmp_path: Path) -> None:
+    run(tmp_path, "v1")
+    reader, place = MadeUpReader(tmp_path, {"a": 4, "b": 3}), Workplace("local")
+    with pytest.raises(OcclabelError, match="unknown reader 'zz'"):
+        label_logs(small_recipe(), reader, tmp_path / "store", "v1", reader_name="zz", workplace=place, quiet=True)

@@ -46,6 +46,17 @@ def test_a_class_that_no_other_log_has_is_held_against_their_other_classes() -> 
     assert not stands_out(changes).any()
 
 
+@pytest.mark.parametrize("logs", [2, 3, 4])
+def test_a_loss_of_a_class_that_no_other_log_has_is_flagged_where_the_others_are_unchanged(logs: int) -> None:
+    rng = np.random.default_rng(logs)
+    for _ in range(300):
+        changes = np.zeros((logs, 6))
+        changes[0] = rng.normal(scale=1e-3, size=6)
+        changes[1:, 3] = np.nan
+        changes[0, 3] = -rng.uniform(0.35, 0.45)
+        assert stands_out(changes)[0, 3], changes[0].tolist()
+
+
 @pytest.mark.parametrize("logs", [3, 8])
 def test_noise_stands_out_one_time_in_twenty(logs: int) -> None:
     """Normal changes of 15 classes, each as noisy as its own: at most 1 in 20 comparisons names any, and a little."""
