@@ -74,6 +74,20 @@ class ArraySpec(Generic[T_co]):
                 "the stage that wrote it breaks its contract"
             )
 
+    def check_classes(self, array: NDArray[np.generic], classes: int) -> None:
+        """Raises OcclabelError when an array of class ids holds one that is neither below ``classes`` nor UNKNOWN; one
+        that holds something else is not looked at. ``array`` is what ``check`` took."""
+        if family(self.name) not in _CLASS_IDS or self.dtype != _U8:
+            return
+        for number, frame in enumerate(array):
+            after = frame + np.uint8(1)  # unknown becomes 0: one look for the highest is all
+            if after.size and after.max() > classes:
+                place = np.unravel_index(int(after.argmax()), after.shape)
+                raise OcclabelError(
+                    f"array {self.name!r} holds {frame[place]} at {[number, *map(int, place)]}, classes are "
+                    f"0..{classes - 1} and {UNKNOWN} is unknown; the stage that wrote it breaks its contract"
+                )
+
     def empty(self, extent: Extent) -> NDArray[T_co]:
         """The array of which nothing was written."""
         return np.full(extent.shape(self), self.fill, self.dtype)
@@ -224,6 +238,7 @@ SEGMENT_INSTANCE: ArraySpec[np.uint16] = ArraySpec(
 SEGMENT_SCORE: ArraySpec[np.uint8] = ArraySpec(
     "segment_score", _U8, 0, "how sure the model is of the class, 0..255 for 0..1", _IMAGE, stride=4
 )
+_CLASS_IDS = frozenset({SEMANTICS.name, SEGMENT_CLASS.name})
 SEGMENTS = (SEGMENT_CLASS, SEGMENT_INSTANCE, SEGMENT_SCORE)
 """What is seen in an image: element [v, u] is of the pixel [stride * v, stride * u], as in ``DEPTH``."""
 POSES: ArraySpec[np.float64] = ArraySpec(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.errors import DamagedFile
 from occlabel.schemas.geometry import Matrix
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.rig import Rig, RigCamera
@@ -35,6 +36,8 @@ class Camera:
     """Which image of the file, counted from 0, where that is a film; None where it is the image."""
     height: float | None = None
     """Metres above the road, where that is known of a camera; also of one of which no more is known."""
+    set_aside: str | None = None
+    """Why K that is written down is not used, in a sentence."""
 
     @property
     def calibrated(self) -> bool:
@@ -188,6 +191,7 @@ def _rig_camera(name: str, images: list[Camera]) -> RigCamera:
         intrinsics=all(image.intrinsics is not None for image in images),
         extrinsics=all(image.ego_from_camera is not None for image in images),
         height=images[0].height,
+        set_aside=images[0].set_aside,
     )
 
 
@@ -234,6 +238,16 @@ class PointTruth:
     """A sentence about what of the file is left out."""
 
 
+def refuse_no_scan(points: NDArray[np.float32], sweep: Sweep) -> None:
+    """Raises DamagedFile unless ``points`` are what ``LogReader.points`` promises: a reader may be anybody's."""
+    if isinstance(points, np.ndarray) and points.dtype == np.float32 and points.shape[1:] == (4,):
+        return
+    found = f"{points.dtype}{list(points.shape)}" if isinstance(points, np.ndarray) else type(points).__name__
+    raise DamagedFile(
+        f"{sweep.path}: its reader gives {found} and breaks its contract: points are float32[n, 4] (x, y, z, intensity)"
+    )
+
+
 class LogReader(Protocol):
     """Reads one data set layout. A reader is a small picklable value: it holds the root, not open files.
 
@@ -268,3 +282,9 @@ class LogReader(Protocol):
     def point_truth(self, frame: Frame, points: int | None = None) -> PointTruth | None:
         """Point truth of the frame's sweep, in the order of ``points``; how many those are, for whoever has read them
         already."""
+
+
+def is_reader(value: object) -> TypeGuard[LogReader]:
+    """Whether ``value`` can be asked for logs as a LogReader can; its class cannot."""
+    asked = (getattr(value, name, None) for name in ("log_ids", "logs"))
+    return not isinstance(value, type) and all(map(callable, asked))

@@ -7,6 +7,10 @@ class OcclabelError(Exception):
     """Anything occlabel refuses: shown to the user as one sentence, without a traceback."""
 
 
+class Ended(SystemExit):
+    """The end that a signal asks for. Any other exit is of somebody's code that calls ``sys.exit``: it failed."""
+
+
 class BadRecipe(OcclabelError):
     """A recipe, an option or a preset name that cannot be used."""
 

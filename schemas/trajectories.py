@@ -24,7 +24,7 @@ class Trajectories:
     """[n, 3]: smoothed [m/s]; 0 of what does not move, NaN of what was seen in fewer than three frames, which nobody
     knows."""
     cut: NDArray[np.bool_]
-    """[n]: whether the object reaches the border of the grid, so that its place is that of a part of it."""
+    """[n]: whether the object reaches the border of the grid sideways, so that its place is that of a part of it."""
     moving: NDArray[np.bool_]
     """[n]: whether the object ever moves (``motion.has_moved``), the same in all its rows."""
     class_id: NDArray[np.uint8]

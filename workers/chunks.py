@@ -80,8 +80,9 @@ class FrameReader:
         compares all values with the digests, which finds a shard that was exchanged as a whole.
 
         They share one block of memory: a system gives large blocks in large pages, and fresh small pages cost more than
-        the decompression. Raises AlteredArtifact for what is gone, damaged or another; StoreError in a process that was
-        forked from one that has read an object store.
+        the decompression. Raises AlteredArtifact for what is gone, damaged or another; StoreAway where the store cannot
+        be read, or a folder lies where a file belongs; StoreError in a process that was forked from one that has read
+        an object store.
         """
         layouts = [self._layout(place.path) for place in places]
         ends = list(accumulate((-(-layout.nbytes // _ALIGNED) * _ALIGNED if layout else 0) for layout in layouts))
@@ -116,8 +117,8 @@ class FrameReader:
         if offset == _ABSENT:
             room.fill(layout.fill)
             return room, False
+        part = self._part(shard, offset, length)
         with readable(f"frame {index} of {self._store.location}/{path}"):
-            part = self._part(shard, offset, length)
             if layout.packed == "zstd":
                 zstd.decompress(part, room)
             else:
@@ -151,19 +152,17 @@ class FrameReader:
             return _layout_of(json.loads(about))
 
     def _part(self, path: str, start: int, length: int | None) -> bytes | None:
-        """So many bytes of an object, or all; a negative ``start`` counts from its end. None where there is none."""
+        """So many bytes of an object, or all; a negative ``start`` counts from its end. None where there is none.
+
+        Raises StoreAway as ``Patience.call`` does, StoreError as ``_refuse_fork`` does.
+        """
         if "://" in self._store.location:
             self._refuse_fork()
             return self._store.get_part(path, start, length)
         try:
-            file = os.open(Path(self._store.location) / path, os.O_RDONLY)
+            return self._store.patience.call(lambda: _lying(Path(self._store.location) / path, start, length), path)
         except FileNotFoundError:
             return None
-        try:
-            size = os.fstat(file).st_size if length is None or start < 0 else 0
-            return os.pread(file, size if length is None else length, max(0, start + size) if start < 0 else start)
-        finally:
-            os.close(file)
 
     def _refuse_fork(self) -> None:
         if os.getpid() != self._process:
@@ -171,6 +170,16 @@ class FrameReader:
                 f"{self._store.location} cannot be read by a process that was forked: give the DataLoader "
                 'multiprocessing_context="spawn"'
             )
+
+
+def _lying(path: Path, start: int, length: int | None) -> bytes:
+    """The same of a file. Raises OSError."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        size = os.fstat(file).st_size if length is None or start < 0 else 0
+        return os.pread(file, size if length is None else length, max(0, start + size) if start < 0 else start)
+    finally:
+        os.close(file)
 
 
 def _summed(part: bytes | None) -> memoryview:

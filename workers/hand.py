@@ -112,7 +112,7 @@ def _serve(pipe: Connection) -> None:
 def _perform(pickled: bytes) -> Outcome:
     try:
         unit = pickle.loads(pickled)
-    except Exception as error:  # whatever the import of a unit's module raises
+    except (Exception, SystemExit) as error:  # whatever the import of a unit's module raises
         return Failure("data", f"the unit cannot be read by a worker: {type(error).__name__}: {error}")
     return attempt(unit)
 

@@ -237,6 +237,7 @@ def _check(order: Order, outputs: Arrays) -> None:
     extent = Extent(order.clip.frames, order.space.grid, order.rig)
     for name, array in outputs.items():
         declared[name].check(array, extent)
+        declared[name].check_classes(array, len(order.space.taxonomy.classes))
 
 
 _LEAST = 1e-6

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.drive_log import Camera, Frame, LogReader
+from occlabel.schemas.drive_log import Camera, Frame, LogReader, refuse_no_scan
 from occlabel.schemas.errors import DamagedFile, OcclabelError
 from occlabel.schemas.receipt import Damage
 from occlabel.schemas.stage import Sensor
@@ -32,7 +32,9 @@ class FrameSensors:
             self._note(row, "lidar", DamagedFile(f"frame {frame.name} has no scan"))
             return None
         try:
-            return self._reader.points(frame.sweep)
+            points = self._reader.points(frame.sweep)
+            refuse_no_scan(points, frame.sweep)
+            return points
         except DamagedFile as error:
             self._note(row, "lidar", error)
             return None

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from obstore.exceptions import BaseError
 
-from occlabel.schemas.errors import AlteredArtifact, OcclabelError, StoreAway, StoreError
+from occlabel.schemas.errors import AlteredArtifact, Ended, OcclabelError, StoreAway, StoreError
 from occlabel.schemas.receipt import JobReceipt, Receipt
 from occlabel.schemas.stage import Resources
 
@@ -46,7 +46,8 @@ Outcome = Receipt | JobReceipt | Failure
 
 
 def attempt(unit: Unit) -> Outcome:
-    """Performs the unit and reports what became of it; never raises, so that bad data cannot take a worker along."""
+    """Performs the unit and reports what became of it; raises nothing but the end of the process, so that bad data
+    cannot take a worker along."""
     try:
         return unit.perform()
     except StoreAway as error:
@@ -57,10 +58,12 @@ def attempt(unit: Unit) -> Outcome:
         return Failure("store", _said(error), traceback.format_exc())
     except MemoryError as error:
         return Failure("crash", f"out of memory: {error}", traceback.format_exc())
-    except Exception as error:  # whatever is raised on bad data ends this unit, not the run
+    except Ended:
+        raise
+    except (Exception, SystemExit) as error:  # whatever is raised on bad data ends this unit, not the run
         return Failure("data", _said(error), traceback.format_exc())
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Ours are sentences; of others the kind says most."""
     return str(error) if isinstance(error, OcclabelError) else f"{type(error).__name__}: {error}"

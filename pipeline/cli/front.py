@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
-from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.errors import Ended, OcclabelError
 
 DEBUG = "OCCLABEL_DEBUG"
 _INTERRUPTED = 128 + signal.SIGINT
@@ -134,7 +134,7 @@ def _leave(number: int, frame: Any) -> None:
 def _end_command(*_: Any) -> NoReturn:
     if _asked[0] == signal.SIGINT:
         raise KeyboardInterrupt
-    raise SystemExit(128 + _asked[0])
+    raise Ended(128 + _asked[0])
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from occlabel.schemas.errors import Ended
+
 if TYPE_CHECKING:
     from occlabel.workers.store import Store
 
@@ -25,7 +27,9 @@ def replay(entry: Annotated[str, typer.Argument(metavar="STORE/quarantine/RUN/EN
 
     try:
         _, damaged, _ = rehearse(order)
-    except Exception:
+    except Ended:
+        raise
+    except (Exception, SystemExit):
         typer.echo(traceback.format_exc())
         typer.echo("the clip still fails")
         raise typer.Exit(1) from None

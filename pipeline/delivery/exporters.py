@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadPredictions, BadRecipe, OcclabelError
+from occlabel.schemas.errors import BadPredictions, BadRecipe, Ended, OcclabelError
 from occlabel.schemas.words import meant
 
 
@@ -71,7 +71,9 @@ def exporter(format: str) -> Exporter:
     for point in brought:
         try:
             loaded: Exporter = point.load()
-        except Exception as error:  # whatever a user's package raises when it is imported
+        except Ended:
+            raise
+        except (Exception, SystemExit) as error:  # whatever a user's package raises when it is imported
             raise BadRecipe(
                 f"the exporter {format} = {point.value} (group {GROUP}) cannot be imported: "
                 f"{type(error).__name__}: {error}"
@@ -103,9 +105,9 @@ def _of_package(write: Exporter, entry_point: str) -> Exporter:
         out.mkdir(parents=True, exist_ok=True)
         try:
             return write(version, out, options)
-        except OcclabelError:
+        except (OcclabelError, Ended):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BadPredictions(
                 f"the exporter {entry_point} (group {GROUP}) failed: {type(error).__name__}: {error}"
             ) from error

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from occlabel.pipeline.planning.kinds import KINDS, SEVERAL, kinds_of, stage_class
+from occlabel.pipeline.planning.kinds import KINDS, SEVERAL, asked, kinds_of, stage_class
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import meant
@@ -39,7 +39,8 @@ def _stage_of(slot: str, place: str, block: Any) -> Stage:
     except BadRecipe as error:
         raise BadRecipe(f"{place}.kind: {error}") from error
     try:
-        return found.model_validate(block)
+        with asked(found, f"for its options in {place}"):
+            return found.model_validate(block)
     except ValidationError as error:
         raise BadRecipe("; ".join(sentences(error, found, place))) from error
 

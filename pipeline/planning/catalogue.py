@@ -21,6 +21,7 @@ from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.pose_facts import PoseFacts, pose_facts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_direction, ground_height
+from occlabel.stages.ingest.brought import BroughtReader
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
@@ -185,7 +186,8 @@ class Catalogue:
     def __init__(self, reader: LogReader, store: Store) -> None:
         self._reader = reader
         self._store = store
-        place = f"{_WAY} {type(reader).__module__} {type(reader).__qualname__} {reader.root}"
+        kind = type(reader.reader if isinstance(reader, BroughtReader) else reader)
+        place = f"{_WAY} {kind.__module__} {kind.__qualname__} {reader.root}"
         self._folder = f"catalogue/{_digest(place)}"
         self._stamp = reader.stamp()
         self._parts: dict[str, _Part] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -12,13 +12,15 @@ from occlabel.pipeline.planning.needs import known_by_then
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe, shipped_recipes
 from occlabel.schemas.arrays import POSES, SEMANTICS, family
+from occlabel.schemas.corrections import corrected_logs
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.log_places import of_each_log
-from occlabel.schemas.words import counted
+from occlabel.schemas.words import counted, meant
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.propagation.stage import LocalPropagation
+from occlabel.stages.review.stage import Corrections
 from occlabel.stages.voting.rules import Rules
 
 _UNEVEN = 0.1
@@ -95,6 +97,21 @@ def _unshifted(recipe: Recipe) -> Iterator[str]:
         yield (
             "voting.log_shift is set to true, and confidence is corrected by what sweeps hit, which voting.evidence "
             "says not to hear: nothing is corrected; set voting.log_shift=false, or voting.evidence=true"
+        )
+
+
+def corrects_others(recipe: Recipe, known: Collection[str], root: object) -> Iterator[str]:
+    """Of corrections that belong to no log of ``root``, which has those that are ``known``: each log is asked for its
+    own, so that no log can tell. Raises BadRecipe for a folder whose name can be none of a log."""
+    review = recipe.review
+    if not isinstance(review, Corrections):
+        return
+    if lost := sorted(set(corrected_logs(review.path)) - set(known)):
+        few = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+        few += meant(lost[0], known) if len(lost) == 1 else ""
+        yield (
+            f"{review.path} corrects {counted(len(lost), 'log')} that {root} does not have, and nothing comes of it "
+            f"here: {few}; a folder of corrections has the id of its log"
         )
 
 

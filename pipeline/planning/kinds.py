@@ -3,11 +3,17 @@ as entry points of the group ``occlabel.stages``, named ``<slot>.<kind>``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module, metadata
+from typing import get_args
 
-from occlabel.schemas.errors import BadRecipe
-from occlabel.schemas.stage import Stage
+from pydantic import ValidationError
+
+from occlabel.schemas.arrays import ArraySpec
+from occlabel.schemas.errors import BadRecipe, Ended, OcclabelError
+from occlabel.schemas.stage import Sensor, Stage
 from occlabel.schemas.words import meant
 
 SLOTS = (
@@ -92,7 +98,7 @@ def kinds_of(slot: str) -> tuple[str, ...]:
 def stage_class(slot: str, kind: str) -> type[Stage]:
     """The class of a kind. Raises BadRecipe for a kind that is not known or an entry point that is no such stage."""
     plugin = _plugins().get(f"{slot}.{kind}")
-    where = "" if plugin is None else f"the entry point {plugin.name} = {plugin.value} (group {GROUP})"
+    where = _where(plugin)
     if kind in KINDS[slot]:
         if plugin is not None:
             raise BadRecipe(f"{where} takes the name of a kind that comes with occlabel; give it another one")
@@ -104,21 +110,75 @@ def stage_class(slot: str, kind: str) -> type[Stage]:
         raise BadRecipe(f"{slot} has no kind {kind!r}{meant(kind, kinds_of(slot))}; known: {known}")
     try:
         loaded = plugin.load()
-    except Exception as error:  # whatever a user's package raises when it is imported
+    except Ended:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's package raises when it is imported
         raise BadRecipe(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, Stage)):
         raise BadRecipe(f"{where} is no stage: it must be a subclass of occlabel.Stage")
+    if (lack := _lack(loaded)) is not None:
+        raise BadRecipe(f"{where} is no whole stage: {lack}")
     if loaded.slot != slot or loaded.model_fields["kind"].default != kind:
         told = f"slot {loaded.slot!r}, kind {loaded.model_fields['kind'].default!r}"
         raise BadRecipe(f"{where} is a stage of {told}; its name must be <slot>.<kind>")
     return loaded
 
 
+def _lack(stage: type[Stage]) -> str | None:
+    """What a class must say of itself and does not, or None."""
+    if lacking := sorted(stage.__abstractmethods__):
+        return f"it has no {', '.join(lacking)}"
+    if not isinstance(getattr(stage, "slot", None), str):
+        return "it has no slot: ClassVar[str]"
+    if not isinstance(getattr(stage, "version", None), int):
+        return "it has no version: ClassVar[int]"
+    for name in ("reads", "writes"):
+        said = getattr(stage, name, None)
+        if not (isinstance(said, tuple | list) and all(isinstance(spec, ArraySpec) for spec in said)):
+            return f"it has no {name}: ClassVar[tuple[ArraySpec[Any], ...]]"
+    if not stage.writes:
+        return "its writes are empty, so that nothing would come of it"
+    if not (isinstance(stage.senses, tuple | list) and set(stage.senses) <= set(get_args(Sensor))):
+        return f"its senses are {stage.senses!r}, and must be a tuple of {', '.join(get_args(Sensor))}"
+    return None
+
+
+def kinds_at_hand(slot: str) -> dict[str, type[Stage]]:
+    """The kinds of a slot without those of packages that are broken, which must not hide what is wrong elsewhere."""
+    found = {}
+    for kind in kinds_of(slot):
+        with suppress(BadRecipe):
+            found[kind] = stage_class(slot, kind)
+    return found
+
+
+@contextmanager
+def asked(stage: type[Stage], what: str) -> Iterator[None]:
+    """Around what asks a stage about itself (``what``). Raises BadRecipe for what a stage of a package raises that is
+    no sentence, with its entry point; what one of ours raises is a bug."""
+    try:
+        yield
+    except (OcclabelError, ValidationError, MemoryError, Ended):
+        raise
+    except (Exception, SystemExit) as error:
+        if stage.__module__.startswith("occlabel."):
+            raise
+        plugin = _plugins().get(f"{getattr(stage, 'slot', '')}.{stage.model_fields['kind'].default}")
+        where = _where(plugin) or f"the stage {stage.__module__}:{stage.__qualname__}"
+        raise BadRecipe(f"{where} failed with {type(error).__name__}: {error} when it was asked {what}") from error
+
+
+def _where(plugin: metadata.EntryPoint | None) -> str:
+    """What sentences call the entry point; empty where there is none."""
+    return "" if plugin is None else f"the entry point {plugin.name} = {plugin.value} (group {GROUP})"
+
+
 def writers_of(array: str, reader: str) -> list[str]:
     """Which kinds write an array before the slot ``reader``, as ``slot (kind, kind)``, in the order of the chain."""
     result = []
     for slot in SLOTS[: SLOTS.index(reader)]:
-        kinds = [kind for kind in kinds_of(slot) if any(spec.name == array for spec in stage_class(slot, kind).writes)]
+        known = kinds_at_hand(slot).items()
+        kinds = [kind for kind, stage in known if any(spec.name == array for spec in stage.writes)]
         if kinds:
             result.append(f"{slot} ({', '.join(kinds)})")
     return result

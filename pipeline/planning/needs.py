@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from numbers import Integral
 
 from occlabel.pipeline.planning.chain import Chain, Step, changes, sources
-from occlabel.pipeline.planning.kinds import SLOTS, kinds_of, stage_class
+from occlabel.pipeline.planning.kinds import SLOTS, asked, kinds_at_hand
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import family, resolved
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
@@ -23,12 +25,17 @@ _WARNED = {"poses": "pose", "intrinsics": "calib", "extrinsics": "calib"}
 def check_step(step: Step, recipe: Recipe) -> None:
     """Raises OcclabelError when the stage cannot work anywhere with this recipe."""
     stage = step.stage
-    if (reason := stage.refuse(recipe.space, None)) is not None:
-        raise OcclabelError(f"{step.title}: {reason}")
-    for path in stage.files(recipe.space):
-        if not path.is_file():
-            raise OcclabelError(f"{step.title}: the file {path} does not exist")
-    _refuse_memory(step, recipe, Rig())
+    with asked(type(stage), "what it needs"):
+        if (reason := stage.refuse(recipe.space, None)) is not None:
+            raise OcclabelError(f"{step.title}: {reason}")
+        for path in stage.files(recipe.space):
+            if not path.is_file():
+                raise OcclabelError(f"{step.title}: the file {path} does not exist")
+        _refuse_memory(step, recipe, Rig())
+        for name in ("halo", "lookahead", "recalls"):
+            frames = getattr(stage, name)
+            if not isinstance(frames, Integral) or int(frames) < 0:
+                raise BadRecipe(f"{step.title}: its {name} is {frames!r}, and must be a number of frames")
 
 
 def check_log(log: LogFacts, recipe: Recipe) -> None:
@@ -42,6 +49,7 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
                 f"log {log.id}: frame {name} ({time:g} s) is not later than frame {before} before it ({earlier:g} s): "
                 "its reader has to give frames in the order of time"
             )
+    _refuse_repeated(log)
     chain = recipe.chain
     for index, step in enumerate(chain):
         for sense in step.stage.senses:
@@ -63,7 +71,21 @@ def check_log(log: LogFacts, recipe: Recipe) -> None:
         _refuse_memory(step, recipe, log.rig)
     _check_geometry(log, chain)
     if recipe.grid.frame == "lidar" and not log.scans:
-        raise BadLog(f"log {log.id} has no LiDAR, and the recipe's grid is fixed to it; use a grid in the ego frame")
+        raise BadLog(
+            f"log {log.id} has no LiDAR, and the recipe's grid is fixed to it; use a grid in the ego frame: --set "
+            "grid.frame=ego"
+        )
+
+
+def _refuse_repeated(log: LogFacts) -> None:
+    """Raises BadLog for a name that two frames have."""
+    [(name, times)] = Counter(log.names).most_common(1)
+    if times > 1:
+        first, second = [number for number, other in enumerate(log.names) if other == name][:2]
+        raise BadLog(
+            f"log {log.id}: frames {first} and {second}, counted from 0, are both called {name}, and labels lie under "
+            "the names of frames: its reader has to give each a name of its own"
+        )
 
 
 def known_by_then(rig: Rig, before: Chain) -> Rig:
@@ -102,7 +124,7 @@ def _ways_out(lacking: dict[str, list[Step]]) -> Iterator[str]:
     which each does without."""
     later = SLOTS[SLOTS.index("geometry") + 1 :]
     if all(step.name.partition(".")[0] in later for steps in lacking.values() for step in steps):
-        written = {kind: {spec.name for spec in stage_class("geometry", kind).writes} for kind in kinds_of("geometry")}
+        written = {kind: {spec.name for spec in found.writes} for kind, found in kinds_at_hand("geometry").items()}
         if kinds := [kind for kind, names in written.items() if names >= set(lacking)]:
             yield f"add a geometry block that finds or reads them (kinds: {', '.join(kinds)})"
     spared = [(step, step.stage.without(name)) for name, steps in lacking.items() for step in steps]

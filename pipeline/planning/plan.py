@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from occlabel.pipeline.planning.catalogue import Catalogue
-from occlabel.pipeline.planning.cautions import cautions, doubts
+from occlabel.pipeline.planning.cautions import cautions, corrects_others, doubts
 from occlabel.pipeline.planning.chain import sources
 from occlabel.pipeline.planning.fingerprint import fingerprints, stage_digest
 from occlabel.pipeline.planning.needs import check_log, check_step
@@ -15,7 +15,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arguments import refuse_none
 from occlabel.schemas.arrays import Extent, resolved
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog, OcclabelError, StoreAway
+from occlabel.schemas.errors import BadLog, Ended, OcclabelError, StoreAway
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.stage import Clip, Resources
@@ -166,18 +166,18 @@ def make_plan(
             extra = tuple(step.stage.fingerprint_extra(recipe.space, log) for step in chain)
             logs.append(LogPlan(log, extra, fingerprints(chain, digests, extra, log)))
             doubtful.extend(doubted)
-        except StoreAway:
+        except (StoreAway, Ended):
             raise
         except OcclabelError as error:
             name = f"log {log_id}"
             refused[log_id] = str(error) if name in str(error) else f"{name}: {error}"
-        except Exception as error:  # the reader or a stage of a package may raise anything; the other logs go on
+        except (Exception, SystemExit) as error:  # what a package brings may raise anything; the other logs go on
             refused[log_id] = (
                 f"log {log_id} cannot be labelled: its reader, or a stage that was asked about it, failed with "
                 f"{type(error).__name__}: {error}"
             )
     catalogue.remember()
-    cautious = (*cautions(recipe), *dict.fromkeys(doubtful))
+    cautious = (*cautions(recipe), *corrects_others(recipe, known, reader.root), *dict.fromkeys(doubtful))
     plan = renewed(Plan(recipe, tuple(logs), refused, cautions=cautious, device=device), store)
     assert plan.ledger is not None  # see renewed
     if void := plan.ledger.void:

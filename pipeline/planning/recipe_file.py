@@ -14,6 +14,7 @@ from occlabel.pipeline.planning.gates import TRUTHLESS, Gates
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.paths import anchored
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.arguments import is_a, listed
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.words import meant
 from occlabel.schemas.yaml_text import parse_yaml, read_yaml
@@ -26,7 +27,7 @@ def shipped_recipes() -> list[str]:
 
 
 def load_recipe(
-    name: str,
+    name: str | Path,
     overrides: list[str] | None = None,
     skip: list[str] | None = None,
     note: Callable[[str], None] = lambda _: None,
@@ -37,11 +38,15 @@ def load_recipe(
     falls with them. Paths in a file are relative to the file, those of ``overrides`` to the current folder. Raises
     BadRecipe with the place and what is allowed there.
     """
+    is_a("name", name, str | Path, "a YAML file, or the name of a recipe, as text", BadRecipe)
+    changes = [] if overrides is None else listed("overrides", overrides, "changes", BadRecipe)
+    slots = [] if skip is None else listed("skip", skip, "slots", BadRecipe)
+    name = str(name)
     fields = _read(name)
-    for place, value in _in_order(overrides or []):
+    for place, value in _in_order(changes):
         _override(fields, place, value)
     recipe = parse_recipe(anchored(fields, Path.cwd()), name)
-    return recipe.without(skip, note) if skip else recipe
+    return recipe.without(slots, note) if slots else recipe
 
 
 def refuse_vain(overrides: list[str] | None, skip: list[str] | None) -> None:

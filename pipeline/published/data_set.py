@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +14,10 @@ from torch.utils.data import Dataset
 
 from occlabel.pipeline.published.calibration import calibrated, is_calibrated
 from occlabel.pipeline.published.same_drive import labelled_bytes
-from occlabel.pipeline.published.sensors import Raw, SensorFrames
-from occlabel.pipeline.published.splits import SHARES, logs_of
+from occlabel.pipeline.published.sensors import Raw, Roots, SensorFrames
+from occlabel.pipeline.published.splits import SHARES, logs_of, refuse_shares
 from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.schemas.arguments import is_a, listed
 from occlabel.schemas.arrays import (
     CONFIDENCE,
     EXTRINSICS,
@@ -26,7 +28,7 @@ from occlabel.schemas.arrays import (
     ArraySpec,
     least_confidence,
 )
-from occlabel.schemas.drive_log import Camera
+from occlabel.schemas.drive_log import Camera, LogReader
 from occlabel.schemas.errors import BadLog, StoreError
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
@@ -72,9 +74,10 @@ class LabelDataset(Dataset[Item]):
     | `time` | seconds, on the log's clock |
     | `log`, `name` | of the frame, as text |
 
-    With `logs`, the root of the drive logs, also `points` float32 [n, 4] in the LiDAR frame, `images` (camera -> uint8
-    [height, width, 3]), and as far as the log knows them `intrinsics` (camera -> float64 [3, 3]), `ego_from_camera`
-    (camera -> float64 [4, 4]) and `ego_from_lidar`. Points differ in number, so such items need a `collate_fn`.
+    With `logs`, the root of the drive logs or their reader, also `points` float32 [n, 4] in the LiDAR frame, `images`
+    (camera -> uint8 [height, width, 3]), and as far as the log knows them `intrinsics` (camera -> float64 [3, 3]),
+    `ego_from_camera` (camera -> float64 [4, 4]) and `ego_from_lidar`. Points differ in number, so such items need a
+    `collate_fn`.
 
     A process that a DataLoader forks reads a store on a disk; for one behind a URL say
     `multiprocessing_context="spawn"`.
@@ -89,7 +92,7 @@ class LabelDataset(Dataset[Item]):
         arrays: Sequence[str] | None = None,
         sure: float = 0.0,
         weights: bool = False,
-        logs: str | Path | Sequence[str | Path] | None = None,
+        logs: LogReader | Roots | None = None,
         raw: Literal["decoded", "paths"] = "decoded",
         verify: bool = False,
     ) -> None:
@@ -97,13 +100,15 @@ class LabelDataset(Dataset[Item]):
 
         ``split``: ``train``, ``val`` or ``test``, by a hash of each log, so that no log changes sides when others are
         added; or ids of logs; None: all. ``arrays``: stored names; by default semantics, confidence, observed and
-        instance, where the version has them. ``sure``: labels that are less sure, 0..1, are 255. ``raw``: with
-        ``logs``, points and images as they are, or as paths. ``verify``: compares everything that is read with what was
-        published, and not only checksums.
+        instance, where the version has them. ``sure``: labels that are less sure, 0..1, are 255. ``logs``: the root of
+        the drive logs, or several; or their reader, as ``open_logs`` gives it (each process of a DataLoader that is
+        spawned gets it by pickle). ``raw``: with ``logs``, points and images as they are, or as paths. ``verify``:
+        compares everything that is read with what was published, and not only checksums.
 
         Raises StoreError for a version, split, log or array that is not there, for a split that is empty, and for any
-        other argument that is none of these.
+        other argument that is none of these; BadLog for ``logs`` as ``open_logs`` does.
         """
+        _refuse_unfit(sure, weights, verify, raw, logs)
         opened = version if isinstance(version, PublishedVersion) else open_version(version)
         self._arrays = _chosen(opened, arrays)
         self._masks = tuple(name for name in MASKS if name in self._arrays)
@@ -113,10 +118,6 @@ class LabelDataset(Dataset[Item]):
         self._extra = tuple(name for name in dict.fromkeys((*weighed, *masked, *seen)) if name not in self._arrays)
         if weighed and CONFIDENCE.name not in opened.info.arrays:
             raise StoreError(f"{opened.spec} has no confidence to weigh labels by: leave out sure and weights")
-        if not 0 <= sure <= 1:
-            raise StoreError(f"sure={sure}: a confidence is 0 to 1")
-        if raw not in _FORMS:
-            raise StoreError(f"raw={raw!r}{meant(str(raw), _FORMS)}: points and images come as {' or '.join(_FORMS)}")
         self.space: LabelSpace = opened.space
         self.logs = _logs(opened, split, shares)
         self._least, self._weights, self._verify = least_confidence(sure), weights, verify
@@ -132,7 +133,8 @@ class LabelDataset(Dataset[Item]):
         return len(self._source.rows)
 
     def __getitem__(self, index: int) -> Item:
-        """Raises AlteredArtifact for labels that are not as published, BadLog and DamagedFile for the drive log."""
+        """Raises StoreError for labels that are not as published, or cannot be read; BadLog and DamagedFile for the
+        drive log."""
         row = self._source.rows[index]
         names = [name for name in (*self._arrays, *self._extra) if name in row.arrays]
         values = self._reader.read(row.index, [row.arrays[name] for name in names], self._verify)
@@ -199,14 +201,25 @@ def _tensor(values: np.ndarray[Any, Any]) -> torch.Tensor:
     return torch.from_numpy(values if wider is None else values.astype(wider))
 
 
+def _refuse_unfit(sure: object, weights: object, verify: object, raw: object, logs: object) -> None:
+    """Raises StoreError for what needs no version to be wrong."""
+    if isinstance(sure, bool) or not isinstance(sure, Real) or not 0 <= float(sure) <= 1:
+        raise StoreError(f"sure={sure!r}: a confidence is 0 to 1")
+    is_a("weights", weights, bool | np.bool_, "True or False", StoreError)
+    is_a("verify", verify, bool | np.bool_, "True or False", StoreError)
+    if raw not in _FORMS:
+        raise StoreError(f"raw={raw!r}{meant(str(raw), _FORMS)}: points and images come as {' or '.join(_FORMS)}")
+    if raw != _FORMS[0] and logs is None:
+        raise StoreError(f"raw={raw!r} is how points and images come: give the drive logs as well, logs=ROOT")
+
+
 def _chosen(version: PublishedVersion, arrays: Sequence[str] | None) -> tuple[str, ...]:
     """Stored names of what items hold."""
     known: dict[str, ArraySpec[Any]] = version.info.specs
     if arrays is None:
         return tuple(name for name in _USUAL if name in known)
-    if isinstance(arrays, str):
-        raise StoreError(f"arrays={arrays!r} is text: give a list of names, as in arrays=[{arrays!r}]")
-    for name in arrays:
+    chosen = listed("arrays", arrays, "names", StoreError)
+    for name in chosen:
         if name in MASKS and OBSERVED.name not in known:
             raise StoreError(
                 f"{version.spec} does not say what was observed, which {name} needs: its recipe has no evidence"
@@ -215,21 +228,23 @@ def _chosen(version: PublishedVersion, arrays: Sequence[str] | None) -> tuple[st
             raise StoreError(
                 f"{version.spec} has no array {name!r}{meant(name, [*known, *MASKS])}; it has {', '.join(known)}"
             )
-    return tuple(arrays)
+    return tuple(chosen)
 
 
 def _logs(
     version: PublishedVersion, split: str | Collection[str] | None, shares: Mapping[str, float]
 ) -> tuple[str, ...]:
+    refuse_shares(shares)
     if split is None:
         return version.logs
     if not isinstance(split, str):
-        if not split:
+        ids = dict.fromkeys(listed("split", split, "ids of logs, or the name of a split", StoreError))
+        if not ids:
             raise StoreError("split names no log: give ids of logs, the name of a split, or None for all")
-        for log in split:
+        for log in ids:
             if log not in version.logs:
                 raise StoreError(f"{version.spec} has no log {log!r}{meant(log, version.logs)}")
-        return tuple(log for log in version.logs if log in set(split))
+        return tuple(log for log in version.logs if log in ids)
     found = logs_of(split, version.logs, shares)
     if not found:
         raise StoreError(

@@ -34,6 +34,9 @@ from occlabel.schemas.words import counted
 from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store, artifact_path, safe_name
 
+_NOT_LABELLED, _BLANK = "not labelled; see the quarantine", "nothing is known of any voxel: "
+"""Why a clip has no labels, and how it begins why a frame has none."""
+
 
 @dataclass
 class Collected:
@@ -63,7 +66,7 @@ def collect(store: Store, plan: Plan) -> Collected:
             there = {name: receipts[index] for name, index in writers.items()}
             final = {name: receipt for name, receipt in there.items() if receipt is not None}
             if len(final) < len(there):
-                result.missing[f"{log.id} {clip.name}"] = "not labelled; see the quarantine"
+                result.missing[f"{log.id} {clip.name}"] = _NOT_LABELLED
                 continue
             rows = list(_rows(final, [receipt for receipt in receipts if receipt is not None]))
             if result.known is None:
@@ -85,7 +88,7 @@ def _named(rows: list[VersionFrame]) -> str:
 
 def _why_blank(rows: list[VersionFrame]) -> str:
     damage = next((damage for row in rows for damage in row.damaged), None)
-    return "nothing is known of any voxel: " + (damage or "nothing was predicted there")
+    return _BLANK + (damage or "nothing was predicted there")
 
 
 def publish(
@@ -109,7 +112,7 @@ def publish(
     gates = check_gates(plan.recipe.gates, planned, len(found.rows), found.known)
     if failed := [gate for gate in gates if not gate.passed]:
         said = "; ".join(f"{gate.gate} is {gate.found:.3f}, required {gate.required}" for gate in failed)
-        raise GateFailed(f"version {name} was not published: {said}. The labels are in the store; see the quarantine")
+        raise GateFailed(f"version {name} was not published: {said}. The labels are in the store; {_told(found)}")
     info = VersionInfo(
         name=name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
@@ -139,6 +142,20 @@ def publish(
             "remove it and run again"
         )
     return _same(name, taken[0], digest)
+
+
+def _told(found: Collected) -> str:
+    """What became of the frames without labels, and where to look."""
+    blank = {place: why for place, why in found.missing.items() if why.startswith(_BLANK)}
+    said = ["see the quarantine"] if _NOT_LABELLED in found.missing.values() else []
+    if blank:
+        place, why = next(iter(blank.items()))
+        more = f", and {len(blank) - 1} more" if len(blank) > 1 else ""
+        said.append(
+            f"every stage ended, and {why} (log {place}{more}): look at what the stages were given there, with "
+            "occlabel logs show and in the files of stored kinds (depth, segments, poses)"
+        )
+    return "; ".join(said) or "the gates of the recipe ask for more"
 
 
 def _grown(info: VersionInfo, base: Base) -> VersionInfo:

@@ -6,16 +6,18 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from occlabel.pipeline.published.same_drive import refuse_other_drive
-from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, Sweep
+from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader, Sweep, is_reader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.geometry import Matrix
 from occlabel.stages.ingest.recognise import open_logs
 
+Roots = str | Path | Sequence[str | Path]
+"""Of drive logs, to be recognised by what they hold."""
 _OPEN_LOGS = 8
 """Drive logs that are kept: a log is some text, and a shuffled training comes back to each."""
 
@@ -34,9 +36,9 @@ class Raw:
     decoded: bool = True
 
     @staticmethod
-    def of(roots: str | Path | Sequence[str | Path], decoded: bool) -> Raw:
+    def of(logs: LogReader | Roots, decoded: bool) -> Raw:
         """Raises BadLog when there are no logs."""
-        return Raw(open_logs(roots), decoded)
+        return Raw(logs if is_reader(logs) else open_logs(cast("Roots", logs)), decoded)
 
 
 class SensorFrames:

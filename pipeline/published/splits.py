@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from numbers import Real
 
+from occlabel.schemas.arguments import shown
 from occlabel.schemas.errors import StoreError
 
 SHARES: Mapping[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -25,8 +27,18 @@ def split_of(log: str, shares: Mapping[str, float] = SHARES) -> str | None:
 def logs_of(split: str, logs: Iterable[str], shares: Mapping[str, float] = SHARES) -> tuple[str, ...]:
     """Those of ``logs`` that are in the split. Raises StoreError for one that is not among the shares, and for shares
     that are none."""
-    if min(shares.values(), default=0.0) < 0 or not 0 < sum(shares.values()) < 1 + 1e-9:
-        raise StoreError(f"shares of splits must not be negative and sum to at most 1, not {dict(shares)}")
+    refuse_shares(shares)
     if split not in shares:
         raise StoreError(f"there is no split {split!r}; there are {', '.join(shares)}")
     return tuple(log for log in logs if split_of(log, shares) == split)
+
+
+def refuse_shares(shares: Mapping[str, float]) -> None:
+    """Raises StoreError for what does not say which share of all logs each split has."""
+    pairs = shares.items() if isinstance(shares, Mapping) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(share, Real) for name, share in pairs):
+        raise StoreError(
+            f"shares={shown(shares)}: give a share of the logs for each split, as in shares={dict(SHARES)}"
+        )
+    if min(shares.values(), default=0.0) < 0 or not 0 < sum(shares.values()) < 1 + 1e-9:
+        raise StoreError(f"shares of splits must not be negative and sum to at most 1, not {dict(shares)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from occlabel.pipeline.published.latest import latest, tagged
 from occlabel.pipeline.published.manifest import decode
 from occlabel.pipeline.published.spec import spec_of, split
+from occlabel.schemas.arguments import is_a
 from occlabel.schemas.arrays import INSTANCE, ArraySpec
 from occlabel.schemas.errors import AlteredArtifact, InTheWay, StoreAway, StoreError
 from occlabel.schemas.geometry import Matrix
@@ -49,17 +50,26 @@ class PublishedFrame:
         return self.row.world_from_grid
 
     def holds(self, array: ArraySpec[Any] | str) -> bool:
-        return (array if isinstance(array, str) else array.name) in self.row.arrays
+        return (array.name if isinstance(array, ArraySpec) else array) in self.row.arrays
 
-    def __getitem__(self, spec: ArraySpec[T]) -> NDArray[T]:
-        """The frame's values of an array: ``frame[SEMANTICS]`` is uint8 [x, y, z]. Raises StoreError when the version
-        has no such array, or what lies there is not what was published."""
-        return cast("NDArray[T]", self.load(spec.name).astype(spec.dtype, copy=False))
+    @overload
+    def __getitem__(self, array: ArraySpec[T]) -> NDArray[T]: ...
+
+    @overload
+    def __getitem__(self, array: str) -> NDArray[np.generic]: ...
+
+    def __getitem__(self, array: ArraySpec[Any] | str) -> NDArray[Any]:
+        """The frame's values of an array: ``frame[SEMANTICS]`` and ``frame["semantics"]`` are uint8 [x, y, z]. Raises
+        StoreError when the version has no such array, or what lies there is not what was published."""
+        if isinstance(array, ArraySpec):
+            return self.load(array.name).astype(array.dtype, copy=False)
+        return self.load(array)
 
     def load(self, array: str) -> NDArray[np.generic]:
         """The same by stored name: ``depth/CAM_FRONT``."""
         from occlabel.workers.artifact import frame_digests
 
+        is_a("array", array, str, "the stored name of an array, as 'semantics'", StoreError)
         try:
             values = self._lying(array).read()
         except AlteredArtifact as error:

@@ -34,6 +34,8 @@ _ROUNDS = 3
 
 _NAMED = 10
 """Damaged frames that a report names."""
+_PLACES = 5
+"""Logs or clips without labels that a report names."""
 
 EXIT_CODES: dict[State, int] = {"complete": 0, "running": 1, "aborted": 1, "quarantine": 3, "gate failed": 4}
 
@@ -252,9 +254,10 @@ def _publish(report: Report, version: str, reader: LogReader, judge: Judge | Non
     if found.missing or report.damaged:
         report.state = "quarantine"
     if count := len(found.missing):
+        more = f" and {count - _PLACES} more" if count > _PLACES else ""
         report.message = (
             f"{count} of the planned logs or clips {inflected(count, 'has', 'have')} no labels: "
-            f"{', '.join(list(found.missing)[:5])}; once that can be done, publish under another --version"
+            f"{', '.join(list(found.missing)[:_PLACES])}{more}; once that can be done, publish under another --version"
         )
     _judge(report, report.info, judge)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from occlabel.pipeline.running.history import RunState, beating, write_abort, write_state
 from occlabel.pipeline.running.loop import Loop, Work
 from occlabel.pipeline.running.progress import progress
-from occlabel.schemas.errors import OcclabelError, StoreAway, StoreDenied, StoreError
+from occlabel.schemas.errors import Ended, OcclabelError, StoreAway, StoreDenied, StoreError
 from occlabel.workers.executor import Device, Executor
 from occlabel.workers.store import Store
 from occlabel.workers.unit import STORE_TROUBLE
@@ -116,7 +116,7 @@ def _terminated_politely() -> Iterator[None]:
     """SIGTERM ends the work as Ctrl-C does, where nobody handles it."""
 
     def leave(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
+        raise Ended(128 + number)
 
     mine = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if mine:

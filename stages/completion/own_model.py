@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.errors import BadRecipe, BadWeights
+from occlabel.schemas.errors import BadRecipe, BadWeights, Ended
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
@@ -169,9 +169,9 @@ class EntryPoint(_Own):
         name = f"entry point {self.model}"
         try:
             predict = package_code.load(_entry_point(self.model))(space, hands.device)
-        except (BadRecipe, MemoryError, OSError):
+        except (BadRecipe, MemoryError, OSError, Ended):
             raise
-        except Exception as error:  # whatever a user's package raises
+        except (Exception, SystemExit) as error:  # whatever a user's package raises
             raise BadWeights(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
         return OwnModel(name, space, (), lambda scan: predict(scan.points))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.schemas.errors import BadPredictions, BadWeights
+from occlabel.schemas.errors import BadPredictions, BadWeights, Ended
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Inputs
@@ -33,9 +33,9 @@ class OwnModel:
         """[classes, X, Y, Z]. Raises BadPredictions when the model fails, BadWeights for what are no such scores."""
         try:
             said = self._say(scan)
-        except (MemoryError, OSError):  # of the machine
+        except (MemoryError, OSError, Ended):  # of the machine
             raise
-        except Exception as error:  # whatever the model of a user raises
+        except (Exception, SystemExit) as error:  # whatever the model of a user raises
             why = next(iter(str(error).strip().splitlines()), "no reason given")
             raise BadPredictions(f"{_where(scan)}: {self.name} fails with {type(error).__name__}: {why}") from error
         if not isinstance(said, np.ndarray):

@@ -22,10 +22,14 @@ from occlabel.schemas.stage import PLACE, Arrays, Clip, Hands, Inputs, Process, 
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 from occlabel.stages.completion.slot import Completion, blank, clip_bytes
 
+_COUNTED = 1_000_000
+"""Numbers from here on are no place of a frame in its log."""
+
 
 class Stored(Completion):
-    """Reads ``path/sequences/<log>/predictions/<frame>.label`` (SemanticKITTI raw ids), ``path/<frame>.npz`` or
-    ``path/<log>/<frame>/labels.npz`` (Occ3D ids). A frame without a prediction stays unknown."""
+    """Reads ``path/sequences/<log>/predictions/<frame>.label`` (SemanticKITTI raw ids),
+    ``path/<log>/<frame>/labels.npz`` or ``path/<frame>.npz`` (Occ3D ids). The last is of the frame of that name in
+    every log: for names that no two logs share. A frame without a prediction stays unknown."""
 
     # Reads no sensor: predictions of a camera model serve logs without LiDAR.
     senses: ClassVar[tuple[Sensor, ...]] = ()
@@ -47,8 +51,8 @@ class Stored(Completion):
             return f"the folder of predictions {self.path} does not exist"
         if next(self._files(), None) is None:
             return (
-                f"{self.path} holds no predictions; expected sequences/<log>/predictions/<frame>.label, <frame>.npz or "
-                "<log>/<frame>/labels.npz"
+                f"{self.path} holds no predictions; expected sequences/<log>/predictions/<frame>.label, "
+                "<log>/<frame>/labels.npz or <frame>.npz"
             )
         return None
 
@@ -60,7 +64,7 @@ class Stored(Completion):
         return digest.hexdigest()
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        """Which frames have no prediction. Raises BadLog when none has one."""
+        """Which frames have no prediction, or one that may be another log's. Raises BadLog when none has one."""
         try:
             found = self._predictions(log.id, log.names)
         except BadPredictions as error:
@@ -70,9 +74,14 @@ class Stored(Completion):
         if not found:
             places = " or ".join(str(place.relative_to(self.path)) for place in self._places(log.id, log.names[0]))
             raise BadLog(f"{said}; the first would be {places}; leave the log out with --log, or name another folder")
-        if not lacking:
-            return None
-        return f"{said} and stay unknown: {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}"
+        told = [] if not lacking else [f"{said} and stay unknown: {_few(lacking)}"]
+        if shared := [name for name, file in found.items() if file.parent == self.path and _is_counted(name)]:
+            told.append(
+                f"log {log.id}: a prediction in {self.path} itself is of the frame of that name in every log, and "
+                f"other logs count their frames too: {_few([f'{name}.npz' for name in shared])}; unless there is one "
+                f"log, put them where its own lie, as {log.id}/{shared[0]}/labels.npz"
+            )
+        return "; ".join(told) or None
 
     def setup(self, space: LabelSpace, rig: Rig, hands: Hands) -> Process:
         confidence = round(self.confidence * 255)
@@ -105,8 +114,8 @@ class Stored(Completion):
             raise BadPredictions(f"log {log!r}, frame {frame!r} cannot be the name of a prediction file")
         return (
             self._sequence(log) / f"{frame}.label",
-            self.path / f"{frame}.npz",
             self.path / log / frame / "labels.npz",
+            self.path / f"{frame}.npz",
         )
 
     def _sequence(self, log: str) -> Path:
@@ -125,6 +134,15 @@ def named_or_numbered(places: Mapping[str, Sequence[Path]], folder: Path) -> dic
 
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
+
+
+def _is_counted(name: str) -> bool:
+    """Whether a frame is named by its place in the log, as those of other logs are; a time stamp is longer."""
+    return _is_number(name) and int(name) < _COUNTED
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _by_number(folder: Path) -> dict[int, Path]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 
 from occlabel.schemas.drive_log import LogReader
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog, Ended
 from occlabel.schemas.words import meant
+from occlabel.stages.ingest.brought import opened
 from occlabel.stages.ingest.mcap.layout import is_recording
 from occlabel.stages.ingest.video.layout import is_video
 
@@ -122,14 +124,16 @@ def _layout(reader: str, plugins: Plugins) -> Layout:
     where = f"the reader {reader!r} (entry point {plugins[reader].value}, group {GROUP})"
     try:
         found = plugins[reader].load()
-    except Exception as error:  # whatever a user's package raises when it is imported
+    except Ended:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's package raises when it is imported
         raise BadLog(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
     glob, words = getattr(found, "LAYOUT_GLOB", None), getattr(found, "LAYOUT_WORDS", None)
     if not (isinstance(found, type) and isinstance(glob, str) and isinstance(words, str)):
         raise BadLog(f"{where} is no reader: it must be a class with the texts LAYOUT_GLOB and LAYOUT_WORDS")
     if not glob or Path(glob).is_absolute():
         raise BadLog(f"{where}: LAYOUT_GLOB {glob!r} is no pattern of something inside a root, as 'sequences' is")
-    return Layout(reader, glob, words, found)
+    return Layout(reader, glob, words, partial(opened, found, where))
 
 
 def _class_at(place: str) -> Callable[[Path], LogReader]:

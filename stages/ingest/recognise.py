@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
+from occlabel.schemas.arguments import is_a, shown
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.stages.ingest.kinds import Layout, layout_of, layouts
@@ -15,14 +17,25 @@ def open_logs(root: Path | str | Sequence[Path | str], reader: str | None = None
     """The reader for ``root``, recognised by what the folder holds, or the one named ``reader``; of several roots, one
     for the logs of all.
 
-    Raises BadLog when a folder is missing, fits no layout or not the named one, or fits several; or when a log has the
-    same id under two roots.
+    Raises BadLog for what is no path, when a folder is missing, fits no layout or not the named one, or fits several;
+    or when a log has the same id under two roots.
     """
-    roots = [Path(path).absolute() for path in ([root] if isinstance(root, Path | str) else root)]
-    readers = [recognise(path, reader).open(path) for path in dict.fromkeys(roots)]
+    is_a("reader", reader, str | None, "the name of a reader, or None", BadLog)
+    readers = [recognise(path, reader).open(path) for path in dict.fromkeys(_paths(root))]
     if not readers:
         raise BadLog("there is no root of logs; name at least one")
     return readers[0] if len(readers) == 1 else SeveralReaders(tuple(readers))
+
+
+def _paths(root: object) -> list[Path]:
+    """Raises BadLog for what is no path, and for an empty text: it would be the current folder, which nobody named."""
+    several = isinstance(root, Iterable) and not isinstance(root, Path | str | bytes)
+    paths = []
+    for path in cast("Iterable[object]", root) if several else [root]:
+        if not isinstance(path, Path | str) or not str(path).strip():
+            raise BadLog(f"{shown(path)} is no root of logs: give the path of a folder, or a list of such")
+        paths.append(Path(path).absolute())
+    return paths
 
 
 def recognise(root: Path, reader: str | None = None) -> Layout:
@@ -40,5 +53,8 @@ def recognise(root: Path, reader: str | None = None) -> Layout:
         raise BadLog(". ".join([sentence, *broken]))
     if len(fitting) > 1:
         names = ", ".join(layout.reader for layout in fitting)
-        raise BadLog(f"{root} holds several layouts ({names}); name one with --reader")
+        raise BadLog(
+            f"{root} holds several layouts ({names}); name one with --reader, or in Python by "
+            f"open_logs(..., reader={fitting[0].reader!r})"
+        )
     return fitting[0]

@@ -143,6 +143,7 @@ def test_the_package_that_a_page_shows_works_when_it_is_installed(page: str, tmp
 
 
 FOUND = """
+from importlib.metadata import entry_points
 from inspect import isfunction, signature
 
 from occlabel.pipeline.delivery.exporters import exporter
@@ -158,9 +159,11 @@ def test_occlabel_finds_what_the_package_brings() -> None:
         options = stage_class(slot, kind).model_fields
         assert all(option.description for name, option in options.items() if name != "kind")
     for name in groups.get("occlabel.readers", ()):
+        assert layout_of(name).reader == name
+        (reader,) = entry_points(group="occlabel.readers", name=name)
         for method, asked in vars(LogReader).items():
             if isfunction(asked) and not method.startswith("_"):
-                taken = signature(getattr(layout_of(name).open, method))
+                taken = signature(getattr(reader.load(), method))
                 assert list(taken.parameters) == list(signature(asked).parameters), method
     assert all(callable(exporter(name)) for name in groups.get("occlabel.exporters", ()))
 """

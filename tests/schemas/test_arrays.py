@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from occlabel.schemas.arrays import (
+    CONFIDENCE,
     DEPTH,
     EXTRINSICS,
     INTRINSICS,
     POSES,
+    SEGMENT_CLASS,
     SEGMENTS,
     SEMANTICS,
     TRACKS,
@@ -68,6 +70,19 @@ def test_a_version_can_write_a_spec_down_and_read_it_again(spec: ArraySpec) -> N
 def test_what_breaks_the_contract_is_named() -> None:
     with pytest.raises(OcclabelError, match=r"'semantics' is int64\[5, 200, 200, 16\], declared uint8"):
         SEMANTICS.check(np.zeros((5, 200, 200, 16), np.int64), EXTENT)
+
+
+def test_an_id_that_is_no_class_breaks_the_contract() -> None:
+    ids = np.zeros((2, 3, 3, 3), np.uint8)
+    ids[0, 0], ids[1, 2] = 17, 255
+    SEMANTICS.check_classes(ids, 18)
+    SEMANTICS.check_classes(ids[:0], 18)
+    ids[1, 0, 2, 1] = 18
+    with pytest.raises(OcclabelError, match=r"'semantics' holds 18 at \[1, 0, 2, 1\], classes are 0\.\.17 and 255 is"):
+        SEMANTICS.check_classes(ids, 18)
+    CONFIDENCE.check_classes(ids, 18)
+    with pytest.raises(OcclabelError, match=r"'segment_class/front' holds 254 at \[0, 1, 0\]"):
+        SEGMENT_CLASS.on("front").check_classes(np.array([[[1], [254]]], np.uint8), 18)
 
 
 def test_what_is_seen_in_an_image_lies_over_the_pixels_of_its_depth() -> None:

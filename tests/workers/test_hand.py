@@ -36,6 +36,9 @@ def test_a_process_serves_many_units_and_survives_bad_data(hand: Hand) -> None:
     assert first.node == second.node != str(os.getpid())
     assert isinstance(bad, Failure)
     assert (bad.cause, bad.error) == ("data", "ValueError: bad data")
+    left = outcome(hand, "leave")
+    assert isinstance(left, Failure)
+    assert (left.cause, left.error) == ("data", "SystemExit: 0")
 
 
 @pytest.mark.parametrize(

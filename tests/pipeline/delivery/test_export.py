@@ -1,6 +1,8 @@
 """``occlabel export``: whole versions, checked before anything is written."""
 
+import sys
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.schemas.arrays import PASSED
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, Sweep
-from occlabel.schemas.errors import BadLog, BadPredictions, BadRecipe, OcclabelError
+from occlabel.schemas.errors import BadLog, BadPredictions, BadRecipe, Ended, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_volume
 from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
@@ -233,3 +235,22 @@ def test_grids_in_two_frames_meet_where_the_logs_say(tmp_path: Path) -> None:
     with pytest.raises(BadLog, match="the logs have no frame 000006 of log 08"):
         export(version, "occ3d", tmp_path / "other", told=told, logs=LidarHigh())
     assert not (tmp_path / "other").exists()
+
+
+def leaves(version: object, out: Path, options: ExportOptions) -> str:
+    sys.exit(0)
+
+
+def is_ended(version: object, out: Path, options: ExportOptions) -> str:
+    raise Ended(143)
+
+
+def test_an_exporter_that_leaves_the_process_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        metadata.EntryPoint(f.__name__, f"{__name__}:{f.__name__}", "occlabel.exporters") for f in (leaves, is_ended)
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda group, name: [p for p in points if p.name == name])
+    with pytest.raises(BadPredictions, match=r"the exporter leaves = .* failed: SystemExit: 0"):
+        export(own(), "leaves", tmp_path / "out")
+    with pytest.raises(Ended):
+        export(own(), "is_ended", tmp_path / "out")

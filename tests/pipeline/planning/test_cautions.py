@@ -28,6 +28,7 @@ from occlabel.stages.completion.stored import Stored
 from occlabel.stages.completion.weight_file import weight_facts
 from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.learning.weights import save_weights
+from occlabel.stages.review.stage import Corrections
 from occlabel.workers.store import Store
 
 EGO = GRIDS["occ3d"]
@@ -79,6 +80,24 @@ def test_a_correction_by_what_is_not_heard_is_told_where_it_is_asked_for() -> No
 def test_a_version_without_labels_of_voxels_is_told() -> None:
     (said,) = cautions(load_recipe("semantickitti_lidar", skip=["completion"]))
     assert said.startswith("no stage of the recipe writes semantics: what is published has no labels of voxels, but ")
+
+
+def test_corrections_of_logs_that_there_are_not_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "corrections"
+    for log in ("a", "scene-1", "scene-2", ".git"):
+        (folder / log).mkdir(parents=True)
+    recipe = small_recipe().model_copy(update={"review": Corrections(path=folder)})
+    reader, store = MadeUpReader(tmp_path, {"a": 4, "scene-01": 4}), Store(tmp_path / "s")
+    assert not make_plan(recipe, reader, store).cautions, "folders without corrections"
+    for log in ("a", "scene-1"):
+        (folder / log / "boxes.yaml").write_text("corrections: []")
+    said = f"{folder} corrects 1 log that {tmp_path} does not have, and nothing comes of it here: scene-1 (did you mean"
+    for asked in (None, ["scene-01"]):
+        (told,) = make_plan(recipe, reader, store, asked).cautions
+        assert told.startswith(f"{said} 'scene-01'?)"), "a log that was not asked for is none of these"
+    (folder / "scene-2/000000.npz").touch()
+    (told,) = make_plan(recipe, reader, store).cautions
+    assert "corrects 2 logs that" in told and ": scene-1, scene-2; a folder" in told
 
 
 def test_scans_that_are_far_smaller_than_others_are_told(simulated: Simulated, tmp_path: Path) -> None:

@@ -94,6 +94,20 @@ def test_frames_that_are_not_in_the_order_of_time_are_refused(tmp_path: Path) ->
     assert plan.refused["b"].startswith("log b: frame 000002 (0.1 s) is not later than frame 000001 before it (0.1 s)")
 
 
+def test_frames_of_one_name_are_refused(tmp_path: Path) -> None:
+    class Repeats(MadeUpReader):
+        """Frame 3 of log b has the name of frame 1."""
+
+        def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+            for log in super().logs(ids):
+                again = replace(log.frames[3], name=log.frames[1].name)
+                yield replace(log, frames=(*log.frames[:3], again)) if log.id == "b" else log
+
+    plan = make_plan(small_recipe(), Repeats(tmp_path, {"a": 4, "b": 4}), Store(tmp_path / "s"))
+    assert [log.id for log in plan.logs] == ["a"]
+    assert plan.refused["b"].startswith("log b: frames 1 and 3, counted from 0, are both called 000001, and labels lie")
+
+
 def test_a_log_without_poses_is_not_refused_where_a_stage_makes_them() -> None:
     lost = LogFacts(
         id="c", stamp="s", digest="d", geometry="g", names=("0",), times=(0.0,), rig=Rig(lidar=True), scans=1,

@@ -192,3 +192,28 @@ def test_who_hears_no_evidence_is_told_both_ways_out(tmp_path: Path) -> None:
     with pytest.raises(BadRecipe, match=said + r"evidence \(rays, depth\): add that, or set voting.evidence=false"):
         load_recipe(str(tmp_path / "mine.yaml"))
     assert load_recipe(str(tmp_path / "mine.yaml"), ["voting.evidence=false"]).chain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((None,), "name=None: give a YAML file, or the name of a recipe"),
+        ((3,), "name=3: give a YAML file"),
+        (([],), r"name=\[\]: give a YAML file"),
+        (("semantickitti_lidar", "completion.kind=onnx"), "overrides='completion.kind=onnx' is text: give a list of"),
+        (("semantickitti_lidar", [3]), r"overrides=\[3\]: give a list of changes"),
+        (
+            ("semantickitti_lidar", [], "voting"),
+            r"skip='voting' is text: give a list of slots, as in skip=\['voting'\]",
+        ),
+        (("semantickitti_lidar", [], 3), "skip=3: give a list of slots"),
+    ],
+)
+def test_what_names_no_recipe_or_lists_no_changes_is_refused(arguments: Any, said: str) -> None:
+    with pytest.raises(BadRecipe, match=said):
+        load_recipe(*arguments)
+
+
+def test_a_recipe_may_be_named_by_a_path(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(PLAIN)
+    assert load_recipe(tmp_path / "mine.yaml", []) == load_recipe(str(tmp_path / "mine.yaml"))

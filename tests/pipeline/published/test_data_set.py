@@ -225,8 +225,9 @@ def test_an_object_store_gives_the_same_but_to_no_forked_process(
     data = LabelDataset(f"{bucket}@v1")
     assert_as_published(data, [data[index] for index in range(8)])
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
-    with pytest.raises(StoreError, match='multiprocessing_context="spawn"'):
+    with pytest.raises(StoreError, match='multiprocessing_context="spawn"') as raised:
         list(DataLoader(data, num_workers=1))
+    assert raised.type is StoreError, "what it has read of a shard before does not make it damaged"
     gc.collect()  # the loader, which waits for the end of its process as long as is said above
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,6 +73,12 @@ def test_plain_zarr_and_parquet_are_enough(store: Path) -> None:
 def test_arrays_are_read_by_their_spec(store: Path) -> None:
     frame = next(open_version(f"{store}@v1").frames())
     assert frame[SEMANTICS].dtype == np.uint8 and frame[INSTANCE].max() == 7
+    assert frame.holds("semantics") and (frame["semantics"] == frame[SEMANTICS]).all()
+    wrong: Any = 3
+    assert not frame.holds(wrong)
+    for name, said in (("semantic", "no array 'semantic'"), (wrong, "array=3: give the stored name of an array")):
+        with pytest.raises(StoreError, match=said):
+            frame[name]
     with pytest.raises(StoreError, match=r"no array 'depth/front', only instance, semantics"):
         frame.load("depth/front")
 

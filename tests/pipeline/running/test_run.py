@@ -231,9 +231,27 @@ def test_a_gate_keeps_a_version_from_being_published(tmp_path: Path) -> None:
         reader=MadeUpReader(tmp_path, {"a": 1}, damaged=("a/000000",)),
     )
     assert report.state == "gate failed"
-    assert "min_known is 0.000" in report.message
+    assert "min_known is 0.000" in report.message and "quarantine" not in report.message
+    assert "every stage ended, and nothing is known of any voxel: " in report.message
+    assert "(log a frame 000000): look at what the stages were given" in report.message
     with pytest.raises(StoreError, match="no version 'v1'"):
         open_version(f"{tmp_path}/store@v1")
+
+
+def test_more_places_without_labels_than_are_named_are_counted(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, dict.fromkeys("abcdefg", 1), damaged=tuple(f"{log}/000000" for log in "abcdef"))
+    report = label(tmp_path, small_recipe(gates={"min_known": 0.0, "min_labelled": 0.0}), reader=reader)
+    assert report.message.startswith("6 of the planned logs or clips have no labels: a frame 000000, ")
+    assert "e frame 000000 and 1 more; once that can be done" in report.message
+
+
+def test_a_gate_that_fails_by_a_clip_in_quarantine_says_where_to_look(tmp_path: Path) -> None:
+    recipe = small_recipe(
+        first=Voxelise(notes=tmp_path / "notes", faults={"b/4": ("raise",) * 9}), gates={"min_labelled": 1}
+    )
+    report = label(tmp_path, recipe)
+    assert report.state == "gate failed"
+    assert report.message.endswith("The labels are in the store; see the quarantine")
 
 
 def test_versions_never_change(tmp_path: Path) -> None:

@@ -243,6 +243,16 @@ def test_a_model_for_another_grid_is_found_by_trying_it_out(tmp_path: Path, spac
             BadPredictions,
             "a made-up scan: entry point mine fails with IndexError: index 1000000",
         ),
+        (
+            "import sys\ndef load(space, device): return lambda points: sys.exit(0)\n",
+            BadPredictions,
+            "a made-up scan: entry point mine fails with SystemExit: 0",
+        ),
+        (
+            "import sys\ndef load(space, device): sys.exit(3)\n",
+            BadWeights,
+            "entry point mine cannot be loaded: SystemExit: 3",
+        ),
         ("def load(): pass\n", BadWeights, "entry point mine cannot be loaded: TypeError"),
         ("import nothing_of_that_name\n", BadWeights, "entry point mine cannot be loaded: ModuleNotFoundError"),
         ("load = 3\n", BadWeights, "entry point mine cannot be loaded: TypeError"),

@@ -111,10 +111,25 @@ def test_frames_without_a_prediction_are_said_and_a_log_without_any_is_refused(t
         stage.doubts(KITTI, facts(names, "09"))
     assert str(error.value) == (
         f"log 09: 6 of 6 frames have no prediction in {tmp_path}; the first would be sequences/09/predictions/"
-        "000000.label or 000000.npz or 09/000000/labels.npz; leave the log out with --log, or name another folder"
+        "000000.label or 09/000000/labels.npz or 000000.npz; leave the log out with --log, or name another folder"
     )
     with pytest.raises(BadLog, match="cannot be the name of a prediction file"):
         stage.doubts(KITTI, facts(["../secret"]))
+
+
+def test_a_file_for_every_log_comes_after_that_of_the_log_and_is_said_where_frames_are_counted(tmp_path: Path) -> None:
+    names, stage = ["000000", "000001", "315966253572412942", "e93e98b63d3b40209056d129dc53ceee"], Stored(path=tmp_path)
+    for name in names:
+        occ3d.write_labels(tmp_path / f"{name}.npz", np.full(OCC3D.grid.shape, 1, np.uint8))
+    (tmp_path / "00/000001").mkdir(parents=True)
+    occ3d.write_labels(tmp_path / "00/000001/labels.npz", np.full(OCC3D.grid.shape, 2, np.uint8))
+    assert predict(stage, OCC3D, "00", names)["semantics"][:, 0, 0, 0].tolist() == [1, 2, 1, 1]
+    assert stage.doubts(OCC3D, facts(names, "00")) == (
+        f"log 00: a prediction in {tmp_path} itself is of the frame of that name in every log, and other logs count "
+        "their frames too: 000000.npz; unless there is one log, put them where its own lie, as 00/000000/labels.npz"
+    )
+    assert "; log 01: a prediction in" in (stage.doubts(OCC3D, facts(["000000", "7"], "01")) or "")
+    assert stage.doubts(OCC3D, facts(names[2:], "00")) is None
 
 
 def test_numbers_of_another_width_are_matched(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog
+from occlabel.stages.ingest.brought import BroughtReader
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.recognise import open_logs
 
@@ -20,6 +23,15 @@ class Tapes:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def log_ids(self) -> list[str]:
+        return []
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        yield from ()
+
+    def stamp(self) -> str | None:
+        return None
 
 
 class NoLayout:
@@ -48,7 +60,7 @@ def test_its_layout_is_recognised_and_can_be_named(tmp_path: Path, bring) -> Non
     (tmp_path / "tapes/a.tape").touch()
     for named in (None, "tapes"):
         found = open_logs(tmp_path, named)
-        assert isinstance(found, Tapes)
+        assert isinstance(found, BroughtReader) and isinstance(found.reader, Tapes)
         assert found.root == tmp_path
     (tmp_path / "sequences").mkdir()
     with pytest.raises(BadLog, match=r"several layouts .kitti, tapes."):

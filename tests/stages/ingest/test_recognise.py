@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_two_layouts_in_one_folder_need_a_name(tmp_path: Path) -> None:
     (tmp_path / "sequences/00").mkdir(parents=True)
     (tmp_path / "v1.0-test").mkdir()
     (tmp_path / "v1.0-test/scene.json").write_text("[]")
-    with pytest.raises(BadLog, match=r"several layouts .kitti, nuscenes.; name one with --reader"):
+    with pytest.raises(BadLog, match=r"several layouts .kitti, nuscenes.; name one with --reader, .* reader='kitti'"):
         open_logs(tmp_path)
     assert isinstance(open_logs(tmp_path, "kitti"), KittiReader)
 
@@ -49,3 +50,19 @@ def test_the_mini_version_counts_last(tmp_path: Path) -> None:
         (tmp_path / version).mkdir()
         (tmp_path / version / "scene.json").write_text("[]")
     assert versions(tmp_path) == ["v1.0-test", "v1.0-trainval", "v1.0-mini"]
+
+
+@pytest.mark.parametrize("root", [None, 3, b"a", "", " ", ["a", 3], [None]])
+def test_what_is_no_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Any) -> None:
+    (tmp_path / "sequences").mkdir()
+    (tmp_path / "a/sequences").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(open_logs("."), KittiReader) and isinstance(open_logs(["a"]), KittiReader)
+    with pytest.raises(BadLog, match="is no root of logs: give the path of a folder, or a list of such"):
+        open_logs(root)
+
+
+def test_the_name_of_a_reader_is_text(tmp_path: Path) -> None:
+    reader: Any = ["kitti"]
+    with pytest.raises(BadLog, match=r"reader=\['kitti'\]: give the name of a reader, or None"):
+        open_logs(tmp_path, reader)

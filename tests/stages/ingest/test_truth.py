@@ -19,6 +19,7 @@ from occlabel.schemas.formats.occ3d import read_labels, write_labels
 from occlabel.schemas.grid import Grid, grid_preset
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
+from occlabel.stages.ingest.brought import BroughtReader
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 from occlabel.stages.ingest.truth import open_truth
@@ -153,6 +154,9 @@ class RecorderLogs:
     root: Path
     read: ClassVar[list[str]] = []
 
+    def stamp(self) -> None:
+        return None
+
     def log_ids(self) -> list[str]:
         return sorted(path.stem for path in self.root.glob("*.recorder"))
 
@@ -179,7 +183,7 @@ def test_a_package_brings_truth_with_its_reader(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "a.recorder").write_text("")
     (tmp_path / "b.recorder").write_text("5")
     truth = open_truth(tmp_path)
-    assert truth.reader == RecorderLogs(tmp_path)
+    assert isinstance(truth.reader, BroughtReader) and truth.reader.reader == RecorderLogs(tmp_path)
     assert truth.space == SPACE
     assert truth.log_ids() == ["b"]
     RecorderLogs.read.clear()
