@@ -89,7 +89,7 @@ def _adapt_each(recipe: Recipe, reader: LogReader, out: Path, options: Completio
     for log in reader.log_ids():
         writable("--out", place_of(out, log), _WEIGHTS, make=True)
     found = adapt_each(recipe, reader, out, options, executor, _command(), typer.echo)
-    typer.echo(f"{out}: adapted to {counted(len(found.made), 'log')}, {len(found.kept)} were there")
+    typer.echo(f"{out}: adapted to {counted(len(found.made), 'log')}; {counted(len(found.kept), 'log')} had theirs")
     for log, why in found.failed.items():
         typer.echo(f"error: log {log} has none: {why}")
     if found.failed:

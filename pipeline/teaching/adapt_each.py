@@ -11,7 +11,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
 from occlabel.pipeline.teaching.train_completion import asked_digest, train
 from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.errors import BadLog, BadWeights, DamagedFile
+from occlabel.schemas.errors import BadRecipe, BadWeights, OcclabelError, StoreError
 from occlabel.schemas.log_places import place_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def adapt_each(
 ) -> Adapted:
     """Writes ``out``, which names ``{log}``, for each log of ``reader``; ``note`` is told of each before its turn.
 
-    A log that nothing can be learned from fails alone. Raises BadRecipe and BadWeights as ``train`` does.
+    A log that nothing can be learned from fails alone. Raises BadRecipe and BadWeights as ``train`` does, and
+    StoreError.
     """
     result, ids = Adapted(), reader.log_ids()
     for number, log in enumerate(ids, 1):
@@ -68,7 +69,9 @@ def adapt_each(
             note(f"log {log} ({number} of {len(ids)})")
             train(recipe, OneLog(reader, log), place, options, executor, command)
             result.made[log] = place
-        except (BadLog, DamagedFile) as error:
+        except (BadRecipe, BadWeights, StoreError):  # of no log
+            raise
+        except OcclabelError as error:
             result.failed[log] = str(error)
     return result
 

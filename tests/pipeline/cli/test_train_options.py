@@ -1,12 +1,15 @@
 """The options of the train commands are those that their trainings declare."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from kitti_sequence import written
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli.train import app
+from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.completion import training
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.occany.options import Options as OccAnyOptions
@@ -70,3 +73,18 @@ def test_options_hold_what_their_commands_promise() -> None:
     options = PropagationOptions(steps=501, epoch=500, local=3, temporal=True)
     assert (options.epochs, options.whole_steps) == (2, 1000)
     assert options.reach.local == 3 and options.parts.temporal_embedding
+
+
+def test_each_log_gets_weights_of_its_own_and_one_that_cannot_is_named(tmp_path: Path) -> None:
+    root = written(tmp_path / "logs", 2)
+    shutil.copytree(root / "sequences/00", root / "sequences/01")
+    shutil.rmtree(root / "sequences/01/velodyne")
+    out = tmp_path / "adapted/{log}.safetensors"
+    words = ["completion", "semantickitti_lidar", "--logs", str(root), "--out", str(out), "--start", "shipped"]
+    words += ["--executor", "local", "--truth"]
+    first, again = (CliRunner().invoke(app, [*words, "none", "--steps", "0"]) for _ in range(2))
+    assert first.exit_code == again.exit_code == 3 and (tmp_path / "adapted/00.safetensors").is_file()
+    assert "adapted to 1 log; 0 logs had theirs" in first.output and "0 logs; 1 log had theirs" in again.output
+    assert "error: log 01 has none: there is nothing to label: log 01 has no LiDAR scans" in first.output
+    refused = CliRunner().invoke(app, [*words, "points"])
+    assert isinstance(refused.exception, OcclabelError) and "with --truth none; name one file" in str(refused.exception)
