@@ -11,7 +11,8 @@ from typing import ClassVar, NamedTuple, get_args
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.published.common import CommonLabels
 from occlabel.pipeline.published.labelled_log import Join
-from occlabel.pipeline.published.labels import Format, LabelSource, VersionLabels, open_labels
+from occlabel.pipeline.published.labels import Format, LabelSource, VersionLabels
+from occlabel.pipeline.published.open_labels import open_labels
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.counting import At, LogCounts, Question, count_log, merged, truth_stamp

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from pydantic import ValidationError
 
+from occlabel.pipeline.published.folder_labels import FolderLabels
 from occlabel.pipeline.published.labelled_log import join
-from occlabel.pipeline.published.labels import FolderLabels, Format, VersionLabels
+from occlabel.pipeline.published.labels import Format, VersionLabels
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.review.queue import Item, check_reviewer, mark, now
 from occlabel.schemas.arrays import SEMANTICS

@@ -12,7 +12,7 @@ import yaml
 from made_up_versions import MadeUpFrame, MadeUpVersion, as_version
 
 from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
-from occlabel.pipeline.published.labels import open_labels
+from occlabel.pipeline.published.open_labels import open_labels
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
 from occlabel.schemas.arrays import PASSED

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.export_points import PointFormat, export_points
 from occlabel.pipeline.delivery.exporters import ExportOptions
-from occlabel.pipeline.published.labels import open_labels
+from occlabel.pipeline.published.open_labels import open_labels
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile, OcclabelError
 from occlabel.schemas.formats.semantickitti import read_point_labels

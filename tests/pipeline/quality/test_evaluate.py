@@ -10,7 +10,7 @@ from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
-from occlabel.pipeline.published.labels import open_labels
+from occlabel.pipeline.published.open_labels import open_labels
 from occlabel.pipeline.quality.benchmark import BENCHMARKS, Benchmark
 from occlabel.pipeline.quality.counting import Question
 from occlabel.pipeline.quality.evaluate import score
