@@ -73,13 +73,10 @@ def evaluate(
     class: how many of the boxes with at least 20 LiDAR points have an object of their class within 2 m (recall) or any
     (found), what they were taken for, how many objects have such a box (precision; those at boxes with fewer points do
     not count), how far off their boxes are, and whether objects keep their ids. Flow is scored at voxels and at boxes,
-    by how the boxes go on.
-
-    With --at points and --at around, mIoU is of the classes that at least 50 points, or voxels, of the truth have.
+    by how the boxes go on. At points and around, mIoU is of classes that the truth has at least 50 points or voxels of.
 
     With --at around, where no voxel truth is: at voxels in which labelled points of the 20 frames before and after lie,
-    of classes that cannot move, and none of the frame's own sweep: what the labels fill in. IoU is the share of those
-    voxels that are labelled occupied, each counts once.
+    of classes that cannot move, and none of the frame's own sweep: what is filled in. IoU: what is labelled occupied.
 
     With --at visible, which asks for occupied or free alone: over samples 4 to 20 m before the camera that looks ahead
     and 4 m to each side, against what the sweeps of the frame and of the 19 after it see through, whether the labels

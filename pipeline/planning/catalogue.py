@@ -19,7 +19,6 @@ from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.pose_facts import PoseFacts, pose_facts
-from occlabel.schemas.rig import Rig
 from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_direction, ground_height
 from occlabel.stages.ingest.brought import BroughtReader
 from occlabel.stages.ingest.digest import content_of
@@ -47,7 +46,7 @@ def facts_of(log: DriveLog, digest: str | None = None, seen: ScanFacts = ScanFac
         id=log.id,
         stamp=log.stamp,
         digest=content_of(log).digest if digest is None else digest,
-        geometry=_geometry(log, rig),
+        geometry=geometry_digest(log),
         names=tuple(frame.name for frame in log.frames),
         times=tuple(frame.time for frame in log.frames),
         rig=rig,
@@ -137,7 +136,9 @@ def _middle(values: list[_Number]) -> _Number | None:
     return sorted(values)[len(values) // 2] if values else None
 
 
-def _geometry(log: DriveLog, rig: Rig) -> str:
+def geometry_digest(log: DriveLog) -> str:
+    """``LogFacts.geometry``."""
+    rig = log.rig
     state = blake2b(rig.model_dump_json().encode(), digest_size=16)
     lidars = np.full((len(log.frames), 4, 4), np.nan)
     for row, frame in enumerate(log.frames):

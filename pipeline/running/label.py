@@ -128,9 +128,8 @@ def label_logs(
     quiet: bool = False,
     judge: Judge | None = None,
 ) -> Report:
-    """Labels the logs and publishes ``version`` in ``store``, a folder or a URL. With nothing left to do no executor is
-    started. Where the recipe has gates for a published version, ``judge`` asks them; without it the version is not the
-    latest.
+    """Labels the logs and publishes ``version`` in ``store``, a folder or a URL; with nothing left to do no executor is
+    started. ``judge`` asks the recipe's gates for a published version; without it that version is not the latest.
 
     ``base`` names a version of the store (or a tag, or ``latest``) whose other logs are in the version too, by
     reference: their drive logs need not be there.
@@ -148,9 +147,7 @@ def label_logs(
     if held is not None:
         held.refuse_other(plan)
         plan = replace(plan, cautions=(*plan.cautions, *held.cautions(plan)))
-    refuse_taken(store, plan, version, note, held)
-    if plan.todo:
-        _tell_of_others(store, version, note)
+    _refuse_taken(store, plan, version, note, held)
     if plan.device == workplace.likely_device:  # or it is another machine's
         rehearse(plan, plan.device)
     report = Report("complete", plan, store, None, base=held)
@@ -198,8 +195,10 @@ def _planned(
     return plan
 
 
-def _tell_of_others(store: Store, version: str, note: Callable[[str], None]) -> None:
-    for other in at_work_on(store, version):
+def _refuse_taken(store: Store, plan: Plan, version: str, note: Callable[[str], None], base: Base | None) -> None:
+    """Raises StoreError as ``refuse_taken`` does; ``note`` is told of runs that may be at the same work."""
+    refuse_taken(store, plan, version, note, base)
+    for other in at_work_on(store, version) if plan.todo else ():
         note(
             f"caution: run {other.run} is at version {version} of {store.location}, last heard of "
             f"{max(time.time() - other.heartbeat, 0):.0f} s ago; unless it was killed, stop one of the two: what is "

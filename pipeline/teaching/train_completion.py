@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from occlabel.pipeline.planning.catalogue import geometry_digest
 from occlabel.pipeline.planning.fingerprint import digest_of
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.label_teacher import LabelTeacher
@@ -13,6 +14,7 @@ from occlabel.pipeline.teaching.posed_logs import posed_logs
 from occlabel.pipeline.teaching.segment_images import segment_images
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.stages.completion.weight_file import DRIVE
 from occlabel.workers.store import Store
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def _without_truth(
         "logs": provenance(log.text for log in logs),
         "asked": asked_digest(recipe, options),
         "command": command,
+        **_drive(reader),
     }
     if options.steps == 0:
         return write_weights(network, temperature, out, space, told)
@@ -100,6 +103,12 @@ def _without_truth(
 def asked_digest(recipe: Recipe, options: Options) -> str:
     """Of what decides weights that are adapted without truth, besides the start and the logs."""
     return digest_of([recipe.to_yaml(), options.model_dump(mode="json", exclude={"start", "resume", "device"})])
+
+
+def _drive(reader: LogReader) -> dict[str, str]:
+    """By what the log is known again that weights were adapted to, where that is one alone."""
+    logs = list(reader.logs())
+    return {DRIVE: geometry_digest(logs[0])} if len(logs) == 1 else {}
 
 
 def _chain(recipe: Recipe, weights: Path) -> Recipe:

@@ -31,6 +31,7 @@ from occlabel.stages.completion.slot import Completion, clip_bytes, from_frames,
 from occlabel.stages.completion.sweeps import Sweeps, sweeps_around
 from occlabel.stages.completion.thinning import thinned
 from occlabel.stages.completion.weight_file import (
+    DRIVE,
     beams_of,
     check,
     grid_fact,
@@ -164,10 +165,9 @@ class Trained(Completion):
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
         """Whether the log's LiDAR has clearly more or fewer beams than those the weights were trained for; and which
-        cameras paint nothing. Raises BadLog where the log has no weights of its own and should."""
-        if of_each_log(self.weights):
-            self._check_own(space, log.id)
-        said = (self._other_beams(space, log), self._blind(log))
+        cameras paint nothing; whether weights of its own are another's. Raises BadLog where it has none and should."""
+        own = self._others(space, log) if of_each_log(self.weights) else None
+        said = (own, self._other_beams(space, log), self._blind(log))
         return "; ".join(sentence for sentence in said if sentence is not None) or None
 
     def _blind(self, log: LogFacts) -> str | None:
@@ -215,14 +215,22 @@ class Trained(Completion):
         (path,) = self.files(space)
         return path
 
-    def _check_own(self, space: LabelSpace, log: str) -> None:
+    def _others(self, space: LabelSpace, log: LogFacts) -> str | None:
+        """A sentence where the log's own weights were adapted to another. Raises BadLog where they cannot be used."""
+        path = self._weights_of(space, log.id)
         try:
-            check(self._weights_of(space, log), space, network_of(self.paint))
+            drive = check(path, space, network_of(self.paint)).get(DRIVE, log.geometry)
         except BadWeights as error:
             raise BadLog(
-                f"log {log}: {error}; leave the log out with --log, or adapt weights to it: occlabel train completion "
-                "--truth none"
+                f"log {log.id}: {error}; leave the log out with --log, or adapt weights to it: occlabel train "
+                "completion --truth none"
             ) from error
+        if drive == log.geometry:
+            return None
+        return (
+            f"log {log.id}: {path} was adapted to a log with other poses, times or calibration, perhaps another drive "
+            "of this name: what it learned there may be wrong here; adapt weights to this one"
+        )
 
     def _look(self, grid: Grid, inputs: Inputs, row: int) -> Sweeps | None:
         found = sweeps_around(inputs, row, grid, self.sweeps, self.stride, seen_painted if self.paint else seen)

@@ -17,6 +17,8 @@ NETWORK = "lmscnet-4"
 """Raised when the layers or the input volume change, so that older weights are refused instead of misread."""
 PAINTED = f"{NETWORK}-painted"
 """The same with what ``paint_network.py`` adds."""
+DRIVE = "drive"
+"""Fact of weights that were adapted to one log: its ``LogFacts.geometry``."""
 _SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_BEAMS = {"occ3d_lidar.safetensors": 32, "semantickitti_lidar.safetensors": 64}
 """Of the simulated LiDAR that shipped weights were trained with; later weights say it in their header."""

@@ -30,6 +30,8 @@ class Streets(TinyStreets):
 
     def _frame(self, log: str, number: int) -> Frame:
         frame = super()._frame(log, number)
+        assert frame.world_from_ego is not None
+        frame.world_from_ego[1, 3] = int(log)
         return replace(frame, sweep=None) if log in self.blind else frame
 
 
@@ -87,7 +89,10 @@ def test_a_recipe_labels_each_log_by_its_own(recipe: Recipe, out: Path, tmp_path
     assert [log.id for log in report.plan.logs] == ["00", "02"]
     prints = {log.id: log.fingerprints for log in report.plan.logs}
     Path(str(out).replace("{log}", "00")).write_bytes(Path(str(out).replace("{log}", "02")).read_bytes())
-    after = {log.id: log.fingerprints for log in make_plan(own, STREETS, store, None, "cpu").logs}
+    plan = make_plan(own, STREETS, store, None, "cpu")
+    (told,) = [said for said in plan.cautions if "was adapted to a log with other poses" in said]
+    assert told.startswith("log 00: ") and not any("was adapted to" in said for said in report.plan.cautions)
+    after = {log.id: log.fingerprints for log in plan.logs}
     assert after["00"] != prints["00"] and after["02"] == prints["02"]
     Path(str(out).replace("{log}", "02")).unlink()
     assert "02.safetensors" in make_plan(own, STREETS, store, None, "cpu").refused["02"]
