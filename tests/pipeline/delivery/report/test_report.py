@@ -25,6 +25,7 @@ from occlabel.pipeline.delivery.report.look import apart
 from occlabel.pipeline.delivery.report.page import page
 from occlabel.pipeline.delivery.report.tables import change_table
 from occlabel.pipeline.delivery.report.volumes import UNSCORED
+from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.compare.compare import compare
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.running.history import StageProgress, new_state, write_state
@@ -86,16 +87,23 @@ def test_what_changed_is_shown_and_nothing_is_invented(tmp_path: Path) -> None:
     assert data_of(same)["heat"] is None and "they hold the same labels of the same frames" in same
 
 
-def test_figures_are_those_of_evaluate_and_the_worst_frame_comes_first(tmp_path: Path) -> None:
-    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
-    version = published(tmp_path / "s", "v1", {("00", "000000"): 2, ("00", "000005"): 3}, space)
-    truth = tmp_path / "truth/sequences/00/voxels"
+KITTI = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+
+
+def beside_truth(root: Path) -> tuple[PublishedVersion, Path]:
+    """A version whose second frame is wrong, and the folder of its truth, without its highest voxels."""
+    truth = root / "truth/sequences/00/voxels"
     truth.mkdir(parents=True)
+    invalid = np.zeros(KITTI.grid.shape, bool)
+    invalid[:, :, 31] = True
     for name in ("000000", "000005"):
-        semantickitti.write_volume(truth / f"{name}.label", space.taxonomy.to_raw[volume(2, space.grid)])
-        invalid = np.zeros(space.grid.shape, bool)
-        invalid[:, :, 31] = True
-        (truth / f"{name}.invalid").write_bytes(np.packbits(invalid).tobytes())
+        semantickitti.write_volume(truth / f"{name}.label", KITTI.taxonomy.to_raw[volume(2, KITTI.grid)])
+        semantickitti.write_flags(truth / f"{name}.invalid", invalid)
+    return published(root / "s", "v1", {("00", "000000"): 2, ("00", "000005"): 3}, KITTI), truth
+
+
+def test_figures_are_those_of_evaluate_and_the_worst_frame_comes_first(tmp_path: Path) -> None:
+    version, _ = beside_truth(tmp_path)
     report = gather(version.spec, Sources(truth=tmp_path / "truth"))
     scores = evaluate(version, tmp_path / "truth").facts()["scores"]
     assert report.measures == scores
@@ -103,20 +111,14 @@ def test_figures_are_those_of_evaluate_and_the_worst_frame_comes_first(tmp_path:
     assert f"{100 * scores['51.2']['miou']:.1f}</b> <span>mIoU" in text
     frames = data_of(text)["frames"]
     assert [frame["name"] for frame in frames] == ["000005", "000000"]
-    true = inflated(frames[0]["volumes"]["truth"], space.grid)
+    true = inflated(frames[0]["volumes"]["truth"], KITTI.grid)
     assert (true[:, :, 31] == UNSCORED).all() and true[4, 6, 1] == CAR
     other = gather(published(tmp_path / "o", "v1", {("00", "000000"): 2}).spec, Sources(truth=tmp_path / "truth"))
     assert "the truth is not drawn: it has other voxels or classes than the version" in other.notes
 
 
 def test_what_turns_out_while_frames_are_drawn_is_on_the_page_and_the_screen_once(tmp_path: Path) -> None:
-    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
-    version = published(tmp_path / "s", "v1", {("00", "000000"): 2, ("00", "000005"): 3}, space)
-    truth = tmp_path / "truth/sequences/00/voxels"
-    truth.mkdir(parents=True)
-    for name in ("000000", "000005"):
-        semantickitti.write_volume(truth / f"{name}.label", space.taxonomy.to_raw[volume(2, space.grid)])
-        semantickitti.write_flags(truth / f"{name}.invalid", np.zeros(space.grid.shape, bool))
+    version, truth = beside_truth(tmp_path)
     (truth / "000005.label").write_bytes(b"torn")
     rig = town.rig("kitti", ("image_2",))
     write_kitti("07", town.frames(rig, 2, truth=False), rig, tmp_path / "others")
