@@ -93,7 +93,7 @@ def build(seed: int, split: Split, rig: Rig, duration: float) -> Town:
     fill_back(site, streets, 0.022)
     side = 1.0 if rng.random() < 0.15 else -1.0
     lane = int(rng.integers(streets[0].lanes))
-    path = EgoPath(streets[0], side * streets[0].middle(lane), motion, ground, rig.ego_height)
+    path = EgoPath(streets[0], side * streets[0].middle(lane), motion, ground, rig.ego_height).careful(duration)
     agents = draw_traffic(site, streets, path, side)
     moving = np.zeros(1 << 16, np.bool_)
     moving[[a.object_id for a in agents if a.follows is not None or abs(a.speed) > 1e-6]] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,11 @@ from occlabel.schemas.geometry import Matrix
 from occlabel.stages.town.site import on_slope
 from occlabel.stages.town.streets.ground import Ground
 from occlabel.stages.town.streets.streets import MARGIN, Street
+
+_FORCE = 4.0
+"""Most that drivers let a bend push them sideways [m/s^2], 0.4 of their weight."""
+_STEP = 0.25
+"""Seconds between the places at which a bend is felt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,10 @@ class Motion:
 
     def velocity(self, time: float) -> float:
         return float(self.speed + self.swing * np.sin(2 * np.pi / self.period * time + self.phase))
+
+    def times(self, factor: float) -> Motion:
+        """So many times as fast."""
+        return replace(self, speed=self.speed * factor, swing=self.swing * factor)
 
 
 def draw_motion(rng: np.random.Generator, speed: tuple[float, float]) -> Motion:
@@ -57,6 +66,21 @@ class EgoPath:
 
     def station(self, time: float) -> float:
         return MARGIN + self.motion.station(time)
+
+    def careful(self, duration: float) -> EgoPath:
+        """The same way, driven in ``duration`` seconds as slowly as the sharpest bend that is reached asks for."""
+        slower = self
+        while (force := slower._sideways(duration)) > _FORCE:
+            factor = min(np.sqrt(_FORCE / force), 0.98)  # other bends are passed at other speeds then
+            slower = replace(slower, motion=slower.motion.times(float(factor)))
+        return slower
+
+    def _sideways(self, duration: float) -> float:
+        """Greatest acceleration across the way [m/s^2]: speed times how fast the car turns."""
+        stations = [self.station(time) for time in np.arange(0, duration + _STEP, _STEP).tolist()]
+        x, y, heading = np.array([self.street.at(station, self.lateral) for station in stations]).T
+        turned, driven = np.diff(np.unwrap(heading)), np.hypot(np.diff(x), np.diff(y))
+        return float(np.abs(turned * driven).max(initial=0)) / _STEP**2
 
     def pose(self, time: float) -> Matrix:
         """``world_from_ego`` [4, 4]: x ahead, tilted as the road."""

@@ -24,7 +24,7 @@ from occlabel.stages.town.writers.prior_files import Prior, PriorFiles
 
 Layout = Literal["kitti", "nuscenes"]
 
-GENERATOR = 6
+GENERATOR = 8
 """Raised when the same seed gives another town, so that logs of two kinds never share a root."""
 
 CAMERAS = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from occlabel.stages.town import town as towns
 from occlabel.stages.town.sensors.rigs import kitti_rig
+from occlabel.stages.town.streets.ego import Motion
 from occlabel.stages.town.streets.street_sides import draw_bands, draw_kerb
 from occlabel.stages.town.streets.streets import draw_streets
 from occlabel.stages.town.style import STYLES
@@ -50,6 +52,23 @@ def test_a_motorway_has_lanes_rails_and_no_sidewalk() -> None:
             for side in (-1, 1):
                 x, y, _ = main.at(station, side * main.middle(lane))
                 assert ground.kind_at(x, y) == KIND_ID["road"]
+
+
+@pytest.mark.parametrize("radius", [12.0, 25.0, 300.0])
+def test_bends_are_taken_as_drivers_take_them_and_no_slower(radius: float) -> None:
+    town = a_town("city")
+    angle = np.arange(200.0) / radius
+    bend = replace(town.path.street, points=radius * np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1))
+    fast = replace(town.path, street=bend, lateral=-2.0, motion=Motion(14.0, 4.0, 9.0, 0.5))
+    careful = fast.careful(8.0)
+    times = np.arange(0.0, 8.0, 0.25)
+    speeds = np.array([careful.motion.velocity(time) for time in times])
+    outer = radius + 2.0  # of a bend to the left the right side, where the car drives faster than its station
+    forces = (speeds * outer / radius) ** 2 / outer
+    if radius == 300.0:
+        assert careful == fast
+    else:
+        assert 3.0 < forces.max() < 4.2
 
 
 def test_motorways_are_straight_enough_for_their_speed() -> None:
