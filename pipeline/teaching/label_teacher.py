@@ -26,6 +26,7 @@ class LabelTeacher:
     """0..1"""
     what: str = "confident labels"
     weighs: bool = True
+    believed: bool = True
 
     def __post_init__(self) -> None:
         """Raises BadRecipe when the labels lie on another grid, in other classes, or do not say how sure they are."""

@@ -40,6 +40,8 @@ class Pupil:
     pose."""
     reader: LogReader
     """Opens all of them."""
+    believed: bool = False
+    """Whether nobody checked what is to be learned of it."""
     images: Images | None = None
     """What images say of any of these frames, where they are asked."""
 
@@ -59,8 +61,8 @@ class Labelled:
     ) -> Labelled:
         """The frames of ``logs`` that ``teacher`` knows something of; by default, those with voxel truth."""
         teacher = teacher or VoxelTeacher(reader, space)
-        pupils = [Pupil(frame, ask, _around(frame, log), reader) for log in logs for frame, ask in teacher.lessons(log)]
-        return Labelled(tuple(pupils), space, teacher.weighs)
+        lessons = ((frame, ask, _around(frame, log)) for log in logs for frame, ask in teacher.lessons(log))
+        return Labelled(tuple(Pupil(*one, reader, teacher.believed) for one in lessons), space, teacher.weighs)
 
     def __add__(self, other: Labelled) -> Labelled:
         """The frames of both, which are in one space."""

@@ -34,6 +34,7 @@ class PointTeacher:
     space: LabelSpace
     what: str = "labelled points"
     weighs: bool = False
+    believed: bool = False
 
     def lessons(self, log: DriveLog) -> list[tuple[Frame, Ask]]:
         frames = [frame for frame in log.frames if frame.sweep is not None and frame.truth.points is not None]

@@ -26,11 +26,11 @@ from occlabel.stages.completion.labelled import Labelled
 from occlabel.stages.completion.lidar_features import lidar_volume
 from occlabel.stages.completion.lmscnet import fold_of
 from occlabel.stages.completion.teacher import FULL, Lesson
-from occlabel.stages.learning.rarity import Sought, any_voxel, drawn_by_worth
+from occlabel.stages.learning.rarity import Sought, alike, any_voxel, drawn_by_worth
 from occlabel.stages.sensing.scan import Scan, moved
 
 _FOCUSED = 0.5
-"""Share of the crops that lie around a voxel of a class that is looked for."""
+"""Share of the crops of known frames that lie around a voxel of a class that is looked for."""
 
 _ALONE = 0.4
 """Share of the crops that see their own sweep alone, as an onboard model does."""
@@ -59,42 +59,46 @@ class Crops(Dataset[dict[str, Tensor]]):
     """Sample n of a run, for every n: frame, placement, sensor, crop and columns are drawn from (seed, n) alone.
 
     Half of the crops lie around a voxel of a class that is looked for, in a frame that holds it, and columns that hold
-    rare classes are learned first: of a thousand voxels of a town a thousandth is a cyclist.
+    rare classes are learned first: of a thousand voxels of a town a thousandth is a cyclist. Not so in frames whose
+    labels nobody checked: of those what is rare is wrong most.
 
     A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
-    (index x / fold * (y / fold) + y) and ``target`` uint8 [columns, fold * fold * heights] in the network's order,
-    where of ``thinning`` free voxels all but one are UNKNOWN; where lessons say how much voxels count, also ``trust``
-    float32 [columns, fold * fold * heights], 0..1. Rare is what is trusted: a column is as worth as its trust says, and
-    crops lie around voxels that are trusted more than half.
+    (index x / fold * (y / fold) + y), ``target`` uint8 [columns, fold * fold * heights] in the network's order, where
+    of ``thinning`` free voxels all but one are UNKNOWN, and ``believed`` bool []; where lessons say how much voxels
+    count, also ``trust`` float32 [columns, fold * fold * heights], 0..1. Rare is what is trusted: a column is as worth
+    as its trust says, and crops lie around voxels that are trusted more than half.
     """
 
     def __init__(self, labelled: Labelled, draft: Draft) -> None:
         self.labelled = labelled
         self.draft = draft
+        known = sum(not pupil.believed for pupil in labelled.pupils)
+        self._focused = _FOCUSED * known / max(len(labelled), 1)
+        self._alike = alike(labelled.space.taxonomy.free_id)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         draft = self.draft
         round_, place = divmod(number, len(self.labelled))
         index = int(np.random.default_rng([draft.seed, 0, round_]).permutation(len(self.labelled))[place])
         draw = np.random.default_rng([draft.seed, 1, number])
-        sought = draft.sought.drawn(draw) if draw.random() < _FOCUSED else None
+        sought = draft.sought.drawn(draw) if draw.random() < self._focused else None
         index = index if sought is None else sought[0]
         grid, free_id = self.labelled.grid, self.labelled.space.taxonomy.free_id
-        lesson = self.labelled.lesson(index)
+        lesson, believed = self.labelled.lesson(index), self.labelled.pupils[index].believed
         placement = random_placement(grid, draw)
         fold = fold_of(grid)
         around = None if sought is None else self._place(lesson, sought[1], placement, draw)
         window = random_crop(grid, draft.crop, fold, draw, around)
         own, *others = (moved(scan, placement) for scan in self._scans(index, draw, [draft.seed, 2, number]))
         volume = lidar_volume(own, others, window, self.labelled.painted_classes)
-        worth = draft.sought.rarity[lesson.semantics]
+        worth = (self._alike if believed else draft.sought.rarity)[lesson.semantics]
         if lesson.trust is not None:
             worth = worth * (lesson.trust / np.float32(FULL))
         cells = _learnable_cells(worth.max(axis=2), placement, grid, window, fold, draft.columns, draw)
         source = _sources_of_cells(placement, grid, window, fold, cells)
         target = np.where(source < 0, np.uint8(UNKNOWN), lesson.semantics.ravel()[source])
         target[(target == free_id) & (draw.integers(draft.thinning, size=target.shape) > 0)] = UNKNOWN
-        tensors = {"volume": volume, "cells": cells, "target": target}
+        tensors = {"volume": volume, "cells": cells, "target": target, "believed": np.array(believed)}
         if self.labelled.weighed:
             trust = np.float32(FULL) if lesson.trust is None else lesson.trust.ravel()[source]
             tensors["trust"] = np.broadcast_to(trust / np.float32(FULL), target.shape).copy()

@@ -44,6 +44,10 @@ class Teacher(Protocol):
     def weighs(self) -> bool:
         """Whether its lessons say how much a voxel counts."""
 
+    @property
+    def believed(self) -> bool:
+        """Whether nobody checked what it says."""
+
     def lessons(self, log: DriveLog) -> list[tuple[Frame, Ask]]:
         """The frames of ``log`` that have a sweep and of which something is known, in time. Reads nothing of them."""
 
@@ -56,6 +60,7 @@ class VoxelTeacher:
     space: LabelSpace
     what: str = "voxel truth"
     weighs: bool = False
+    believed: bool = False
 
     def lessons(self, log: DriveLog) -> list[tuple[Frame, Ask]]:
         frames = [frame for frame in log.frames if frame.sweep is not None and frame.truth.voxels is not None]
@@ -72,6 +77,7 @@ class SilentTeacher:
     space: LabelSpace
     what: str = "poses or none"
     weighs: bool = False
+    believed: bool = False
 
     def lessons(self, log: DriveLog) -> list[tuple[Frame, Ask]]:
         return [(frame, self._nothing) for frame in log.frames if frame.sweep is not None]

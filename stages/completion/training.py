@@ -81,7 +81,8 @@ class CompletionTask(lightning.LightningModule):
         scores = self.network.some_scores(columns, near, scored)
         target = target[scored]
         trust = batch["trust"].flatten()[scored] if "trust" in batch else None
-        losses: dict[str, Tensor] = self.objective(scores, target, trust)
+        believed = batch["believed"][:, None, None].expand_as(batch["target"]).flatten()[scored]
+        losses: dict[str, Tensor] = self.objective(scores, target, trust, believed)
         self.log_dict({name: loss.detach() for name, loss in losses.items()}, prog_bar=True)
         return torch.stack(list(losses.values())).sum()
 
@@ -146,17 +147,17 @@ def teach(split: Split, out: Path, options: Options, told: dict[str, str]) -> di
     if network.paint is not None:
         network.requires_grad_(False)
         network.paint.requires_grad_(True)
-    adapts, believed = start is not None and options.truth != "voxels" and not painted, options.truth == "none"
+    adapts = start is not None and options.truth != "voxels" and not painted
     before = {name: value.clone() for name, value in network.state_dict().items()}
     free_id = space.taxonomy.free_id
-    objective = Objective(counts, free_id, believed)
+    objective = Objective(counts, free_id)
     task = CompletionTask(network, objective, options.rate, options.whole_steps, settled=adapts or painted)
     draft = Draft(
         crop=options.crop,
         columns=options.voxels // (network.fold**2 * network.heights),
         sweeps=options.sweeps,
         thinning=THINNING,
-        sought=Sought.nothing(free_id) if believed else Sought.of(census, network.classes, free_id),
+        sought=Sought.of(census, network.classes, free_id),
         seed=options.seed,
     )
     frames = WholeFrames(held_out, options.held_out_frames, options.sweeps)
@@ -270,10 +271,12 @@ def starting(start: Path, space: LabelSpace, painted: bool = False) -> tuple[LMS
 
 
 def _census(labelled: Labelled) -> NDArray[np.float64]:
-    """Voxels of each frame by class id [frames, 256], of those that are looked at; of what counts little, little."""
+    """Voxels of each frame by class id [frames, 256], of those that are looked at; of what counts little, little, and
+    nothing of what nobody checked."""
     census = np.zeros((len(labelled), 256))
-    for number in EvenlySpread(len(labelled), LOOKED_AT).chosen:
-        census[number] = _counted(labelled.lesson(number))
+    known = [number for number, pupil in enumerate(labelled.pupils) if not pupil.believed]
+    for place in EvenlySpread(len(known), LOOKED_AT).chosen:
+        census[known[place]] = _counted(labelled.lesson(known[place]))
     return census
 
 

@@ -31,6 +31,13 @@ def rarity(counts: NDArray[np.floating[Any]], free_id: int) -> Rarity:
     return result
 
 
+def alike(free_id: int) -> Rarity:
+    """No class is looked for more than another."""
+    result = np.ones(256, np.float32)
+    result[free_id], result[UNKNOWN] = _FREE, 0
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """What is looked for in the frames of some logs: classes, and of each a frame that holds it.
@@ -52,17 +59,8 @@ class Sought:
         """``census`` [frames, 256]: voxels by class id."""
         return Sought(rarity(census.sum(axis=0)[:classes], free_id), census > 0, (free_id, UNKNOWN))
 
-    @staticmethod
-    def nothing(free_id: int) -> Sought:
-        """Crops lie anywhere, and all classes are as worth: of lessons that may be wrong, what is rare is so most."""
-        worth = np.ones(256, np.float32)
-        worth[free_id], worth[UNKNOWN] = _FREE, 0
-        return Sought(worth, np.zeros((0, 256), np.bool_))
-
     def drawn(self, draw: Generator) -> tuple[int, int] | None:
         """A frame and the class that is looked for in it; None where no frame holds any."""
-        if not len(self.holds):
-            return None
         chances = self.rarity * np.sqrt(self.holds.mean(axis=0))
         chances[list(self.never)] = 0
         if not chances.any():

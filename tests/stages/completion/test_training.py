@@ -20,7 +20,7 @@ from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.training import train_completion
 from occlabel.stages.completion.weight_file import load_network
 from occlabel.stages.learning.fitting import Sample, best_biases, scores_of
-from occlabel.stages.learning.rarity import Rarity, Sought, any_voxel, rarity
+from occlabel.stages.learning.rarity import Rarity, Sought, alike, any_voxel, rarity
 from occlabel.stages.learning.weight_header import read_facts
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=6.4, voxels=64 * 128, held_out_frames=2)
@@ -29,8 +29,8 @@ EVEN = rarity(np.ones(20), 0)
 
 def crops_of(learned: Labelled, crop: float, columns: int, *, thinning: int, rarity: Rarity, seed: int) -> Crops:
     holds = np.zeros((len(learned), 256), bool)
-    for number in range(len(learned)):
-        holds[number, np.unique(learned.truth(number))] = True
+    for number, pupil in enumerate(learned.pupils):
+        holds[number, np.unique(learned.truth(number))] = not pupil.believed
     return Crops(learned, Draft(crop, columns, 2, thinning, Sought(rarity, holds, (0, 255)), seed))
 
 
@@ -151,6 +151,20 @@ def test_rare_classes_are_looked_for(space: LabelSpace, street_logs: Any) -> Non
     assert shares[1] > 1.3 * shares[0]
 
 
+def test_nothing_rare_is_looked_for_where_nobody_checked_the_labels(space: LabelSpace, street_logs: Any) -> None:
+    learned, _, _ = split_by_log(street_logs, space, 10)
+    counts = np.ones(20)
+    counts[9] = 256
+    believed = replace(learned, pupils=tuple(replace(pupil, believed=True) for pupil in learned.pupils))
+    asked = (crops_of(believed, 6.4, 48, thinning=1, rarity=r, seed=0) for r in (EVEN, rarity(counts, 0)))
+    for one, other in zip(*(([crops[n] for n in range(6)]) for crops in asked), strict=True):
+        assert one["believed"] and all(torch.equal(one[name], other[name]) for name in one)
+    some = replace(learned, pupils=(*learned.pupils[:3], *believed.pupils[3:]))
+    crops = crops_of(some, 6.4, 48, thinning=1, rarity=EVEN, seed=0)
+    shares = np.mean([bool(crops[number]["believed"]) for number in range(60)])
+    assert 0.25 < shares < 0.55, "half of the frames, and a quarter of the crops of a known one look for a class"
+
+
 def test_rarity_is_bounded_and_never_of_free_or_unknown() -> None:
     found = rarity(np.array([9e9, 400.0, 100.0, 1.0, 0.0]), 0)
     np.testing.assert_allclose(found[:5], [0.5, 1, 2, 16, 16])
@@ -176,13 +190,7 @@ def test_nothing_is_sought_where_all_is_free_or_unknown() -> None:
     census = np.zeros((2, 256))
     census[:, [0, 255]] = 100
     assert Sought.of(census, 4, 0).drawn(np.random.default_rng(0)) is None
-    believed = Sought.nothing(free_id=0)
-    assert believed.drawn(np.random.default_rng(0)) is None and believed.rarity[[0, 1, 3, 255]].tolist() == [
-        0.5,
-        1,
-        1,
-        0,
-    ]
+    assert alike(free_id=0)[[0, 1, 3, 255]].tolist() == [0.5, 1, 1, 0]
 
 
 def test_a_voxel_of_a_class_is_any_of_them() -> None:

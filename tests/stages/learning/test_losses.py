@@ -69,13 +69,33 @@ def test_a_perfect_prediction_costs_nothing_and_a_wrong_one_the_whole_jaccard() 
     assert lovasz_softmax(right.roll(1, dims=1), target).item() == pytest.approx(1)
 
 
+COUNTS = torch.tensor([1e6, 1e6, 10.0])
+
+
 def test_what_is_only_believed_is_learned_by_cross_entropy_alone_with_all_classes_alike() -> None:
-    counts, target = torch.tensor([1e6, 1e6, 10.0]), torch.tensor([1, 2])
+    objective, target = Objective(COUNTS, 0), torch.tensor([1, 2])
     scores = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
-    known, believed = (Objective(counts, 0, believed)(scores, target) for believed in (False, True))
+    known, believed = objective(scores, target), objective(scores, target, believed=torch.tensor([True, True]))
     assert set(known) == {"entropy", "lovasz"} and set(believed) == {"entropy"}
     assert float(believed["entropy"]) == pytest.approx(float(torch.nn.functional.cross_entropy(scores, target)))
     assert float(known["entropy"]) > float(believed["entropy"]), "the rare class is wrong, and counts more"
+
+
+def test_beside_what_is_believed_what_is_known_is_learned_as_always() -> None:
+    torch.manual_seed(0)
+    objective, scores, target = Objective(COUNTS, 0), torch.randn(60, 3), torch.arange(60) % 3
+    trust, believed = torch.rand(60) * 0.9 + 0.1, torch.arange(60) >= 30
+    mixed = objective(scores, target, trust, believed)
+    known = objective(scores[:30], target[:30], trust[:30])
+    assert float(mixed["lovasz"]) == pytest.approx(float(known["lovasz"]))
+    none = objective(scores, target, trust, torch.zeros(60, dtype=torch.bool))
+    assert {name: float(loss) for name, loss in none.items()} == {
+        name: float(loss) for name, loss in objective(scores, target, trust).items()
+    }
+    weights = torch.where(believed, torch.ones(3)[target], class_weights(COUNTS)[target])
+    mass = trust * weights * torch.tensor([0.5 * 4, 1, 1])[target]
+    each = torch.nn.functional.cross_entropy(scores, target, reduction="none")
+    assert float(mixed["entropy"]) == pytest.approx(float((each * mass).sum() / mass.sum()))
 
 
 def test_class_weights_are_mild_and_skip_absent_classes() -> None:
