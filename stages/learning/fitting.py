@@ -34,16 +34,13 @@ class Sample:
 def best_biases(sample: Sample, free_id: int, halves: Tensor | None = None, limit: float = np.inf) -> Tensor:
     """What to add to the scores of each class [classes], at most ``limit``, for the highest mean IoU, class by class.
 
-    A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand. With
-    ``halves`` (bool [n]: which half of the logs a voxel is of) it must also cost neither half anything, and a class
-    that the truth of one half lacks gets none: what is said of it there can only be wrong.
+    A bias must earn its keep, or a class of few voxels would be fitted to the noise of the frames at hand, and a class
+    that the truth lacks gets none: what is said of it there can only be wrong, and elsewhere it would be silenced. With
+    ``halves`` (bool [n]: which half of the frames a voxel is of) both hold of each half too.
     """
     classes = sample.scores.shape[1]
-    parts = [torch.ones(len(sample.targets), dtype=torch.bool)]
-    allowed = torch.ones(classes, dtype=torch.bool)
-    if halves is not None:
-        parts += [halves, ~halves]
-        allowed = torch.stack([torch.bincount(sample.targets[part], minlength=classes) > 0 for part in parts]).all(0)
+    parts = [torch.ones(len(sample.targets), dtype=torch.bool), *(() if halves is None else (halves, ~halves))]
+    allowed = torch.stack([torch.bincount(sample.targets[part], minlength=classes) > 0 for part in parts]).all(0)
     biases = torch.zeros(classes)
     best = _mious(sample.scores, sample, free_id, parts)
     for steps in ((4.0, 2.0, 1.0, 0.5, 0.25), (1.0, 0.5, 0.25), (0.5, 0.25)):

@@ -21,6 +21,13 @@ def test_a_timid_class_is_named_more_often() -> None:
     assert 0.5 <= float(biases[2] - biases[1]) <= 2
 
 
+def test_a_class_that_no_frame_holds_is_not_silenced() -> None:
+    targets = torch.arange(8000) % 3
+    sample = scored(targets, timid=1)
+    sample.scores[:, 3] += 2.0  # is named far too often: less of it would pay here
+    assert float(best_biases(sample, FREE)[3]) == 0
+
+
 def test_what_one_half_does_not_hold_gets_no_bias() -> None:
     targets = torch.arange(8000) % CLASSES
     halves = torch.arange(8000) >= 4000
