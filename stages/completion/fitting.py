@@ -13,14 +13,16 @@ from occlabel.stages.completion.samples import WholeFrames
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, strides_of
 
 
-def calibrate(network: LMSCNet, frames: WholeFrames) -> float:
+def calibrate(network: LMSCNet, frames: WholeFrames, biased: bool = True) -> float:
     """Fits the network's word to held-out frames: when it names which class, then how sure it may be.
 
-    Adds to the network's biases what makes the mean IoU highest and costs neither the earlier nor the later half of the
-    frames anything: training weighs classes, and free voxels above all, as it needs for learning and not as they occur.
-    Returns the temperature.
+    If ``biased``, adds to the network's biases what makes the mean IoU highest and costs neither the earlier nor the
+    later half of the frames anything: training weighs classes, and free voxels above all, as it needs for learning and
+    not as they occur. Returns the temperature.
     """
     sample, number = _sampled(network, frames)
+    if not biased:
+        return best_temperature(sample)
     biases = best_biases(sample, network.free_id, 2 * number < len(frames))
     with torch.no_grad():
         network.classify.bias.add_(biases)

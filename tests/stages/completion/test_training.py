@@ -14,7 +14,10 @@ from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import Taxonomy
+from occlabel.stages.completion import training
+from occlabel.stages.completion.fitting import calibrate
 from occlabel.stages.completion.labelled import Labelled, split_by_log
+from occlabel.stages.completion.lmscnet import LMSCNet
 from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.samples import Crops, Draft, WholeFrames
 from occlabel.stages.completion.training import train_completion
@@ -240,6 +243,28 @@ def test_weights_end_half_way_where_that_is_asked(tmp_path: Path, space: LabelSp
     first, last, middle = (tensors(path, space)["stem.0.weight"] for path in (begun, learned, between))
     assert (last - first).abs().mean() > 1e-3
     torch.testing.assert_close(middle, (first + last) / 2, atol=1e-3, rtol=1e-2)
+
+
+def test_biases_that_were_fitted_are_not_fitted_again_to_few_frames(
+    tmp_path: Path, space: LabelSpace, street_logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def seen(network: LMSCNet, frames: WholeFrames, biased: bool) -> float:
+        asked.append(biased)
+        return calibrate(network, frames, biased)
+
+    monkeypatch.setattr(training, "calibrate", seen)
+    begun, on = tmp_path / "begun.safetensors", tmp_path / "on.safetensors"
+    train_completion(space, street_logs, begun, TWO_EPOCHS, "command")
+    train_completion(space, street_logs, on, changed(start=begun, rate=1e-6), "command")
+    assert asked == [True, False], "three frames are held out"
+    torch.testing.assert_close(
+        tensors(on, space)["classify.bias"], tensors(begun, space)["classify.bias"], rtol=1e-4, atol=1e-4
+    )
+    monkeypatch.setattr(training, "_ENOUGH", 3)
+    train_completion(space, street_logs, tmp_path / "more.safetensors", changed(start=begun), "command")
+    assert asked[2]
 
 
 def test_from_nothing_no_weights_end_half_way() -> None:
