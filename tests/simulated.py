@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,13 @@ TWO_SHORT = Drives(logs=2, frames=2, seed=81, image_scale=0.1)
 ONE_WITH_PRIORS = Drives(logs=1, frames=1, seed=3, image_scale=0.1, priors=("degraded", "exact"))
 ONE_ORACLE = Drives(logs=1, frames=3, seed=4, image_scale=0.4, priors=("degraded", "exact"))
 """Images large enough for their depth to be held against the LiDAR."""
+
+
+def resembling(root: Path, place: Path) -> Path:
+    """A copy of a simulated KITTI root, whose logs took place at other times."""
+    for times in Path(shutil.copytree(root, place)).rglob("times.txt"):
+        times.write_text("".join(f"{float(line) + 1000:e}\n" for line in times.read_text().split()))
+    return place
 
 
 def simulated_in(factory: pytest.TempPathFactory) -> Simulated:

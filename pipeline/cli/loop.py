@@ -37,6 +37,9 @@ def loop(
     start: _Start = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each training.")] = 1500,
     rate: _Rate = None,
+    halfway: Annotated[
+        bool, typer.Option("--halfway/--whole-way", help="With --start: whether rows end half-way back to it.")
+    ] = True,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 3,
     truth: Annotated[
         Literal["voxels", "points"], typer.Option(help="What the labelled and the held-out logs have.")
@@ -53,8 +56,8 @@ def loop(
     and voted; + those of a model that looks at sweeps before and after a frame, through the whole recipe; + truth,
     where the unlabelled logs have some. The model that labels is the one of the labelled logs alone, of the same seed.
     All are trained with as many steps, from nothing, or from the weights --start, ending half-way between those and
-    what was learned; --start as it was is then a row of its own. A label counts as much as it is confident; unknown
-    voxels do not.
+    what was learned; --start as it was is then a row of its own. A label counts as much as it is confident, and less
+    is made of what is rare than of truth; unknown voxels do not count.
 
     Two unlabelled frames for each labelled one are a good proportion. A killed loop goes on where it was.
     """
@@ -70,7 +73,7 @@ def loop(
         steps=steps,
         epoch=-(-steps // -(-steps // _EPOCH)),
         rate=rate or (_RATE if start is None else _RATE_FROM_START),
-        halfway=None if start is None else True,
+        halfway=start is not None and halfway,
         batch=batch,
         sure=sure,
         device=device,

@@ -115,7 +115,7 @@ def propagation(
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_propagation import train
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "onboard", "temperature")))
 
@@ -139,7 +139,7 @@ def instances(
     from occlabel.pipeline.teaching.train_instances import train
     from occlabel.stages.ingest.recognise import open_logs
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(load_recipe(recipe), open_logs(logs, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "labels", "objects")))
 
@@ -155,7 +155,7 @@ def glance(logs: LogsRoots, out: _Out, options: GlanceOptions, held_out: _AlsoHe
     """
     from occlabel.pipeline.teaching.train_glance import train
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(logs, held_out or [], out, options, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "steps")))
 
@@ -181,7 +181,7 @@ def drocc(
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_drocc import train
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "logs", "held_out")))
 
@@ -207,7 +207,7 @@ def depth_alignment(
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_depth_alignment import train
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     told = [f"{name} {facts[name]}" for name in ("network", "alignment", "abs_rel") if name in facts]
     typer.echo(f"{out}: {', '.join(told)}")
@@ -234,7 +234,7 @@ def vipocc(
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_vipocc import train
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     told = [f"{name} {facts[name]}" for name in ("network", "images", "abs_rel") if name in facts]
     typer.echo(f"{out}: {', '.join(told)}")
@@ -262,9 +262,18 @@ def occany(
     from occlabel.pipeline.planning.recipe_file import load_recipe
     from occlabel.pipeline.teaching.train_occany import train
 
-    writable("--out", out, _WEIGHTS)
+    _one_file(out)
     facts = train(load_recipe(recipe), _roots(logs, held_out, reader), out, options, executor, _command())
     typer.echo(f"{out}: " + ", ".join(f"{name} {facts[name]}" for name in ("network", "images", "held_out")))
+
+
+def _one_file(out: Path) -> None:
+    """Raises OcclabelError where the weights cannot be written to ``out``, or where that is to be many files."""
+    if of_each_log(out):
+        raise OcclabelError(
+            f"--out {out}: one network is learned from all logs, so there is no {{log}} to name it by; name one file"
+        )
+    writable("--out", out, _WEIGHTS)
 
 
 def _roots(logs: Path, held_out: Path | None, reader: str | None) -> Roots:

@@ -63,9 +63,8 @@ def calibrate(
     begun = _start(at, start, version)
     question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
     counted = _count(question, version, note)
-    if not counted.frames:
-        why = "; ".join(counted.unreadable[:3]) or f"no frame of {spec} has truth under {truth}"
-        raise BadPredictions(f"there is nothing to fit to: {why}")
+    if not counted.tally.counts[ANY].any():
+        raise BadPredictions(f"there is nothing to fit to: {_why_nothing(counted, at, spec, truth)}")
     frames, taxonomy = counted.frames, version.space.taxonomy
     logs = f"{len(counted.logs)} log{'s' if len(counted.logs) > 1 else ''}"
     made_of = f"{at} of {frames} frames of {logs}, labels {version.info.content_digest}"
@@ -142,6 +141,13 @@ def _count(question: Question, version: PublishedVersion, note: Callable[[str], 
 _Labels = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8] | None]
 """Label in the classes of the version, margin, whether it is right, ``OBSERVED`` where that is known: [n] each. What is
 unknown in the version is no label: its confidence is 0, whatever a calibration says of free and a margin of 0."""
+
+
+def _why_nothing(counted: _Counted, at: Where, spec: str, truth: Path) -> str:
+    if counted.frames:
+        frames = f"{counted.frames} frame{'s' if counted.frames > 1 else ''}"
+        return f"no {at[:-1]} of {frames} is labelled both in {spec} and under {truth}"
+    return "; ".join(counted.unreadable[:3]) or f"no frame of {spec} has truth under {truth}"
 
 
 def _at_voxels(frame: LabelledFrame) -> _Labels:

@@ -56,9 +56,11 @@ def adapt_each(
 ) -> Adapted:
     """Writes ``out``, which names ``{log}``, for each log of ``reader``; ``note`` is told of each before its turn.
 
-    A log that nothing can be learned from fails alone. Raises BadRecipe and BadWeights as ``train`` does, and
-    StoreError.
+    A log that nothing can be learned from fails alone; weights that were made by other options, of other frames or from
+    another start are made anew. Raises BadRecipe and BadWeights as ``train`` does, and StoreError.
     """
+    from occlabel.stages.learning.run_record import forget
+
     result, ids = Adapted(), reader.log_ids()
     for number, log in enumerate(ids, 1):
         try:
@@ -67,6 +69,8 @@ def adapt_each(
                 result.kept[log] = place
                 continue
             note(f"log {log} ({number} of {len(ids)})")
+            if not options.resume:  # what was broken off, or led to weights that are out of date
+                forget(place.with_suffix(".training"))
             train(recipe, OneLog(reader, log), place, options, executor, command)
             result.made[log] = place
         except (BadRecipe, BadWeights, StoreError):  # of no log

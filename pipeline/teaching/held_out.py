@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.apart import refuse_shared
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
 from occlabel.schemas.stage import places_of
@@ -23,12 +25,17 @@ class Roots:
     """None: some of those that would be learned from are."""
 
 
-def sources_of(recipe: Recipe, logs: Roots) -> list[LogReader]:
-    """The roots that a training on ``recipe`` looks at. Raises BadRecipe where a stage of it would take files of
+def sources_of(recipe: Recipe, logs: Roots, own: bool = False) -> list[LogReader]:
+    """The roots that a training on ``recipe`` looks at; ``own``: it may be judged by logs that it learns from, as one
+    that learns nothing of what it is judged by.
+
+    Raises OcclabelError where both hold the same log, and BadRecipe where a stage of the recipe would take files of
     another program that are of a log of one for those of another log of the other."""
     reader, held_out = logs.learned, logs.held_out
     if held_out is None:
         return [reader]
+    if not own:
+        refuse_shared({"logs": list(reader.logs()), "held_out": list(held_out.logs())})
     for step in recipe.chain:
         for option in sorted(places_of(type(step.stage))):
             place = getattr(step.stage, option)
@@ -43,11 +50,15 @@ def sources_of(recipe: Recipe, logs: Roots) -> list[LogReader]:
 
 def refuse_one_log(sources: Sequence[LogReader]) -> None:
     """Raises BadLog where there would be nothing to judge by, before hours of labelling."""
-    if len(sources) == 1 and len(sources[0].log_ids()) < 2:
-        raise BadLog(
-            f"{sources[0].root} holds one log: give two or more, as one is held out to judge by, or others with "
-            "--held-out"
-        )
+    if len(sources) == 1:
+        refuse_one(sources[0].root, sources[0].log_ids(), otherwise=", or others with --held-out")
+
+
+def refuse_one(root: Path, logs: Sequence[str], having: str = "", otherwise: str = "") -> None:
+    """The same for a training that learns from these ``logs`` of a root, those ``having`` something, and has more to
+    judge by ``otherwise`` or not at all."""
+    if len(logs) < 2:
+        raise BadLog(f"{root} holds one log{having}: give two or more, as one is held out to judge by{otherwise}")
 
 
 def _shared(one: LogReader, other: LogReader) -> str | None:

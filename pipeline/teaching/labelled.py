@@ -12,6 +12,7 @@ from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion, open_version, version_names
 from occlabel.pipeline.running.label import Report, label_logs
 from occlabel.pipeline.running.workplace import Workplace
+from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog
 from occlabel.schemas.stage import Stage
@@ -34,12 +35,15 @@ def labelled(
     """What ``recipe`` says of the logs of ``reader``, as another version of ``store``; what is there is not computed
     again.
 
-    Logs and clips that it lacks are told on stderr, with what becomes of them for ``lacking`` that. Raises BadLog where
-    nothing was published.
+    What of a recipe of labels does not go together is told on stderr, and logs and clips that are missing, with what
+    becomes of them for ``lacking`` that. Raises BadLog where nothing was published.
     """
     # The next version, as logs may have come or changed since the last, and what failed then may be labelled now.
     version = str(len(version_names(store)) + 1)
     report = label_logs(recipe, reader, store, version, workplace=Workplace(executor))
+    if any(spec.name == SEMANTICS.name for step in recipe.chain for spec in step.stage.written):
+        for caution in report.plan.cautions:
+            print(f"caution: {caution}", file=sys.stderr, flush=True)
     left_out = _left_out(report)
     if report.info is None:
         raise BadLog(

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from occlabel.pipeline.planning.fingerprint import digest_of, stage_digest
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.teaching.apart import refuse_shared
 from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, OFFBOARD, TRUTH, Rows, rows_of
 from occlabel.pipeline.teaching.loop_scores import Scores, score
 from occlabel.pipeline.teaching.loop_table import LoopTable
+from occlabel.pipeline.teaching.posed_logs import posed_logs
 from occlabel.pipeline.teaching.train_completion import labelled_by
-from occlabel.schemas.drive_log import DriveLog, LogReader
-from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.drive_log import LogReader
+from occlabel.schemas.errors import BadLog
 from occlabel.schemas.words import counted
 from occlabel.workers.store import Store
 
@@ -76,19 +78,18 @@ class _Work:
     """The trainings of a loop, each done once."""
 
     def __init__(self, loop: Loop, out: Path, note: Callable[[str], None]) -> None:
-        from occlabel.stages.completion.labelled import Labelled, split_few
-        from occlabel.stages.completion.training import recalling, start_of, starting
+        from occlabel.stages.completion.labelled import Labelled
+        from occlabel.stages.completion.training import start_of, starting
 
         self._loop, self._out, self._note = loop, out, note
         space = loop.recipe.space
         self._logs = {name: list(getattr(loop, name).logs()) for name in ("labelled", "unlabelled", "held_out")}
-        _refuse_shared(self._logs)
+        refuse_shared(self._logs)
         options = loop.options
         self._start = start_of(options, space)
         if self._start is not None:
             starting(self._start, space)  # what does not serve is said before anything lies in the folder
-        split = split_few(loop.labelled, space, options.held_out_every, self._teacher(loop.labelled))
-        self._split = replace(split, learned=recalling(split.learned, options.model_copy(update={"sweeps": 0})))
+        self._split = self._known(loop.labelled, sweeps=0)
         self._judged = Labelled.of_logs(loop.held_out, self._logs["held_out"], space, self._teacher(loop.held_out))
         if not len(self._judged):
             what = self._teacher(loop.held_out).what
@@ -105,6 +106,7 @@ class _Work:
     @property
     def asked(self) -> str:
         """A digest of everything but the number of seeds."""
+        from occlabel.stages.completion.training import TRAINING
         from occlabel.stages.learning.weight_header import named_with_digest
 
         recipe = self._loop.recipe
@@ -113,13 +115,17 @@ class _Work:
         texts = {name: [log.text for log in logs] for name, logs in self._logs.items()}
         rest = [step.stage for step in recipe.chain if step.name != "completion"]  # whose weights the rows replace
         digests = [stage_digest(stage, recipe.space, recipe.clip_frames, "cpu") for stage in rest]
-        return digest_of([recipe.model_dump(mode="json"), digests, options, texts, *start])
+        assert recipe.completion is not None  # see rows_of
+        versions = [TRAINING, recipe.completion.version]
+        return digest_of([recipe.model_dump(mode="json"), versions, digests, options, texts, *start])
 
     def done(self, row: str, seed: int) -> Scores:
         """The scores of a row."""
+        from occlabel.stages.completion.training import starting
+
         weights = self._weights(row, seed)
         self._note(f"seed {seed}, {row}: scoring {counted(len(self._judged), 'frame')}")
-        return score(weights, self._judged, self._loop.options.device)
+        return score(*starting(weights, self._loop.recipe.space), self._judged, self._loop.options.device)
 
     def _weights(self, row: str, seed: int) -> Path:
         """The weights that the row trains, trained if they are not there."""
@@ -135,7 +141,7 @@ class _Work:
     def _told(self, row: str, seed: int) -> Labelled:
         """The unlabelled logs, as the row has them labelled."""
         from occlabel.stages.completion.labelled import Labelled
-        from occlabel.stages.completion.training import recalling
+        from occlabel.stages.completion.training import recalling, refuse_nothing
 
         loop, logs = self._loop, self._logs["unlabelled"]
         if row == TRUTH:
@@ -147,18 +153,31 @@ class _Work:
         self._note(f"seed {seed}, {row}: labelling {counted(len(logs), 'log')} with {steps}")
         store = Store(str(self._place(row, seed).parent / "labels"))
         teacher = labelled_by(chain, loop.unlabelled, store, loop.options.sure, loop.executor)
-        return Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, teacher)
+        told = Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, teacher)
+        refuse_nothing(told, f"{row!r} would be {ALONE!r} once more; lower --sure {loop.options.sure:g}")
+        return told
 
     def _with(self, told: Labelled) -> Split:
         logs = (*self._split.logs, *self._logs["unlabelled"])
         return replace(self._split, learned=self._split.learned + told, logs=logs)
 
     def _offboard(self, seed: int) -> Path:
-        """Weights that look at sweeps before and after a frame, of the labelled logs alone."""
-        weights = self._place("offboard model", seed)
+        """Weights that look at sweeps before and after a frame, of the labelled logs alone, where geometry finds them:
+        so they lie when the recipe labels."""
+        weights, sweeps = self._place("offboard model", seed), 2 * self.rows.reach
         if not weights.is_file():
-            self._train(weights, self._split, seed, sweeps=2 * self.rows.reach, title="offboard model")
+            posed = posed_logs(self._loop.recipe, self._loop.labelled, self._out, self._loop.executor)
+            self._train(weights, self._known(posed, sweeps), seed, sweeps, title="offboard model")
         return weights
+
+    def _known(self, reader: LogReader, sweeps: int) -> Split:
+        """The labelled logs as ``reader`` has them, for a network that sees so many sweeps of other frames at most."""
+        from occlabel.stages.completion.labelled import split_few
+        from occlabel.stages.completion.training import recalling
+
+        options = self._loop.options.model_copy(update={"sweeps": sweeps})
+        split = split_few(reader, self._loop.recipe.space, options.held_out_every, self._teacher(reader))
+        return replace(split, learned=recalling(split.learned, options))
 
     def _train(self, weights: Path, split: Split, seed: int, sweeps: int, title: str) -> None:
         from occlabel.stages.completion.training import teach
@@ -175,19 +194,3 @@ class _Work:
         from occlabel.stages.completion.teacher import VoxelTeacher
 
         return (PointTeacher if self._loop.options.truth == "points" else VoxelTeacher)(reader, self._loop.recipe.space)
-
-
-def _refuse_shared(logs: dict[str, list[DriveLog]]) -> None:
-    """Raises OcclabelError when a log is under two of the roots: it would be learned from and judged by."""
-    owners: dict[str, tuple[str, str]] = {}
-    for name, found in logs.items():
-        title = f"--{name.replace('_', '-')}"
-        if not found:
-            raise BadLog(f"{title} has no logs; name the root of some")
-        for log in found:
-            other, id_ = owners.setdefault(log.text, (title, log.id))
-            if other != title:
-                raise OcclabelError(
-                    f"log {log.id} of {title} is log {id_} of {other}: what is judged by must not be learned from, and "
-                    "what has no labels must not have them; name roots that share no log"
-                )

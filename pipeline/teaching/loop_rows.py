@@ -7,6 +7,7 @@ from pathlib import Path
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.stage import Stage
 
 BEFORE = "as it was"
 ALONE = "labelled alone"
@@ -36,14 +37,27 @@ class Rows:
 
     def chain(self, row: str, weights: Path) -> Recipe:
         """What labels the unlabelled logs in ``row``, with the ``weights`` of the model that looks."""
-        assert self.recipe.completion is not None  # see rows_of
+        recipe = _by_what_truth_says(self.recipe)
+        assert recipe.completion is not None  # see rows_of
         reach = self.reach if row == OFFBOARD else 0
-        looks = self.recipe.completion.model_copy(update={"weights": weights.absolute(), "sweeps": reach})
-        if row == OFFBOARD:
-            dropped = ["instances", "tracking"]
-        else:
-            dropped = [s for s in ("propagation", "voting", "ground", "instances", "tracking") if s not in _SLOTS[row]]
-        return self.recipe.model_copy(update={"completion": looks}).without(dropped)
+        looks = recipe.completion.model_copy(update={"weights": weights.absolute(), "sweeps": reach})
+        dropped = ["instances", "tracking"]
+        if row != OFFBOARD:
+            dropped += [slot for slot in ("propagation", "voting", "ground") if slot not in _SLOTS[row]]
+        if row == RAW:
+            dropped += ["geometry", "evidence"]  # a frame alone asks neither where it is nor what others saw
+        return recipe.model_copy(update={"completion": looks}).without(dropped)
+
+
+def _by_what_truth_says(recipe: Recipe) -> Recipe:
+    """Without odds: how common a class is the rows' networks learn from the labelled logs."""
+    changed = {slot: stage.model_copy(update={"odds": {}}) for slot, stage in _with_odds(recipe).items()}
+    return recipe.model_copy(update=changed)
+
+
+def _with_odds(recipe: Recipe) -> dict[str, Stage]:
+    stages = {slot: getattr(recipe, slot) for slot in ("completion", "propagation")}
+    return {slot: stage for slot, stage in stages.items() if getattr(stage, "odds", None)}
 
 
 def rows_of(recipe: Recipe, known: float, started: bool = False) -> Rows:
@@ -58,7 +72,11 @@ def rows_of(recipe: Recipe, known: float, started: bool = False) -> Rows:
         raise BadRecipe(f"the loop trains the built-in network (completion.kind lmscnet); the recipe has {kind}")
     if getattr(recipe.completion, "paint", False):
         raise BadRecipe("the loop trains on sweeps alone; set completion.paint: false")
-    names, left_out = [*([BEFORE] if started else []), ALONE, RAW], []
+    names = [*([BEFORE] if started else []), ALONE, RAW]
+    left_out = [
+        f"{slot}.odds of the recipe, as how common a class is is learned from the labelled logs"
+        for slot in _with_odds(recipe)
+    ]
     for row in (VOTED, BOTH):
         lacking = [slot for slot in _SLOTS[row] if getattr(recipe, slot) is None]
         if lacking:

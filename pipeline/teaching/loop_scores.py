@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 
 if TYPE_CHECKING:
     from occlabel.stages.completion.labelled import Labelled
+    from occlabel.stages.completion.lmscnet import LMSCNet
 
 
 class Scores(BaseModel):
@@ -27,19 +27,17 @@ class Scores(BaseModel):
     """IoU of each of them."""
 
 
-def score(weights: Path, judged: Labelled, device: str) -> Scores:
-    """Of the network in the file ``weights`` as it looks onboard, at a frame's own sweep."""
+def score(network: LMSCNet, temperature: float, judged: Labelled, device: str) -> Scores:
+    """Of the ``network`` as it looks onboard, at a frame's own sweep."""
     import torch
 
     from occlabel.stages.completion.prediction import predictor
     from occlabel.stages.completion.sweeps import Sweeps
     from occlabel.stages.completion.trained import Trained
-    from occlabel.stages.completion.weight_file import load_network
     from occlabel.stages.learning.fitting import scores_of
 
     taxonomy = judged.space.taxonomy
     classes = len(taxonomy.classes)
-    network, temperature = load_network(weights, judged.space)
     predict = predictor(network.to(torch.device(device)), temperature, judged.space, device, Trained().looks)
     confusion = np.zeros((classes, classes), np.int64)
     for number in range(len(judged)):

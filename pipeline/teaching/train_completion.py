@@ -41,11 +41,25 @@ def train(
     painted = getattr(recipe.completion, "paint", False)
     if painted:
         refuse_paint(options, recipe.space)
+    _refuse_first(recipe, out, options)
     if options.truth != "none":
         images = segment_images(recipe, reader, out.with_suffix(".training"), executor) if painted else None
         posed = posed_logs(recipe, reader, out.with_suffix(".training"), executor)
         return train_completion(recipe.space, posed, out, options, command, images)
     return _without_truth(recipe, reader, out, options, executor, command)
+
+
+def _refuse_first(recipe: Recipe, out: Path, options: Options) -> None:
+    """Raises what the training would, before logs are placed and labelled for it."""
+    from occlabel.stages.completion.training import start_of, starting
+    from occlabel.stages.learning.trainer import check_device, refuse_begun
+
+    check_device(options.device)
+    if options.steps:
+        refuse_begun(out.with_suffix(".training"), options)
+    start = start_of(options, recipe.space)
+    if start is not None:
+        starting(start, recipe.space)
 
 
 def _without_truth(
@@ -62,13 +76,11 @@ def _without_truth(
         teach,
         write_weights,
     )
-    from occlabel.stages.learning.trainer import check_device
     from occlabel.stages.learning.weight_header import named_with_digest, provenance
 
     space = recipe.space
     if recipe.completion is None:
         raise BadRecipe("the recipe has no completion: there is nothing to adapt")
-    check_device(options.device)
     start = start_of(options, space)
     assert start is not None  # see Options
     posed = posed_logs(recipe, reader, out.with_suffix(".training"), executor)
@@ -101,8 +113,15 @@ def _without_truth(
 
 
 def asked_digest(recipe: Recipe, options: Options) -> str:
-    """Of what decides weights that are adapted without truth, besides the start and the logs."""
-    return digest_of([recipe.to_yaml(), options.model_dump(mode="json", exclude={"start", "resume", "device"})])
+    """Of what decides weights that are adapted without truth, besides the start and the logs. The weights that the
+    recipe names for the network do not: those of the start look at the logs."""
+    from occlabel.stages.completion.training import TRAINING
+
+    looks = recipe.completion
+    if looks is not None and looks.kind == "lmscnet":
+        recipe = recipe.model_copy(update={"completion": looks.model_copy(update={"weights": None})})
+    told = options.model_dump(mode="json", exclude={"start", "resume", "device"})
+    return digest_of([recipe.to_yaml(), told, TRAINING])
 
 
 def _drive(reader: LogReader) -> dict[str, str]:

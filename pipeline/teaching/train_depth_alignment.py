@@ -37,10 +37,11 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     """
     from occlabel.stages.learning.trainer import check_device
     from occlabel.stages.priors.alignment.residual.samples import Views
-    from occlabel.stages.priors.alignment.residual.training import train_residual
+    from occlabel.stages.priors.alignment.residual.training import check_start, train_residual
 
     # What cannot work is said before hours of labelling.
     check_device(options.device)
+    check_start(options)
     priors = _priors(recipe)
     sources = sources_of(priors, logs)
     for source in sources:

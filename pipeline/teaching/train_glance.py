@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from occlabel.pipeline.teaching.apart import refuse_shared
 from occlabel.pipeline.teaching.held_out import learned_and_held_out
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog
@@ -27,10 +28,13 @@ def train(roots: Sequence[Path], held_out: Sequence[Path], out: Path, options: O
     """Trains on the images of the logs under ``roots`` and writes ``out``; returns the file's facts.
 
     Those under ``held_out`` are scored, or else every tenth log. Raises BadLog for logs without cameras, without
-    calibration, or without exact priors.
+    calibration, or without exact priors, OcclabelError where a log would be learned from and scored.
     """
     from occlabel.stages.priors.glance.training import train_glance
 
+    if held_out:
+        both = {"logs": roots, "held_out": held_out}
+        refuse_shared({name: [log for root in some for log in open_logs(root).logs()] for name, some in both.items()})
     found = [[log for root in some for log in pictures_of(root)] for some in (roots, held_out) if some]
     logs, others = learned_and_held_out(found, options.held_out_every)
     facts = {"logs": str(len(logs)), "command": command}

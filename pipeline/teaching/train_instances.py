@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
 from occlabel.pipeline.quality.true_objects import TrueObjects
+from occlabel.pipeline.teaching.held_out import refuse_one
 from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader
@@ -27,20 +28,23 @@ def train(
     """Labels the logs with the recipe's stages before instances, trains on them, writes ``out``; returns its facts.
 
     Every tenth log is held out. The labels lie in a store in the folder ``out`` with the suffix ``.training``; what is
-    there is not computed again. Raises BadLog when no log has both voxel truth and boxes.
+    there is not computed again. Raises BadLog when fewer than two logs have both voxel truth and boxes, BadWeights
+    when the training cannot start from the weights that it was told to.
     """
-    from occlabel.stages.instances.training import crop_columns, train_instances
-    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.instances.training import check_options, train_instances
+    from occlabel.stages.learning.trainer import check_device, refuse_begun
 
     # What cannot work is said before hours of labelling.
     check_device(options.device)
-    crop_columns(options.crop, recipe.grid)
+    check_options(options, recipe.space)
+    refuse_begun(out.with_suffix(".training"), options)
     ids = [log.id for log in reader.logs() if _frames(log)]
     if not ids:
         raise BadLog(
             f"{reader.root} has no log with voxel truth and boxes, which say whose voxel is whose; occlabel simulate "
             "writes such logs"
         )
+    refuse_one(reader.root, ids, having=" with voxel truth and boxes")
     check_truth(reader, (frame for log in reader.logs(ids) for frame in _frames(log)), recipe.space)
     refined = recipe.model_copy(update=dict.fromkeys(("instances", "tracking", "audit")))
     store = Store(str(out.with_suffix(".training") / "refined"))

@@ -13,11 +13,12 @@ from occlabel.pipeline.planning.fingerprint import onboard_name
 from occlabel.pipeline.planning.kinds import SLOTS
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedFrame
-from occlabel.pipeline.teaching.held_out import Roots, sources_of
+from occlabel.pipeline.teaching.held_out import Roots, refuse_one, sources_of
 from occlabel.pipeline.teaching.labelled import labelled
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
 from occlabel.schemas.drive_log import DriveLog, LogReader
 from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.schemas.space import LabelSpace
 from occlabel.stages.learning.truth import check_truth, learnable_truth
 from occlabel.workers.store import Store
 
@@ -34,25 +35,34 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     ``.training``; what is there is not computed again. Raises BadLog when the logs hold too little truth or too little
     way, BadWeights when the training cannot start from the weights that it was told to.
     """
-    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.learning.trainer import check_device, refuse_begun
     from occlabel.stages.propagation.training import check_options, train_propagation
 
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
     check_device(options.device)
-    sources = sources_of(recipe, logs)
-    for source in sources:
-        if not any(frame.truth.voxels is not None for log in source.logs() for frame in log.frames):
-            raise BadLog(f"{source.root} has no log with voxel truth; occlabel simulate writes such logs")
-        check_truth(source, (frame for log in source.logs() for frame in log.frames), recipe.space)
+    refuse_begun(out.with_suffix(".training"), options)
     if recipe.completion is None:
         raise BadRecipe("the recipe has no completion, whose labels local propagation learns to correct")
+    sources = sources_of(recipe, logs)
+    known = [_with_truth(source, recipe.space) for source in sources]
+    if len(sources) == 1:
+        refuse_one(logs.learned.root, known[0], " with voxel truth", ", or others with --held-out")
     later = SLOTS[SLOTS.index("completion") + 1 :]
     onboard = recipe.model_copy(update=dict.fromkeys(later))
     store = Store(str(out.with_suffix(".training") / "onboard"))
     learned, *others = (_labels(onboard, source, store, executor) for source in sources)
     facts = {"onboard": onboard_name(recipe.completion, onboard.space), "command": command}
     return train_propagation(recipe.space, learned, out, options, facts, others[0] if others else [])
+
+
+def _with_truth(reader: LogReader, space: LabelSpace) -> list[str]:
+    """The logs that have some. Raises BadLog where none has, or where it is no truth of ``space``."""
+    known = [log.id for log in reader.logs() if any(frame.truth.voxels is not None for frame in log.frames)]
+    if not known:
+        raise BadLog(f"{reader.root} has no log with voxel truth; occlabel simulate writes such logs")
+    check_truth(reader, (frame for log in reader.logs() for frame in log.frames), space)
+    return known
 
 
 def _labels(onboard: Recipe, reader: LogReader, store: Store, executor: str) -> list[Labelled]:

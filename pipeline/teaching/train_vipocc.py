@@ -55,7 +55,8 @@ def parted(recipe: Recipe, logs: Roots, folder: Path, executor: str, every: int)
     """Runs the recipe's priors; what they say lies in stores in ``folder``. Where ``logs`` hold none
     out, one of ``every`` is. Raises as ``train`` does."""
     priors = _priors(recipe)
-    sources = sources_of(priors, logs)
+    # Of the points by which it is judged nothing is learned: one's own film may be adapted to.
+    sources = sources_of(priors, logs, own=True)
     # What cannot work is said before hours of labelling.
     for source in sources if priors.geometry is None else ():
         posed = (frame for log in source.logs() for frame in log.frames if frame.world_from_ego is not None)

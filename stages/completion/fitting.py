@@ -23,7 +23,8 @@ def calibrate(network: LMSCNet, frames: WholeFrames, biased: bool = True) -> flo
     sample, number = _sampled(network, frames)
     if not biased:
         return best_temperature(sample)
-    biases = best_biases(sample, network.free_id, 2 * number < len(frames))
+    halves = 2 * number < len(frames) if len(frames) > 1 else None
+    biases = best_biases(sample, network.free_id, halves)
     with torch.no_grad():
         network.classify.bias.add_(biases)
     return best_temperature(replace(sample, scores=sample.scores + biases))
@@ -35,7 +36,7 @@ def temperature_at_hits(network: LMSCNet, frames: WholeFrames) -> float:
     sample, _ = _sampled(network, frames)
     hits = sample.targets != network.free_id
     some = replace(sample, scores=sample.scores[hits], targets=sample.targets[hits])
-    return best_temperature(some) if bool(hits.any()) else 1.0
+    return best_temperature(some)
 
 
 @torch.no_grad()

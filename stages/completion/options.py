@@ -12,12 +12,16 @@ from occlabel.stages.learning.options import FIXED, TrainingOptions
 SHIPPED = Path("shipped")
 """As a start: the weights that come with occlabel for the recipe's grid and taxonomy."""
 
+_COARSEST = 3.2
+"""Edge of the network's coarsest cell in metres: of 0.4, halved three times."""
+
 _BY_TRUTH: dict[str, dict[str, Any]] = {
     "voxels": {"steps": 6000, "epoch": 500, "rate": 3e-3, "halfway": False},
     "points": {"steps": 50, "epoch": 50, "rate": 5e-4, "halfway": True},
     "none": {"steps": 50, "epoch": 50, "rate": 5e-4, "halfway": True},
 }
-"""From nothing it takes thousands of steps; what weights know already is forgotten at a high rate."""
+"""Of a training that has a start; one that has none is as with voxels. From nothing it takes thousands of steps; what
+weights know already is forgotten at a high rate."""
 
 
 class Options(TrainingOptions):
@@ -30,22 +34,24 @@ class Options(TrainingOptions):
     """A weight file to go on from, or shipped: the one that comes with occlabel for the recipe's grid and taxonomy.
     [default: from nothing]"""
     steps: int = Field(default=None, ge=0, validate_default=True)
-    """Optimizer steps in all; 0 with --truth none: normalisation statistics alone are made those of the logs. [default:
-    6000; 50 with --truth points or none]"""
+    """Optimizer steps in all, rounded up to whole epochs; 0 with --truth none: normalisation statistics alone are made
+    those of the logs. [default: 6000; 50 with --start and --truth points or none]"""
     epoch: int = Field(default=None, ge=1, validate_default=True)
-    """Steps between two validations and checkpoints. [default: 500; 50 with --truth points or none]"""
+    """Steps between two validations and checkpoints; of fewer steps in all they are one epoch. [default: 500; 50 with
+    --start and --truth points or none]"""
     batch: int = Field(default=3, ge=1)
     """Crops in a step."""
-    crop: float = Field(default=38.4, ge=3.2)
+    crop: float = Field(default=38.4, ge=_COARSEST)
     """Edge of a crop in metres."""
     sweeps: int = Field(default=8, ge=0)
     """Most sweeps of other frames that a crop sees besides its own; two crops in five see their own alone. 0 trains an
     onboard model."""
     rate: float = Field(default=None, ge=1e-6, validate_default=True)
-    """Highest learning rate. [default: 0.003; 0.0005 with --truth points or none]"""
+    """Highest learning rate. [default: 0.003; 0.0005 with --start and --truth points or none]"""
     halfway: bool = Field(default=None, validate_default=True)
     """Whether the weights end half-way between those of --start and those learned: what is gained is kept, and less is
-    lost of what was known of other streets; not of what reads images. [default: with --truth points or none]"""
+    lost of what was known of other streets; not of what reads images. [default: with --start and --truth points or
+    none]"""
     sure: float = Field(default=0.5, ge=0, le=1)
     """With --truth none: least confidence of a label that is learned from."""
     voxels: Annotated[int, FIXED] = 192 * 1024
@@ -60,7 +66,8 @@ class Options(TrainingOptions):
     def _by_truth(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        defaults = _BY_TRUTH.get(given.get("truth", "voxels"), {})
+        truth = "voxels" if given.get("start") is None else given.get("truth", "voxels")
+        defaults = _BY_TRUTH.get(truth, {})
         return given | {name: value for name, value in defaults.items() if given.get(name) is None}
 
     @field_validator("truth")
@@ -72,9 +79,19 @@ class Options(TrainingOptions):
             raise ValueError("without truth nothing can be learned from nothing; give --start shipped, or a file")
         return value
 
+    @field_validator("crop")
+    @classmethod
+    def _more_than_a_cell(cls, value: float, info: Any) -> float:
+        if value < 2 * _COARSEST and info.data.get("batch") == 1:
+            raise ValueError(
+                f"a crop of less than {2 * _COARSEST:g} m can be one cell of the network, and one alone has no mean "
+                "that it could be held against; give a larger crop, or --batch 2"
+            )
+        return value
+
     @field_validator("halfway")
     @classmethod
     def _from_somewhere(cls, value: bool, info: Any) -> bool:
-        if value and info.data.get("truth") == "voxels" and info.data.get("start") is None:
+        if value and info.data.get("start") is None:
             raise ValueError("weights that begin from nothing cannot end half-way; give --start, or leave it out")
         return value

@@ -58,9 +58,9 @@ class Draft:
 class Crops(Dataset[dict[str, Tensor]]):
     """Sample n of a run, for every n: frame, placement, sensor, crop and columns are drawn from (seed, n) alone.
 
-    Half of the crops lie around a voxel of a class that is looked for, in a frame that holds it, and columns that hold
-    rare classes are learned first: of a thousand voxels of a town a thousandth is a cyclist. Not so in frames whose
-    labels nobody checked: of those what is rare is wrong most.
+    Half of the crops of known frames lie around a voxel of a class that is looked for, in a frame that holds it, and
+    columns that hold rare classes are learned first: of a thousand voxels of a town a thousandth is a cyclist. Not so
+    in frames whose labels nobody checked: of those what is rare is wrong most.
 
     A sample holds ``volume`` float32 [channels, x, y] of the crop, ``cells`` int64 [columns] of the body's cells
     (index x / fold * (y / fold) + y), ``target`` uint8 [columns, fold * fold * heights] in the network's order, where
@@ -72,8 +72,6 @@ class Crops(Dataset[dict[str, Tensor]]):
     def __init__(self, labelled: Labelled, draft: Draft) -> None:
         self.labelled = labelled
         self.draft = draft
-        known = sum(not pupil.believed for pupil in labelled.pupils)
-        self._focused = _FOCUSED * known / max(len(labelled), 1)
         self._alike = alike(labelled.space.taxonomy.free_id)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -81,7 +79,8 @@ class Crops(Dataset[dict[str, Tensor]]):
         round_, place = divmod(number, len(self.labelled))
         index = int(np.random.default_rng([draft.seed, 0, round_]).permutation(len(self.labelled))[place])
         draw = np.random.default_rng([draft.seed, 1, number])
-        sought = draft.sought.drawn(draw) if draw.random() < self._focused else None
+        focused = draw.random() < _FOCUSED and not self.labelled.pupils[index].believed
+        sought = draft.sought.drawn(draw) if focused else None
         index = index if sought is None else sought[0]
         grid, free_id = self.labelled.grid, self.labelled.space.taxonomy.free_id
         lesson, believed = self.labelled.lesson(index), self.labelled.pupils[index].believed

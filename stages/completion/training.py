@@ -37,6 +37,9 @@ from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest, provenance, read_facts
 from occlabel.stages.learning.weights import save_weights
 
+TRAINING = 2
+"""Raised when the same options and lessons give other weights."""
+
 _SCANS = 15
 """By which the beams of a training's LiDARs are counted."""
 
@@ -46,7 +49,7 @@ others."""
 
 
 class CompletionTask(lightning.LightningModule):
-    """Cross entropy with mild class weights plus Lovász-softmax, AdamW, a one-cycle cosine."""
+    """The sum of the losses of an objective, AdamW, a one-cycle cosine."""
 
     def __init__(self, network: LMSCNet, objective: Objective, rate: float, steps: int, settled: bool = False) -> None:
         """``settled``: normalisation statistics stay what they are."""
@@ -122,6 +125,7 @@ def train_completion(
     """
     if options.truth == "voxels":
         learned, held_out, logs = split_by_log(reader, space, options.held_out_every)
+        refuse_nothing(learned, "see what its truth scores (occlabel logs show)")
         split = Split(learned, held_out, tuple(logs))
         return teach(split if images is None else split.shown(images), out, options, {"command": command})
     assert options.truth == "points"  # without truth there is a recipe, which stages do not know

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.instances.damage import Damage
@@ -22,7 +22,8 @@ from occlabel.stages.instances.options import Options
 from occlabel.stages.instances.panoptic_vote import panoptic_vote
 from occlabel.stages.instances.samples import Crops, Scene, Scenes, alike, census_of
 from occlabel.stages.instances.voxel_embeddings import SCALE
-from occlabel.stages.instances.weight_file import facts_of, things_of
+from occlabel.stages.instances.weight_file import check, facts_of, things_of
+from occlabel.stages.learning.purpose import said
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
 from occlabel.stages.learning.weight_header import named_with_digest
@@ -112,14 +113,32 @@ def crop_columns(crop: float, grid: Grid) -> int:
     return columns
 
 
+def check_options(options: Options, space: LabelSpace) -> None:
+    """Raises OcclabelError when crops are too small, BadWeights when ``start`` holds no network for ``space``."""
+    if crop_columns(options.crop, space.grid) == SCALE and options.batch == 1:
+        raise OcclabelError(
+            f"a crop of {options.crop} m is one cell of the encoder, and one alone has no mean that it could be held "
+            f"against; give {2 * SCALE * space.grid.voxel_size:g} or more, or --batch 2"
+        )
+    if options.start is not None:
+        found, wanted = said(options.start, check(options.start, space), "lattice", Lattice), _lattice(space)
+        if found != wanted:
+            raise BadWeights(f"{options.start} holds a network of the {found}, the recipe needs {wanted}")
+
+
+def _lattice(space: LabelSpace) -> Lattice:
+    return Lattice(space.grid.voxel_size, *largest_object(space.taxonomy))
+
+
 def train_instances(
     space: LabelSpace, logs: Sequence[Scenes], out: Path, options: Options, facts: dict[str, str]
 ) -> dict[str, str]:
     """Trains a network for ``space`` on the frames of ``logs`` and writes it to ``out``; returns the file's facts.
 
     Every ``held_out_every``-th log is held out. ``facts`` say what else the file shall tell. Raises BadLog when there
-    is no object to learn from, or no log to hold out.
+    is no object to learn from, or no log to hold out; as ``check_options`` does.
     """
+    check_options(options, space)
     crop = crop_columns(options.crop, space.grid)
     held_out = logs[options.held_out_every - 1 :: options.held_out_every] or logs[-1:]
     learned = [log for log in logs if all(log is not other for other in held_out)]
@@ -131,7 +150,7 @@ def train_instances(
         raise BadLog(f"{len(logs)} logs hold {len(seen)} frames to learn from and {len(apart)} held out; give more")
     things = things_of(space)
     known = np.isin(np.arange(256), things)
-    lattice = Lattice(space.grid.voxel_size, *largest_object(space.taxonomy))
+    lattice = _lattice(space)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = OffsetOcc(space.grid.shape[2], classes, len(things), lattice)

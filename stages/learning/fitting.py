@@ -69,10 +69,12 @@ def picked(truth: Tensor, strides: Tensor, number: int) -> Tensor:
 
 
 def best_temperature(sample: Sample) -> float:
-    """By which scores must be divided for the least cross entropy (Guo et al. 2017)."""
+    """By which scores must be divided for the least cross entropy (Guo et al. 2017); 1 where nothing is scored."""
     targets = sample.targets
     possible = torch.isfinite(sample.scores.gather(1, targets[:, None]))[:, 0]
     scores, targets = sample.scores[possible][::8].double(), targets[possible][::8]
+    if not len(targets):
+        return 1.0
     temperatures = np.exp(np.linspace(np.log(0.25), np.log(4), 65))
     weights = sample.stands_for.double()
     losses = [float(weighted_cross_entropy(scores / t, targets, weights)) for t in temperatures]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 FIXED = "fixed"
 """Marks a field that is no option of the command: it is what the shipped weights were made with."""
 
-Steps = Annotated[int, Field(ge=1, description="Optimizer steps in all.")]
+Steps = Annotated[int, Field(ge=1, description="Optimizer steps in all, rounded up to whole epochs.")]
 
 
 class TrainingOptions(BaseModel):
@@ -26,8 +26,8 @@ class TrainingOptions(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
     steps: Steps
-    epoch: int = Field(default=500, ge=1)
-    """Steps between two validations and checkpoints."""
+    epoch: int = Field(default=500, ge=1, validate_default=True)
+    """Steps between two validations and checkpoints; of fewer steps in all they are one epoch."""
     batch: int
     """Samples in a step."""
     start: Path | None = None
@@ -36,6 +36,11 @@ class TrainingOptions(BaseModel):
     """Go on from the last checkpoint beside OUT."""
     held_out_every: Annotated[int, FIXED] = 10
     """One log in so many is held out."""
+
+    @field_validator("epoch")
+    @classmethod
+    def _at_most_all(cls, value: int, info: ValidationInfo) -> int:
+        return min(value, info.data.get("steps") or value)
 
     @property
     def epochs(self) -> int:

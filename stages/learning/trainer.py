@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.learning.options import TrainingOptions
+from occlabel.stages.learning.run_record import RunRecord
 
 
 class NumberedSamples(Sampler[int]):
@@ -60,6 +61,12 @@ def check_device(device: str) -> None:
         raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
 
 
+def refuse_begun(folder: Path, options: TrainingOptions) -> None:
+    """Raises OcclabelError when ``folder`` holds a run and ``resume`` is not asked for."""
+    if (folder / "last.ckpt").exists() and not options.resume:
+        raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
+
+
 def _precision(device: str) -> Literal["bf16-mixed", "32-true"]:
     """A CPU without instructions for bfloat16 makes them up, ten times slower than float32."""
     able = torch.cpu.get_capabilities()
@@ -79,12 +86,17 @@ def fit(
     ``samples[n]`` is sample number n, for every n >= 0. The last checkpoint and ``curves/version_N/metrics.csv`` (N
     counts the resumes) go to ``folder``; to resume, the run goes on from the checkpoint there, or starts when
     there is none. Mixed bfloat16 where the machine computes with it, float32 elsewhere.
-    Raises OcclabelError when the folder holds another run and ``resume`` is not asked for.
+    Raises OcclabelError when the folder holds a run and ``resume`` is not asked for, or another run than this.
     """
-    last = folder / "last.ckpt"
-    if last.exists() and not options.resume:
-        raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
     check_device(options.device)
+    refuse_begun(folder, options)
+    last, record = folder / "last.ckpt", RunRecord.of(module, samples[0], options)
+    if last.exists() and (difference := record.unlike(folder)):
+        raise OcclabelError(
+            f"{folder} holds another training run ({difference}), which --resume would go on with; give another --out, "
+            "or remove the folder to start anew"
+        )
+    record.write(folder)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = lightning.Trainer(
         accelerator="gpu" if options.device == "cuda" else "cpu",

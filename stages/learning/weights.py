@@ -10,13 +10,22 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.errors import BadWeights, OcclabelError
 from occlabel.schemas.formats.appearing import appearing
 from occlabel.stages.learning.weight_header import CONTENT, check_content, digest_of_parts, parts, readable
 
 
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, str]) -> None:
-    """Writes the tensors and the ``facts`` about them, whole or not at all, with a digest of both."""
+    """Writes the tensors and the ``facts`` about them, whole or not at all, with a digest of both.
+
+    Raises OcclabelError for numbers that are not finite: a training that diverged.
+    """
+    wild = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+    if wild:
+        raise OcclabelError(
+            f"{path} is not written: {len(wild)} of {len(tensors)} tensors hold numbers that are not finite "
+            f"({wild[0]}), as the training diverged; give a lower --rate, and begin anew"
+        )
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, facts)
     header, data = parts(content)
     header["__metadata__"] = facts | {CONTENT: digest_of_parts(header, data)}

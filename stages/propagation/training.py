@@ -15,6 +15,7 @@ from torch import Tensor
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import UNKNOWN
+from occlabel.schemas.words import counted
 from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature, picked, scores_of, strides_of
 from occlabel.stages.learning.halfway import meet_halfway
 from occlabel.stages.learning.objective import THINNING, Objective
@@ -39,9 +40,15 @@ _BIAS = 1.5
 
 
 def check_options(options: Options, space: LabelSpace) -> None:
-    """Raises OcclabelError when crops are not whole cells of the encoder, BadWeights when ``start`` does not fit."""
+    """Raises OcclabelError when crops are not whole cells of the encoder or too small, BadWeights when ``start`` does
+    not fit."""
     if options.crop < SCALE or options.crop % SCALE:
         raise OcclabelError(f"a crop of {options.crop} columns is no multiple of {SCALE}, the encoder's coarsest cell")
+    if options.crop == SCALE and options.batch * (options.local + options.references) < 2:
+        raise OcclabelError(
+            f"a crop of {SCALE} columns of one frame is one cell, and one alone has no mean that it could be held "
+            "against: give a larger --crop, --batch, --local or --references"
+        )
     if options.start is not None:
         parts, wanted = said(options.start, check(options.start, space), "parts", Parts), options.parts
         if parts.layers != wanted.layers:
@@ -118,19 +125,20 @@ def train_propagation(
 ) -> dict[str, str]:  # fmt: skip
     """Trains a network for ``space`` on onboard labels of ``logs`` and writes it to ``out``; returns the file's facts.
 
-    Every ``held_out_every``-th log is held out, and ``also_held_out``. ``facts`` say what else the file shall tell.
-    Raises BadLog when the logs hold too few whole windows.
+    Every ``held_out_every``-th log is held out, or the last of a few, and ``also_held_out``. ``facts`` say what else
+    the file shall tell. Raises BadLog when the logs hold too few whole windows.
     """
-    tenth = logs[options.held_out_every - 1 :: options.held_out_every] or logs[-1:]
+    tenth = logs[options.held_out_every - 1 :: options.held_out_every] or logs[1:][-1:]
     learned = [log for log in logs if all(log is not other for other in tenth)]
     held_out = [*tenth, *also_held_out]
     classes, free_id = len(space.taxonomy.classes), space.taxonomy.free_id
     seen, apart = (views(part, space.grid, classes, options.reach) for part in (learned, held_out))
     if not seen.windows or not apart.windows:
         raise BadLog(
-            f"{len(logs)} logs hold {len(seen.windows)} windows to learn from and {len(apart.windows)} held out; a "
-            f"window needs {options.reach.local + options.reach.references} frames with poses on some "
-            f"{2 * options.reach.distance:g} m of way, and one log in {options.held_out_every} is held out"
+            f"{counted(len(learned), 'log')} to learn from and {len(held_out)} held out have {len(seen.windows)} and "
+            f"{len(apart.windows)} windows, and some of both are needed: a window needs "
+            f"{options.reach.local + options.reach.references} frames with poses on some "
+            f"{2 * options.reach.distance:g} m of way; give more or longer logs"
         )
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)

@@ -200,7 +200,7 @@ def judged(network: DrOcc, scenes: Scenes, free_id: int, frames: int) -> tuple[f
     iou, miou = scores_of(confusion, free_id)
     found = {"iou": round(iou, 4), "miou": round(miou, 4), "frames": len(chosen)}
     scores, targets = (torch.cat(part) for part in zip(*parts, strict=True))
-    return (best_temperature(Sample(scores, targets, strides)) if len(targets) else 1.0), found
+    return best_temperature(Sample(scores, targets, strides)), found
 
 
 def _confusion(scores: Tensor, truth: Tensor) -> Tensor:

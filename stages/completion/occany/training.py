@@ -177,7 +177,8 @@ def train_occany(
 
 
 def _started(space: LabelSpace, segmenter: Segmenter | None, options: Options) -> tuple[OccAny, Meaning]:
-    """A network to be trained, with the segmenter's last layer in it."""
+    """A network to be trained, with the segmenter's last layer in it, by whose features it is taught: a start may have
+    another's."""
     meaning = Meaning((), 0) if segmenter is None else segmenter.meaning
     if options.start is not None:
         check(options.start, space.taxonomy)
@@ -186,7 +187,7 @@ def _started(space: LabelSpace, segmenter: Segmenter | None, options: Options) -
         network = OccAny(len(space.taxonomy.names), len(meaning.classes), options.sizes)
     if options.start is not None:
         load_weights(network, options.start)
-    elif segmenter is not None:
+    if segmenter is not None:
         network.head.copy_(torch.from_numpy(segmenter.head))
         network.bias.copy_(torch.from_numpy(segmenter.bias))
     return network, meaning

@@ -1,5 +1,6 @@
 """The options of the train commands are those that their trainings declare."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.completion import training
 from occlabel.stages.completion.drocc.options import Options as DrOccOptions
 from occlabel.stages.completion.occany.options import Options as OccAnyOptions
+from occlabel.stages.completion.options import SHIPPED
 from occlabel.stages.completion.options import Options as CompletionOptions
 from occlabel.stages.completion.vipocc.options import Options as ViPOccOptions
 from occlabel.stages.instances.options import Options as InstancesOptions
@@ -57,13 +59,13 @@ def test_what_is_typed_reaches_the_training(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(training, "train_completion", train)
     (tmp_path / "sequences/00/velodyne").mkdir(parents=True)
-    typed = ["--steps", "7", "--rate", "0.5", "--start", "w.safetensors", "--resume", "--reader", "kitti"]
+    typed = ["--steps", "7", "--rate", "0.5", "--start", "shipped", "--resume", "--reader", "kitti"]
     recipe = tmp_path / "recipe.yaml"  # without geometry, which would look at the logs first
     recipe.write_text("grid: semantickitti\ntaxonomy: semantickitti\ncompletion: {kind: lmscnet}\n")
     place = [str(recipe), "--logs", str(tmp_path), "--out", "x.safetensors"]
     result = CliRunner().invoke(app, ["completion", *place, *typed], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert told == [CompletionOptions(steps=7, rate=0.5, start=Path("w.safetensors"), resume=True)]
+    assert told == [CompletionOptions(steps=7, rate=0.5, start=SHIPPED, resume=True)]
     assert CliRunner().invoke(app, ["completion", *place, "--batch", "0"]).exit_code == 2
 
 
@@ -72,7 +74,18 @@ def test_options_hold_what_their_commands_promise() -> None:
         CompletionOptions(crop=1.0)
     options = PropagationOptions(steps=501, epoch=500, local=3, temporal=True)
     assert (options.epochs, options.whole_steps) == (2, 1000)
+    for few in (PropagationOptions(steps=2), CompletionOptions(truth="none", start=Path("w.safetensors"), steps=2)):
+        assert (few.epochs, few.whole_steps) == (1, 2), "no step more than was asked for"
+    assert CompletionOptions(truth="none", start=Path("w.safetensors"), steps=0).epoch == 50
     assert options.reach.local == 3 and options.parts.temporal_embedding
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"completion"}))
+def test_what_is_learned_of_all_logs_is_one_file(command: str, tmp_path: Path) -> None:
+    words = [command, *(() if command == "glance" else ("semantickitti_lidar",)), "--logs", str(tmp_path)]
+    refused = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "{log}.safetensors")]).exception
+    assert isinstance(refused, OcclabelError) and re.search(r"{log}\.safetensors: .*name one file", str(refused))
+    assert not list(tmp_path.iterdir())
 
 
 def test_each_log_gets_weights_of_its_own_and_one_that_cannot_is_named(tmp_path: Path) -> None:

@@ -164,6 +164,20 @@ def test_labelled_points_correct_a_calibration_of_voxels(drive: tuple[Path, Path
         calibrate(f"{store}@margins", logs, "semantickitti", fitted, start=str(boast))
 
 
+def test_truth_that_scores_nothing_fits_nothing(drive: tuple[Path, Path], store: Path, tmp_path: Path) -> None:
+    asked = ("calibrate", f"{store}@margins", "--format", "semantickitti", "--out", tmp_path / "c.json")
+    for pattern, byte, options in (
+        ("labels/*.label", b"\0", ("--at", "points", "--start", "semantickitti_lidar")),
+        ("voxels/*.invalid", b"\xff", ()),
+    ):
+        truth = shutil.copytree(drive[0], tmp_path / pattern[:6])
+        for file in truth.rglob(pattern):
+            file.write_bytes(byte * file.stat().st_size)
+        with pytest.raises(BadPredictions, match=rf"nothing to fit to: no \w+ of {FRAMES} frames is labelled both in"):
+            occlabel(*asked, "--truth", truth, *options)
+    assert not (tmp_path / "c.json").exists()
+
+
 def test_a_damaged_truth_costs_its_frame(drive: tuple[Path, Path], store: Path, tmp_path: Path) -> None:
     truth = shutil.copytree(drive[0], tmp_path / "truth")
     file = next(truth.rglob("voxels/*.label"))

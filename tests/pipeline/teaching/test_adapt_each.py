@@ -51,10 +51,20 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "adapted" / "{log}.safetensors"
 
 
-def adapted(recipe: Recipe, out: Path, seed: int = 0) -> Adapted:
+def adapted(recipe: Recipe, out: Path, seed: int = 0, steps: int = 0) -> Adapted:
     out.parent.mkdir(exist_ok=True)
     start = out.parent.parent / "start.safetensors"
-    few = {"steps": 0, "epoch": 1, "batch": 1, "crop": 12.8, "sweeps": 0, "held_out_frames": 1, "seed": seed}
+    few = {
+        "steps": steps,
+        "sure": 0.0,
+        "voxels": 8 * 1024,
+        "epoch": 1,
+        "batch": 1,
+        "crop": 12.8,
+        "sweeps": 0,
+        "held_out_frames": 1,
+        "seed": seed,
+    }
     options = Options(truth="none", start=start, **few)
     return adapt_each(recipe, STREETS, out, options, "local", "command", lambda _: None)
 
@@ -78,6 +88,16 @@ def test_what_is_there_by_the_same_options_from_the_same_start_is_kept(recipe: R
     network = LMSCNet(GRID, len(SPACE.taxonomy.classes), SPACE.taxonomy.free_id)
     write_weights(network, 1.5, start, SPACE, {})
     assert list(adapted(recipe, out, seed=1).made) == ["00", "02"]
+
+
+@pytest.mark.slow
+def test_what_is_out_of_date_is_made_anew_and_what_the_recipe_names_does_not_count(recipe: Recipe, out: Path) -> None:
+    assert list(adapted(recipe, out, steps=1).made) == ["00", "02"]
+    assert recipe.completion is not None
+    own = recipe.model_copy(update={"completion": recipe.completion.model_copy(update={"weights": out})})
+    assert list(adapted(own, out, steps=1).kept) == ["00", "02"]
+    found = adapted(own, out, seed=1, steps=1)
+    assert list(found.made) == ["00", "02"] and list(found.failed) == ["01"], "nobody has to remove old checkpoints"
 
 
 def test_a_recipe_labels_each_log_by_its_own(recipe: Recipe, out: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tiny_streets import GRID, SPACE, TinyStreets
 
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.teaching.loop import Loop, close_loop
 from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, BOTH, OFFBOARD, RAW, TRUTH, VOTED, rows_of
 from occlabel.pipeline.teaching.loop_scores import Scores, score
@@ -23,6 +24,7 @@ from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.labelled import Labelled, split_few
 from occlabel.stages.completion.options import Options
 from occlabel.stages.completion.point_teacher import PointTeacher
+from occlabel.stages.completion.weight_file import load_network
 from occlabel.stages.learning.weight_header import read_facts
 
 OPTIONS = Options(
@@ -57,11 +59,27 @@ def test_rows_that_there_cannot_be_are_named() -> None:
 def test_each_row_labels_with_what_its_name_says() -> None:
     rows = rows_of(recipe(propagation={"kind": "dualflow4d"}, tracking=None), 1)
     chains = {row: rows.chain(row, Path("w")) for row in (RAW, VOTED, BOTH, OFFBOARD)}
-    slots = {row: [step.name for step in chain.chain if step.name != "evidence"] for row, chain in chains.items()}
+    slots = {row: [step.name for step in chain.chain] for row, chain in chains.items()}
     assert slots[RAW] == ["completion"]
-    assert slots[VOTED] == ["completion", "voting"]
-    assert slots[BOTH] == slots[OFFBOARD] == ["completion", "propagation", "voting"]
+    assert slots[VOTED] == ["evidence", "completion", "voting"]
+    assert slots[BOTH] == slots[OFFBOARD] == ["evidence", "completion", "propagation", "voting"]
     assert [getattr(chain.completion, "sweeps", None) for chain in chains.values()] == [0, 0, 0, 4]
+
+
+def test_odds_of_other_streets_are_left_out() -> None:
+    rows = rows_of(load_recipe("nuscenes_lidar"), 1)
+    assert [sentence.split(" of ")[0] for sentence in rows.left_out] == ["completion.odds", "propagation.odds"]
+    for row in (RAW, BOTH, OFFBOARD):
+        chain = rows.chain(row, Path("w"))
+        assert getattr(chain.completion, "odds", None) == {} and getattr(chain.propagation, "odds", {}) == {}
+    assert [step.name for step in rows.chain(RAW, Path("w")).chain] == ["completion"]
+
+
+@pytest.mark.slow
+def test_a_row_that_would_teach_nothing_is_said(tmp_path: Path) -> None:
+    sure = replace(loop(), options=OPTIONS.model_copy(update={"sure": 1.0}))
+    with pytest.raises(BadLog, match=r"'\+ raw' would be 'labelled alone' once more; lower --sure 1"):
+        close_loop(sure, tmp_path)
 
 
 @pytest.mark.slow
@@ -102,9 +120,8 @@ def test_rows_go_on_from_the_model_that_is_there(tmp_path: Path, monkeypatch: py
     asked = replace(asked, options=OPTIONS.model_copy(update={"start": start}))
     table = close_loop(asked, tmp_path / "out")
     assert [line.split("  ")[0] for line in table.lines()][1:] == [BEFORE, ALONE, RAW, OFFBOARD]
-    assert table.scores[BEFORE][0] == score(
-        start, Labelled.of_logs(asked.held_out, list(asked.held_out.logs()), SPACE), "cpu"
-    )
+    judged = Labelled.of_logs(asked.held_out, list(asked.held_out.logs()), SPACE)
+    assert table.scores[BEFORE][0] == score(*load_network(start, SPACE), judged, "cpu")
     for row in (ALONE, RAW, OFFBOARD):
         facts = read_facts(tmp_path / "out" / "seed-0" / f"{row.replace('+ ', '').replace(' ', '-')}.safetensors")
         assert facts["start"].startswith("onboard.safetensors")
@@ -157,6 +174,8 @@ def test_a_start_that_does_not_serve_leaves_nothing_behind(tmp_path: Path) -> No
 def test_logs_that_are_judged_by_are_not_learned_from(tmp_path: Path) -> None:
     with pytest.raises(OcclabelError, match="log 20 of --held-out is log 20 of --unlabelled"):
         close_loop(loop(TinyStreets(1, 2, first=20, truth=Truth())), tmp_path)
+    with pytest.raises(OcclabelError, match="log 00 of --unlabelled is log 00 of --labelled: what has no labels must"):
+        close_loop(loop(TinyStreets(1, 2, truth=Truth())), tmp_path)
     bare = Loop(
         recipe(), TinyStreets(1, 3), UNLABELLED, TinyStreets(1, 2, first=20, truth=Truth()), OPTIONS, 1, "local"
     )

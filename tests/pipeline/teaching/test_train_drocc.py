@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,11 @@ from tiny_drocc import SIZES, SPACE, drive
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.planning.recipe_file import load_recipe
+from occlabel.pipeline.teaching.delegating_reader import DelegatingReader
 from occlabel.pipeline.teaching.drocc_rows import Result, Trials, ablate, table
 from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_drocc import prepared, train, with_trunk
+from occlabel.schemas.drive_log import DriveLog
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.drocc.options import Options
@@ -33,6 +37,13 @@ TINY = Options(
 )
 
 
+class Elsewhere(DelegatingReader):
+    """The same logs, as if they were others."""
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        return (replace(log, text=f"{log.text}, elsewhere") for log in super().logs(ids))
+
+
 def recipe(root: Path) -> Recipe:
     path = root / "priors/degraded/depth/{log}/{camera}/{frame}.png"
     return load_recipe("nuscenes_camera", [f"priors.depth={{kind: stored_depth, path: '{path}'}}"])
@@ -41,7 +52,7 @@ def recipe(root: Path) -> Recipe:
 def test_a_simulated_log_is_what_its_files_say(simulated: Simulated, tmp_path: Path) -> None:
     root = simulated("nuscenes", ONE_ORACLE)
     reader, told = open_logs(root), recipe(root)
-    lesson = prepared(told, Roots(reader, reader), Store(tmp_path / "priors"), "local")
+    lesson = prepared(told, Roots(reader, Elsewhere(reader)), Store(tmp_path / "priors"), "local")
     assert lesson.facts["priors"] == "stored_depth", "segments are of no use to it"
     (one,), (log,) = lesson.learned, reader.logs()
     assert (one.frames, one.cameras) == (3, 6) and len(lesson.held_out) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from simulated import ONE_ORACLE, Simulated
+from simulated import ONE_ORACLE, Simulated, resembling
 
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.held_out import Roots
@@ -25,8 +25,8 @@ def recipe(**priors: object) -> Recipe:
 
 def test_simulated_logs_teach_views_and_the_file_says_what_it_is(simulated: Simulated, tmp_path: Path) -> None:
     reader = KittiReader(simulated("kitti", ONE_ORACLE))
-    out = tmp_path / "w.safetensors"
-    facts = train(recipe(**PRIORS), Roots(reader, reader), out, FEW, "local", "occlabel train occany")
+    out, others = tmp_path / "w.safetensors", KittiReader(resembling(reader.root, tmp_path / "others"))
+    facts = train(recipe(**PRIORS), Roots(reader, others), out, FEW, "local", "occlabel train occany")
     assert out.is_file() and facts["priors"] == "lidar, glance_segments" and facts["logs"] == "1"
     assert "right 0." in facts["held_out"] and "alike 0." in facts["held_out"]
 

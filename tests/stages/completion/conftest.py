@@ -23,6 +23,7 @@ class StreetLogs:
 
     count: int
     root: Path = Path("nowhere")
+    scored: bool = True
 
     def log_ids(self) -> list[str]:
         return [f"{index:02d}" for index in range(self.count)]
@@ -44,7 +45,7 @@ class StreetLogs:
         semantics = np.zeros(SMALL.shape, np.uint8)
         semantics[:, :, 1] = ROAD
         semantics[:, [gap, 63 - gap], 2:height] = BUILDING
-        scored = np.ones(SMALL.shape, bool)
+        scored = np.full(SMALL.shape, self.scored)
         scored[:, :gap] = scored[:, 64 - gap :] = False
         return VoxelTruth(semantics, scored, LabelSpace(SMALL, TAXONOMIES["semantickitti"]))
 

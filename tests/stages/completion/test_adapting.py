@@ -72,7 +72,19 @@ def test_labels_of_points_outside_of_the_grid_teach_nothing(tmp_path: Path) -> N
 
 def test_what_is_typed_together_makes_sense() -> None:
     assert (Options().steps, Options().epoch, Options().rate) == (6000, 500, 3e-3)
-    assert (Options(truth="points").steps, Options(truth="points", steps=7).steps) == (50, 7)
+    points = Options(truth="points", start=SHIPPED)
+    assert (points.steps, points.epoch, points.rate, points.halfway) == (50, 50, 5e-4, True)
+    alone = Options(truth="points")
+    assert (alone.steps, alone.epoch, alone.rate, alone.halfway) == (6000, 500, 3e-3, False), "nothing is known yet"
+    for steps in (7, 60):
+        few = Options(truth="points", start=SHIPPED, steps=steps)
+        assert (few.steps, few.epoch) == (steps, min(steps, 50))
+    for truth in ("voxels", "points"):
+        with pytest.raises(ValidationError, match="that begin from nothing cannot end half-way; give --start"):
+            Options(truth=truth, halfway=True)
+    with pytest.raises(ValidationError, match="can be one cell of the network"):
+        Options(crop=3.2, batch=1)
+    assert Options(crop=3.2).crop == Options(crop=6.4, batch=1).crop / 2
     for wrong in ({"steps": 0}, {"truth": "none"}):
         with pytest.raises(ValidationError):
             Options(**wrong)
@@ -145,7 +157,7 @@ def test_points_move_a_network_and_the_file_says_so(tmp_path: Path) -> None:
         net.classify.bias[BUILDING] = 3.0
     write_weights(net, 1.7, start, SPACE, {})
     street = TinyStreets(1, 5, truth=LABELLED, wall=FENCE)
-    options = FEW.model_copy(update={"start": start, "steps": 30, "epoch": 30, "rate": 1e-2})
+    options = FEW.model_copy(update={"start": start, "halfway": True, "steps": 30, "epoch": 30, "rate": 1e-2})
     facts = train_completion(SPACE, street, out, options, "command")
     assert facts == read_facts(out)
     assert facts["truth"] == "points" and facts["start"].startswith("start.safetensors, digest ")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from car_parks import CAR, car_park, parked
+from safetensors.torch import load_file
 
 from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.grid import GRIDS
@@ -22,9 +23,10 @@ from occlabel.stages.instances.object_losses import Truth, losses
 from occlabel.stages.instances.offsetocc import Finder, OffsetOcc
 from occlabel.stages.instances.options import Options
 from occlabel.stages.instances.samples import MOST_OBJECTS, Crops, Scene, Scenes, alike, census_of, scene
-from occlabel.stages.instances.training import recognised, train_instances
+from occlabel.stages.instances.training import check_options, recognised, train_instances
 from occlabel.stages.instances.weight_file import load_network, things_of
 from occlabel.stages.learning.weight_header import read_facts
+from occlabel.stages.learning.weights import save_weights
 
 TWO_EPOCHS = Options(seed=3, steps=2, epoch=1, batch=2, crop=12.8, queries=12, held_out_frames=2)
 
@@ -157,6 +159,17 @@ def test_bad_input_gets_a_sentence(tmp_path: Path, space: LabelSpace, logs: list
         train_instances(space, bare, out, TWO_EPOCHS, {})
     with pytest.raises(OcclabelError, match="less than 8 voxels"):
         train_instances(space, logs, out, changed(crop=2.0), {})
+    with pytest.raises(OcclabelError, match=r"one cell of the encoder.*; give 6\.4 or more, or --batch 2"):
+        train_instances(space, logs, out, changed(crop=3.2, batch=1), {})
     train_instances(space, logs, out, changed(steps=1), {})
+    finer = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
     with pytest.raises(BadWeights, match="made for the grid"):
-        load_network(out, LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"]))
+        load_network(out, finer)
+    with pytest.raises(BadWeights, match="made for the grid"):
+        check_options(changed(start=out), finer)
+    check_options(changed(start=out), space)
+    other = tmp_path / "other.safetensors"
+    facts = read_facts(out) | {"lattice": json.dumps({"pitch": 0.4, "length": 6.0, "height": 2.6})}
+    save_weights(other, load_file(out), facts)
+    with pytest.raises(BadWeights, match=r"network of the Lattice\(.*length=6\.0.*the recipe needs Lattice\("):
+        check_options(changed(start=other), space)

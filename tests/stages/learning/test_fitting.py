@@ -2,7 +2,7 @@
 
 import torch
 
-from occlabel.stages.learning.fitting import Sample, best_biases
+from occlabel.stages.learning.fitting import Sample, best_biases, best_temperature
 
 CLASSES, FREE = 4, 0
 
@@ -26,6 +26,11 @@ def test_a_class_that_no_frame_holds_is_not_silenced() -> None:
     sample = scored(targets, timid=1)
     sample.scores[:, 3] += 2.0  # is named far too often: less of it would pay here
     assert float(best_biases(sample, FREE)[3]) == 0
+
+
+def test_where_nothing_is_scored_nothing_is_made_surer() -> None:
+    nothing = Sample(torch.zeros(0, CLASSES), torch.zeros(0, dtype=torch.int64), torch.ones(CLASSES))
+    assert best_temperature(nothing) == 1.0
 
 
 def test_what_one_half_does_not_hold_gets_no_bias() -> None:

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.learning.options import TrainingOptions
+from occlabel.stages.learning.run_record import forget
 from occlabel.stages.learning.trainer import fit
 
 OPTIONS = TrainingOptions(steps=120, epoch=60, batch=1)
@@ -47,3 +49,50 @@ def test_weights_are_averaged_and_whole_numbers_are_not(tmp_path: Path) -> None:
     assert [table for _, table in module.scored] == [WHOLE] * 2
     assert module.weight.item() == pytest.approx(120 - HORIZON + 1, abs=0.01)
     assert module.table.tolist() == WHOLE
+
+
+SAMPLES: Any = list(range(1000))
+
+
+def begun(folder: Path) -> TrainingOptions:
+    options = TrainingOptions(steps=2, epoch=2, batch=1)
+    fit(Climb(), SAMPLES, SAMPLES[:1], options, folder)
+    return options
+
+
+def test_a_run_goes_on_when_it_is_asked_to_and_is_the_same(tmp_path: Path) -> None:
+    options = begun(tmp_path)
+    with pytest.raises(OcclabelError, match=r"holds a training run; go on with --resume"):
+        fit(Climb(), SAMPLES, SAMPLES[:1], options, tmp_path)
+    again = Climb()
+    fit(again, SAMPLES, SAMPLES[:1], options.model_copy(update={"resume": True, "start": Path("elsewhere")}), tmp_path)
+    assert again.weight.item() > 0 and not again.scored, "nothing was left to do"
+    forget(tmp_path)
+    fit(Climb(), SAMPLES, SAMPLES[:1], options.model_copy(update={"seed": 1}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "begins", "first", "said"),
+    [
+        ({"seed": 9}, 0.0, 0, "seed 0, and now 9"),
+        ({"steps": 4}, 0.0, 0, "steps 2, and now 4"),
+        ({}, 1.0, 0, "it began with other weights"),
+        ({}, 0.0, 5, "it learns from other logs"),
+    ],
+)
+def test_no_run_goes_on_as_another(
+    tmp_path: Path, change: dict[str, int], begins: float, first: int, said: str
+) -> None:
+    options = begun(tmp_path).model_copy(update={"resume": True, **change})
+    module = Climb()
+    with torch.no_grad():
+        module.weight.fill_(begins)
+    with pytest.raises(OcclabelError, match=rf"holds another training run \({said}"):
+        fit(module, SAMPLES[first:], SAMPLES[:1], options, tmp_path)
+
+
+def test_a_run_of_which_nobody_wrote_down_what_it_was_does_not_go_on(tmp_path: Path) -> None:
+    options = begun(tmp_path)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(OcclabelError, match="nobody wrote down"):
+        fit(Climb(), SAMPLES, SAMPLES[:1], options.model_copy(update={"resume": True}), tmp_path)

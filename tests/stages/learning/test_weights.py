@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from occlabel.schemas.errors import BadWeights
+from occlabel.schemas.errors import BadWeights, OcclabelError
 from occlabel.stages.learning.weight_header import check_content, read_facts
 from occlabel.stages.learning.weights import load_weights, save_weights
 
@@ -30,6 +31,14 @@ def test_round_trip(tmp_path: Path) -> None:
     assert torch.equal(other.weight, layer(1).weight)
     assert read_facts(path) == {"network": "x"}
     assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
+def test_weights_of_a_training_that_diverged_are_not_written(tmp_path: Path, value: float) -> None:
+    tensors = {"a": torch.zeros(3).half(), "b": torch.full((2,), value).half()}
+    with pytest.raises(OcclabelError, match=r"1 of 2 tensors hold numbers that are not finite \(b\), as the training"):
+        save_weights(tmp_path / "w.safetensors", tensors, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_half_precision_is_read_into_single(tmp_path: Path) -> None:
@@ -61,7 +70,7 @@ def test_weights_of_another_shape_and_diverged_weights(tmp_path: Path) -> None:
         load_weights(layer(2), path)
     diverged = layer(1)
     diverged.weight.data[0, 0] = float("nan")
-    save_weights(path, diverged.state_dict(), {})
+    save_file(dict(diverged.state_dict()), path)  # by another program
     with pytest.raises(BadWeights, match="NaN"):
         load_weights(layer(2), path)
 

@@ -143,8 +143,28 @@ def test_a_flipped_scene_is_the_same_scene(space: LabelSpace, logs: list[Labelle
 
 def test_logs_that_hold_no_window_are_refused(tmp_path: Path, space: LabelSpace) -> None:
     short = [labelled(3, seed) for seed in range(2)]
-    with pytest.raises(BadLog, match="a window needs 6 frames"):
+    with pytest.raises(BadLog, match=r"1 log to learn from and 1 held out have 0 and 0 windows.* needs 6 frames"):
         train_propagation(space, short, tmp_path / "w.safetensors", TWO_EPOCHS, {})
+    with pytest.raises(BadLog, match="1 log to learn from and 2 held out have 0 and"):
+        train_propagation(space, short[:1], tmp_path / "w.safetensors", TWO_EPOCHS, {}, [labelled(16, 5), short[1]])
+
+
+def test_one_log_is_learned_from_where_others_are_held_out(
+    tmp_path: Path, space: LabelSpace, logs: list[Labelled]
+) -> None:
+    out = tmp_path / "w.safetensors"
+    train_propagation(space, logs[:1], out, changed(steps=1), {}, logs[1:2])
+    assert out.is_file()
+
+
+def test_a_crop_that_is_one_cell_is_refused(tmp_path: Path, space: LabelSpace, logs: list[Labelled]) -> None:
+    """One value of a channel has no spread."""
+    least = changed(crop=16, batch=1, local=1, references=0, steps=1)
+    with pytest.raises(OcclabelError, match="a crop of 16 columns of one frame is one cell"):
+        check_options(least, space)
+    two = least.model_copy(update={"local": 2})
+    check_options(two, space)
+    train_propagation(space, logs[:2], tmp_path / "w.safetensors", two, {})
 
 
 def test_grids_that_do_not_halve_four_times_are_padded(tmp_path: Path, logs: list[Labelled], space: LabelSpace) -> None:

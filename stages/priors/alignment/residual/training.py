@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from occlabel.schemas.errors import BadLog
+from occlabel.stages.learning.purpose import check_purpose
 from occlabel.stages.learning.reprojection import Neighbours, photometric
 from occlabel.stages.learning.spread import EvenlySpread
 from occlabel.stages.learning.trainer import fit
@@ -21,7 +22,7 @@ from occlabel.stages.priors.alignment.residual.asking import answer, inverse_of,
 from occlabel.stages.priors.alignment.residual.network import FARTHEST, Residual, corrected
 from occlabel.stages.priors.alignment.residual.options import Options
 from occlabel.stages.priors.alignment.residual.samples import Crops, Views
-from occlabel.stages.priors.alignment.residual.weight_file import NEAREST, PURPOSE, Shares
+from occlabel.stages.priors.alignment.residual.weight_file import COMMAND, NEAREST, PURPOSE, Shares
 
 _SMOOTH = 0.1
 """Weight of the wish that the residual change only where the image does."""
@@ -146,14 +147,21 @@ def smoothness(share: Tensor, image: Tensor) -> Tensor:
     return across.mean() + down.mean()
 
 
+def check_start(options: Options) -> None:
+    """Raises BadWeights when ``start`` is no such network."""
+    if options.start is not None:
+        check_purpose(options.start, PURPOSE, COMMAND)
+
+
 def train_residual(
     learned: Views, held_out: Views, out: Path, options: Options, facts: dict[str, str]
 ) -> dict[str, str]:
     """Trains a network on the images of ``learned``, scores it on those of ``held_out`` and writes it to ``out``;
     returns the file's facts. ``facts`` say what else the file shall tell.
 
-    Raises BadLog when there is nothing to learn from or nothing to score.
+    Raises BadLog when there is nothing to learn from or nothing to score, BadWeights when ``start`` is no such network.
     """
+    check_start(options)
     if not len(held_out):
         raise BadLog(f"no image is left to hold out of {len(learned)}; give more logs, or some with --held-out")
     if not any(learned.beside) and not any(np.isfinite(learned[n].measured).any() for n in range(len(learned))):

@@ -141,6 +141,11 @@ def test_what_is_learned_is_kept_and_says_what_it_is(street: list[Instant], tmp_
     assert sizes == FEW.sizes and meaning == SEGMENTER.meaning and all(one > 1 for one in trust.values())
     network = load_network(out, SPACE.taxonomy, Hands())
     assert torch.equal(network.head, torch.ones(2, 64)), "the segmenter's last layer as it is"
+    anothers = SEGMENTER._replace(head=np.full((2, 64), 0.5, np.float32), bias=np.ones(2, np.float32))
+    on = FEW.model_copy(update={"start": out})
+    train_occany(SPACE, [street], [street], anothers, tmp_path / "on.safetensors", on, {})
+    network = load_network(tmp_path / "on.safetensors", SPACE.taxonomy, Hands())
+    assert (network.head == 0.5).all() and (network.bias == 1).all(), "of the segmenter by which it was taught"
     with pytest.raises(BadWeights, match="was made for the classes"):
         check(out, TAXONOMIES["semantickitti"])
     with pytest.raises(BadLog, match="4 images to learn from and 0 held out are too few"):

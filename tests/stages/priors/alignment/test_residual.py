@@ -13,7 +13,7 @@ from contract import SPACES, ScriptedSensors, run
 from numpy.typing import NDArray
 
 from occlabel.schemas.arrays import DEPTH, DEPTH_DEVIATION
-from occlabel.schemas.errors import BadLog, OcclabelError
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.schemas.stage import Hands
 from occlabel.stages.learning.weight_header import read_facts
 from occlabel.stages.learning.weights import save_weights
@@ -22,7 +22,7 @@ from occlabel.stages.priors.alignment.residual.network import FARTHEST, Residual
 from occlabel.stages.priors.alignment.residual.options import Options
 from occlabel.stages.priors.alignment.residual.samples import Crops, Seen, View, Views
 from occlabel.stages.priors.alignment.residual.stage import ResidualAlignment
-from occlabel.stages.priors.alignment.residual.training import Score, train_residual
+from occlabel.stages.priors.alignment.residual.training import Score, check_start, train_residual
 from occlabel.stages.priors.alignment.residual.weight_file import NEAREST, PURPOSE, Shares, check, load_network
 from occlabel.stages.priors.depth.lidar import LidarDepth
 
@@ -149,6 +149,9 @@ def test_a_resumed_run_gives_the_weights_of_an_undisturbed_one(tmp_path: Path, m
     assert "val_abs_rel" in (tmp_path / "whole.training/curves/version_0/metrics.csv").read_text().splitlines()[0]
     started = train_residual(learned, held_out, tmp_path / "on.safetensors", changed(start=whole), {})
     assert started["start"].startswith("whole.safetensors, digest ")
+    save_weights(tmp_path / "other.safetensors", {}, {"network": "glance-1"})
+    with pytest.raises(BadWeights, match="was made for the network glance-1"):
+        check_start(changed(start=tmp_path / "other.safetensors"))
 
 
 def test_images_that_show_nothing_to_learn_from_are_said(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 import tiny_glance
 import torch
 from safetensors.torch import load_file
-from simulated import ONE_WITH_PRIORS, TWO_SWEPT, Simulated
+from simulated import ONE_WITH_PRIORS, TWO_SWEPT, Simulated, resembling
 
 from occlabel.pipeline.teaching.train_glance import train
-from occlabel.schemas.errors import BadLog, BadWeights
+from occlabel.schemas.errors import BadLog, BadWeights, OcclabelError
 from occlabel.stages.learning.weight_header import check_content, read_facts
 from occlabel.stages.priors.glance.network import Said
 from occlabel.stages.priors.glance.options import Options
@@ -105,10 +105,11 @@ def test_logs_from_which_nothing_can_be_learned_are_refused_by_name(
 
 def test_simulated_logs_are_learned_from_and_others_are_refused(simulated: Simulated, tmp_path: Path) -> None:
     learned = simulated("kitti", ONE_WITH_PRIORS)
-    bare = shutil.copytree(learned, tmp_path / "bare", ignore=shutil.ignore_patterns("priors"))
+    bare = resembling(learned, tmp_path / "bare")
+    shutil.rmtree(bare / "priors")
     dark = simulated("kitti", TWO_SWEPT)
     out = tmp_path / "out.safetensors"
-    facts = train([learned], [learned], out, SMALL, "typed")
+    facts = train([learned], [resembling(learned, tmp_path / "others")], out, SMALL, "typed")
     assert (facts["logs"], facts["images"], facts["command"]) == ("1", "1", "typed")
     refusals: list[tuple[Callable[[], object], str]] = [
         (
@@ -120,3 +121,5 @@ def test_simulated_logs_are_learned_from_and_others_are_refused(simulated: Simul
     for act, said in refusals:
         with pytest.raises(BadLog, match=said):
             act()
+    with pytest.raises(OcclabelError, match="log 00 of --held-out is log 00 of --logs"):
+        train([dark, learned], [learned], out, SMALL, "")
