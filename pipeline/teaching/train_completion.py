@@ -52,11 +52,10 @@ def train(
 def _refuse_first(recipe: Recipe, out: Path, options: Options) -> None:
     """Raises what the training would, before logs are placed and labelled for it."""
     from occlabel.stages.completion.training import start_of, starting
-    from occlabel.stages.learning.trainer import check_device, refuse_begun
+    from occlabel.stages.learning.trainer import check_ready
 
-    check_device(options.device)
     if options.steps:
-        refuse_begun(out.with_suffix(".training"), options)
+        check_ready(out.with_suffix(".training"), options)
     start = start_of(options, recipe.space)
     if start is not None:
         starting(start, recipe.space)

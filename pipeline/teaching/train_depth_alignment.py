@@ -35,12 +35,12 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     again. Raises BadRecipe for a recipe without an alignment, BadLog for logs of which no
     camera is calibrated, or that show nothing to learn from.
     """
-    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.learning.trainer import check_ready
     from occlabel.stages.priors.alignment.residual.samples import Views
     from occlabel.stages.priors.alignment.residual.training import check_start, train_residual
 
     # What cannot work is said before hours of labelling.
-    check_device(options.device)
+    check_ready(out.with_suffix(".training"), options)
     check_start(options)
     priors = _priors(recipe)
     sources = sources_of(priors, logs)

@@ -43,10 +43,10 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     BadLog for logs without cameras, calibration, voxel truth or exact depth.
     """
     from occlabel.stages.completion.drocc.training import check_options, train_drocc
-    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.learning.trainer import check_ready
 
     # What cannot work is said before hours of labelling.
-    check_device(options.device)
+    check_ready(out.with_suffix(".training"), options)
     check_options(options, recipe.space)
     options = with_trunk(options)
     store = Store(str(out.with_suffix(".training") / "priors"))

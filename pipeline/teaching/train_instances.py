@@ -32,12 +32,11 @@ def train(
     when the training cannot start from the weights that it was told to.
     """
     from occlabel.stages.instances.training import check_options, train_instances
-    from occlabel.stages.learning.trainer import check_device, refuse_begun
+    from occlabel.stages.learning.trainer import check_ready
 
     # What cannot work is said before hours of labelling.
-    check_device(options.device)
+    check_ready(out.with_suffix(".training"), options)
     check_options(options, recipe.space)
-    refuse_begun(out.with_suffix(".training"), options)
     ids = [log.id for log in reader.logs() if _frames(log)]
     if not ids:
         raise BadLog(

@@ -37,10 +37,10 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     """
     from occlabel.pipeline.teaching.glance_teacher import glance_segmenter
     from occlabel.stages.completion.occany.training import train_occany
-    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.learning.trainer import check_ready
 
     # What cannot work is said before hours of labelling.
-    check_device(options.device)
+    check_ready(out.with_suffix(".training"), options)
     priors = _priors(recipe)
     sources = sources_of(priors, logs)
     for source in sources:

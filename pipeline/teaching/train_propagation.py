@@ -35,13 +35,12 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     ``.training``; what is there is not computed again. Raises BadLog when the logs hold too little truth or too little
     way, BadWeights when the training cannot start from the weights that it was told to.
     """
-    from occlabel.stages.learning.trainer import check_device, refuse_begun
+    from occlabel.stages.learning.trainer import check_ready
     from occlabel.stages.propagation.training import check_options, train_propagation
 
     # What cannot work is said before hours of labelling.
     check_options(options, recipe.space)
-    check_device(options.device)
-    refuse_begun(out.with_suffix(".training"), options)
+    check_ready(out.with_suffix(".training"), options)
     if recipe.completion is None:
         raise BadRecipe("the recipe has no completion, whose labels local propagation learns to correct")
     sources = sources_of(recipe, logs)

@@ -36,9 +36,9 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     BadLog for logs without posed images of calibrated cameras.
     """
     from occlabel.stages.completion.vipocc.training import train_field
-    from occlabel.stages.learning.trainer import check_device
+    from occlabel.stages.learning.trainer import check_ready
 
-    check_device(options.device)
+    check_ready(out.with_suffix(".training"), options)
     part = parted(recipe, logs, out.with_suffix(".training"), executor, options.held_out_every)
     return train_field(part.learned, part.held_out, out, options, part.facts | {"command": command})
 

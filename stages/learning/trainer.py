@@ -61,8 +61,10 @@ def check_device(device: str) -> None:
         raise OcclabelError("--device cuda: no CUDA device is usable here; use --device cpu")
 
 
-def refuse_begun(folder: Path, options: TrainingOptions) -> None:
-    """Raises OcclabelError when ``folder`` holds a run and ``resume`` is not asked for."""
+def check_ready(folder: Path, options: TrainingOptions) -> None:
+    """Raises OcclabelError when the device is not there, or ``folder`` holds a run and ``resume`` is not asked for:
+    what can be said before hours of labelling."""
+    check_device(options.device)
     if (folder / "last.ckpt").exists() and not options.resume:
         raise OcclabelError(f"{folder} holds a training run; go on with --resume, or remove the folder to start anew")
 
@@ -88,8 +90,7 @@ def fit(
     there is none. Mixed bfloat16 where the machine computes with it, float32 elsewhere.
     Raises OcclabelError when the folder holds a run and ``resume`` is not asked for, or another run than this.
     """
-    check_device(options.device)
-    refuse_begun(folder, options)
+    check_ready(folder, options)
     last, record = folder / "last.ckpt", RunRecord.of(module, samples[0], options)
     if last.exists() and (difference := record.unlike(folder)):
         raise OcclabelError(

@@ -14,7 +14,7 @@ from torch import Tensor
 from occlabel.schemas.errors import BadLog
 from occlabel.stages.learning.losses import class_weights
 from occlabel.stages.learning.spread import EvenlySpread
-from occlabel.stages.learning.trainer import check_device, fit
+from occlabel.stages.learning.trainer import check_ready, fit
 from occlabel.stages.learning.weight_header import named_with_digest
 from occlabel.stages.learning.weights import load_weights, save_weights
 from occlabel.stages.priors.glance.network import Glance, Said
@@ -122,7 +122,7 @@ def train_glance(
             f"{len(learned)} images to learn from and {len(held_out)} held out are too few: give two logs or more, as "
             "one in ten is held out, or others with --held-out"
         )
-    check_device(options.device)
+    check_ready(out.with_suffix(".training"), options)
     if options.start is not None:
         check(options.start)
     meanings = Meanings([picture.taxonomy for picture in (*learned, *held_out)])
