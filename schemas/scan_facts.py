@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from occlabel.schemas.geometry import Matrix, inverse
 from occlabel.schemas.pose_facts import PoseFacts
+from occlabel.schemas.words import counted
 
 _NEAR, _FAR = 3.0, 15.0
 """Distance [m] at which ground is looked at: beyond the car itself, and not yet far downhill."""
@@ -57,6 +58,15 @@ class ScanFacts(BaseModel):
     """Why the first scan that was looked at cannot be read, where none of them can."""
     cut: tuple[str, ...] = ()
     """Frames whose scan is a far smaller file than the others are, as a copy that broke off is."""
+
+    def none_read(self, scans: int) -> str | None:
+        """What is to be said of a log of so many ``scans`` where not one that was looked at can be read."""
+        if self.unread is None:
+            return None
+        return (
+            f"of its {counted(scans, 'scan')} none of those that were looked at can be read, probably none at all: "
+            f"{self.unread}"
+        )
 
 
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:

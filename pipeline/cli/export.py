@@ -104,6 +104,7 @@ def export(
         told=tuple(told.items()),
         own_classes=own_classes,
         zipped=zipped,
+        like=like,
         split=ExportOptions.split if split is None else split,
     )
     typer.echo(write(chosen.version, out, options))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from occlabel.pipeline.cli.front import App
-from occlabel.pipeline.cli.options import AsJson, LogIds, ReaderName, writable
+from occlabel.pipeline.cli.options import LAYOUTS, AsJson, LogIds, ReaderName, writable
 from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.words import counted
 
@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 _LOOKED = 32
 """Logs of which a list looks at scans, up to 16 of each."""
 app = App(help="Say what drive logs hold, and draw their LiDAR into their cameras.")
-Root = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Root of the drive logs: a KITTI or nuScenes layout, or video.")
-]
+Root = Annotated[Path, typer.Argument(metavar="DIR", help=f"Root of the drive logs: {LAYOUTS}.")]
 
 
 @app.command("list")
 def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: AsJson = False) -> None:
     """List the logs under DIR, one a line. A log that cannot be read is listed with the reason. Of more than 32, scans
-    are not looked at: whether poses can be right is then for occlabel logs show to say, of one log.
+    are not looked at: whether they can be read, and poses be right, is then for occlabel logs show to say, of one log.
 
     Exit code 1 when none can be read.
     """
     from occlabel.pipeline.delivery.pictures.log_facts import log_facts
-    from occlabel.pipeline.planning.catalogue import poses_of
     from occlabel.stages.ingest.recognise import open_logs
 
     logs = open_logs(root, reader)
@@ -42,7 +39,7 @@ def list_(root: Root, log: LogIds = None, reader: ReaderName = None, as_json: As
     for log_id in asked:
         try:
             drive = next(iter(logs.logs([log_id])))
-            rows.append(log_facts(drive) | ({"fault_of_poses": poses_of(drive, logs).fault} if looks else {}))
+            rows.append(log_facts(drive) | (_shown_by_scans(drive, logs) if looks else {}))
         except BadLog as error:
             rows.append({"id": log_id, "error": str(error)})
     bad = sum("error" in row for row in rows)
@@ -85,11 +82,20 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [row["id"], *map(str, numbers), truth, str(len(_warnings(row)))]
 
 
+def _shown_by_scans(drive: DriveLog, logs: LogReader) -> dict[str, str | None]:
+    """What is wrong by a few scans of the log, as a plan looks at them; None where nothing is."""
+    from occlabel.pipeline.planning.catalogue import seen_of
+
+    seen = seen_of(drive, logs)
+    scans = sum(frame.sweep is not None for frame in drive.frames)
+    return {"fault_of_poses": seen.poses.fault, "fault_of_scans": seen.none_read(scans)}
+
+
 def _warnings(facts: dict[str, Any]) -> list[str]:
-    """Of its files and, where scans were looked at, of its poses."""
-    fault = facts.get("fault_of_poses")
-    said = f"its poses cannot be right: {fault}; the recipe needs geometry: {{kind: registration}}"
-    return [*facts["warnings"], *([] if fault is None else [said])]
+    """Of its files and, where scans were looked at, of these and of its poses."""
+    poses, scans = facts.get("fault_of_poses"), facts.get("fault_of_scans")
+    said = f"its poses cannot be right: {poses}; the recipe needs geometry: {{kind: registration}}"
+    return [*facts["warnings"], *([] if scans is None else [scans]), *([] if poses is None else [said])]
 
 
 @app.command()
@@ -108,7 +114,6 @@ def show(
     Points that sit on the edges of things in the picture mean that calibration and poses are understood.
     """
     from occlabel.pipeline.delivery.pictures.log_facts import log_facts
-    from occlabel.pipeline.planning.catalogue import poses_of
     from occlabel.stages.ingest.recognise import open_logs
 
     if out is None and frame is not None:
@@ -119,7 +124,7 @@ def show(
     if frame >= len(drive.frames) and out is not None:
         held = counted(len(drive.frames), "frame")
         raise BadLog(f"log {drive.id} has {held}, counted from 0; there is no frame {frame}")
-    facts = log_facts(drive) | {"fault_of_poses": poses_of(drive, logs).fault}
+    facts = log_facts(drive) | _shown_by_scans(drive, logs)
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
     else:

@@ -19,17 +19,18 @@ class ExecutorName(StrEnum):
     local = "local"
 
 
+LAYOUTS = "KITTI, KITTI raw, KITTI-360, nuScenes, Argoverse 2, MCAP, or video"
+"""What a root of drive logs may be, for help."""
+
 Executor = Annotated[ExecutorName, typer.Option("--executor", help="ray: all cores or a cluster; local: this process.")]
 
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a shipped recipe.")]
 LogsRoots = Annotated[
     list[Path],
-    typer.Option("--logs", help="Root of drive logs (a KITTI or nuScenes layout, or video); may be given again."),
+    typer.Option("--logs", help=f"Root of drive logs ({LAYOUTS}); may be given again."),
 ]
-LogsRoot = Annotated[
-    Path, typer.Option("--logs", help="Root of the drive logs (a KITTI or nuScenes layout, or video).")
-]
+LogsRoot = Annotated[Path, typer.Option("--logs", help=f"Root of the drive logs ({LAYOUTS}).")]
 BaseName = Annotated[
     str | None,
     typer.Option(

@@ -40,7 +40,7 @@ def _checked(options: type[TrainingOptions], typed: dict[str, Any]) -> TrainingO
     try:
         return options(**typed)
     except ValidationError as error:
-        from occlabel.pipeline.planning.blocks import sentences
+        from occlabel.schemas.wrong_fields import sentences
 
         raise BadRecipe("; ".join(f"--{line.replace('_', '-')}" for line in sentences(error, options))) from error
 

@@ -44,18 +44,20 @@ def to_semantickitti(version: PublishedVersion, out: Path, options: ExportOption
     for frame in frames:
         semantickitti.write_frame(out, frame.log, frame.name, _labels(frame.anew()))
     written = _written(frames, out)
-    return f"{written}{_zipped(out, frames)}" if options.zipped else written
+    return f"{written}{_zipped(out, frames, options.like)}" if options.zipped else written
 
 
-def _zipped(out: Path, frames: list[LabelledFrame]) -> str:
+def _zipped(out: Path, frames: list[LabelledFrame], like: Path | None) -> str:
     """Packs the submission; what is said of it."""
     semantickitti.write_zip(out, out / "submission.zip")
     said = f" and {out / 'submission.zip'}"
     if any(int(frame.name) % semantickitti.COMPLETION_STEP for frame in frames):
-        said += (
-            f"; the server asks for every {semantickitti.COMPLETION_STEP}th frame and takes no other: export with "
-            "--like ROOT, which has the benchmark's voxels, or with --frames 5n"
-        )
+        step = semantickitti.COMPLETION_STEP
+        said += f"; the server asks for every {step}th frame and takes no other: export with "
+        if like is None:
+            said += f"--like ROOT, which has the benchmark's voxels, or with --frames {step}n"
+        else:
+            said += f"--frames {step}n, as {like} has voxels of others too and is no copy of the benchmark's data"
     return said + semantickitti.sequences_lacking({frame.log for frame in frames})
 
 

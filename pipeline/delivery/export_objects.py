@@ -41,7 +41,9 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
     """See ``Exporter``: ``objects.parquet``, in the version's own classes and the frame of its grid."""
     import pyarrow.parquet as pq
 
-    for given, option in ((options.zipped, "--zip"), (options.own_classes, "--own-classes"), (options.told, "--map")):
+    if options.zipped:
+        raise BadPredictions("--zip writes a submission to the SemanticKITTI server; a list of objects is none")
+    for given, option in ((options.own_classes, "--own-classes"), (options.told, "--map")):
         if given:
             raise BadPredictions(f"{option} is for layouts of benchmarks; a list of objects has the version's classes")
     refuse_without_instances(version)

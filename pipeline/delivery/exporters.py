@@ -27,6 +27,8 @@ class ExportOptions:
     """Whether classes and grid are written as they are."""
     zipped: bool = False
     """Whether a submission is packed too."""
+    like: Path | None = None
+    """The root whose frames were chosen, where one was named."""
     split: str = "val"
     """The set that the devkit of nuScenes is to evaluate."""
 

@@ -194,12 +194,10 @@ def _poses(log: LogFacts, recipe: Recipe) -> str | None:
 
 def _scans(log: LogFacts, recipe: Recipe) -> str | None:
     """Whether not one scan that was looked at can be read, and stages look at scans."""
-    if log.seen.unread is None or not any("points" in step.stage.senses for step in recipe.chain):
+    said = log.seen.none_read(log.scans)
+    if said is None or not any("points" in step.stage.senses for step in recipe.chain):
         return None
-    return (
-        f"log {log.id}: of its {log.scans} scans none of those that were looked at can be read, probably none at all: "
-        f"{log.seen.unread}; frames whose scan cannot be read stay without labels: copy the scans again"
-    )
+    return f"log {log.id}: {said}; frames whose scan cannot be read stay without labels"
 
 
 def _cut(log: LogFacts, recipe: Recipe) -> str | None:

@@ -13,6 +13,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arrays import family, resolved
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.log_facts import LogFacts
+from occlabel.schemas.log_places import BadPlace
 from occlabel.schemas.rig import Rig
 from occlabel.workers.machine import machine_memory
 from occlabel.workers.store import safe_name
@@ -26,7 +27,11 @@ def check_step(step: Step, recipe: Recipe) -> None:
     """Raises OcclabelError when the stage cannot work anywhere with this recipe."""
     stage = step.stage
     with asked(type(stage), "what it needs"):
-        if (reason := stage.refuse(recipe.space, None)) is not None:
+        try:
+            reason = stage.refuse(recipe.space, None)
+        except BadPlace as error:
+            reason = str(error)
+        if reason is not None:
             raise OcclabelError(f"{step.title}: {reason}")
         for path in stage.files(recipe.space):
             if not path.is_file():

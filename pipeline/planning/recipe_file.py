@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from occlabel.pipeline.planning.blocks import sentences, stages_of, switches
+from occlabel.pipeline.planning.blocks import WrongFields, stages_of, switches
 from occlabel.pipeline.planning.gates import TRUTHLESS, Gates
-from occlabel.pipeline.planning.kinds import SLOTS
+from occlabel.pipeline.planning.kinds import SEVERAL, SLOTS
 from occlabel.pipeline.planning.paths import anchored
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.schemas.arguments import is_a, listed
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.words import meant
+from occlabel.schemas.wrong_fields import sentences
 from occlabel.schemas.yaml_text import parse_yaml, read_yaml
 
 
@@ -35,17 +36,21 @@ def load_recipe(
     """The recipe in the YAML file ``name``, or the shipped one of that name.
 
     ``overrides`` are ``"stage.option=value"`` (value as YAML), ``skip`` names slots to leave out; ``note`` is told what
-    falls with them. Paths in a file are relative to the file, those of ``overrides`` to the current folder. Raises
-    BadRecipe with the place and what is allowed there.
+    falls with them, and which stages overrides make whose name may be misspelt. Paths in a file are relative to the
+    file, those of ``overrides`` to the current folder. Raises BadRecipe with the place and what is allowed there.
     """
     is_a("name", name, str | Path, "a YAML file, or the name of a recipe, as text", BadRecipe)
     changes = [] if overrides is None else listed("overrides", overrides, "changes", BadRecipe)
     slots = [] if skip is None else listed("skip", skip, "slots", BadRecipe)
     name = str(name)
     fields = _read(name)
-    for place, value in _in_order(changes):
+    told = _in_order(changes)
+    made = list(_made(fields, [place for place, _ in told]))
+    for place, value in told:
         _override(fields, place, value)
-    recipe = parse_recipe(anchored(fields, Path.cwd()), name)
+    recipe = parse_recipe(anchored(fields, Path.cwd()), name, dict(told))
+    for sentence in made:
+        note(sentence)
     return recipe.without(slots, note) if slots else recipe
 
 
@@ -82,8 +87,9 @@ def load_gates(name: str | None, overrides: list[str], against: str | None, trut
         raise BadRecipe("; ".join(sentences(error, Gates, "gates"))) from error
 
 
-def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
-    """``fields`` as a recipe. Raises BadRecipe with one sentence per wrong field."""
+def parse_recipe(fields: dict[str, Any], name: str, told: Mapping[str, str] | None = None) -> Recipe:
+    """``fields`` as a recipe, in which ``told`` came from a command line: place -> value. Raises BadRecipe with one
+    sentence per wrong field."""
     lines: list[str] = []
     blocks = dict(fields)
     for slot in SLOTS:
@@ -91,7 +97,7 @@ def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
             if blocks.get(slot) is not None:
                 blocks[slot] = stages_of(slot, blocks[slot])
         except BadRecipe as error:
-            lines.append(str(error))
+            lines += error.args if isinstance(error, WrongFields) else [str(error)]
             del blocks[slot]
     try:
         recipe = Recipe.model_validate(blocks)
@@ -103,8 +109,23 @@ def parse_recipe(fields: dict[str, Any], name: str) -> Recipe:
         if not lines:  # or it may only lack what could not be read
             lines.append(str(error))
     if lines:
-        raise BadRecipe(f"recipe {name} cannot be used: " + "; ".join(lines))
+        raise BadRecipe(_blamed(lines, name, told or {}))
     return recipe
+
+
+def _blamed(lines: list[str], name: str, told: Mapping[str, str]) -> str:
+    """The sentences about wrong fields, those of the command line by what was typed there and not by the file."""
+    typed, written = [], []
+    for line in lines:
+        place, _, fault = line.partition(": ")
+        by = next((by for by in told if place == by or place.startswith(f"{by}.")), None)
+        if by is None and fault == "is missing":  # another kind has other options
+            by = next((by for by in told if by == f"{place.rpartition('.')[0]}.kind"), None)
+        if by is None:
+            written.append(line)
+        else:
+            typed.append(f"--set {by}={told[by]}: {fault if place == by else line}")
+    return "; ".join([*([f"recipe {name} cannot be used: " + "; ".join(written)] if written else []), *typed])
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -145,6 +166,19 @@ def _in_order(overrides: list[str]) -> list[tuple[str, str]]:
         if told.setdefault(place, value) != value:
             raise BadRecipe(f"--set {place} is given twice, as {told[place]} and as {value}; leave one out")
     return sorted(told.items(), key=lambda item: not item[0].endswith(".kind"))
+
+
+def _made(fields: dict[str, Any], places: list[str]) -> Iterator[str]:
+    """A sentence for each stage that overrides add to a slot of several, where the recipe has one of a similar name."""
+    for slot in sorted(SEVERAL):
+        known = list(block) if isinstance(block := fields.get(slot), dict) else []
+        added = {place.split(".")[1]: None for place in places if place.startswith(f"{slot}.")}
+        for name in added:
+            if name not in known and (near := meant(name, known)):
+                yield (
+                    f"--set {slot}.{name} adds a stage {slot}.{name} to the recipe, which has {', '.join(known)} and "
+                    f"none of that name{near}"
+                )
 
 
 def _override(fields: dict[str, Any], place: str, value: str) -> None:

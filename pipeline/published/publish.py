@@ -112,7 +112,8 @@ def publish(
     gates = check_gates(plan.recipe.gates, planned, len(found.rows), found.known)
     if failed := [gate for gate in gates if not gate.passed]:
         said = "; ".join(f"{gate.gate} is {gate.found:.3f}, required {gate.required}" for gate in failed)
-        raise GateFailed(f"version {name} was not published: {said}. The labels are in the store; {_told(found)}")
+        kept = "The labels are in the store" if found.rows else "There are no labels"
+        raise GateFailed(f"version {name} was not published: {said}. {kept}; {_told(found)}")
     info = VersionInfo(
         name=name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from occlabel.pipeline.published.latest import latest, tagged
 from occlabel.pipeline.published.manifest import decode
-from occlabel.pipeline.published.spec import spec_of, split
+from occlabel.pipeline.published.spec import existing_store, spec_of, split
 from occlabel.schemas.arguments import is_a
 from occlabel.schemas.arrays import INSTANCE, ArraySpec
 from occlabel.schemas.errors import AlteredArtifact, InTheWay, StoreAway, StoreError
@@ -172,9 +172,7 @@ def open_version(spec: str | Path) -> PublishedVersion:
     """The version ``STORE@NAME``, by its name or a tag (``STORE@latest`` or ``STORE`` alone: the newest). Raises
     StoreError."""
     location, name = split(str(spec))
-    store = Store(location)
-    if not store.exists():
-        raise StoreError(f"there is no store at {location}")
+    store = existing_store(str(spec))
     store.check_layout()
     if name == "latest":
         name = latest(store)

@@ -29,7 +29,7 @@ from occlabel.schemas.drive_log import DriveLog, Frame
 from occlabel.schemas.errors import BadLog, DamagedFile, StoreAway, StoreError
 from occlabel.stages.evaluation.confusion import Counts
 from occlabel.stages.ingest.recognise import open_logs
-from occlabel.stages.ingest.truth import TruthSource, open_truth
+from occlabel.stages.ingest.truth import OtherTruth, TruthSource, open_truth
 
 At = Literal["voxels", "points", "around", "boxes", "visible"]
 
@@ -243,6 +243,8 @@ def _voxel_truth(root: Path, format: Format) -> TruthSource:
     """Raises BadLog when there is none, and says what other truth there is."""
     try:
         return open_truth(root, format)
+    except OtherTruth:
+        raise
     except BadLog as error:
         try:
             reader = open_logs(root)

@@ -24,7 +24,11 @@ def known_truth(reader: LogReader | None, logs: Iterable[str]) -> str:
     one without frames."""
     frames = [frame for log in logs for frame in _frames(reader, log)]
     counts = {at: sum(map(holds, frames)) for at, (_, holds) in _KINDS.items()}
-    found = [f"{n} {inflected(n, 'has', 'have')} {_KINDS[at][0]} (--at {at})" for at, n in counts.items() if n]
+    found = [
+        f"{n} {inflected(n, 'has', 'have')} {_KINDS[at][0]} (occlabel evaluate --at {at})"
+        for at, n in counts.items()
+        if n
+    ]
     if not frames:
         return "no log there has frames with any truth"
     return f"of the {counted(len(frames), 'frame')} of these logs {' and '.join(found) or 'none has any truth'}"

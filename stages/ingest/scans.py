@@ -56,8 +56,8 @@ def read_scan(path: Path, format: ScanFormat) -> NDArray[np.float32]:
         raise DamagedFile(f"{path} is empty; copy the scan again")
     if len(content) % size:
         raise DamagedFile(
-            f"{path} has {len(content)} bytes, which is no multiple of {size} (a point); it is truncated, or of "
-            f"another format: {format.words}"
+            f"{path} has {len(content)} bytes, which is no multiple of {size} (a point); it is truncated (copy "
+            f"the scan again), or of another format: {format.words}"
         )
     return checked_points(path, np.frombuffer(content, "<f4").reshape(-1, format.columns), format)
 

@@ -20,6 +20,10 @@ from occlabel.stages.ingest.voxel_truth import read_occ3d, read_semantickitti, t
 TruthFormat = Literal["semantickitti", "occ3d"]
 
 
+class OtherTruth(BadLog):
+    """A root that has voxel truth, of another format than the one that was asked for."""
+
+
 class TruthSource(Protocol):
     """The voxel truth of some logs."""
 
@@ -48,7 +52,8 @@ def open_truth(root: Path, format: TruthFormat | None = None) -> TruthSource:
     """The truth under ``root``: a root of logs, its folder ``gts``, an Occ3D ``gts`` without any logs, or SemanticKITTI
     sequences with nothing but voxels.
 
-    Raises BadLog when there is none (of ``format``), or, without ``format``, some of several.
+    Raises OtherTruth when all of it is of another ``format``, BadLog when there is none, or, without ``format``, some
+    of several.
     """
     root = Path(root).absolute()
     if not root.is_dir():
@@ -56,6 +61,9 @@ def open_truth(root: Path, format: TruthFormat | None = None) -> TruthSource:
     sources: tuple[_KittiTruth | _Occ3dTruth, ...] = (_KittiTruth(root), _Occ3dTruth(root))
     wanted = [source for source in sources if format in (None, source.format)]
     found = [source for source in wanted if source.holds_any()]
+    others = [] if found else [source.format for source in sources if source not in wanted and source.holds_any()]
+    if others:
+        raise OtherTruth(f"{root} has no voxel truth of {format}; it has some of {others[0]}: --format {others[0]}")
     if len(found) > 1:
         raise BadLog(f"{root} has voxel truth of {' and of '.join(source.format for source in found)}; name the format")
     if found:

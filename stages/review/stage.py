@@ -57,7 +57,7 @@ class Corrections(Stage):
         if rig is not None:
             return None
         if not self.path.is_dir():
-            return f"the folder of corrections {self.path} does not exist; occlabel review apply makes one"
+            return f"the folder of corrections {self.path} does not exist; occlabel review fix or apply makes one"
         try:
             for log in corrected_logs(self.path):
                 for one in read_boxes(self.path, log):

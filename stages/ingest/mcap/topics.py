@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
 from occlabel.schemas.geometry import Matrix
+from occlabel.schemas.wrong_fields import sentences
 from occlabel.schemas.yaml_text import MOST_BYTES, parse_yaml
 from occlabel.stages.ingest.calibration import mounted
 from occlabel.stages.ingest.files import read_file
@@ -77,9 +78,7 @@ def read_topics(folder: Path) -> tuple[Topics, bytes]:
         said = parse_yaml(content, str(path))
         topics = Topics.model_validate({} if said is None else said)
     except ValidationError as error:
-        first: Any = error.errors()[0]
-        at = ".".join(map(str, first["loc"]))
-        raise BadLog(f"{path} cannot be used: {at or 'it'}: {first['msg']}") from error
+        raise BadLog(f"{path} cannot be used: {'; '.join(sentences(error, Topics, whole='it'))}") from error
     except (DamagedFile, BadRecipe) as error:
         raise BadLog(str(error)) from error
     if topics.lidar is None and not topics.cameras:

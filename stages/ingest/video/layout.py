@@ -12,6 +12,7 @@ from typing import Literal
 from occlabel.schemas.errors import BadLog
 from occlabel.stages.ingest.files import reason
 from occlabel.stages.ingest.images import SUFFIXES
+from occlabel.stages.ingest.video.beside import scan_below
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv")
 ALONE = "camera"
@@ -59,8 +60,15 @@ def kind_of(path: Path) -> Kind | None:
 
 def is_video(root: Path) -> bool:
     """Whether a root is video. What is in a folder besides must be none of another data set's: every folder of it is a
-    camera, or every folder is a log."""
-    return kind_of(root) is not None
+    camera, or every folder is a log. Raises BadLog for video with scans beside it, which would silently be missing."""
+    if kind_of(root) is None:
+        return False
+    if root.is_dir() and (scan := scan_below(root)) is not None:
+        raise BadLog(
+            f"{root} holds images or films, and scans beside them ({scan.relative_to(root)}), which video has none of: "
+            "bring them into a layout that has both, or put what cameras saw into a folder of its own"
+        )
+    return True
 
 
 def cameras_of(log: Path) -> list[Source]:

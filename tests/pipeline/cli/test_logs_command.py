@@ -98,6 +98,20 @@ def test_show_says_that_poses_cannot_be_right(root: Path) -> None:
     assert json.loads(run("list", root, "--json"))[0]["fault_of_poses"] == fault
 
 
+def test_scans_of_which_none_can_be_read_are_said(root: Path) -> None:
+    assert json.loads(run("show", root, "--log", "00", "--json"))["fault_of_scans"] is None
+    for scan in (root / "sequences/00/velodyne").iterdir():
+        points = np.fromfile(scan, np.float32).reshape(-1, 4)
+        (points * np.array([1000, 1000, 1000, 1], np.float32)).tofile(scan)
+    fault = json.loads(run("show", root, "--log", "00", "--json"))["fault_of_scans"]
+    assert fault.startswith("of its 3 scans none of those that were looked at can be read, probably none at all: ")
+    assert "in other units" in fault
+    assert f"warning: {fault}" in " ".join(run("show", root, "--log", "00").split())
+    assert json.loads(run("list", root, "--json"))[0]["fault_of_scans"] == fault
+    (row,) = (row for row in run("list", root).splitlines() if row.startswith("│ 00"))
+    assert row.split("│")[-2].strip() == "1"
+
+
 def test_list_counts_what_show_warns_of_and_says_where_it_does_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poses = root / "sequences/00/poses.txt"
     rows = np.loadtxt(poses)

@@ -116,6 +116,8 @@ def test_ids_of_a_frame_alone_have_no_motion(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_said_before_anything_is_written(tracked: PublishedVersion, tmp_path: Path) -> None:
     with pytest.raises(BadPredictions, match="--map is for layouts of benchmarks"):
         export(tracked, tmp_path / "out", told=(("car", "truck"),))
+    with pytest.raises(BadPredictions, match=r"--zip writes a submission to the SemanticKITTI server; .* is none$"):
+        export(tracked, tmp_path / "out", zipped=True)
     with pytest.raises(BadLog, match="the logs have no log log-1"):
         export(tracked, tmp_path / "out", logs=Ahead("other"))
     with pytest.raises(BadLog, match="the logs have no frame 000003 of log log-1"):

@@ -93,6 +93,16 @@ def test_a_submission_of_all_frames_is_one_that_the_server_refuses_and_that_is_s
     assert found == "unneeded sequences/11/predictions/000004.label"
 
 
+def test_a_root_that_has_voxels_of_other_frames_is_said_to_be_no_copy_of_the_benchmark(
+    submitted: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root = benchmark(tmp_path / "own", "voxels", [("11", "000004"), ("11", "000005")], VOXELS // 8)
+    code, text, _ = export(submitted[0], tmp_path / "out", "--zip", "--like", root)
+    text = " ".join(text.split())
+    assert code == 0 and f"export with --frames 5n, as {root} has voxels of others too" in text
+    assert "--like ROOT" not in text
+
+
 @pytest.mark.parametrize("choice", ["like", "frames"])
 def test_a_submission_of_the_frames_that_the_benchmark_asks_for(
     submitted: tuple[Path, Path], tmp_path: Path, choice: str

@@ -106,6 +106,28 @@ def test_a_mistake_on_the_command_line_is_a_sentence(sets: list[str], said: str)
         load_recipe("semantickitti_lidar", sets)
 
 
+def test_what_was_typed_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(PLAIN + "voting: {radus: 1, evidence: false}\n")
+    with pytest.raises(BadRecipe) as raised:
+        load_recipe(str(tmp_path / "mine.yaml"), ["completion.mirrr=false", "completion.beams={top: 1}"])
+    before, *typed = str(raised.value).split("; --set ")
+    assert before.startswith(f"recipe {tmp_path}/mine.yaml cannot be used: voting.radus: there is no such option")
+    assert typed[0].startswith("completion.beams={top: 1}: must be ")
+    assert typed[1].startswith("completion.mirrr=false: there is no such option (did you mean 'mirror'?)")
+    with pytest.raises(BadRecipe, match=r"^--set completion.kind=stored: completion.path: is missing$"):
+        load_recipe("semantickitti_lidar", ["completion.kind=stored"])
+
+
+def test_a_stage_that_is_added_under_a_similar_name_is_said() -> None:
+    said: list[str] = []
+    load_recipe("semantickitti_camera", ["priors.dpth.kind=lidar", "priors.masks.kind=lidar"], note=said.append)
+    (sentence,) = said
+    assert sentence.startswith("--set priors.dpth adds a stage priors.dpth to the recipe, which has ")
+    assert sentence.endswith("none of that name (did you mean 'depth'?)")
+    load_recipe("semantickitti_camera", ["priors.depth.kind=lidar"], note=said.append)
+    assert len(said) == 1
+
+
 def test_what_is_yes_or_no_may_be_so_and_may_be_a_number() -> None:
     stages = [
         cast(Any, load_recipe("nuscenes_lidar", [f"completion.mirror={s}"]).completion) for s in ("no", "off", "0")

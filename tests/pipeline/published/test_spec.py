@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from occlabel.pipeline.published.spec import existing_store, spec_of, split, store_to_fill, version_name
+from occlabel.pipeline.published.version import open_version
 from occlabel.schemas.errors import StoreError
 from occlabel.workers.store import Store
 
@@ -57,6 +58,8 @@ def test_a_store_that_is_none_is_said(store: str, tmp_path: Path) -> None:
     (tmp_path / "holiday/beach.jpg").touch()
     with pytest.raises(StoreError, match=r"no store at .*holiday .*not made by occlabel"):
         existing_store(str(tmp_path / "holiday"))
+    with pytest.raises(StoreError, match=r"no store at .*holiday .*not made by occlabel"):
+        open_version(f"{tmp_path}/holiday@v1")
 
 
 def test_a_run_makes_no_store_of_a_text_that_was_meant_otherwise(store: str, tmp_path: Path) -> None:

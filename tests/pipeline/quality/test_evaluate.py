@@ -148,6 +148,8 @@ def test_bad_input_is_named(tmp_path: Path, truth: Path) -> None:
         of_folder(folder, truth)
     with pytest.raises(BadLog, match="has no voxel truth"):
         of_folder(folder, tmp_path)
+    with pytest.raises(BadLog, match=r"no voxel truth of occ3d; it has some of semantickitti: --format semantickitti$"):
+        score(open_labels(str(folder), "semantickitti"), Question(truth, "occ3d"))
     (truth / "sequences/00/voxels/000000.invalid").unlink()
     write_kitti(folder, "00", ["000000"], "predictions", labelled(9)[None])
     with pytest.raises(BadPredictions, match=r"nothing to score: .*has no 000000\.invalid beside it"):

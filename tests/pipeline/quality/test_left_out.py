@@ -200,7 +200,8 @@ def test_when_there_is_no_such_truth_it_is_said_what_there_is(tmp_path: Path) ->
     version = labelled(KittiReader(root), kitti_street(root), "semantickitti")
     (root / "sequences/00/boxes.txt").unlink(missing_ok=True)
     with pytest.raises(
-        BadPredictions, match=r"logs 00 have no boxes; of the 3 frames .* 3 have labelled points \(--at p"
+        BadPredictions,
+        match=r"logs 00 have no boxes; of the 3 frames .* 3 have labelled points \(occlabel evaluate --at p",
     ):
         score(labels_of(version), Question(root, "semantickitti", "boxes"))
     with pytest.raises(BadLog, match=r"has no voxel truth: .*; of the 3 frames .* 3 have labelled points"):
@@ -211,7 +212,8 @@ def test_when_there_is_no_such_truth_it_is_said_what_there_is(tmp_path: Path) ->
     for path in (root / "lidarseg").rglob("*.bin"):
         path.unlink()
     with pytest.raises(
-        BadPredictions, match=r"have no labelled points; of the 6 frames .* 6 have boxes \(--at boxes\)"
+        BadPredictions,
+        match=r"have no labelled points; of the 6 frames .* 6 have boxes \(occlabel evaluate --at boxes\)",
     ):
         score(labels_of(version), Question(root, "occ3d", "points"))
 

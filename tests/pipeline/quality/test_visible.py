@@ -87,7 +87,8 @@ def test_logs_without_such_frames_are_refused(street: Street, tmp_path: Path) ->
     _, version = street
     nuscenes_street(tmp_path / "blind")
     with pytest.raises(
-        BadPredictions, match=r"have no frames with a sweep, a pose and a camera that .* 6 have boxes \(--at boxes\)$"
+        BadPredictions,
+        match=r"have no frames with a sweep, a pose and a camera .* 6 have boxes \(occlabel evaluate --at boxes\)$",
     ):
         score(labels_of(version), Question(tmp_path / "blind", "occ3d", "visible"))
 

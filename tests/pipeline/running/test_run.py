@@ -234,6 +234,7 @@ def test_a_gate_keeps_a_version_from_being_published(tmp_path: Path) -> None:
     assert "min_known is 0.000" in report.message and "quarantine" not in report.message
     assert "every stage ended, and nothing is known of any voxel: " in report.message
     assert "(log a frame 000000): look at what the stages were given" in report.message
+    assert "There are no labels; every stage" in report.message and "in the store" not in report.message
     with pytest.raises(StoreError, match="no version 'v1'"):
         open_version(f"{tmp_path}/store@v1")
 

@@ -22,7 +22,7 @@ from occlabel.schemas.taxonomy import UNKNOWN, taxonomy_preset
 from occlabel.stages.ingest.brought import BroughtReader
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.nuscenes import NuScenesReader
-from occlabel.stages.ingest.truth import open_truth
+from occlabel.stages.ingest.truth import OtherTruth, open_truth
 from occlabel.stages.town.writers.kitti import write_kitti
 from occlabel.stages.town.writers.nuscenes import write_nuscenes
 
@@ -121,11 +121,13 @@ def test_a_missing_mask_gets_one_verdict_by_every_road(kitti: Path, nuscenes: Pa
 def test_what_holds_no_truth_is_refused_with_what_was_looked_for(kitti: Path, tmp_path: Path) -> None:
     with pytest.raises(BadLog, match="is not a folder"):
         open_truth(tmp_path / "nowhere")
+    with pytest.raises(OtherTruth, match=r"no voxel truth of occ3d; it has some of semantickitti: --format semantick"):
+        open_truth(kitti, "occ3d")
+    shutil.rmtree(kitti / "sequences/00/voxels")
     with pytest.raises(
         BadLog, match=r"no voxel truth: there is no SCENE/SAMPLE_TOKEN/labels\.npz.*give the folder gts"
     ):
         open_truth(kitti, "occ3d")
-    shutil.rmtree(kitti / "sequences/00/voxels")
     with pytest.raises(BadLog, match=r"no voxel truth: there is no sequences/XX/voxels/NNNNNN\.label in it$"):
         open_truth(kitti, "semantickitti")
     with pytest.raises(BadLog, match=r"NNNNNN\.label in it; there is no SCENE"):

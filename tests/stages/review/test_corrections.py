@@ -170,7 +170,9 @@ def test_what_cannot_be_applied_is_refused_in_a_sentence(tmp_path: Path) -> None
     assert "corrections.0.frame: " in said and "YAML reads 34 here: write the name of the frame in quotes" in said
     box_file(tmp_path, "00").write_text("corrections: [{frame: '1', box: 3, wrong: class}]")
     assert "boxes.yaml cannot be used: corrections.0.box" in (Corrections(path=tmp_path).refuse(SPACE, None) or "")
-    assert "does not exist" in (Corrections(path=tmp_path / "no").refuse(SPACE, None) or "")
+    assert "does not exist; occlabel review fix or apply makes one" in (
+        Corrections(path=tmp_path / "no").refuse(SPACE, None) or ""
+    )
     with pytest.raises(BadRecipe, match="cannot be the name of a file"):
         voxel_file(tmp_path, "..", "0")
 

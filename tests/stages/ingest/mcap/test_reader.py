@@ -155,8 +155,13 @@ def test_whatever_a_bit_does_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("lidar: {topic: /points}", "lidar.intensity: Field required"),
-        ("lidar: {topic: /points, intensity: 255, rate: 3}", "lidar.rate"),
+        ("lidar: {topic: /points}", "topics.yaml cannot be used: lidar.intensity: is missing$"),
+        (
+            "lidar: {topic: /points, intensity: 255, rate: 3}",
+            r"lidar.rate: there is no such option \(known: topic, int",
+        ),
+        ("lider: {topic: /points}", r"lider: there is no such option \(did you mean .lidar.\?\) \(known: ego, static"),
+        ("cameras: {front: {topik: /a}}", r"front.topic: is missing; cameras.front.topik: .* mean .topic."),
         ("ego: car", "names no LiDAR and no camera"),
         ("lidar: {topic: /velodyne, intensity: 255}", "it has /camera_info, /image/compressed, /odom, /points"),
     ],

@@ -335,3 +335,28 @@ def test_folders_of_another_data_set_are_no_video(tmp_path: Path) -> None:
         with pytest.raises(BadLog, match="give the folder that directly holds it"):
             open_logs(root)
     assert open_logs(tmp_path / "sequences/00/image_2").log_ids() == ["image_2"]
+
+
+@pytest.mark.parametrize(
+    "scan", ["0.bin", "velodyne/0.bin", "velodyne_points/data/0.bin", "scans/0.pcd", "sweeps/0.feather", "points/0.npy"]
+)
+@pytest.mark.parametrize("images", ["ride", "ride/front", "ride/monday/front"])
+def test_scans_beside_images_are_said_and_not_left_out(tmp_path: Path, images: str, scan: str) -> None:
+    ride = tmp_path / "ride"
+    folder(tmp_path / images, ["0.png", "1.png"])
+    assert open_logs(ride).log_ids()
+    place = (tmp_path / images).parent / scan if images == "ride/monday/front" and scan == "0.bin" else ride / scan
+    place.parent.mkdir(parents=True, exist_ok=True)
+    np.save(place, np.ones((9, 4))) if place.suffix == ".npy" else place.write_bytes(bytes(16))
+    with pytest.raises(BadLog, match=rf"scans beside them \(.*{scan}\)|holds no drive logs"):
+        open_logs(ride)
+
+
+def test_notes_and_what_networks_said_of_images_may_lie_beside_them(tmp_path: Path) -> None:
+    place = folder(tmp_path / "ride", ["0.png", "1.png"])
+    for name in ("calibration.yaml", "poses.txt", "notes.md", "sparse/0/points3D.bin", "segments/0.npz"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text("")
+    (place / "depth").mkdir()
+    np.save(place / "depth/0.npy", np.ones((48, 96)))
+    assert only(place)[1].id == "ride"
