@@ -17,6 +17,8 @@ from occlabel.schemas.errors import BadLog, OcclabelError
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.log_places import of_each_log
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.stage import Stage
 from occlabel.schemas.words import counted, meant
 from occlabel.stages.completion.trained import Trained
 from occlabel.stages.propagation.stage import LocalPropagation
@@ -73,8 +75,9 @@ def _propagation(recipe: Recipe) -> list[str]:
     adapted = isinstance(completion, Trained) and of_each_log(completion.weights)  # from those it was trained with
     if not adapted and onboard != (found := onboard_name(completion, recipe.space)):
         result.append(
-            f"the propagation weights were trained on labels of {onboard}, the recipe's completion is {found}: they "
-            "correct the errors of another model; train weights for this one with occlabel train propagation"
+            f"the propagation weights were trained on labels of {onboard}, the recipe's completion is "
+            f"{found}{_told_otherwise(completion, onboard, recipe.space)}: they correct the errors of another model; "
+            "train weights for this one with occlabel train propagation"
         )
     if reach != propagation.reach:
         result.append(
@@ -82,6 +85,21 @@ def _propagation(recipe: Recipe) -> list[str]:
             f"references {reach.distance:g} m away within {reach.radius} frames, the recipe asks for others"
         )
     return result
+
+
+def _told_otherwise(completion: Stage, onboard: str, space: LabelSpace) -> str:
+    """What the recipe tells a model otherwise than a shipped recipe does, whose labels ``onboard`` is; nothing where
+    none is that."""
+    for name in shipped_recipes():
+        shipped = load_recipe(name)
+        its = shipped.completion
+        if its is None or shipped.space != space or onboard_name(its, space) != onboard or its.kind != completion.kind:
+            continue
+        options = its.model_dump(mode="json", exclude={"weights", "batch"})
+        now = completion.model_dump(mode="json")
+        changed = [f"{option}={now[option]}" for option, value in options.items() if now[option] != value]
+        return f", told {', '.join(changed)}" if changed else ""
+    return ""
 
 
 def _unshifted(recipe: Recipe) -> Iterator[str]:

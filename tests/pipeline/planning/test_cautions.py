@@ -64,6 +64,13 @@ def test_weights_that_each_log_has_of_its_own_were_adapted_from_those_that_all_e
     assert not cautions(load_recipe("nuscenes_lidar", [f"completion.weights={tmp_path}/{{log}}.safetensors"]))
 
 
+def test_what_a_model_is_told_otherwise_than_what_propagation_learned_from_is_named() -> None:
+    (said,) = cautions(load_recipe("semantickitti_lidar", ["completion.beams=[64,16]"]))
+    assert ", told beams=[64, 16]: they correct the errors of another model" in said
+    odds = ["completion.odds={trailer: 0.7}"]
+    assert any(", told odds={'trailer': 0.7}: " in said for said in cautions(load_recipe("nuscenes_lidar", odds)))
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_of_what_is_shipped_there_is_nothing_to_say(name: str) -> None:
     assert not list(cautions(load_recipe(name)))
