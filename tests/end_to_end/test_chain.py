@@ -142,7 +142,7 @@ def test_labels_are_drawn(demo: Demo, tmp_path: Path) -> None:
         (
             ("plan", "semantickitti_lidar", "--logs", "LOGS", "--store", "s", "--set", "voting.radios=3"),
             1,
-            "voting.radios: there is no such option (did you mean 'radius'?)",
+            "--set voting.radios=3: there is no such option (did you mean 'radius'?)",
         ),
         (("plan", "semantickitti_lidar", "--logs", "LOGS", "--store", "s", "--skip", "votign"), 1, "no such slot"),
         (("plan", "semantickitti_lidar", "--logs", "LOGS", "--store", "s", "--log", "77"), 1, "no log 77"),
