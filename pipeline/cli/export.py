@@ -93,11 +93,10 @@ def export(
     if frames is not None and like is not None:
         raise OcclabelError("--frames and --like both choose frames; leave one of them out")
     opened = open_version(version)
-    chosen = selection.Selection(opened, 0)
     if frames is not None:
         chosen = selection.by_rule(opened, frames)
-    elif like is not None:
-        chosen = selection.like(opened, like, format)
+    else:
+        chosen = selection.Selection(opened, 0) if like is None else selection.like(opened, like, format)
     told = {} if map_ is None else read_map(map_)
     options = ExportOptions(
         logs=open_logs(logs, reader) if logs else None,

@@ -25,6 +25,9 @@ _Rate = Annotated[
     float | None,
     typer.Option(min=1e-6, help=f"Highest learning rate. [default: {_RATE}; {_RATE_FROM_START} with --start]"),
 ]
+_Halfway = Annotated[
+    bool, typer.Option("--halfway/--whole-way", help="With --start: whether rows end half-way back to it.")
+]
 
 
 def loop(
@@ -37,9 +40,7 @@ def loop(
     start: _Start = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each training.")] = 1500,
     rate: _Rate = None,
-    halfway: Annotated[
-        bool, typer.Option("--halfway/--whole-way", help="With --start: whether rows end half-way back to it.")
-    ] = True,
+    halfway: _Halfway = True,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 3,
     truth: Annotated[
         Literal["voxels", "points"], typer.Option(help="What the labelled and the held-out logs have.")
