@@ -33,14 +33,16 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
 
     What is held out, or else every tenth log, is scored. What the priors say lies in a store in the folder ``out``
     with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth or
-    segments, BadLog for logs without posed and calibrated cameras or exact depth.
+    segments, BadWeights for a start that does not serve, BadLog for logs without posed and calibrated cameras or exact
+    depth.
     """
     from occlabel.pipeline.teaching.glance_teacher import glance_segmenter
-    from occlabel.stages.completion.occany.training import train_occany
+    from occlabel.stages.completion.occany.training import check_start, train_occany
     from occlabel.stages.learning.trainer import check_ready
 
     # What cannot work is said before hours of labelling.
     check_ready(out.with_suffix(".training"), options)
+    check_start(options, recipe.space)
     priors = _priors(recipe)
     sources = sources_of(priors, logs)
     for source in sources:

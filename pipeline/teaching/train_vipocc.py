@@ -33,12 +33,13 @@ def train(recipe: Recipe, logs: Roots, out: Path, options: Options, executor: st
     What is held out, or else every tenth log, is scored: by its images and, where there are sweeps, by depth at
     half of the points, of which the priors see the other half. What the priors say lies in stores in the folder ``out``
     with the suffix ``.training``; what is there is not computed again. Raises BadRecipe for a recipe without depth,
-    BadLog for logs without posed images of calibrated cameras.
+    BadWeights for a start that does not serve, BadLog for logs without posed images of calibrated cameras.
     """
-    from occlabel.stages.completion.vipocc.training import train_field
+    from occlabel.stages.completion.vipocc.training import check_start, train_field
     from occlabel.stages.learning.trainer import check_ready
 
     check_ready(out.with_suffix(".training"), options)
+    check_start(options)
     part = parted(recipe, logs, out.with_suffix(".training"), executor, options.held_out_every)
     return train_field(part.learned, part.held_out, out, options, part.facts | {"command": command})
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from occlabel.schemas.errors import BadLog
+from occlabel.schemas.errors import BadLog, BadWeights
 from occlabel.schemas.space import LabelSpace
 from occlabel.stages.completion.occany.losses import forcing_loss, pointmap_loss
 from occlabel.stages.completion.occany.network import OccAny, Said, views_of
@@ -176,12 +176,17 @@ def train_occany(
     return facts
 
 
+def check_start(options: Options, space: LabelSpace) -> None:
+    """Raises BadWeights when ``start`` is no such network, of other sizes or of another taxonomy."""
+    if options.start is not None and (sizes := check(options.start, space.taxonomy)[0]) != options.sizes:
+        raise BadWeights(f"{options.start} holds a network of {sizes}, the training asks for {options.sizes}")
+
+
 def _started(space: LabelSpace, segmenter: Segmenter | None, options: Options) -> tuple[OccAny, Meaning]:
     """A network to be trained, with the segmenter's last layer in it, by whose features it is taught: a start may have
     another's."""
     meaning = Meaning((), 0) if segmenter is None else segmenter.meaning
-    if options.start is not None:
-        check(options.start, space.taxonomy)
+    check_start(options, space)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = OccAny(len(space.taxonomy.names), len(meaning.classes), options.sizes)

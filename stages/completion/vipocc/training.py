@@ -192,6 +192,12 @@ def _colours(rendered: Rendered, batch: dict[str, Tensor], view: int) -> Tensor:
     return colour_loss(Rendered(*(part.flatten(0, 1) for part in rendered)), seen, patches)
 
 
+def check_start(options: Options) -> None:
+    """Raises BadWeights when ``start`` holds no such networks, or of other sizes."""
+    if options.start is not None and (sizes := check(options.start)) != options.sizes:
+        raise BadWeights(f"{options.start} holds networks of {sizes}, the training asks for {options.sizes}")
+
+
 def train_field(
     learned: Sequence[Drive], held_out: Sequence[Drive], out: Path, options: Options, facts: dict[str, str]
 ) -> dict[str, str]:
@@ -208,8 +214,7 @@ def train_field(
             "calibration and another of the same camera before or after them; give two logs or more, or others with "
             "--held-out"
         )
-    if options.start is not None and (sizes := check(options.start)) != options.sizes:
-        raise BadWeights(f"{options.start} holds networks of {sizes}, the training asks for {options.sizes}")
+    check_start(options)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = ViPOcc(options.sizes)

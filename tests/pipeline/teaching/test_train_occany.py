@@ -10,7 +10,7 @@ from simulated import ONE_ORACLE, Simulated, resembling
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_occany import train
-from occlabel.schemas.errors import BadLog, BadRecipe
+from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights
 from occlabel.stages.completion.occany.options import Options
 from occlabel.stages.ingest.kitti import KittiReader
 
@@ -41,4 +41,7 @@ def test_what_cannot_work_is_said_before_anything_is_run(tmp_path: Path) -> None
     with pytest.raises(BadLog, match="has no poses and images of a calibrated camera"):
         lone = Recipe.model_validate({**SPACE, "priors": PRIORS})
         train(lone, Roots(KittiReader(tmp_path / "blind")), out, FEW, "local", "")
+    gone = FEW.model_copy(update={"start": tmp_path / "gone.safetensors"})
+    with pytest.raises(BadWeights, match=r"there is no weight file .*gone\.safetensors"):
+        train(recipe(**PRIORS), Roots(reader), out, gone, "local", "")
     assert not out.with_suffix(".training").exists()

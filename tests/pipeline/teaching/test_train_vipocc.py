@@ -15,7 +15,7 @@ from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.held_out import Roots
 from occlabel.pipeline.teaching.train_vipocc import parted, train
 from occlabel.pipeline.teaching.vipocc_rows import ROWS, rows
-from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
+from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights, OcclabelError
 from occlabel.stages.completion.vipocc.options import Options
 from occlabel.stages.ingest.kitti import KittiReader
 from occlabel.stages.ingest.recognise import open_logs
@@ -70,6 +70,9 @@ def test_what_cannot_work_is_said_before_anything_is_run(tmp_path: Path) -> None
     bare = Recipe.model_validate({**SPACE, "evidence": {"kind": "rays"}})
     with pytest.raises(BadRecipe, match="no priors that write depth, which ViPOcc aligns"):
         train(bare, Roots(reader), out, FEW, "local", "")
+    gone = FEW.model_copy(update={"start": tmp_path / "gone.safetensors"})
+    with pytest.raises(BadWeights, match=r"there is no weight file .*gone\.safetensors"):
+        train(recipe(), Roots(reader), out, gone, "local", "")
     assert not out.with_suffix(".training").exists()
 
 
