@@ -68,6 +68,16 @@ class ScanFacts(BaseModel):
             f"{self.unread}"
         )
 
+    def broken_off(self, scans: int) -> str | None:
+        """What is to be said of a log of so many ``scans`` where copies of some seem to have broken off."""
+        if not self.cut:
+            return None
+        few = ", ".join(self.cut[:3]) + (", ..." if len(self.cut) > 3 else "")
+        return (
+            f"{len(self.cut)} of its {counted(scans, 'scan')} ({few}) with less than a quarter of the bytes that most "
+            "have, as copies that broke off"
+        )
+
 
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:
     """Height [m] of the ground below ``sensor`` [3] in the frame of ``points`` [n, 3], whose z points up: that of the

@@ -220,13 +220,10 @@ def _scans(log: LogFacts, recipe: Recipe) -> str | None:
 
 def _cut(log: LogFacts, recipe: Recipe) -> str | None:
     """Whether copies of scans may have broken off, and stages look at scans."""
-    if not log.seen.cut or not any("points" in step.stage.senses for step in recipe.chain):
+    said = log.seen.broken_off(log.scans)
+    if said is None or not any("points" in step.stage.senses for step in recipe.chain):
         return None
-    few = ", ".join(log.seen.cut[:3]) + (", ..." if len(log.seen.cut) > 3 else "")
-    return (
-        f"log {log.id}: {counted(len(log.seen.cut), 'scan')} of {log.scans} ({few}) with less than a quarter of the "
-        "bytes that most have, as copies that broke off; labels are made of what is there: copy them again"
-    )
+    return f"log {log.id}: {said}; labels are made of what is there: copy them again"
 
 
 def _side(log: LogFacts, grid: Grid) -> str | None:

@@ -112,6 +112,15 @@ def test_scans_of_which_none_can_be_read_are_said(root: Path) -> None:
     assert row.split("│")[-2].strip() == "1"
 
 
+def test_scans_whose_copies_broke_off_are_said(root: Path) -> None:
+    assert json.loads(run("show", root, "--log", "00", "--json"))["broken_off"] is None
+    scan = sorted((root / "sequences/00/velodyne").iterdir())[1]
+    scan.write_bytes(scan.read_bytes()[:160])
+    fault = json.loads(run("show", root, "--log", "00", "--json"))["broken_off"]
+    assert fault.startswith("1 of its 3 scans (000001) with less than a quarter of the bytes that most have")
+    assert f"warning: {fault}: copy them again" in " ".join(run("show", root, "--log", "00").split())
+
+
 def test_list_counts_what_show_warns_of_and_says_where_it_does_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poses = root / "sequences/00/poses.txt"
     rows = np.loadtxt(poses)

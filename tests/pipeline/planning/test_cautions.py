@@ -114,7 +114,7 @@ def test_scans_that_are_far_smaller_than_others_are_told(simulated: Simulated, t
     scan = sorted((root / "sequences/01/velodyne").glob("*.bin"))[1]
     scan.write_bytes(scan.read_bytes()[: 16 * 100])
     (said,) = (said for said in make_plan(recipe, open_logs(root), store).cautions if "broke off" in said)
-    assert said.startswith("log 01: 1 scan of ") and f"({scan.stem}) with less than a quarter of the bytes" in said
+    assert said.startswith("log 01: 1 of its ") and f"({scan.stem}) with less than a quarter of the bytes" in said
 
 
 class Hasty(Stored):
