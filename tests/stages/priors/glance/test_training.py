@@ -37,11 +37,9 @@ def curve(out: Path, name: str) -> list[float]:
 
 def test_a_few_steps_lower_the_held_out_error(tmp_path: Path, roads: tuple[list[Picture], list[Picture]]) -> None:
     out = tmp_path / "out.safetensors"
-    facts = train_glance(
-        *roads, out, SMALL.model_copy(update={"steps": 20, "epoch": 10, "rate": 4e-3}), {"command": "typed"}
-    )
+    facts = train_glance(*roads, out, SMALL.model_copy(update={"steps": 40, "epoch": 5}), {"command": "typed"})
     errors, ious = curve(out, "val_abs_rel"), curve(out, "val_miou")
-    assert len(errors) == 2 and errors[-1] < 0.9 * errors[0]
+    assert len(errors) == 8 and min(errors) < 0.75 * errors[0]
     assert ious[-1] > 0.9, "a road is told from the sky"
     assert facts == read_facts(out) and facts["command"] == "typed" and facts["images"] == "3"
     check_content(out)
