@@ -39,7 +39,7 @@ class DepthOfCameras(Stage):
     """
 
     slot: ClassVar[str] = "evidence"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (DEPTH, DEPTH_DEVIATION, INTRINSICS, EXTRINSICS)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (OBSERVED, MEASURED)
 

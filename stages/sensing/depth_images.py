@@ -88,12 +88,13 @@ class Tally:
         self.hits = np.zeros(grid.shape, np.uint16)
         self.passed = np.zeros(grid.shape, np.uint16)
         self._last = np.zeros(grid.shape, np.uint16)
+        self._surest = np.zeros(grid.shape, np.uint8)
         self._veiled = np.zeros(grid.shape, np.bool_)
         self._images = 0
 
     def forget(self) -> None:
         """All images, in the memory that it has: to get new memory for every frame would cost more than to look."""
-        for counted in (self.hits, self.passed, self._last, self._veiled):
+        for counted in (self.hits, self.passed, self._last, self._surest, self._veiled):
             counted.fill(0)
         self._images = 0
 
@@ -105,15 +106,17 @@ class Tally:
         grid_from_ego: Matrix,
         veils: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.int64]:
-        """Counts an image whose ``surface`` is ``points`` [n, 3] in its ego frame, each as ``sure`` [n] as it is.
-        Returns the voxel of each point, counted through the grid in C order; -1 outside of it.
+        """Counts an image whose ``surface`` is ``points`` [n, 3] in its ego frame, each as ``sure`` [n] as it is; a
+        voxel that holds several is hit by the surest. Returns the voxel of each point, counted through the grid in C
+        order; -1 outside of it.
 
         What lies up to 4 m behind elements that ``veils`` [v, u] picks may belong to what they show, and is not seen
         through by images that are added later."""
         self._images += 1
         cells = np.empty(len(points), np.int64)
         to_voxels = np.concatenate([grid_from_ego[:3, :3], grid_from_ego[:3, 3:] - np.array([self._grid.origin]).T], 1)
-        _hit(points, sure, to_voxels / self._grid.voxel_size, self.hits, self._last, self._images, cells)
+        hits = self.hits, self._last, self._surest
+        _hit(points, sure, to_voxels / self._grid.voxel_size, *hits, self._images, cells)
         camera_from_grid = inverse(grid_from_ego @ image.ego_from_camera)
         axes = camera_from_grid[:3, :3] * self._grid.voxel_size
         first = camera_from_grid[:3, :3] @ (np.array(self._grid.origin) + self._grid.voxel_size / 2)
@@ -195,7 +198,7 @@ def _surface(near, classes, pinhole, spacing, points, elements):  # type: ignore
 
 
 @numba.njit(cache=True, nogil=True)
-def _hit(points, sure, to_voxels, hits, last, image, cells):  # type: ignore[no-untyped-def]
+def _hit(points, sure, to_voxels, hits, last, surest, image, cells):  # type: ignore[no-untyped-def]
     """``to_voxels`` [3, 4] takes points to places in the grid, counted in voxels."""
     size_x, size_y, size_z = hits.shape
     for n in range(len(points)):
@@ -208,7 +211,10 @@ def _hit(points, sure, to_voxels, hits, last, image, cells):  # type: ignore[no-
             cells[n] = (x * size_y + y) * size_z + z
             if last[x, y, z] != image:
                 last[x, y, z] = image
-                hits[x, y, z] += sure[n]
+                surest[x, y, z] = 0
+            if sure[n] > surest[x, y, z]:
+                hits[x, y, z] += sure[n] - surest[x, y, z]
+                surest[x, y, z] = sure[n]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

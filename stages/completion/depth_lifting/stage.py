@@ -42,7 +42,7 @@ class DepthLifting(CameraCompletion):
     no probability. A frame without a pose has its own images alone, and one without depth stays unknown.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     senses: ClassVar[tuple[Sensor, ...]] = ()
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (
         DEPTH, DEPTH_DEVIATION, SEGMENT_CLASS, SEGMENT_SCORE, POSES, INTRINSICS, EXTRINSICS,
@@ -80,7 +80,7 @@ class DepthLifting(CameraCompletion):
         specs = resolved((*self.needed, SEMANTICS, CONFIDENCE), rig)
         arrays = 2 * sum(extent.nbytes(spec) for spec in specs if spec.camera is None or spec.camera in known)
         points = (2 * self.halo + 1) * max(len(rig.cameras), 1) * _POINTS * 2 * 17
-        counted = 14 * space.grid.voxels + 4 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
+        counted = 15 * space.grid.voxels + 4 * min(space.grid.voxels, 1 << 20) * len(space.taxonomy.classes)
         return Resources(memory=(400 << 20) + points + counted + arrays)
 
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:

@@ -55,6 +55,7 @@ class OccAnyCompletion(CameraCompletion):
     other; confidence there is half as high, and no probability. Turned views say where something is, and never what.
     """
 
+    version: ClassVar[int] = 2
     exact: ClassVar[bool] = False
     senses: ClassVar[tuple[Sensor, ...]] = ("images",)
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (

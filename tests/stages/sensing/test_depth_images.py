@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from box_street import AHEAD, STREET, K, Thing, drive, images
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -41,6 +42,15 @@ def test_a_tally_has_room_for_the_images_that_it_says() -> None:
     add(tally, image, classes)
     for counted in (tally.hits, tally.passed):
         assert np.iinfo(counted.dtype).max // int(counted.max()) == MOST_IMAGES
+
+
+@pytest.mark.parametrize("sure", [(0, 9, 4), (9, 0, 4), (0, 4, 9)])
+def test_a_voxel_counts_as_the_surest_of_its_points_in_any_order(sure: tuple[int, ...]) -> None:
+    image, _ = look(STREET)
+    tally, points = Tally(GRID), np.array([[10.05, 0, 0]] * 3, np.float32)
+    for many in (1, 2):
+        tally.add(image, points, np.array(sure, np.uint8), np.eye(4))
+        assert tally.hits.max() == tally.hits.sum() == 9 * many
 
 
 def test_points_lie_on_what_was_seen() -> None:
