@@ -115,8 +115,8 @@ class Rolling:
         outcome = Outcome(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint16))
         starts, entries = self._gather.columns(target)
         on_threads(
-            read_off, self._threads, self._world[target], self._corner, starts, entries, extra, self._ballots.free_id,
-            solid, self._totals, self._covered, self._slots, self._votes, self._summaries,
+            read_off, self._threads, self._world[target], self._corner, starts, entries, self._gather.weights(target),
+            extra, self._ballots.free_id, solid, self._totals, self._covered, self._slots, self._votes, self._summaries,
             outcome.winner, outcome.margin, outcome.support,
         )  # fmt: skip
         return outcome

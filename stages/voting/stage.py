@@ -47,7 +47,7 @@ class Registration(Rules, Stage):
     """
 
     slot: ClassVar[str] = "voting"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, OBSERVED, POSES, INTRINSICS, EXTRINSICS)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, SUPPORT, OBSERVED, SURENESS)
 

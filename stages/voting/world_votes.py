@@ -90,26 +90,28 @@ def cast(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _own_votes(entries, extra, own):  # type: ignore[no-untyped-def]
-    """Writes which label the target's own column gives more votes to, and how many more, ``own`` [Z, 2]."""
-    own[:] = 0
+def _own_votes(entries, weights, extra, free, own):  # type: ignore[no-untyped-def]
+    """Writes which label the target's own column gives more votes to, and how many more, ``own`` [Z, 2]. What is not
+    among the ``entries`` it calls free, with ``weights`` [Z]."""
+    own[:, 0] = free
+    own[:, 1] = weights * max(extra[free], np.int32(0))
     for entry in entries:
         label = int((entry >> np.uint32(16)) & np.uint32(255))
-        if extra[label] > 0:
-            height = int(entry >> np.uint32(24))
-            own[height, 0] = label
-            own[height, 1] = np.int32(entry & np.uint32(65535)) * extra[label]
+        height = int(entry >> np.uint32(24))
+        own[height, 0] = label
+        own[height, 1] = np.int32(entry & np.uint32(65535)) * max(extra[label], np.int32(0))
 
 
 @numba.njit(cache=True, nogil=True)
 def read_off(  # type: ignore[no-untyped-def]
-    thread, threads, matrix, corner, starts, entries, extra, free, solid,
+    thread, threads, matrix, corner, starts, entries, weights, extra, free, solid,
     totals, covered, slots, votes, summaries, winner, margin, support,
 ):  # fmt: skip
     """The outcome of the rows thread, thread + threads, ... of a target.
 
     ``matrix`` [3, 4]: world cell coordinates of its voxels' centres; ``corner`` as there.
-    ``extra`` [classes + 1]: by how much more the target's own votes, in its own voxels, are multiplied.
+    ``extra`` [classes + 1]: by how much more the target's own votes, which have ``weights`` [X, Y, Z], are multiplied
+    in its own voxels.
     """
     dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
     heights = winner.shape[2]
@@ -119,7 +121,7 @@ def read_off(  # type: ignore[no-untyped-def]
     for i in range(thread, winner.shape[0], threads):
         for j in range(winner.shape[1]):
             place = i * winner.shape[1] + j
-            _own_votes(entries[starts[place] : starts[place + 1]], extra, own)
+            _own_votes(entries[starts[place] : starts[place + 1]], weights[i, j], extra, free, own)
             wx = matrix[0, 0] * i + matrix[0, 1] * j + matrix[0, 3]
             wy = matrix[1, 0] * i + matrix[1, 1] * j + matrix[1, 3]
             wz = matrix[2, 0] * i + matrix[2, 1] * j + matrix[2, 3]
@@ -132,7 +134,12 @@ def read_off(  # type: ignore[no-untyped-def]
                     up = int(np.floor(wz + dz * k)) - corner[2]
                     owner = x % np.uint64(threads)
                 z = np.uint64(k + up)
-                empty, slot = np.int32(0) if solid[i, j, k] else totals[x, y, z], slots[x, y, z]
+                empty, slot = totals[x, y, z], slots[x, y, z]
+                if own[k, 0] == free:
+                    empty += own[k, 1]
+                    own[k, 1] = 0
+                if solid[i, j, k]:
+                    empty = np.int32(0)
                 support[i, j, k] = covered[x, y, z]
                 if slot < 0 and own[k, 1] == 0:
                     winner[i, j, k] = free if empty > 0 else (UNKNOWN if solid[i, j, k] else 0)

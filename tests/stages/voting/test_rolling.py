@@ -32,22 +32,23 @@ def ballots(poses: np.ndarray, free_id: int = 0) -> Ballots:
     return Ballots(labels.astype(np.uint8), weights, np.arange(FRAMES), 7, free_id, places)
 
 
-def voters(poses: np.ndarray, target: int, radius: int, boost: int = 1) -> Voters:
+def voters(poses: np.ndarray, target: int, radius: int, boost: int = 1, boosted: int = 3) -> Voters:
     frames = np.arange(max(target - radius, 0), min(target + radius + 1, FRAMES))
     maps = [cell_from_voxel(np.linalg.inv(poses[target]) @ poses[n], 0.0, 1.0, 0.0, 1.0) for n in frames]
     multipliers = np.full((len(frames), 7), 16, np.int32)
-    multipliers[frames == target, 3] *= boost
+    multipliers[frames == target, boosted] *= boost
     return Voters(frames, np.stack(maps), multipliers, target)
 
 
 @pytest.mark.parametrize("free_id", [0, 6])
 @pytest.mark.parametrize("boost", [1, 50])
-def test_without_rounding_it_is_the_vote_of_gather(free_id: int, boost: int) -> None:
+@pytest.mark.parametrize("boosted", [0, 3, 6])
+def test_without_rounding_it_is_the_vote_of_gather(free_id: int, boost: int, boosted: int) -> None:
     where = poses(turned=False)
     cast = ballots(where, free_id)
     rolling, gather = Rolling(cast), Gather(cast)
     for target in (0, 3, 4, 8):  # forwards
-        vote = voters(where, target, 3, boost)
+        vote = voters(where, target, 3, boost, boosted)
         found, expected = rolling.vote(vote, SHAPE), gather.vote(vote, SHAPE)
         for name in ("winner", "margin", "support"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), strict=True)
