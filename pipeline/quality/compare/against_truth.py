@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,8 @@ class AgainstTruth:
     def classes(self) -> dict[str, Difference]:
         """The worst regression first; classes of which there is no number, or none in either, last."""
         named = {name: found for name, found in self.measures.items() if name not in ("mIoU", "IoU")}
-        return dict(sorted(named.items(), key=lambda item: (not item[1].interval.value < 0, item[1].interval.value)))
+        values = {name: found.interval.value for name, found in named.items()}
+        return {name: named[name] for name in sorted(named, key=lambda name: (math.isnan(values[name]), values[name]))}
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""

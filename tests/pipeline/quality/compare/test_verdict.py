@@ -5,7 +5,7 @@ import numpy as np
 from occlabel.pipeline.quality.compare.against_truth import AgainstTruth
 from occlabel.pipeline.quality.compare.verdict import differences
 from occlabel.schemas.taxonomy import TAXONOMIES
-from occlabel.stages.evaluation import semantickitti
+from occlabel.stages.evaluation import occ3d, semantickitti
 
 TAXONOMY = TAXONOMIES["semantickitti"]
 CAR, ROAD, FENCE = 1, 9, 14
@@ -37,6 +37,19 @@ def test_a_regression_of_one_class_in_one_log_is_named_first() -> None:
     assert (name, worst.log, worst.share) == ("fence", "log 5", 1.0) and worst.interval.value < -0.05
     assert found.verdict == "no difference that these logs can show", "one log says nothing of others"
     assert "worst class: fence" in list(found.sentences())[1] and "in log log 5" in list(found.sentences())[1]
+
+
+def test_classes_without_a_number_do_not_hide_the_worst_regression() -> None:
+    """Of 17 classes three have a number: between them lie some that the truth lacks."""
+    logs, a, b = ("0", "1"), np.zeros((18, 18), np.int64), np.zeros((18, 18), np.int64)
+    for id_, before, after in ((2, 500, 490), (9, 500, 600), (15, 500, 100)):
+        for found, right in ((a, before), (b, after)):
+            found[id_, id_], found[17, id_] = right, 1000 - right
+    measures = differences(logs, [a, a], [b, b], occ3d.score, TAXONOMIES["occ3d"])
+    named = AgainstTruth(frames=2, logs=logs, range="full", scores=({}, {}), measures=measures).classes
+    names = TAXONOMIES["occ3d"].names
+    assert list(named)[:3] == [names[15], names[2], names[9]] and len(named) == 17
+    assert all(np.isnan(found.interval.value) for found in list(named.values())[3:])
 
 
 def test_what_is_better_in_every_log_is_better() -> None:
