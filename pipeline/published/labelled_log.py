@@ -238,6 +238,20 @@ class LabelledLog:
     """Names of frames that have labels and were not asked for, as far as that is known."""
     joined: Join
 
+    def places(self) -> dict[str, Matrix]:
+        """Frame of the log -> [4, 4] from its world, as the frame's own pose places it, to the world of the poses that
+        the labels were made with; without the frames of which nobody says. One who looks from frame to frame sees still
+        what the labels hold still by it."""
+        result = {}
+        for frame in self.log.frames if self.log is not None else ():
+            logged = frame.world_from_grid(self.joined.labels.space.grid)
+            if logged is None or not self.joined.labels.has(self.id, frame.name):
+                continue
+            known = self.joined.labels.world_from_grid(self.id, frame.name)
+            if known is not None:
+                result[frame.name] = known @ inverse(logged)
+        return result
+
     def frames(self) -> Iterator[LabelledFrame]:
         """One at a time: what was read of a frame is let go with it."""
         frames = {} if self.log is None else {frame.name: frame for frame in self.log.frames}

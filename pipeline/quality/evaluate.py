@@ -43,7 +43,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 13
+    version: ClassVar[int] = 14
 
     labels: str
     """STORE@VERSION."""

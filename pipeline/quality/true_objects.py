@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.drive_log import Box, DriveLog, Frame
 from occlabel.schemas.formats.nuscenes_categories import OCC3D_CLASS
-from occlabel.schemas.geometry import inverse, transform_points
+from occlabel.schemas.geometry import Matrix, inverse, transform_points
 from occlabel.schemas.grid import Grid
 from occlabel.schemas.taxonomy import TAXONOMIES, UNKNOWN, Taxonomy
 from occlabel.stages.evaluation.boxes import Placed
@@ -24,8 +24,11 @@ names 99.6% of the thing voxels rightly; boxes enlarged by 0.3 m as in OffsetOcc
 class TrueObjects:
     """The objects of one log in the truth of a benchmark."""
 
-    def __init__(self, log: DriveLog, grid: Grid, taxonomy: Taxonomy) -> None:
-        self._grid, self._taxonomy = grid, taxonomy
+    def __init__(
+        self, log: DriveLog, grid: Grid, taxonomy: Taxonomy, places: Mapping[str, Matrix] | None = None
+    ) -> None:
+        """``places`` as ``LabelledLog.places``: the world in which things move; where there are none, the log's."""
+        self._grid, self._taxonomy, self._places = grid, taxonomy, places or {}
         self._frames = {frame.name: frame for frame in log.frames}
         self._order = {frame.name: index for index, frame in enumerate(log.frames)}
         objects = {box.instance for frame in log.frames for box in frame.truth.boxes}
@@ -67,22 +70,27 @@ class TrueObjects:
     def flow(self, name: str, instance: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """Velocity [n, 3] in m/s along the axes of the grid of the voxels ``cells`` [n, 3] of an object: they go with
         its box from the frame before to the frame after, or from or to this one at the end of its life; NaN when no
-        frame next to this one has it."""
+        frame next to this one has it, or none that has a place where this one has one."""
         here, order = self._frames[name], list(self._frames.values())
-        place = self._order[name]
+        place, placed = self._order[name], name in self._places
         around = [order[n] for n in (place - 1, place, place + 1) if 0 <= n < len(order)]
-        held = [(frame, box) for frame in around if (box := self._box(frame, instance)) is not None]
+        alike = [frame for frame in around if (frame.name in self._places) == placed]
+        held = [(frame, box) for frame in alike if (box := self._box(frame, instance)) is not None]
         unknown = np.full(cells.shape, np.nan)
         if len(held) < 2 or held[-1][0].time <= held[0][0].time:
             return unknown
-        grid_from_world = self._grid_from_world(here)
+        grid_from_world = self._grid_from_world(here) @ inverse(self._place(here))
         own = self._box(here, instance)
         assert own is not None  # its voxels are asked for
         centres = np.array(self._grid.origin) + (cells + 0.5) * self._grid.voxel_size
-        inside = transform_points(inverse(own.world_from_box) @ inverse(grid_from_world), centres)
-        before, after = (transform_points(box.world_from_box, inside) for _, box in (held[0], held[-1]))
+        inside = transform_points(inverse(own.world_from_box) @ inverse(self._grid_from_world(here)), centres)
+        ends = (self._place(frame) @ box.world_from_box for frame, box in (held[0], held[-1]))
+        before, after = (transform_points(world_from_box, inside) for world_from_box in ends)
         flow: NDArray[np.float64] = (after - before) / (held[-1][0].time - held[0][0].time) @ grid_from_world[:3, :3].T
         return flow
+
+    def _place(self, frame: Frame) -> Matrix:
+        return self._places.get(frame.name, np.eye(4))
 
     def _box(self, frame: Frame, instance: int) -> Box | None:
         return next((box for box in frame.truth.boxes if self._ids[box.instance] == instance), None)

@@ -1,4 +1,8 @@
-"""Flow against the boxes of the log: how each of them goes on from the frame before to the frame after."""
+"""Flow against the boxes of the log: how each of them goes on from the frame before to the frame after.
+
+They go on in the world of the poses that the labels were made with: by poses that know no height what is parked on a
+hill would move.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,10 @@ class FlowRule:
 
     def begin(self, log: LabelledLog) -> None:
         boxed = log.log is not None and any(frame.truth.boxes for frame in log.log.frames)
-        self._truth = TrueObjects(log.log, self._grid, self._taxonomy) if boxed and log.log is not None else None
+        if boxed and log.log is not None:
+            self._truth = TrueObjects(log.log, self._grid, self._taxonomy, log.places())
+        else:
+            self._truth = None
 
     def add(self, frame: LabelledFrame) -> None:
         if self._truth is None or not self._truth.in_time([frame.name]) or (flow := frame.flow) is None:

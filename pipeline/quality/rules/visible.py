@@ -1,4 +1,7 @@
-"""What the camera that looks ahead sees and what is hidden from it, against what the sweeps of the log have carved."""
+"""What the camera that looks ahead sees and what is hidden from it, against what the sweeps of the log have carved.
+
+Sweeps lie where the log says, whatever poses the labels were made with: the truth is one for all versions.
+"""
 
 from __future__ import annotations
 
