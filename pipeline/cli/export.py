@@ -104,6 +104,7 @@ def export(
         own_classes=own_classes,
         zipped=zipped,
         like=like,
+        whole=opened,
         split=ExportOptions.split if split is None else split,
     )
     typer.echo(write(chosen.version, out, options))

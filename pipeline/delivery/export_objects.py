@@ -17,7 +17,7 @@ from occlabel.pipeline.delivery.trajectories import log_frame
 from occlabel.pipeline.published.same_drive import labelled_drive
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import CONFIDENCE, INSTANCE, SEMANTICS
-from occlabel.schemas.drive_log import Frame, LogReader
+from occlabel.schemas.drive_log import Frame
 from occlabel.schemas.errors import BadLog, BadPredictions
 from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.geometry import Matrix, transform_points
@@ -52,7 +52,7 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
     schema, rows, seen = _schema(version), 0, 0
     with appearing(out / FILE) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
         for log in version.logs:
-            if found := _log_rows(version, log, options.logs):
+            if found := _log_rows(version, log, options):
                 writer.write_table(_table(found, schema))
             rows, seen = rows + len(found), seen + sum(row["boxes_2d"] is not None for row in found)
     said = f"wrote {counted(rows, 'row')} of objects in {counted(version.info.frames, 'frame')} to {out / FILE}"
@@ -64,13 +64,15 @@ def to_objects(version: PublishedVersion, out: Path, options: ExportOptions) -> 
     return said
 
 
-def _log_rows(version: PublishedVersion, log: str, logs: LogReader | None) -> list[_Row]:
-    drive = None if logs is None else labelled_drive(logs, log, (frame.row for frame in version.frames(log)))
+def _log_rows(version: PublishedVersion, log: str, options: ExportOptions) -> list[_Row]:
+    chosen = {frame.row.index: frame.row for frame in version.frames(log)}
+    drive = None if options.logs is None else labelled_drive(options.logs, log, chosen.values())
     logged = {} if drive is None else {frame.name: frame for frame in drive.frames}
     book, result = Logbook(version.space.grid, version.space.taxonomy, tracked=version.tracked), list[_Row]()
     poses: dict[int, Matrix | None] = {}
-    for frame in version.frames(log):
-        result.extend(_frame_rows(version, frame, logged.get(frame.name)))
+    for frame in (options.whole or version).frames(log):
+        if frame.row.index in chosen:
+            result.extend(_frame_rows(version, frame, logged.get(frame.name)))
         log_frame(book, frame)
         poses[frame.row.index] = frame.world_from_grid
     boxes = book.boxes()

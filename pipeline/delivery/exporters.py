@@ -29,6 +29,8 @@ class ExportOptions:
     """Whether a submission is packed too."""
     like: Path | None = None
     """The root whose frames were chosen, where one was named."""
+    whole: PublishedVersion | None = None
+    """The version with all its frames, where some were chosen: what an object is and how it moves, all tell."""
     split: str = "val"
     """The set that the devkit of nuScenes is to evaluate."""
 

@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from made_up_versions import MadeUpFrame, MadeUpVersion, publish
+from typer.testing import CliRunner
 
+from occlabel.pipeline.cli import app
 from occlabel.pipeline.delivery.exporters import ExportOptions, exporter
+from occlabel.pipeline.delivery.selection import by_rule
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import INSTANCE
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame
@@ -126,3 +129,25 @@ def test_what_does_not_fit_is_said_before_anything_is_written(tracked: Published
     with pytest.raises(BadPredictions, match="has no instances; add the blocks instances and tracking"):
         export(publish(MadeUpVersion([bare], tracked.space, "bare"), tmp_path / "store"), tmp_path / "out")
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_chosen_frames_have_the_rows_that_they_have_among_all(tracked: PublishedVersion, tmp_path: Path) -> None:
+    """The size of an object and whether it moves are told by all of its frames, whichever are asked for."""
+    export(tracked, tmp_path / "all")
+    names = ("000001", "000004")
+    export(by_rule(tracked, ",".join(names)).version, tmp_path / "some", whole=tracked)
+    whole, some = (pq.read_table(tmp_path / name / "objects.parquet").to_pylist() for name in ("all", "some"))
+    assert some == [row for row in whole if row["frame"] in names] and len(some) == 4
+    assert {row["moving"] for row in some if row["instance"] == 3} == {True}
+
+
+def test_the_command_tells_of_chosen_frames_what_all_frames_tell(tmp_path: Path) -> None:
+    frames = [street(4 + 4 * n, n) for n in range(FRAMES)]
+    for frame in frames[1:]:
+        frame.arrays["instance"][30:31, 60:62, 5:6] = 0
+    publish(MadeUpVersion(frames, LabelSpace(GRID, TAXONOMIES["semantickitti"]), tracked=True), tmp_path / "store")
+    command = ["export", f"{tmp_path}/store@v1", "--format", "objects", "--out"]
+    for more in ([str(tmp_path / "all")], [str(tmp_path / "some"), "--frames", "000003"]):
+        assert CliRunner().invoke(app, [*command, *more], catch_exceptions=False).exit_code == 0
+    whole, some = (pq.read_table(tmp_path / name / "objects.parquet").to_pylist() for name in ("all", "some"))
+    assert some == [row for row in whole if row["frame"] == "000003"]
