@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from occlabel.pipeline.planning.kinds import writers_of
-from occlabel.schemas.arrays import GEOMETRY
+from occlabel.pipeline.planning.kinds import asked, writers_of
+from occlabel.schemas.arrays import GEOMETRY, ArraySpec
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.stage import Stage
 
@@ -31,11 +32,11 @@ Chain = tuple[Step, ...]
 def sources(chain: Chain, index: int) -> dict[str, int | None]:
     """Array -> index of the nearest earlier step that writes it, None where the log does; of what step ``index`` reads.
 
-    Raises BadRecipe for an array that nobody before it writes, with who could.
+    Raises BadRecipe for an array that nobody before it writes, with who could, and for a stage that cannot say.
     """
     step = chain[index]
     result: dict[str, int | None] = {}
-    for spec in step.stage.needed:
+    for spec in _said(step):
         writers = [i for i in range(index) if any(spec.name == written.name for written in chain[i].stage.written)]
         if not writers and spec.name not in LOG_WRITES:
             said = f"{step.title} reads {spec.name!r}, which nothing before it writes"
@@ -44,6 +45,15 @@ def sources(chain: Chain, index: int) -> dict[str, int | None]:
         if writers:
             _refuse_other_array(chain[writers[-1]], step, spec.name)
     return result
+
+
+def _said(step: Step) -> tuple[ArraySpec[Any], ...]:
+    """What the step reads. Raises BadRecipe where a package's stage fails to say that, or what it writes."""
+    with asked(type(step.stage), "what it reads and writes"):
+        needed, written = tuple(step.stage.needed), tuple(step.stage.written)
+    if strange := [spec for spec in (*needed, *written) if not isinstance(spec, ArraySpec)]:
+        raise BadRecipe(f"{step.title}: it says that it reads or writes {strange[0]!r}, which is no ArraySpec")
+    return needed
 
 
 def _way_out(step: Step, array: str) -> str:

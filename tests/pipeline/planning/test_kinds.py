@@ -89,6 +89,18 @@ class Wide(Whole):
         return "two"  # type: ignore[return-value]
 
 
+class Unread(Whole):
+    @property
+    def needed(self) -> tuple[ArraySpec[Any], ...]:
+        raise KeyError("semantics")
+
+
+class WritesNames(Whole):
+    @property
+    def written(self) -> tuple[ArraySpec[Any], ...]:
+        return ("semantics",)  # type: ignore[return-value]
+
+
 class Stopped(Whole):
     def refuse(self, space: LabelSpace, rig: Rig | None) -> str | None:
         raise Ended(143)
@@ -136,13 +148,15 @@ def test_a_class_that_is_no_whole_stage_is_refused(kind: type, said: str, bring:
         (NoFile, "failed with AttributeError: 'str' object has no attribute 'is_file' when it was asked what it needs"),
         (Insatiable, "failed with SystemExit: 0 when it was asked what it needs"),
         (Wide, r"stage completion \(mine\): its halo is 'two', and must be a number of frames"),
+        (Unread, "failed with KeyError: 'semantics' when it was asked what it reads and writes"),
+        (WritesNames, r"stage completion \(mine\): it says that it reads or writes 'semantics', which is no ArraySpec"),
     ],
 )
 def test_a_stage_that_fails_when_it_is_asked_is_named(
     kind: type, said: str, bring: Callable[..., None], tmp_path: Path
 ) -> None:
     bring(("completion.mine", f"{__name__}:{kind.__name__}"))
-    named = "" if kind is Wide else r"the entry point completion\.mine = \S+ \(group occlabel.stages\) "
+    named = "" if kind in (Wide, WritesNames) else r"the entry point completion\.mine = \S+ \(group occlabel.stages\) "
     with pytest.raises(BadRecipe, match=f"^{named}{said}"):
         make_plan(mine(), MadeUpReader(tmp_path, {"a": 2}), Store(tmp_path / "s"))
 
