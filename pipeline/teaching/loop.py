@@ -66,11 +66,12 @@ def close_loop(loop: Loop, out: Path, note: Callable[[str], None] = lambda _: No
     table.write(out / "loop.json")  # before there are weights: those of another loop are not gone on with
     for sentence in work.rows.left_out:
         note(f"left out: {sentence}")
-    for seed in range(loop.seeds):
-        for row in work.rows.names:
-            if not table.has(row, seed):
-                table.add(row, seed, work.done(row, seed))
-                table.write(out / "loop.json")
+    left = [(row, seed) for seed in range(loop.seeds) for row in work.rows.names if not table.has(row, seed)]
+    if left:
+        work.read_through()
+    for row, seed in left:
+        table.add(row, seed, work.done(row, seed))
+        table.write(out / "loop.json")
     return table
 
 
@@ -94,14 +95,23 @@ class _Work:
         if not len(self._judged):
             what = self._teacher(loop.held_out).what
             raise BadLog(f"{loop.held_out.root} has no frame with LiDAR and {what}: there is nothing to judge by")
-        known = Labelled.of_logs(loop.unlabelled, self._logs["unlabelled"], space, self._teacher(loop.unlabelled))
-        frames = sum(frame.sweep is not None for log in self._logs["unlabelled"] for frame in log.frames)
-        self.rows: Rows = rows_of(loop.recipe, len(known) / max(frames, 1), self._start is not None)
+        unlabelled = self._logs["unlabelled"]
+        self._known_after_all = Labelled.of_logs(loop.unlabelled, unlabelled, space, self._teacher(loop.unlabelled))
+        frames = sum(frame.sweep is not None for log in unlabelled for frame in log.frames)
+        share = len(self._known_after_all) / max(frames, 1)
+        self.rows: Rows = rows_of(loop.recipe, share, self._start is not None)
         learned = len(self._split.learned)
         note(
             f"learned from: {counted(learned, 'frame')} with {self._teacher(loop.labelled).what} and {frames} without "
             f"(1 : {frames / max(learned, 1):.1f}); judged on {len(self._judged)}"
         )
+
+    def read_through(self) -> None:
+        """Opens what rows read late. Raises DamagedFile now for what would end the loop after hours of training."""
+        for frames in (self._judged, self._known_after_all):
+            for number in range(len(frames)):
+                frames.scan(number)
+                frames.truth(number)
 
     @property
     def asked(self) -> str:
@@ -145,8 +155,7 @@ class _Work:
 
         loop, logs = self._loop, self._logs["unlabelled"]
         if row == TRUTH:
-            told = Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, self._teacher(loop.unlabelled))
-            return recalling(told, loop.options.model_copy(update={"sweeps": 0}))
+            return recalling(self._known_after_all, loop.options.model_copy(update={"sweeps": 0}))
         looks = self._offboard(seed) if row == OFFBOARD else self._weights(ALONE, seed)
         chain = self.rows.chain(row, looks)
         steps = ", ".join(step.name for step in chain.chain)

@@ -18,8 +18,8 @@ from occlabel.pipeline.teaching.loop import Loop, close_loop
 from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, BOTH, OFFBOARD, RAW, TRUTH, VOTED, rows_of
 from occlabel.pipeline.teaching.loop_scores import Scores, score
 from occlabel.pipeline.teaching.loop_table import LoopTable
-from occlabel.schemas.drive_log import Truth
-from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights, OcclabelError
+from occlabel.schemas.drive_log import Frame, Truth, VoxelTruth
+from occlabel.schemas.errors import BadLog, BadRecipe, BadWeights, DamagedFile, OcclabelError
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.stages.completion.labelled import Labelled, split_few
 from occlabel.stages.completion.options import Options
@@ -181,6 +181,23 @@ def test_logs_that_are_judged_by_are_not_learned_from(tmp_path: Path) -> None:
     )
     with pytest.raises(BadLog, match="nothing to judge by"):
         close_loop(bare, tmp_path)
+
+
+class Broken(TinyStreets):
+    """The truth of the last frame of each log cannot be read."""
+
+    def voxel_truth(self, frame: Frame) -> VoxelTruth | None:
+        if frame.name == f"{self.frames - 1:06d}":
+            raise DamagedFile(f"{self.root}/{frame.name}.label holds 3 bytes of 8")
+        return super().voxel_truth(frame)
+
+
+@pytest.mark.parametrize("which", ["held_out", "unlabelled"])
+def test_truth_that_rows_read_late_is_read_before_anything_is_trained(which: str, tmp_path: Path) -> None:
+    asked = replace(loop(), **{which: Broken(1, 2, first=20 if which == "held_out" else 10)})
+    with pytest.raises(DamagedFile, match=r"000001\.label holds 3 bytes of 8"):
+        close_loop(asked, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["loop.json"]
 
 
 def test_the_table_says_mean_spread_and_gain_by_seed() -> None:
