@@ -194,7 +194,12 @@ class Broken(TinyStreets):
 
 @pytest.mark.parametrize("which", ["held_out", "unlabelled"])
 def test_truth_that_rows_read_late_is_read_before_anything_is_trained(which: str, tmp_path: Path) -> None:
-    asked = replace(loop(), **{which: Broken(1, 2, first=20 if which == "held_out" else 10)})
+    held_out, unlabelled = loop().held_out, loop().unlabelled
+    if which == "held_out":
+        held_out = Broken(1, 2, first=20)
+    else:
+        unlabelled = Broken(1, 2, first=10)
+    asked = replace(loop(), held_out=held_out, unlabelled=unlabelled)
     with pytest.raises(DamagedFile, match=r"000001\.label holds 3 bytes of 8"):
         close_loop(asked, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["loop.json"]
