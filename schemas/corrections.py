@@ -22,8 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from occlabel.schemas.errors import BadRecipe, DamagedFile
 from occlabel.schemas.geometry import FURTHEST, Matrix
-from occlabel.schemas.words import first_of
+from occlabel.schemas.wrong_fields import sentences
 from occlabel.schemas.yaml_text import read_yaml
+
+_TOLD = 3
+"""Mistakes in a file that are told at once: a misspelt name alone makes two."""
 
 Three = tuple[float, float, float]
 Wrong = Literal["missing", "extraneous", "class", "position"]
@@ -163,15 +166,20 @@ def _safe(name: str) -> str:
 
 
 def read_boxes(folder: Path, log: str) -> tuple[Correction, ...]:
-    """Those of one log, in the order of the file. Raises BadRecipe for a file that is none, with the place in it."""
+    """Those of one log, in the order of the file. Raises BadRecipe for a file that is none, with places in it of what
+    is wrong."""
     path = box_file(folder, log)
     if not path.is_file():
         return ()
+    said = read_yaml(path, f"the file of corrections {path}")
+    if not isinstance(said, dict):
+        found = "nothing" if said is None else f"{type(said).__name__} {str(said)[:30]!r}"
+        raise BadRecipe(f"the file of corrections {path} holds {found}, expected 'corrections:' and a list of them")
     try:
-        return _File.model_validate(read_yaml(path, "the corrections")).corrections
+        return _File.model_validate(said).corrections
     except ValidationError as error:
-        where, said = first_of(error)
-        raise BadRecipe(f"the corrections {path} cannot be used: {where}: {said}") from error
+        wrong = "; ".join(sentences(error, _File)[:_TOLD])
+        raise BadRecipe(f"the file of corrections {path} cannot be used: {wrong}") from error
 
 
 def as_yaml(corrections: Sequence[Correction]) -> str:

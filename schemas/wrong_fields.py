@@ -32,6 +32,8 @@ def _said(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if problem["type"] in {"model_type", "dict_type"}:
         listed = ", ".join(_fields_at(model, problem["loc"])) or "name: value"
         return f"must be a block of options ({listed}), got {_short(problem['input'])}"
+    if problem["type"] in {"tuple_type", "list_type"}:
+        return f"must be a list, got {_short(problem['input'])}"
     if problem["type"] == "string_type" and isinstance(problem["input"], bool):
         return "must be text, and YAML takes no, yes, on and off for false and true: put it in quotes"
     message = problem["msg"].removeprefix("Value error, ")
@@ -51,7 +53,7 @@ def _fields_at(model: Any, place: tuple[int | str, ...]) -> Iterable[str]:
         fields = getattr(model, "model_fields", {})
         if part in fields:  # else the place of an element, or one of several types
             model = _model_in(fields[part].annotation)
-    return getattr(model, "model_fields", {})
+    return [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
 
 
 def _model_in(annotation: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -94,12 +95,16 @@ def aside(as_json: Path | None) -> bool:
     return as_json == Path("-")
 
 
-def writable_folder(option: str, path: Path) -> None:
-    """The same for a folder, which is made when it is not there."""
+def writable_folder(option: str, path: Path, *, make: bool = True) -> None:
+    """The same for a folder, which is made when it is not there; without ``make`` nothing is left of that."""
     try:
+        fresh = [] if make else [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path):
             pass
+        with suppress(OSError):  # somebody put something there meanwhile
+            for folder in fresh:
+                folder.rmdir()
     except FileExistsError as error:
         raise OcclabelError(f"{option} {path} is a file; name a folder") from error
     except OSError as error:

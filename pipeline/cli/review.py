@@ -23,6 +23,8 @@ Spec = Annotated[str, typer.Argument(metavar="STORE@VERSION", help="A version; t
 ItemName = Annotated[str, typer.Argument(metavar="ITEM", help="As queue and next name it.")]
 Reviewer = Annotated[str, typer.Option("--by", help="Your name.")]
 Into = Annotated[Path, typer.Option("--into", help="The folder of corrections; made where it is not there.")]
+_NAMED = 10
+"""Frames without a volume that ``apply`` names."""
 
 
 @app.command("queue")
@@ -98,12 +100,15 @@ def mark(
     folder, but for --into."""
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review import queue
+    from occlabel.schemas.corrections import box_file, read_boxes
 
     if into is not None and not into.is_dir():
         raise OcclabelError(f"--into {into} is no folder; name the folder of corrections")
     version = open_version(spec)
     review = queue.open_review(version)
     found = review.item(item)
+    if into is not None and read_boxes(into, found.log):  # or it would be marked, and its corrections applied
+        writable_folder("--into", box_file(into, found.log).parent)
     said = queue.mark(version, found, state, by, note=note)
     typer.echo(f"{item}: {said.state}, {said.by}, {said.at}")
     if into is not None:
@@ -172,7 +177,7 @@ def fix(
 
     _refuse(wrong, class_, was or [], moved)
     place = None if box is None else _box(box)
-    writable_folder("--into", into)
+    writable_folder("--into", into, make=False)  # the correction makes it
     version = open_version(spec)
     told = Fix(wrong, class_, tuple(was or ()), moved, place, holds)
     found = open_review(version).item(item)
@@ -220,15 +225,22 @@ def apply(
         Literal["semantickitti", "occ3d"], typer.Option("--format", help="Their layout: as occlabel export wrote them.")
     ],
 ) -> None:
-    """Take corrections from volumes that another tool has edited: each voxel that differs from the version's label."""
+    """Take corrections from volumes that another tool has edited: each voxel that differs from the version's label.
+
+    Frames without a volume keep their labels, and are named. A volume that cannot be used refuses all.
+    """
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review.correcting import from_volumes
 
-    writable_folder("--into", into)
+    writable_folder("--into", into, make=False)
     version = open_version(spec)
     found = from_volumes(version, labels, format, into, lambda said: typer.echo(said, err=True))
+    into.mkdir(parents=True, exist_ok=True)  # where nothing differs too: a recipe may name it
     if found.unknown:
         typer.echo(f"not in {version.spec}, and left out: {', '.join(found.unknown[:10])}", err=True)
+    if lacking := len(found.absent):
+        named = ", ".join(found.absent[:_NAMED]) + (f" and {lacking - _NAMED} more" if lacking > _NAMED else "")
+        typer.echo(f"no volume in {labels} of {counted(lacking, 'frame')}, whose labels stay: {named}", err=True)
     typer.echo(
         f"read {counted(found.frames, 'frame')}; corrections in {into}: {counted(found.voxels, 'voxel')} of "
         f"{counted(found.corrected, 'frame')}"
@@ -248,10 +260,11 @@ def page_(
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review.queue import open_review
 
-    writable_folder("--into", into)
+    writable_folder("--into", into, make=False)
     version = open_version(spec)
     open_review(version)  # that there is none is said here, not in the page
     with Server(Desk(version, by, into), port) as server:
+        into.mkdir(parents=True, exist_ok=True)
         typer.echo(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
         server.serve_forever()
 

@@ -119,12 +119,18 @@ def _unshifted(recipe: Recipe) -> Iterator[str]:
 
 
 def corrects_others(recipe: Recipe, known: Collection[str], root: object) -> Iterator[str]:
-    """Of corrections that belong to no log of ``root``, which has those that are ``known``: each log is asked for its
-    own, so that no log can tell. Raises BadRecipe for a folder whose name can be none of a log."""
+    """Of a folder that holds no corrections, and of those that belong to no log of ``root``, which has those that are
+    ``known``: each log is asked for its own, so that no log can tell. Raises BadRecipe for a folder whose name can be
+    none of a log."""
     review = recipe.review
     if not isinstance(review, Corrections):
         return
-    if lost := sorted(set(corrected_logs(review.path)) - set(known)):
+    if not (corrected := corrected_logs(review.path)):
+        yield (
+            f"the folder of corrections {review.path} holds none, so no label is corrected; if there should be some, "
+            "set review.path to the folder that occlabel review wrote them into"
+        )
+    if lost := sorted(set(corrected) - set(known)):
         few = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
         few += meant(lost[0], known) if len(lost) == 1 else ""
         yield (

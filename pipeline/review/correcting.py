@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from occlabel.pipeline.published.folder_labels import FolderLabels
@@ -29,11 +30,13 @@ from occlabel.schemas.corrections import (
     voxel_file,
     voxels_as_bytes,
 )
-from occlabel.schemas.errors import BadPredictions, OcclabelError
+from occlabel.schemas.errors import BadPredictions, DamagedFile, OcclabelError
 from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import UNKNOWN
 from occlabel.schemas.words import counted, first_of
 from occlabel.stages.review.applying import apply, unfit
+
+_NOTHING = "nothing is taken from any volume; repair this one, or remove it so that its frame keeps its labels"
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,8 @@ class Volumes:
     """That differ, and are corrections now."""
     unknown: list[str] = field(default_factory=list)
     """Frames that the version has not."""
+    absent: list[str] = field(default_factory=list)
+    """Frames of the version that have no volume."""
 
 
 def from_volumes(
@@ -136,50 +141,63 @@ def from_volumes(
 ) -> Volumes:
     """Reads volumes in the layout of ``format`` and keeps each voxel that differs from the version's label as a
     correction of its frame, beside those that there are. What is unknown in the version and free in the volume is no
-    correction: exports have unknown voxels free. Raises BadPredictions for a folder that has none, or
-    other classes."""
+    correction: exports have unknown voxels free. Raises BadPredictions for a folder that has none, or other classes,
+    and DamagedFile for a volume, or a file of ``into``, that cannot be read, before anything is written."""
     edited, found = FolderLabels(folder, format), Volumes()
     mine, theirs = version.space, edited.space
     alike = mine.taxonomy.names == theirs.taxonomy.names and join(VersionLabels(version), theirs).same_grid
     if not alike:
         raise BadPredictions(f"{folder} is of {format}, whose classes and grid {version.spec} does not have")
-    free = mine.taxonomy.free_id
+    contents: dict[Path, bytes] = {}  # compressed: of all frames they are small
+    told: list[str] = []
     for log in version.logs:
         for frame in version.frames(log):
             if not edited.has(log, frame.name):
+                found.absent.append(f"{log} {frame.name}")
                 continue
             found.frames += 1
-            labels, volume = frame[SEMANTICS], edited.semantics(log, frame.name)
-            if (strange := np.count_nonzero(volume >= len(mine.taxonomy.classes))) > 0:
-                raise BadPredictions(
-                    f"{edited.where(log, frame.name)}: {strange} of {volume.size} voxels have a number that is no "
-                    f"class of {format}; was it written as occlabel export writes it? What came before it is kept"
-                )
-            differs = (labels != volume) & ~((labels == UNKNOWN) & (volume == free))
-            if not differs.any():
-                continue
-            note(f"log {log}, frame {frame.name}: {counted(int(differs.sum()), 'voxel')}")
-            found.corrected += 1
-            found.voxels += int(differs.sum())
-            index = np.flatnonzero(differs)
-            classes = tuple(mine.taxonomy.names[i] for i in volume.ravel()[index].tolist())
-            _merge(into, log, frame.name, CorrectedVoxels(index, classes), mine.grid.voxels)
+            differs = _differing(frame[SEMANTICS], edited, log, frame.name)
+            if count := differs.index.size:
+                told.append(f"log {log}, frame {frame.name}: {counted(count, 'voxel')}")
+                found.corrected += 1
+                found.voxels += count
+                file = voxel_file(into, log, frame.name)
+                contents[file] = _merged(file, differs, mine.grid.voxels)
         known = {frame.name for frame in version.frames(log)}
         found.unknown += [f"{log} {name}" for name in edited.names(log) if name not in known]
     found.unknown += [log for log in edited.logs() if log not in version.logs]
     if not found.frames:
         raise BadPredictions(f"{folder} has no volume of any frame of {version.spec}")
+    for (file, content), said in zip(contents.items(), told, strict=True):
+        _write(file, content)
+        note(said)
     return found
 
 
-def _merge(into: Path, log: str, frame: str, found: CorrectedVoxels, voxels: int) -> None:
-    """Beside the voxels that were corrected before; the newer word counts."""
-    file = voxel_file(into, log, frame)
+def _differing(labels: NDArray[np.uint8], edited: FolderLabels, log: str, frame: str) -> CorrectedVoxels:
+    """The voxels of an edited volume that differ from the frame's ``labels``. Raises DamagedFile, or BadPredictions for
+    numbers that are no class."""
+    try:
+        volume, taxonomy = edited.semantics(log, frame), edited.space.taxonomy
+    except DamagedFile as error:
+        raise DamagedFile(f"{error}; {_NOTHING}") from error
+    if (strange := np.count_nonzero(volume >= len(taxonomy.classes))) > 0:
+        raise BadPredictions(
+            f"{edited.where(log, frame)}: {strange} of {volume.size} voxels have a number that is no class of "
+            f"{edited.format} (was it written as occlabel export writes it?); {_NOTHING}"
+        )
+    index = np.flatnonzero((labels != volume) & ~((labels == UNKNOWN) & (volume == taxonomy.free_id)))
+    return CorrectedVoxels(index, tuple(taxonomy.names[i] for i in volume.ravel()[index].tolist()))
+
+
+def _merged(file: Path, found: CorrectedVoxels, voxels: int) -> bytes:
+    """What ``file`` is to hold: what is ``found`` beside the voxels that were corrected before; the newer word
+    counts."""
     said: dict[int, str] = {}
     for one in (*((read_voxels(file, voxels),) if file.is_file() else ()), found):
         said |= dict(zip(one.index.tolist(), one.classes, strict=True))
     places = sorted(said)
-    _write(file, voxels_as_bytes(CorrectedVoxels(np.array(places, np.int64), tuple(said[n] for n in places))))
+    return voxels_as_bytes(CorrectedVoxels(np.array(places, np.int64), tuple(said[n] for n in places)))
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -95,7 +95,8 @@ def test_corrections_of_logs_that_there_are_not_are_told(tmp_path: Path) -> None
         (folder / log).mkdir(parents=True)
     recipe = small_recipe().model_copy(update={"review": Corrections(path=folder)})
     reader, store = MadeUpReader(tmp_path, {"a": 4, "scene-01": 4}), Store(tmp_path / "s")
-    assert not make_plan(recipe, reader, store).cautions, "folders without corrections"
+    (told,) = make_plan(recipe, reader, store).cautions
+    assert told.startswith(f"the folder of corrections {folder} holds none, so no label is corrected"), "empty folders"
     for log in ("a", "scene-1"):
         (folder / log / "boxes.yaml").write_text("corrections: []")
     said = f"{folder} corrects 1 log that {tmp_path} does not have, and nothing comes of it here: scene-1 (did you mean"

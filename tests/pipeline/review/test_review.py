@@ -20,7 +20,7 @@ from occlabel.pipeline.review.correcting import Fix, fix, from_volumes, take_bac
 from occlabel.pipeline.review.queue import Item, make_queue, mark, open_review
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.corrections import Box, read_boxes, read_voxels, voxel_file
-from occlabel.schemas.errors import BadPredictions, OcclabelError, StoreError
+from occlabel.schemas.errors import BadPredictions, BadRecipe, DamagedFile, OcclabelError, StoreError
 from occlabel.schemas.formats import semantickitti
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.space import LabelSpace
@@ -267,6 +267,75 @@ def test_a_correction_of_what_is_fixed_no_longer_stays_until_it_is_taken_back(
     assert take_back(version, second, into) == 1 and not (into / "00/boxes.yaml").exists()
     told = CliRunner().invoke(app, ["review", *map(str, again), "--into", str(tmp_path / "none")])
     assert str(told.exception) == f"--into {tmp_path / 'none'} is no folder; name the folder of corrections"
+
+
+def test_what_cannot_be_taken_back_is_not_marked(version: PublishedVersion, tmp_path: Path) -> None:
+    item, into = next(item for item in make_queue(version).items if item.log == "00"), tmp_path / "c"
+    fix(version, item, Fix("extraneous"), "anna", into)
+    (into / "00/boxes.yaml").write_text("corrections: 3")
+    words = ["review", "mark", version.spec, item.id, "--state", "pending", "--by", "lead", "--into", str(into)]
+    told = CliRunner().invoke(app, words)
+    assert isinstance(told.exception, BadRecipe) and f"{into}/00/boxes.yaml cannot be used" in str(told.exception)
+    assert not told.output and open_review(version).state(item) == "fixed"
+
+
+def test_who_is_refused_leaves_no_folder_of_corrections(version: PublishedVersion, tmp_path: Path) -> None:
+    make_queue(version)
+    (tmp_path / "there").mkdir()
+    for into in (tmp_path / "corrections/new", tmp_path / "there"):
+        for words in (
+            ("fix", version.spec, "nothing", "--wrong", "extraneous", "--by", "anna"),
+            ("apply", version.spec, "--labels", tmp_path / "none", "--format", "semantickitti"),
+            ("page", f"{version.store.location}@v9", "--by", "anna"),
+        ):
+            told = CliRunner().invoke(app, ["review", *map(str, words), "--into", str(into)])
+            assert isinstance(told.exception, OcclabelError), told.output
+    assert not (tmp_path / "corrections").exists() and (tmp_path / "there").is_dir()
+
+
+def edited(root: Path, version: PublishedVersion, *names: str) -> Path:
+    """A folder of the volumes of these frames of log 00, with a truck in each."""
+    folder, taxonomy = root / "edited/sequences/00/predictions", version.space.taxonomy
+    folder.mkdir(parents=True)
+    for name in names:
+        labels = version.frame("00", name)[SEMANTICS].copy()
+        labels[4, 6, 1] = taxonomy.names.index("truck")
+        semantickitti.write_volume(folder / f"{name}.label", taxonomy.to_raw[labels])
+    return folder
+
+
+def test_of_volumes_all_are_taken_or_none(tmp_path: Path) -> None:
+    space, names = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"]), ("000000", "000001")
+    version = published_cars(tmp_path / "s", "v1", {("00", name): 2 for name in names}, space)
+    folder, into, noted = edited(tmp_path, version, *names), tmp_path / "c", list[str]()
+    whole = (folder / "000001.label").read_bytes()
+    (folder / "000001.label").write_bytes(b"cut")
+    with pytest.raises(DamagedFile, match=r"000001.label.*; nothing is taken from any volume; repair this one"):
+        from_volumes(version, tmp_path / "edited", "semantickitti", into, noted.append)
+    semantickitti.write_volume(folder / "000001.label", np.full(space.grid.shape, 777, np.uint16))
+    with pytest.raises(BadPredictions, match=r"no class of semantickitti .*; nothing is taken from any volume"):
+        from_volumes(version, tmp_path / "edited", "semantickitti", into, noted.append)
+    assert not into.exists() and not noted
+    (folder / "000001.label").write_bytes(whole)
+    voxel_file(into, "00", "000001").parent.mkdir(parents=True)
+    voxel_file(into, "00", "000001").write_bytes(b"torn")
+    with pytest.raises(DamagedFile, match=r"000001.npz is no file of corrected voxels"):
+        from_volumes(version, tmp_path / "edited", "semantickitti", into)
+    assert not voxel_file(into, "00", "000000").exists()
+    voxel_file(into, "00", "000001").unlink()
+    assert from_volumes(version, tmp_path / "edited", "semantickitti", into, noted.append).voxels == 2
+    assert noted == ["log 00, frame 000000: 1 voxel", "log 00, frame 000001: 1 voxel"]
+
+
+def test_frames_without_a_volume_are_named(tmp_path: Path) -> None:
+    space = LabelSpace(GRIDS["semantickitti"], TAXONOMIES["semantickitti"])
+    version = published_cars(tmp_path / "s", "v1", {("00", f"{n:06d}"): 2 for n in range(12)}, space)
+    edited(tmp_path, version, "000000")
+    words = ["review", "apply", version.spec, "--labels", tmp_path / "edited", "--format", "semantickitti"]
+    told = CliRunner().invoke(app, [*map(str, words), "--into", str(tmp_path / "c")])
+    assert told.exit_code == 0 and told.stdout.startswith("read 1 frame; ")
+    listed = ", ".join(f"00 {n:06d}" for n in range(1, 11))
+    assert f"no volume in {tmp_path}/edited of 11 frames, whose labels stay: {listed} and 1 more\n" in told.stderr
 
 
 def test_the_commands(version: PublishedVersion, tmp_path: Path) -> None:

@@ -178,6 +178,35 @@ def test_what_cannot_be_applied_is_refused_in_a_sentence(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a", "holds list \"['a']\", expected 'corrections:' and a list of them"),
+        ("", "holds nothing, expected 'corrections:' and a list of them"),
+        ("a: [", "is not valid YAML: line 1, column 5: "),
+        ("{}", "cannot be used: corrections: is missing"),
+        ("corrections: 3", "cannot be used: corrections: must be a list, got 3"),
+        (
+            "corrections: [3]",
+            "cannot be used: corrections.0: must be a block of options (frame, box, wrong, class, was",
+        ),
+        (
+            "corrections: [{framme: a, box: {centre: [0, 0, 0], size: [1, 1, 1]}, wrong: extraneous}]",
+            "cannot be used: corrections.0.frame: is missing; corrections.0.framme: there is no such option (did you",
+        ),
+    ],
+)
+def test_a_file_that_holds_no_corrections_is_named_with_what_is_wrong_in_it(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    file = box_file(tmp_path, "00")
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(BadRecipe) as error:
+        read_boxes(tmp_path, "00")
+    assert str(error.value).startswith(f"the file of corrections {file} {said}") and "_File" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("facts", "said"),
     [
         ({"wrong": "class", "class": "car", "was": ["car"]}, "makes 'car' of what was 'car', which changes nothing"),
