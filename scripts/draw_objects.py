@@ -15,6 +15,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+from occlabel.pipeline.delivery.pictures.from_above import FromAbove
 from occlabel.pipeline.published.version import open_version
 from occlabel.pipeline.quality.ablation.objects import ScoredFrame, scored_frames
 from occlabel.schemas.drive_log import Moment
@@ -69,7 +70,9 @@ def main() -> None:
     images += [objects_from_above(ids[place], frame.labels[place], space.taxonomy) for ids in found.values()]
     images.append(objects_from_above(frame.true.instance[place], frame.true.semantics[place], space.taxonomy))
     footer = f"{SIZE:.0f} m, from above; a colour for each object."
-    panels(images, ["labels", *found, "truth"], space.taxonomy, options.out, footer, width=260)
+    titles = ["labels", *found, "truth"]
+    pictures = [FromAbove(i, title, space.grid.voxel_size) for i, title in zip(images, titles, strict=True)]
+    panels(pictures, space.taxonomy, options.out, footer, width=260)
     print(f"wrote {options.out}")
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, panels
+from occlabel.pipeline.delivery.pictures.from_above import FromAbove
 from occlabel.pipeline.planning.recipe_file import load_recipe
 from occlabel.pipeline.published.version import PublishedVersion, open_version
 from occlabel.pipeline.quality.ablation.trails import inputs_of, movable_classes, trails
@@ -87,9 +88,10 @@ def main() -> None:
     if not labels:
         raise SystemExit("no trail is left in these logs")
     taxonomy = version.space.taxonomy
-    images = [birds_eye(volume[place], taxonomy) for volume in labels.values()]
+    metres = version.space.grid.voxel_size
+    pictures = [FromAbove(birds_eye(volume[place], taxonomy), name, metres) for name, volume in labels.items()]
     footer = f"{SIZE:.0f} m, from above. {count} voxels of trail where all classes vote alike."
-    panels(images, list(labels), taxonomy, options.out, footer, width=260)
+    panels(pictures, taxonomy, options.out, footer, width=260)
     print(f"wrote {options.out}")
 
 

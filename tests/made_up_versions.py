@@ -67,10 +67,11 @@ class MadeUpFrame:
     arrays: dict[str, np.ndarray]
     index: int = 0
     world_from_grid: np.ndarray | None = None
+    scan_bytes: int | None = None
 
     @property
     def row(self) -> Row:
-        return Row(self.index, self.arrays)
+        return Row(self.index, self.arrays, scan_bytes=self.scan_bytes)
 
     def holds(self, array: ArraySpec | str) -> bool:
         return (array if isinstance(array, str) else array.name) in self.arrays
@@ -139,7 +140,8 @@ def publish(version: MadeUpVersion, root: Path, rig: Rig = Rig()) -> PublishedVe
                 name: ArrayPlace(path=f"{artifact.path}/{name}", digest=digests[name][index]) for name in frame.arrays
             }
             pose = None if frame.world_from_grid is None else tuple(frame.world_from_grid.ravel().tolist())
-            rows.append(VersionFrame(log=log, index=index, name=frame.name, arrays=places, world_from_ego=pose))
+            about = {"world_from_ego": pose, "scan_bytes": frame.scan_bytes}
+            rows.append(VersionFrame(log=log, index=index, name=frame.name, arrays=places, **about))
     info = VersionInfo(
         name=version.name,
         created="2026-01-01T00:00:00+00:00",

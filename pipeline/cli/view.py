@@ -139,19 +139,19 @@ def _view_from_above(
 ) -> None:
     """``place``: log and frame."""
     from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+    from occlabel.pipeline.delivery.pictures.from_above import FromAbove
     from occlabel.schemas.arrays import INSTANCE
     from occlabel.schemas.taxonomy_map import read_map
 
     taxonomy, told = opened[0].space.taxonomy, None if map_ is None else read_map(map_)
-    images = []
-    for version in opened:
+    pictures = []
+    for version, name in zip(opened, _names(opened), strict=True):
         found = version.frame(*place)
         semantics = _looked_at(version, found, taxonomy, told)
-        if objects:
-            images.append(objects_from_above(found[INSTANCE], semantics, taxonomy))
-        else:
-            images.append(birds_eye(semantics, taxonomy))
-    panels(images, [f"{name}: {' '.join(place)}" for name in _names(opened)], taxonomy, out)
+        image = objects_from_above(found[INSTANCE], semantics, taxonomy) if objects else birds_eye(semantics, taxonomy)
+        pictures.append(FromAbove.of(version.space.grid, image, f"{name}: {' '.join(place)}"))
+    footer = "Each object has a colour of its own; what is no thing is faint." if objects else ""
+    panels(pictures, taxonomy, out, footer)
 
 
 def _names(versions: list[PublishedVersion]) -> list[str]:

@@ -65,14 +65,18 @@ def simulate_logs(
     """Writes drives through ``towns`` under ``out``, ``jobs`` at a time, and returns the logs it wrote.
 
     Logs that ``out`` already holds are kept; each log appears whole or not at all. Raises OcclabelError when ``out``
-    holds anything else.
+    holds anything else, or has no room.
     """
     root = TownRoot(out, layout)
     missing = root.assign(towns.drives(layout))
     root.clear_partial()
-    for log_id in _record_all(root, missing, jobs, frame_done):
-        root.publish()
-        log_done(log_id, missing[log_id])
+    try:
+        for log_id in _record_all(root, missing, jobs, frame_done):
+            root.publish()
+            log_done(log_id, missing[log_id])
+    except OcclabelError:
+        root.clear_partial()  # also of other processes, which were ended with it
+        raise
     if not missing:
         root.publish()
     return missing

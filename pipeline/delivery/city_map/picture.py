@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.stages.mapping.ballot import ballot
 from occlabel.stages.mapping.blocks import BLOCK, TILE, Tile
@@ -61,8 +62,8 @@ def city_picture(
 
 def write_picture(image: Image.Image, path: Path) -> None:
     """Writes the PNG, with the folder that it lies in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, format="PNG")
+    with appearing(path) as partial:
+        image.save(partial, format="PNG")
 
 
 def _columns(

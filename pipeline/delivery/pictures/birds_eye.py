@@ -10,30 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from occlabel.pipeline.delivery.pictures.from_above import FromAbove, draw_above
 from occlabel.pipeline.delivery.pictures.legend import INK, LINE, class_rows, draw_classes
 from occlabel.pipeline.delivery.pictures.palette import object_colours
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
 
 _BACKGROUND = (24, 26, 30)
 _UNKNOWN_COLOUR = (70, 74, 82)
+_ALSO = (("free", _BACKGROUND), ("unknown", _UNKNOWN_COLOUR))
+"""What a legend has besides classes."""
 OTHER_CLASS, MISSED, INVENTED = (245, 150, 30), (225, 45, 45), (70, 120, 245)
 """Colours of what differs: occupied in both by another class, only in the other, only in the one that is looked at."""
 
 
 def birds_eye(semantics: NDArray[np.uint8], taxonomy: Taxonomy, scored: NDArray[np.bool_] | None = None) -> Image.Image:
-    """The highest occupied voxel of each column in its class colour, brighter the higher it is.
+    """The highest occupied voxel of each column in its class colour, as a legend has it.
 
-    ``semantics`` [x, y, z]; columns without any known voxel are grey. ``scored`` [x, y, z] limits what is drawn.
+    ``semantics`` [x, y, z]; columns without an occupied voxel are dark, those without any known one grey. ``scored``
+    [x, y, z] limits what is drawn.
     """
     occupied = (semantics != taxonomy.free_id) & (semantics != UNKNOWN)
     known = semantics != UNKNOWN
     if scored is not None:
         occupied, known = occupied & scored, known & scored
-    depth = semantics.shape[2]
-    top = depth - 1 - np.argmax(occupied[:, :, ::-1], axis=2)
+    top = semantics.shape[2] - 1 - np.argmax(occupied[:, :, ::-1], axis=2)
     label = np.take_along_axis(semantics, top[:, :, None], axis=2)[:, :, 0]
-    shade = 0.55 + 0.45 * top / (depth - 1)
-    image = taxonomy.colours[label] * shade[:, :, None]
+    image = taxonomy.colours[label].astype(np.float64)
     image[~occupied.any(axis=2)] = _BACKGROUND
     image[~known.any(axis=2)] = _UNKNOWN_COLOUR
     return _from_above(image)
@@ -76,33 +79,24 @@ def difference(
     return _from_above(image)
 
 
-def panels(
-    images: Sequence[Image.Image],
-    titles: Sequence[str],
-    taxonomy: Taxonomy,
-    path: Path,
-    footer: str = "",
-    width: int = 420,
-) -> None:
-    """Writes the images side by side with their titles, and a legend of the classes."""
-    scaled = [
-        image.resize((width, round(image.height * width / image.width)), Image.Resampling.NEAREST) for image in images
-    ]
-    columns = 2 * len(images)
-    legend_rows = class_rows(taxonomy, columns)
-    height = max(image.height for image in scaled) + 30 + (legend_rows + (2 if footer else 1)) * LINE
+def panels(pictures: Sequence[FromAbove], taxonomy: Taxonomy, path: Path, footer: str = "", width: int = 420) -> None:
+    """Writes the pictures side by side, each with its title and scale, and a legend of what they are drawn in."""
+    scaled = [picture.scaled(width) for picture in pictures]
+    columns = 2 * len(pictures)
+    legend_rows = class_rows(taxonomy, columns, _ALSO)
+    y = max(picture.image.height for picture in scaled) + 50
+    height = y + (legend_rows + (2 if footer else 1)) * LINE
     canvas = Image.new("RGB", (len(scaled) * (width + 10) + 10, height), (255, 255, 255))
     draw = ImageDraw.Draw(canvas)
-    for index, (image, title) in enumerate(zip(scaled, titles, strict=True)):
+    for index, picture in enumerate(scaled):
         x = 10 + index * (width + 10)
-        draw.text((x, 8), title, fill=INK)
-        canvas.paste(image, (x, 26))
-    y = max(image.height for image in scaled) + 34
-    draw_classes(draw, taxonomy, (10, y), canvas.width - 10, columns)
+        draw.text((x, 8), picture.title, fill=INK)
+        draw_above(canvas, picture, (x, 26))
+    draw_classes(draw, taxonomy, (10, y), canvas.width - 10, columns, _ALSO)
     if footer:
         draw.text((10, y + legend_rows * LINE + 2), footer, fill=INK)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path)
+    with appearing(path) as partial:
+        canvas.save(partial)
 
 
 def _from_above(image: NDArray[np.floating[Any]]) -> Image.Image:

@@ -34,6 +34,7 @@ from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.schemas.arrays import DEPTH, SEGMENT_CLASS, SEGMENT_INSTANCE, SEMANTICS, ArraySpec
 from occlabel.schemas.drive_log import Camera, Frame, LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.geometry import inverse
 
 T = TypeVar("T", bound=np.generic)
@@ -76,7 +77,9 @@ def draw_cameras(
         size = (width, max(1, round(look.size[1] * width / look.size[0])))
         pictures += [_picture(drawn(look, version.space, size), size) for drawn in kinds]
     title = f"{version.name}: log {frame.log}, frame {frame.name}"
-    _sheet(pictures, columns, title, version, depth_panel in kinds).save(path)
+    sheet = _sheet(pictures, columns, title, version, depth_panel in kinds)
+    with appearing(path) as partial:
+        sheet.save(partial)
     return said
 
 

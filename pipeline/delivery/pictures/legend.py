@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -12,24 +14,30 @@ from occlabel.schemas.taxonomy import Taxonomy
 LINE = 16
 """Height of a row of a legend [px]."""
 INK = (20, 20, 20)
+Entries = Sequence[tuple[str, tuple[int, int, int]]]
+"""Of a legend: name and colour."""
 DEPTH_HEIGHT = 36
 """Of the scale of depth, with its numbers [px]."""
 _METRES = (2, 5, 10, 20, 40, 60)
 _SCALE_WIDTH, _BAR = 360, 14
 
 
-def class_rows(taxonomy: Taxonomy, columns: int) -> int:
-    """How many rows the classes take in so many columns."""
-    return -(-len(taxonomy.occupied_ids) // columns)
+def class_rows(taxonomy: Taxonomy, columns: int, also: Entries = ()) -> int:
+    """How many rows the classes, and what a picture has ``also``, take in so many columns."""
+    return -(-(len(taxonomy.occupied_ids) + len(also)) // columns)
 
 
-def draw_classes(draw: ImageDraw.ImageDraw, taxonomy: Taxonomy, at: tuple[int, int], width: int, columns: int) -> None:
-    """The occupied classes, column by column, in ``width`` pixels from the upper left corner ``at``."""
-    rows = class_rows(taxonomy, columns)
-    for index, class_id in enumerate(taxonomy.occupied_ids):
+def draw_classes(
+    draw: ImageDraw.ImageDraw, taxonomy: Taxonomy, at: tuple[int, int], width: int, columns: int, also: Entries = ()
+) -> None:
+    """The occupied classes, and what there is ``also``, column by column, in ``width`` pixels from the upper left
+    corner ``at``."""
+    rows = class_rows(taxonomy, columns, also)
+    classes = [(taxonomy.names[id_], taxonomy.classes[id_].colour) for id_ in taxonomy.occupied_ids]
+    for index, (name, colour) in enumerate([*classes, *also]):
         x, y = at[0] + (index // rows) * (width // columns), at[1] + (index % rows) * LINE
-        draw.rectangle((x, y + 1, x + 11, y + 12), fill=taxonomy.classes[class_id].colour, outline=(120, 120, 120))
-        draw.text((x + 16, y), taxonomy.names[class_id], fill=INK)
+        draw.rectangle((x, y + 1, x + 11, y + 12), fill=colour, outline=(120, 120, 120))
+        draw.text((x + 16, y), name, fill=INK)
 
 
 def draw_depth_scale(canvas: Image.Image, at: tuple[int, int]) -> None:

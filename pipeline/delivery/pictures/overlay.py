@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from occlabel.schemas.drive_log import Camera, DriveLog, Frame, LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.geometry import inverse, project, transform_points
 
 PANEL_WIDTHS = (600, 800)
@@ -43,7 +44,8 @@ def draw_overlay(reader: LogReader, log: DriveLog, index: int, out: Path) -> Non
     sheet = Image.new("RGB", (columns * width, -(-len(panels) // columns) * height))
     for place, panel in enumerate(panels):
         sheet.paste(panel, (place % columns * width, place // columns * height))
-    sheet.save(out, format="PNG")
+    with appearing(out) as partial:
+        sheet.save(partial, format="PNG")
 
 
 def _nothing(log: DriveLog, frame: Frame) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, panels
+from occlabel.pipeline.delivery.pictures.from_above import FromAbove
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.corrections import Box
@@ -30,7 +31,8 @@ def draw_place(version: PublishedVersion, log: str, frame: str, box: Box, title:
     ImageDraw.Draw(whole).polygon([tuple(corner) for corner in corners.tolist()], outline=_MARK, width=2)
     middle, half = corners.mean(axis=0), _AROUND * max(box.size[:2]) / grid.voxel_size * scale / 2
     window = (*(middle - half).round().astype(int).tolist(), *(middle + half).round().astype(int).tolist())
-    panels([whole, whole.crop(window)], [f"{version.name}: {log} {frame}", "the place"], taxonomy, path, footer=title)
+    above = FromAbove.of(grid, whole, f"{version.name}: {log} {frame}")
+    panels([above, FromAbove(whole.crop(window), "the place", above.metres)], taxonomy, path, footer=title)
 
 
 def _in_picture(box: Box, grid: Grid) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.words import in_points
 from occlabel.stages.evaluation.reliability import BINS, Reliability
 
@@ -32,5 +33,5 @@ def draw_reliability(curves: dict[str, Reliability], path: Path) -> None:
     above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
     above.legend(loc="upper left", frameon=False)
     below.set(xlabel="confidence", ylabel="voxels", yscale="log")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with appearing(path) as partial:
+        figure.savefig(partial, dpi=110, metadata={"Software": None})

@@ -67,11 +67,12 @@ def _headline(report: Report) -> list[tuple[str, str, str]]:
     if report.comparison is not None:
         changed = report.comparison.changed()
         found.append((percent(changed.changed_occupied / max(changed.occupied, 1)), "% changed", "of occupied voxels"))
+    lacking = counted(len(version.info.missing), "log or clip", "logs or clips")
     found.append(
         (
             f"{version.info.frames:,}",
             inflected(version.info.frames, "frame", "frames"),
-            f"in {counted(len(version.logs), 'log')}, {len(version.info.missing)} missing",
+            f"in {counted(len(version.logs), 'log')}, {lacking} missing",
         )
     )
     occupied = look.occupied(version.space.taxonomy.free_id)

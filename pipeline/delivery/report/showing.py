@@ -17,6 +17,7 @@ from occlabel.pipeline.delivery.report.look import Look, apart
 from occlabel.pipeline.delivery.report.volumes import UNSCORED, packed
 from occlabel.pipeline.published.labelled_log import Join
 from occlabel.pipeline.published.labels import VersionLabels
+from occlabel.pipeline.published.same_drive import labelled_drive
 from occlabel.pipeline.published.version import PublishedFrame, PublishedVersion
 from occlabel.pipeline.quality.compare.changes import Pair
 from occlabel.pipeline.quality.compare.compare import Comparison
@@ -47,6 +48,8 @@ class Showing:
     logs: LogReader | None = None
     notes: list[str] = field(default_factory=list)
     """Why something is not shown, in sentences."""
+    _pictured: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
+    """Log -> whether ``logs`` has the drive that was labelled, of the logs that were asked for."""
 
     @staticmethod
     def of(version: PublishedVersion, before: str | None, question: Question | None, logs: LogReader | None) -> Showing:
@@ -87,7 +90,7 @@ class Showing:
         return np.where(found.scored, found.semantics, UNSCORED).astype(np.uint8)
 
     def _cameras(self, frame: PublishedFrame) -> tuple[tuple[str, str], ...]:
-        if self.logs is None:
+        if self.logs is None or not self._has_drive(self.logs, frame.log):
             return ()
         pictures = []
         try:
@@ -100,6 +103,17 @@ class Showing:
         except BadLog as error:
             self.notes.append(str(error))
         return tuple(pictures)
+
+    def _has_drive(self, logs: LogReader, log: str) -> bool:
+        """Whether ``logs`` has the drive that was labelled as ``log``; that it has not is noted once."""
+        if log not in self._pictured:
+            try:
+                labelled_drive(logs, log, (frame.row for frame in self.version.frames(log)))
+                self._pictured[log] = True
+            except BadLog as error:
+                self.notes.append(f"the cameras of log {log} are not drawn: {error}")
+                self._pictured[log] = False
+        return self._pictured[log]
 
     def _car(self, frame: PublishedFrame) -> tuple[float, float, float, float]:
         grid_from_ego = inverse(frame.row.ego_from_grid_matrix)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.formats.nuscenes_categories import CATEGORIES
 
 VERSION = "v1.0-mini"
@@ -107,8 +108,15 @@ def _remove_strangers(out: Path, known: set[str]) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Replaces ``path`` at once, so that no reader sees half a table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replaces ``path`` at once, so that no reader sees half a table. Raises OcclabelError where it cannot be
+    written."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, separators=(",", ":")))
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(json.dumps(content, separators=(",", ":")))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OcclabelError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -47,9 +47,7 @@ class PriorFiles:
     def passing(self, frames: Iterable[TownFrame], rig: Rig, names: Iterable[str]) -> Iterator[TownFrame]:
         """The frames, each when its files are written; ``names`` are those of the frames in the log. What an earlier
         run left of the log is removed first."""
-        for prior in ("exact", "degraded"):
-            for content in ("depth", "segments"):
-                shutil.rmtree(self.root / FOLDER / prior / content / self.log_id, ignore_errors=True)
+        self.clear()
         drift = draw_drift(np.random.default_rng(self.key))
         for index, (frame, name) in enumerate(zip(frames, names, strict=False)):
             for number, camera in enumerate(rig.cameras):
@@ -57,6 +55,12 @@ class PriorFiles:
                     rng = np.random.default_rng([*self.key, index, number])
                     self._write(frame.images[camera.name], f"{camera.name}/{name}", drift, index, rng)
             yield frame
+
+    def clear(self) -> None:
+        """Removes what there is of the log."""
+        for prior in ("exact", "degraded"):
+            for content in ("depth", "segments"):
+                shutil.rmtree(self.root / FOLDER / prior / content / self.log_id, ignore_errors=True)
 
     def _write(self, image: TownImage, name: str, drift: DepthDrift, index: int, rng: np.random.Generator) -> None:
         for prior in self.priors:

@@ -70,9 +70,16 @@ class TownRoot:
 
         Raises OcclabelError when the folder is no town root of this layout, or holds a drive's town in another form.
         """
-        known = self._records()
-        present = self.log_ids()
-        taken = {log_id: record for log_id, record in known.items() if log_id in present}
+        taken, missing = self._taken(), self.lacking(drives)
+        self.root.mkdir(parents=True, exist_ok=True)
+        logs = {**taken, **{log_id: wanted.record() for log_id, wanted in missing.items()}}
+        content = {"generator": GENERATOR, "layout": self.layout, "logs": dict(sorted(logs.items()))}
+        write_json(self.root / RECORD, content)
+        return missing
+
+    def lacking(self, drives: Iterable[TownDrive]) -> dict[str, TownDrive]:
+        """As ``assign`` gives and raises; nothing is written."""
+        taken = self._taken()
         by_town = {(record["seed"], record["split"]): log_id for log_id, record in taken.items()}
         missing: dict[str, TownDrive] = {}
         for wanted in drives:
@@ -85,10 +92,6 @@ class TownRoot:
                     f"{self.root} already holds town {wanted.split} {wanted.seed} as log {log_id}, with other frames, "
                     "rate, images, priors or conditions; give another --out or another --seed"
                 )
-        self.root.mkdir(parents=True, exist_ok=True)
-        logs = {**taken, **{log_id: wanted.record() for log_id, wanted in missing.items()}}
-        content = {"generator": GENERATOR, "layout": self.layout, "logs": dict(sorted(logs.items()))}
-        write_json(self.root / RECORD, content)
         return missing
 
     def log_ids(self) -> set[str]:
@@ -98,7 +101,10 @@ class TownRoot:
         return {path.name for path in (self.root / "sequences").glob("[!.]*")}
 
     def record(self, log_id: str, wanted: TownDrive, frame_done: Callable[[], None]) -> None:
-        """Drives through the town and writes the log; calls ``frame_done`` after each frame. May run in any process."""
+        """Drives through the town and writes the log; calls ``frame_done`` after each frame. May run in any process.
+
+        Raises OcclabelError where there is no room for it, or no right: then nothing of it is left.
+        """
         plain = (kitti_rig if self.layout == "kitti" else nuscenes_rig)(wanted.image_scale or 1.0, wanted.rate)
         rng = np.random.default_rng([SPLIT_NUMBER[wanted.split], wanted.seed, 3])
         rig = rig_of_log(plain, rng, others=wanted.split == "train")
@@ -114,10 +120,18 @@ class TownRoot:
                 yield frame
                 frame_done()
 
-        if self.layout == "kitti":
-            write_kitti(log_id, frames(), rig, self.root)
-        else:
-            write_scene(log_id, frames(), rig, self.root, seed=wanted.seed, split=wanted.split)
+        try:
+            if self.layout == "kitti":
+                write_kitti(log_id, frames(), rig, self.root)
+            else:
+                write_scene(log_id, frames(), rig, self.root, seed=wanted.seed, split=wanted.split)
+        except OSError as error:
+            files.clear()
+            self.clear_partial(log_id)
+            raise OcclabelError(
+                f"log {log_id} cannot be written to {error.filename or self.root}: {error.strerror or error}; "
+                "logs that are whole are kept, repeat the command once it can be"
+            ) from error
 
     def _frame_names(self, wanted: TownDrive) -> list[str]:
         """As the layout's reader calls the frames."""
@@ -130,15 +144,20 @@ class TownRoot:
         if self.layout == "nuscenes" and self.log_ids():
             publish_tables(self.root)
 
-    def clear_partial(self) -> None:
-        """Removes logs that a killed run left unfinished."""
+    def clear_partial(self, log_id: str = "*") -> None:
+        """Removes logs that a killed run left unfinished, or one."""
         folder = self.root / ("sequences" if self.layout == "kitti" else ".town")
-        for path in [*folder.glob(".*.partial"), *folder.glob("*.partial")]:
+        for path in [*folder.glob(f".{log_id}.partial"), *folder.glob(f"{log_id}.partial")]:
             shutil.rmtree(path, ignore_errors=True)
 
     def _names(self) -> Iterable[str]:
         for number in range(10_000):
             yield f"{number:02d}" if self.layout == "kitti" else f"scene-{number + 1:04d}"
+
+    def _taken(self) -> dict[str, dict[str, Any]]:
+        """What ``town.json`` says of the logs that are there."""
+        present = self.log_ids()
+        return {log_id: record for log_id, record in self._records().items() if log_id in present}
 
     def _records(self) -> dict[str, dict[str, Any]]:
         if not self.root.exists() or not any(self.root.iterdir()):

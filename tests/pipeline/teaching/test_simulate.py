@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import made_up_town as town
 import pytest
 import typer
 from simulated import ONE_WITH_PRIORS, TWO_SHORT, TWO_SWEPT, Simulated
@@ -65,6 +68,34 @@ def test_a_root_is_extended_and_the_splits_differ(simulated: Simulated, tmp_path
     assert TownRoot(root, "kitti").log_ids() == {"00", "01", "02"}
     scans = [(root / f"sequences/{name}/velodyne/000000.bin").read_bytes() for name in ("00", "01", "02")]
     assert len(set(scans)) == 3
+
+
+@pytest.mark.parametrize(("layout", "camera"), [("kitti", "image_2"), ("nuscenes", "CAM_FRONT")])
+def test_nothing_is_left_of_a_log_for_which_there_is_no_room(
+    layout: Layout, camera: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second frame of the second log finds none."""
+    rig, left = town.rig(layout, (camera,)), iter((True,) * 3 + (False,))
+    monkeypatch.setattr("occlabel.stages.town.writers.root.drive", lambda *_, **__: town.frames(rig, 2))
+    monkeypatch.setattr("occlabel.stages.town.writers.root.rig_of_log", lambda *_, **__: rig)
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.parent.name not in ("velodyne", "LIDAR_TOP") or next(left):
+            return write(path, content)
+        write(path, content[:7])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    asked = Drives(logs=2, frames=2, seed=3, image_scale=0.1, priors=("exact",))
+    with pytest.raises(
+        OcclabelError, match=r"log (01|scene-0002) cannot be written to .*: No space left on device; logs"
+    ):
+        simulate_logs(layout, tmp_path, asked)
+    assert not list(tmp_path.rglob("*.partial")) and len(TownRoot(tmp_path, layout).log_ids()) == 1
+    assert {path.name for path in (tmp_path / "priors/exact/depth").iterdir()} == TownRoot(tmp_path, layout).log_ids()
+    monkeypatch.setattr(Path, "write_bytes", write)
+    assert len(simulate_logs(layout, tmp_path, asked)) == 1
 
 
 def test_folders_that_hold_something_else_are_refused(simulated: Simulated, tmp_path: Path) -> None:

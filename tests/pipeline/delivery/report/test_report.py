@@ -13,6 +13,7 @@ from typing import Any
 import made_up_town as town
 import numpy as np
 import pytest
+from made_up_versions import MadeUpFrame, MadeUpVersion, publish
 from reported import CAR, GRID, SPACE, published, volume
 from typer.testing import CliRunner
 
@@ -25,6 +26,7 @@ from occlabel.pipeline.delivery.report.look import apart
 from occlabel.pipeline.delivery.report.page import page
 from occlabel.pipeline.delivery.report.tables import change_table
 from occlabel.pipeline.delivery.report.volumes import UNSCORED
+from occlabel.pipeline.published.same_drive import scan_bytes
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.compare.compare import compare
 from occlabel.pipeline.quality.evaluate import evaluate
@@ -35,6 +37,7 @@ from occlabel.schemas.grid import GRIDS, Grid
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.taxonomy import TAXONOMIES, LabelClass, Taxonomy
 from occlabel.stages.evaluation.reliability import Reliability
+from occlabel.stages.ingest.recognise import open_logs
 from occlabel.stages.town.writers.kitti import write_kitti
 
 EVIL_LOG, EVIL_CLASS = "<script>alert(1)<b>", "</script><img src=x onerror=alert(2)>"
@@ -126,11 +129,32 @@ def test_what_turns_out_while_frames_are_drawn_is_on_the_page_and_the_screen_onc
     asked = ["report", version.spec, "--out", str(out), "--truth", str(tmp_path / "truth"), "--executor", "local"]
     told = CliRunner().invoke(app, [*asked, "--logs", str(tmp_path / "others")], catch_exceptions=False)
     text = unescape(out.read_text(encoding="utf-8"))
-    for said in (f"{truth / '000005.label'} has 4 bytes", f"{tmp_path / 'others'} has no sequence '00'; it has 07"):
+    lacking = f"the cameras of log 00 are not drawn: {tmp_path / 'others'} has no sequence '00'; it has 07"
+    for said in (f"{truth / '000005.label'} has 4 bytes", lacking):
         assert told.stderr.count(f"occlabel: {said}") == 1, told.stderr
         assert text.count(f'<p class="note">{said}') == 1
     beside = ["compare", version.spec, version.spec, "--truth", asked[5], "--html", str(out), "--executor", "local"]
     assert f"occlabel: {truth / '000005.label'} has 4 bytes" in CliRunner().invoke(app, beside).stderr
+
+
+def test_images_of_another_drive_are_left_out_and_the_page_says_why_once_a_log(tmp_path: Path) -> None:
+    rig = town.rig("kitti", ("image_2",))
+    for log in ("00", "01"):
+        write_kitti(log, town.frames(rig, 2, truth=False), rig, tmp_path / "logs")
+    logs, kept = open_logs(tmp_path / "logs"), []
+    for drive in logs.logs():
+        for frame in drive.frames:
+            size = scan_bytes(frame)
+            assert size is not None
+            arrays = {"semantics": volume(2), "confidence": volume(2)}
+            other = size + 16 if drive.id == "00" else size
+            kept.append(MadeUpFrame(drive.id, frame.name, arrays, scan_bytes=other))
+    version = publish(MadeUpVersion(kept, SPACE), tmp_path / "s")
+    report = gather(version.spec, Sources(logs=logs))
+    assert {(shown.log, bool(shown.cameras)) for shown in report.shown} == {("00", False), ("01", True)}
+    assert len(report.shown) == 4
+    (said,) = report.notes
+    assert said.startswith(f"the cameras of log 00 are not drawn: log 00 under {tmp_path / 'logs'} is another drive")
 
 
 def test_a_grid_without_ranges_has_no_metres(tmp_path: Path) -> None:
