@@ -49,7 +49,7 @@ def plan(
     from occlabel.pipeline.published.base import open_base
     from occlabel.pipeline.published.publish import refuse_taken
     from occlabel.pipeline.published.spec import store_to_fill, version_name
-    from occlabel.pipeline.quality.gates.judge import refuse_unjudgeable
+    from occlabel.pipeline.quality.gates.beforehand import logs_to_be, refuse_unjudgeable
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.stages.ingest.recognise import open_logs
 
@@ -62,8 +62,9 @@ def plan(
 
     refuse_vain(set_, skip)
     chosen = load_recipe(recipe, set_, skip, said)
-    refuse_unjudgeable(chosen.gates)
-    result = make_plan(chosen, open_logs(logs, reader), target, log, Workplace().likely_device, said)
+    opened = open_logs(logs, reader)
+    refuse_unjudgeable(chosen.gates, chosen.taxonomy, lambda: logs_to_be(opened, target, log, base))
+    result = make_plan(chosen, opened, target, log, Workplace().likely_device, said)
     if not target.exists():
         said(f"there is no store at {target.location} yet: a run makes it, a plan writes nothing")
     if as_json:

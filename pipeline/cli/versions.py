@@ -60,14 +60,22 @@ def list_(spec: Spec, as_json: AsJson = False) -> None:
     table = Table("version", called_so, "gates", "created", "logs", "frames", "digest")
     for info in infos:
         gates, names = verdicts.get(info.name, "?").split(" ")[0].rstrip(";"), ", ".join(called.get(info.name, ()))
-        frames = f"{info.frames}, {len(info.missing)} missing" if info.missing else str(info.frames)
         created, digest = info.created[:16].replace("T", " "), info.content_digest[:_DIGITS]
-        table.add_row(info.name, names, gates, created, str(len(info.logs)), frames, digest)
+        table.add_row(info.name, names, gates, created, str(len(info.logs)), _labelled(info), digest)
     console().print(table if infos or damaged else "no version is published yet")
     for name, said in verdicts.items():
         if said not in ("", "passes"):
             typer.echo(f"{name}: {said}; {command('versions', 'show', spec_of(store, name))} says why")
     raise typer.Exit(1 if damaged else 0)
+
+
+def _labelled(info: VersionInfo) -> str:
+    """``7``, or ``7 of 10, 2 logs or clips missing``: how many frames have labels, and what of the version has none; of
+    a log that was refused, and of what a base lacked, frames are not counted."""
+    planned = info.planned or info.frames
+    frames = f"{info.frames} of {planned}" if planned > info.frames else str(info.frames)
+    lacking = counted(len(info.missing), "log or clip", "logs or clips")
+    return f"{frames}, {lacking} missing" if info.missing else frames
 
 
 def _names(store: Store, damaged: list[str]) -> dict[str, list[str]]:
@@ -165,6 +173,7 @@ def verify(
 ) -> None:
     """Read every voxel of a version again and compare it with what was published. Exit code 1 when any differs."""
     from occlabel.pipeline.published.version import open_version
+    from occlabel.schemas.words import command
 
     version = open_version(spec)
     problems = version.verify(void=repair)
@@ -172,9 +181,12 @@ def verify(
         typer.echo(json.dumps({"version": version.name, "frames": version.info.frames, "problems": problems}, indent=1))
     else:
         if problems:
-            run = "run the command that labelled them again" + ("" if repair else " after --repair")
+            first = "" if repair else f"{command('versions', 'verify', version.spec, '--repair')}, then "
             are = inflected(len(problems), "is", "are")
-            problems.append(f"{counted(len(problems), 'array')} of frames {are} not as published; {run}")
+            problems.append(
+                f"{counted(len(problems), 'array')} of frames {are} not as published; to make them anew, run {first}"
+                "the command that labelled them again"
+            )
         frames = f"{counted(version.info.frames, 'frame')} of {version.name}"
         typer.echo("\n".join(problems) or f"{frames} {inflected(version.info.frames, 'is', 'are')} as published")
     raise typer.Exit(1 if problems else 0)

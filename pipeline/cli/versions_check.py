@@ -28,7 +28,9 @@ def check(
     against: Annotated[
         str | None, typer.Option("--against", metavar="STORE@B", help="The version to hold it against; or: latest.")
     ] = None,
-    truth: Annotated[Path | None, typer.Option("--truth", help="Root of voxel truth, for regressions.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Root of voxel truth; with --against for regressions.")
+    ] = None,
     as_json: AsJson = False,
     executor: Executor = ExecutorName.ray,
 ) -> None:
@@ -40,7 +42,8 @@ def check(
     from occlabel.pipeline.planning.recipe_file import load_gates
     from occlabel.pipeline.published.judged import told
     from occlabel.pipeline.published.version import open_version
-    from occlabel.pipeline.quality.gates.judge import judge_version, refuse_unjudgeable
+    from occlabel.pipeline.quality.gates.beforehand import refuse_unjudgeable
+    from occlabel.pipeline.quality.gates.judge import judge_version
     from occlabel.pipeline.running.console import console
     from occlabel.pipeline.running.workplace import Workplace
     from occlabel.schemas.errors import BadRecipe
@@ -48,8 +51,8 @@ def check(
     gates = load_gates(recipe, set_ or [], against, truth)
     if not any(gates.judged()):
         raise BadRecipe(f"recipe {recipe} asks for no gate of a published version: add blocks to its gates")
-    refuse_unjudgeable(gates)
     found = open_version(version)
+    refuse_unjudgeable(gates, found.space.taxonomy)
     results = judge_version(found, gates, workplace=Workplace(executor.value), quiet=as_json)
     if as_json:
         rows = [{**result.model_dump(), "passed": result.passed} for result in results]

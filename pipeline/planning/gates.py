@@ -142,7 +142,8 @@ class Gates(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min_labelled: float = Field(default=0.5, ge=0, le=1)
-    """Least share of the planned frames that have labels; with fewer nothing is published."""
+    """Least share of the planned frames that have labels; with fewer nothing is published. A log that was refused has
+    none; where it cannot be read, it counts as many frames as the mean of the others."""
     min_known: float = Field(default=0.0, ge=0, le=1)
     """Least mean share of voxels, over the labelled frames, that are not unknown; with less nothing is published."""
     against: str | None = None

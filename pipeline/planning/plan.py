@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from occlabel.pipeline.planning.catalogue import Catalogue
@@ -75,6 +75,8 @@ class Plan:
     """The receipts as they were read for it."""
     device: Device = "cpu"
     """What stages that use a GPU run on."""
+    refused_frames: dict[str, int] = field(default_factory=dict)
+    """Frames of refused logs, of those that could be read."""
 
     @property
     def rigs(self) -> tuple[Rig, ...]:
@@ -153,6 +155,7 @@ def make_plan(
         raise BadLog(f"{reader.root} has no log {', '.join(unknown)}; it has {', '.join(known[:20]) or 'none'}")
     logs: list[LogPlan] = []
     refused: dict[str, str] = {}
+    frames: dict[str, int] = {}
     doubtful: list[str] = []
     asked, told = known if log_ids is None else sorted(set(log_ids)), time.monotonic()
     for done, log_id in enumerate(asked):
@@ -161,6 +164,7 @@ def make_plan(
             note(f"looking at the logs: {done} of {len(asked)}; what is read once is remembered")
         try:
             log = catalogue.facts(log_id)
+            frames[log_id] = log.frames
             check_log(log, recipe)
             doubted = doubts(log, recipe)
             extra = tuple(step.stage.fingerprint_extra(recipe.space, log) for step in chain)
@@ -178,14 +182,20 @@ def make_plan(
             )
     catalogue.remember()
     cautious = (*cautions(recipe), *corrects_others(recipe, known, reader.root), *dict.fromkeys(doubtful))
-    plan = renewed(Plan(recipe, tuple(logs), refused, cautions=cautious, device=device), store)
+    unlabelled = {log_id: frames[log_id] for log_id in refused if log_id in frames}
+    found = Plan(recipe, tuple(logs), refused, cautions=cautious, device=device, refused_frames=unlabelled)
+    plan = renewed(found, store)
     assert plan.ledger is not None  # see renewed
     if void := plan.ledger.void:
-        clips = f"{counted(len(void), 'clip')} {inflected(len(void), 'is', 'are')}"
-        receipts = inflected(len(void), "its receipt says", "their receipts say")
-        said = f"{clips} not in the store as {receipts} ({', '.join(void[:3])}): made again where needed"
-        plan = replace(plan, cautions=(*plan.cautions, said))
+        plan = replace(plan, cautions=(*plan.cautions, _lost(void)))
     return plan
+
+
+def _lost(void: Sequence[str]) -> str:
+    """A sentence of clips whose receipts do not hold."""
+    clips = f"{counted(len(void), 'clip')} {inflected(len(void), 'is', 'are')}"
+    receipts = inflected(len(void), "its receipt says", "their receipts say")
+    return f"{clips} not in the store as {receipts} ({', '.join(void[:3])}): made again where needed"
 
 
 def renewed(plan: Plan, store: Store) -> Plan:

@@ -20,16 +20,19 @@ from occlabel.schemas.stage import Stage
 from occlabel.schemas.taxonomy import Taxonomy, taxonomy_preset
 from occlabel.schemas.words import meant
 
+_LONGEST = 7 * 24 * 60
+"""Minutes that a run may wait. Who waits for a worker counts milliseconds in 32 bits, which end after 24 days."""
+
 
 class Limits(BaseModel):
     """When a run stops waiting."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    clip_seconds: float = Field(default=1800, gt=0)
-    """A clip that takes longer is killed and counts as one that killed its worker."""
-    stall_minutes: float = Field(default=60, gt=0)
-    """A run in which nothing ends for so long aborts with a report."""
+    clip_seconds: float = Field(default=1800, gt=0, le=60 * _LONGEST, allow_inf_nan=False)
+    """A clip that takes longer is killed and counts as one that killed its worker; a week at most."""
+    stall_minutes: float = Field(default=60, gt=0, le=_LONGEST, allow_inf_nan=False)
+    """A run in which nothing ends for so long aborts with a report; a week at most."""
     attempts: int = Field(default=3, ge=1, le=1000, strict=True)
     """How often a clip is tried when the store or a worker failed it; one that kills two workers is given up."""
 

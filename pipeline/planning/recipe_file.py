@@ -67,7 +67,7 @@ def load_gates(name: str | None, overrides: list[str], against: str | None, trut
     """The gates of the recipe ``name``; without one all that need no truth, with the values of a nightly run, and with
     ``against`` and ``truth`` those that hold a version against another one. Both stand before what the recipe says.
 
-    Raises BadRecipe as ``load_recipe`` does.
+    Raises BadRecipe as ``load_recipe`` does, and for an ``against`` or ``truth`` that no gate looks at.
     """
     fields = {"gates": {gate: {} for gate in TRUTHLESS}} if name is None else _read(name)
     told = {place: str(value) for place, value in (("against", against), ("truth", truth)) if value is not None}
@@ -79,12 +79,27 @@ def load_gates(name: str | None, overrides: list[str], against: str | None, trut
             raise BadRecipe(f"--set {place}: only gates can be set here, e.g. gates.drift.most=0.2")
         _override(fields, place, value)
     fields = anchored(fields, Path.cwd())
-    if name is not None:
-        return parse_recipe(fields, name).gates
     try:
-        return Gates.model_validate(fields["gates"])
+        gates = Gates.model_validate(fields["gates"]) if name is None else parse_recipe(fields, name).gates
     except ValidationError as error:
         raise BadRecipe("; ".join(sentences(error, Gates, "gates"))) from error
+    _refuse_idle(gates, name, told)
+    return gates
+
+
+def _refuse_idle(gates: Gates, name: str | None, told: Mapping[str, str]) -> None:
+    """Raises BadRecipe where the command line says what to hold a version against (``told``), and no gate does."""
+    asked = {gate for gate, _ in gates.judged()}
+    of = "" if name is None else f" of recipe {name}"
+    for option, users, how in (
+        ("truth", {"score", "regression"}, "--set gates.score.min_miou=0.5, or --against STORE@VERSION and"),
+        ("against", {"regression", "drift"}, "--set gates.drift={}, or --truth FOLDER and"),
+    ):
+        if option in told and not asked & users:
+            raise BadRecipe(
+                f"--{option} {told[option]}: no gate{of} asks for it; leave it out, or ask one with {how} "
+                "--set gates.regression={}"
+            )
 
 
 def parse_recipe(fields: dict[str, Any], name: str, told: Mapping[str, str] | None = None) -> Recipe:

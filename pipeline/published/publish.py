@@ -11,7 +11,7 @@ import numpy as np
 from occlabel.pipeline.planning.plan import LogPlan, Plan, last_writers
 from occlabel.pipeline.published.base import Base
 from occlabel.pipeline.published.changelog import changelog
-from occlabel.pipeline.published.gates import check_gates
+from occlabel.pipeline.published.gates import asked_frames, check_gates
 from occlabel.pipeline.published.latest import tagged
 from occlabel.pipeline.published.manifest import encode
 from occlabel.pipeline.published.origins import provenance_of
@@ -25,12 +25,13 @@ from occlabel.schemas.receipt import Receipt
 from occlabel.schemas.stage import Clip
 from occlabel.schemas.version import (
     ArrayPlace,
+    GateResult,
     PublishedArray,
     VersionFrame,
     VersionInfo,
     content_digest,
 )
-from occlabel.schemas.words import counted
+from occlabel.schemas.words import counted, inflected
 from occlabel.workers.ledger import Ledger
 from occlabel.workers.store import Store, artifact_path, safe_name
 
@@ -108,12 +109,7 @@ def publish(
     taken = manifest_of(store, safe_name(name, "version"))
     if taken is not None:
         return _same(name, taken[0], digest)
-    planned = sum(log.frames for log in plan.logs)
-    gates = check_gates(plan.recipe.gates, planned, len(found.rows), found.known)
-    if failed := [gate for gate in gates if not gate.passed]:
-        said = "; ".join(f"{gate.gate} is {gate.found:.3f}, required {gate.required}" for gate in failed)
-        kept = "The labels are in the store" if found.rows else "There are no labels"
-        raise GateFailed(f"version {name} was not published: {said}. {kept}; {_told(found)}")
+    gates = _passed(plan, name, found, frozenset() if base is None else base.logs)
     info = VersionInfo(
         name=name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
@@ -123,7 +119,7 @@ def publish(
         cameras={log.id: log.facts.rig.names for log in plan.logs if log.facts.rig.cameras},
         worlds=_worlds(plan),
         frames=len(found.rows),
-        planned=planned,
+        planned=sum(log.frames for log in plan.logs),
         missing=found.missing,
         gates=gates,
         content_digest=digest,
@@ -145,10 +141,31 @@ def publish(
     return _same(name, taken[0], digest)
 
 
-def _told(found: Collected) -> str:
-    """What became of the frames without labels, and where to look."""
+def _passed(plan: Plan, name: str, found: Collected, held: frozenset[str]) -> tuple[GateResult, ...]:
+    """The results of the gates, all passed; ``held``: logs that a base has. Raises GateFailed."""
+    gates = check_gates(plan.recipe.gates, asked_frames(plan, held), len(found.rows), found.known)
+    if failed := [gate for gate in gates if not gate.passed]:
+        said = "; ".join(f"{gate.gate} is {_down(gate.found)}, required {gate.required}" for gate in failed)
+        kept = "The labels are in the store" if found.rows else "There are no labels"
+        refused = [why for log, why in plan.refused.items() if log not in held]
+        raise GateFailed(f"version {name} was not published: {said}. {kept}; {_told(found, refused)}")
+    return gates
+
+
+def _down(share: float | None) -> str:
+    """Never up: what is less than required must not read as if it were not."""
+    return f"{int(1000 * (share or 0.0) + 1e-6) / 1000:.3f}"
+
+
+def _told(found: Collected, refused: list[str]) -> str:
+    """What became of the frames without labels, and where to look; ``refused``: why logs were."""
     blank = {place: why for place, why in found.missing.items() if why.startswith(_BLANK)}
     said = ["see the quarantine"] if _NOT_LABELLED in found.missing.values() else []
+    if refused:
+        more = f"; and {len(refused) - 1} more" if refused[1:] else ""
+        said.append(
+            f"{counted(len(refused), 'log')} {inflected(len(refused), 'was', 'were')} refused ({refused[0]}{more})"
+        )
     if blank:
         place, why = next(iter(blank.items()))
         more = f", and {len(blank) - 1} more" if len(blank) > 1 else ""

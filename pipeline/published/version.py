@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=np.generic)
 
-_ANEW = "run the command that labelled it again to make it anew, or see occlabel versions verify"
+_ANEW = "to make it anew, run occlabel versions verify with --repair, then the command that labelled it again"
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,19 @@ class PublishedFrame:
 
     def load(self, array: str) -> NDArray[np.generic]:
         """The same by stored name: ``depth/CAM_FRONT``."""
-        from occlabel.workers.artifact import frame_digests
-
         is_a("array", array, str, "the stored name of an array, as 'semantics'", StoreError)
         try:
-            values = self._lying(array).read()
+            return self._values(array)
         except AlteredArtifact as error:
             raise AlteredArtifact(f"{error}; {_ANEW}") from error
+
+    def _values(self, array: str) -> NDArray[np.generic]:
+        """The same; AlteredArtifact says what is wrong alone, and not what to do."""
+        from occlabel.workers.artifact import frame_digests
+
+        values = self._lying(array).read()
         if frame_digests(values[None])[0] != self.row.arrays[array].digest:
-            raise AlteredArtifact(f"{self._lying(array).where} is not what was published; {_ANEW}")
+            raise AlteredArtifact(f"{self._lying(array).where} is not what was published")
         return values
 
     def _lying(self, array: str) -> FrameArray:
@@ -148,20 +152,27 @@ class PublishedVersion:
         problems = []
         for receipts in dict.fromkeys(receipts_of(p.path) for f in self.frames() for p in f.row.arrays.values()):
             for path in self.store.folders_in_the_way(receipts):
-                problems.append(str(InTheWay(self.store.location, path)))
+                problems.append(_wrong(InTheWay(self.store.location, path)))
                 if void:
                     self.store.clear(path)
         for frame in self.frames():
             for array, place in frame.row.arrays.items():
                 try:
-                    frame.load(array)
+                    frame._values(array)
                 except (AlteredArtifact, InTheWay) as error:
-                    problems.append(f"{frame.log} frame {frame.name}: {array}: {error}")
+                    problems.append(f"{frame.log} frame {frame.name}: {array}: {_wrong(error)}")
                     if void:
                         void_frame(self.store, place.path, frame.row.index)
                     if void and isinstance(error, InTheWay):
                         self.store.clear(error.path)
         return problems
+
+
+def _wrong(error: AlteredArtifact | InTheWay) -> str:
+    """What is wrong, without what to do: that is the same for all that is found."""
+    if isinstance(error, InTheWay):
+        return f"{error.location}/{error.path} is a folder where a file belongs"
+    return str(error)
 
 
 def version_names(store: Store) -> list[str]:

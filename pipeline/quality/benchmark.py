@@ -48,3 +48,8 @@ BENCHMARKS: dict[Format, Benchmark] = {
     "semantickitti": Benchmark("semantickitti", semantickitti.score, panoptic_rules.semantickitti(), False, True),
     "occ3d": Benchmark("occ3d", occ3d.score, panoptic_rules.nuscenes(), True, False),
 }
+
+
+def rules_of(taxonomy: Taxonomy) -> Format | None:
+    """The benchmark whose classes these are; None where they are others."""
+    return next((format for format, one in BENCHMARKS.items() if one.taxonomy.names == taxonomy.names), None)

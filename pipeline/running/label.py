@@ -96,12 +96,14 @@ class Report:
         for line in self._damaged_before():
             screen.print(line, style="yellow")
         if self.info is not None:
-            damaged = f", {len(self.damaged)} with damaged sensor files" if self.damaged else ""
-            frames = counted(self.info.frames, "frame")
-            screen.print(f"published {self.store.location}@{self.info.name}: {frames}{damaged}")
+            held = () if self.base is None else self.base.rows
+            before = sum(bool(row.damaged) for row in held)
+            frames = counted(self.info.frames, "frame") + _of_them_damaged(len(self.damaged) + before)
+            screen.print(f"published {self.store.location}@{self.info.name}: {frames}")
             if self.base is not None:
-                held = f"{counted(len(self.base.rows), 'frame')} of {counted(len(self.base.logs), 'log')}"
-                screen.print(f"  of these by reference, from {self.base.info.name}: {held}")
+                frames = f"{counted(len(held), 'frame')} of {counted(len(self.base.logs), 'log')}"
+                said = f"{frames}{_of_them_damaged(before)}"
+                screen.print(f"  of these by reference, from {self.base.info.name}: {said}")
         for line in gates_told(self.gates):
             screen.print(line, style="yellow" if line.startswith("gate ") else None)
         screen.print(f"{self.state}{': ' + self.message if self.message else ''}", style="bold")
@@ -113,6 +115,10 @@ class Report:
         lines = [f"damaged: {place}: {said}" for place, said in pairs if said.partition(": ")[2] not in told]
         more = len(lines) - _NAMED
         return lines[:_NAMED] + ([f"damaged: {more} more; occlabel versions show names them"] if more > 0 else [])
+
+
+def _of_them_damaged(count: int) -> str:
+    return f", {count} with damaged sensor files" if count else ""
 
 
 def label_logs(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from occlabel.schemas.drive_log import DriveLog, Frame, LogReader, VoxelTruth
 from occlabel.schemas.errors import BadLog
@@ -22,6 +22,13 @@ TruthFormat = Literal["semantickitti", "occ3d"]
 
 class OtherTruth(BadLog):
     """A root that has voxel truth, of another format than the one that was asked for."""
+
+    def __init__(self, root: Path, format: TruthFormat, there: TruthFormat) -> None:
+        super().__init__(root, format, there)
+        self.root, self.format, self.there = root, format, there
+
+    def __str__(self) -> str:
+        return f"{self.root} has no voxel truth of {self.format}; it has some of {self.there}: --format {self.there}"
 
 
 class TruthSource(Protocol):
@@ -62,8 +69,8 @@ def open_truth(root: Path, format: TruthFormat | None = None) -> TruthSource:
     wanted = [source for source in sources if format in (None, source.format)]
     found = [source for source in wanted if source.holds_any()]
     others = [] if found else [source.format for source in sources if source not in wanted and source.holds_any()]
-    if others:
-        raise OtherTruth(f"{root} has no voxel truth of {format}; it has some of {others[0]}: --format {others[0]}")
+    if others and format is not None:
+        raise OtherTruth(root, format, others[0])
     if len(found) > 1:
         raise BadLog(f"{root} has voxel truth of {' and of '.join(source.format for source in found)}; name the format")
     if found:
@@ -80,7 +87,7 @@ class _KittiTruth:
 
     root: Path
     _listed: dict[str, dict[str, Path]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    format = "semantickitti"
+    format: ClassVar[TruthFormat] = "semantickitti"
     lacking = "there is no sequences/XX/voxels/NNNNNN.label in it"
 
     @property
@@ -124,7 +131,7 @@ class _Occ3dTruth:
     """``SCENE/SAMPLE_TOKEN/labels.npz``, in ``root`` or its folder ``gts``."""
 
     root: Path
-    format = "occ3d"
+    format: ClassVar[TruthFormat] = "occ3d"
     lacking = "there is no SCENE/SAMPLE_TOKEN/labels.npz in it (give the folder gts)"
 
     @property

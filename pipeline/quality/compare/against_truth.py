@@ -10,7 +10,7 @@ from typing import Any
 
 from occlabel.pipeline.published.labels import Format
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.pipeline.quality.benchmark import BENCHMARKS
+from occlabel.pipeline.quality.benchmark import BENCHMARKS, rules_of
 from occlabel.pipeline.quality.compare.verdict import LEAST_LOGS, Counts, Difference, differences
 from occlabel.pipeline.quality.counting import LogCounts, Question
 from occlabel.pipeline.quality.evaluate import EvaluateLog, counts_of, fresh
@@ -152,9 +152,8 @@ def _why_not(log: str, counted: list[dict[str, LogCounts]], failed: list[dict[st
 
 def rules_for(version: PublishedVersion) -> Format:
     """The benchmark whose classes the version has. Raises BadPredictions when it has others."""
-    for format, benchmark in BENCHMARKS.items():
-        if benchmark.taxonomy.names == version.space.taxonomy.names:
-            return format
+    if (format := rules_of(version.space.taxonomy)) is not None:
+        return format
     raise BadPredictions(
         f"{version.spec} has the classes of {version.space.taxonomy.name}, no benchmark's: say by --format whose rules "
         f"and truth it is scored by: {', '.join(BENCHMARKS)}"

@@ -18,7 +18,7 @@ from occlabel.pipeline.quality.gates.table import GATES
 from occlabel.pipeline.quality.stores import kept_in
 from occlabel.pipeline.running.jobs import run_job
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.schemas.errors import AlteredArtifact, BadLog, BadPredictions, StoreAway, StoreError
+from occlabel.schemas.errors import AlteredArtifact, BadPredictions, StoreAway, StoreError
 from occlabel.schemas.version import GateResult
 
 
@@ -122,12 +122,3 @@ def _against(version: PublishedVersion, gates: Gates) -> PublishedVersion | None
     let_be = (other for other in reversed(earlier) if not is_blocked(version.store, other))
     found = next(let_be, None)
     return None if found is None else open_version(spec_of(version.store, found))
-
-
-def refuse_unjudgeable(gates: Gates) -> None:
-    """Before any work: raises an OcclabelError where the other version or the truth is not there."""
-    asked = [name for name, _ in gates.judged()]
-    if gates.against not in (None, LATEST) and any(GATES[name].against for name in asked):
-        open_version(gates.against)
-    if gates.truth is not None and {"score", "regression"} & set(asked) and not gates.truth.is_dir():
-        raise BadLog(f"gates.truth: there is no folder {gates.truth}; name a root of voxel truth")

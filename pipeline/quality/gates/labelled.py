@@ -7,7 +7,8 @@ from pathlib import Path
 from occlabel.pipeline.planning.gates import Gates
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.published.version import PublishedVersion
-from occlabel.pipeline.quality.gates.judge import judge_version, refuse_unjudgeable
+from occlabel.pipeline.quality.gates.beforehand import logs_to_be, refuse_unjudgeable
+from occlabel.pipeline.quality.gates.judge import judge_version
 from occlabel.pipeline.running import label
 from occlabel.pipeline.running.given import refuse_no_workplace, refuse_unfit
 from occlabel.pipeline.running.workplace import Workplace
@@ -34,11 +35,11 @@ def label_logs(
 
     Raises OcclabelError for an argument of another kind, when the recipe or the workplace cannot work, no log can be
     labelled, the version exists with other content, the base has another log of one id or was labelled by another
-    recipe, or what the gates hold the version against is not there.
+    recipe, or what the gates hold the version against is not there or is of other logs.
     """
     refuse_unfit(recipe, reader, store, version, base, reader_name)
     refuse_no_workplace(workplace)
-    refuse_unjudgeable(recipe.gates)
+    refuse_unjudgeable(recipe.gates, recipe.taxonomy, lambda: logs_to_be(reader, store, log_ids, base))
 
     def judge(published: PublishedVersion, gates: Gates) -> tuple[GateResult, ...]:
         return judge_version(published, gates, workplace=workplace, quiet=quiet)

@@ -8,11 +8,12 @@ import numpy as np
 
 from occlabel.pipeline.planning.gates import RegressionGate
 from occlabel.pipeline.quality.benchmark import BENCHMARKS
-from occlabel.pipeline.quality.compare.against_truth import AgainstTruth, against_truth, asked, rules_for
+from occlabel.pipeline.quality.compare.against_truth import AgainstTruth, against_truth, asked
 from occlabel.pipeline.quality.compare.verdict import LEAST_LOGS
 from occlabel.pipeline.quality.gates.case import Case, NotJudged
 from occlabel.pipeline.quality.gates.lone import stands_out
 from occlabel.pipeline.quality.gates.ranking import worst_first
+from occlabel.pipeline.quality.gates.truth import format_of, truth_of
 from occlabel.pipeline.quality.stores import kept_in
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.taxonomy import Taxonomy
@@ -50,7 +51,7 @@ class _Loss:
 
 def judge(case: Case, options: RegressionGate) -> list[GateResult]:
     found = _scored(case)
-    taxonomy = BENCHMARKS[case.gates.format or rules_for(case.version)].taxonomy
+    taxonomy = BENCHMARKS[format_of(case.gates, case.version.space.taxonomy)].taxonomy
     losses = [
         _Loss(name, None, one.a, one.b, options.most, one.shown) for name, one in found.classes.items() if one.a > 0
     ]
@@ -93,7 +94,8 @@ def _scored(case: Case) -> AgainstTruth:
         raise NotJudged(f"{case.against.spec} has none of these logs: name a version of the logs that have truth")
     versions = case.against, case.version
     try:
-        question = asked(case.gates.truth, case.gates.format or rules_for(case.version), {})
+        truth_of(case.gates, case.version.space.taxonomy)
+        question = asked(case.gates.truth, format_of(case.gates, case.version.space.taxonomy), {})
         with kept_in(*versions) as stores:
             return against_truth(versions, (stores[0], stores[1]), question, logs, (case.workplace, case.quiet))
     except OcclabelError as error:
@@ -101,7 +103,7 @@ def _scored(case: Case) -> AgainstTruth:
 
 
 def _of_logs(found: AgainstTruth, taxonomy: Taxonomy, case: Case, options: RegressionGate) -> list[_Loss]:
-    score = BENCHMARKS[case.gates.format or rules_for(case.version)].score
+    score = BENCHMARKS[format_of(case.gates, case.version.space.taxonomy)].score
     a, b = (
         np.array([list(score(count, taxonomy).per_class.values()) for count in counts], np.float64)
         for counts in found.by_log

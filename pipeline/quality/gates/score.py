@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import isnan
 
 from occlabel.pipeline.planning.gates import TruthGate
-from occlabel.pipeline.quality.compare.against_truth import rules_for
 from occlabel.pipeline.quality.evaluate import evaluate
 from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.pipeline.quality.gates.case import Case, NotJudged
+from occlabel.pipeline.quality.gates.truth import format_of, truth_of
 from occlabel.schemas.errors import OcclabelError
 from occlabel.schemas.version import GateResult
 from occlabel.schemas.words import counted
@@ -17,7 +17,8 @@ from occlabel.schemas.words import counted
 def judge(case: Case, options: TruthGate) -> list[GateResult]:
     assert case.gates.truth is not None  # see Gates
     try:
-        format = case.gates.format or rules_for(case.version)
+        truth_of(case.gates, case.version.space.taxonomy)
+        format = format_of(case.gates, case.version.space.taxonomy)
         found = evaluate(case.version, case.gates.truth, format, workplace=case.workplace, quiet=case.quiet)
     except OcclabelError as error:
         raise NotJudged(str(error)) from error

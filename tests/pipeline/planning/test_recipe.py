@@ -7,7 +7,7 @@ import pytest
 
 from occlabel.pipeline.planning import kinds
 from occlabel.pipeline.planning.kinds import kinds_of, stage_class
-from occlabel.pipeline.planning.recipe_file import load_recipe, refuse_vain
+from occlabel.pipeline.planning.recipe_file import load_gates, load_recipe, refuse_vain
 from occlabel.schemas.errors import BadRecipe
 from occlabel.stages.instances.touching import ConnectedComponents
 
@@ -67,6 +67,12 @@ def test_another_kind_does_not_inherit_the_options_of_the_recipes_kind() -> None
         (grid(shape="[on, 9, 9]"), "grid.shape.0: must be a number"),
         (PLAIN + "limits: {stall_minutes: yes}\n", "limits.stall_minutes: must be a number"),
         (PLAIN + "limits: {clip_seconds: 7200}\n", "is aborted before: set stall_minutes to at least 120"),
+        (PLAIN + "limits: {clip_seconds: .inf}\n", "limits.clip_seconds: must be a finite number, got inf$"),
+        (PLAIN + "limits: {stall_minutes: .nan}\n", "limits.stall_minutes: must be a finite number, got nan$"),
+        (
+            PLAIN + "limits: {clip_seconds: 1.0e+300, stall_minutes: 1.0e+300}\n",
+            r"clip_seconds: must be less than or equal to 604800, got 1e\+300; limits.stall_minutes: .* to 10080, got ",
+        ),
         (PLAIN + "voting: {radius: yes, evidence: false}\n", "voting.radius: must be a number, and YAML takes no, yes"),
         (PLAIN + "priors: {depth: {kind: lidar, sweeps: on}}\n", "priors.depth.sweeps: must be a number"),
         (own(colour="[300, 0, 0]"), r"colour \[300, 0, 0\] of 'car'.*0..255"),
@@ -204,6 +210,21 @@ def test_what_is_set_in_a_block_that_is_left_out_is_refused() -> None:
     with pytest.raises(BadRecipe, match=r"--skip voting leaves out the block in which --set voting.radius=3 is"):
         refuse_vain(["voting.radius=3"], ["ground", "voting"])
     refuse_vain(["voting.radius=3", "voting=null"], ["ground"])
+
+
+def test_what_no_gate_asks_for_is_refused(tmp_path: Path) -> None:
+    mine = str(tmp_path / "mine.yaml")
+    (tmp_path / "mine.yaml").write_text(PLAIN + "gates: {static: {}}\n")
+    for name, of in ((None, ""), (mine, f" of recipe {mine}")):
+        with pytest.raises(BadRecipe) as error:
+            load_gates(name, [], None, tmp_path)
+        assert str(error.value).startswith(f"--truth {tmp_path}: no gate{of} asks for it; leave it out, or ask one")
+        scored = load_gates(name, ["gates.score.min_miou=0.5"], None, tmp_path)
+        compared = load_gates(name, ["gates.regression={}"], "latest", tmp_path)
+        assert {"score"} <= dict(scored.judged()).keys() and {"regression"} <= dict(compared.judged()).keys()
+    with pytest.raises(BadRecipe, match=r"--against latest: no gate of .* asks for it; .* --set gates.drift=\{\}"):
+        load_gates(mine, [], "latest", None)
+    assert {"drift", "regression"} <= dict(load_gates(None, [], "latest", tmp_path).judged()).keys()
 
 
 def test_who_hears_no_evidence_is_told_both_ways_out(tmp_path: Path) -> None:

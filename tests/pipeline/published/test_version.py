@@ -93,6 +93,10 @@ def test_values_that_are_not_those_that_were_published_are_not_handed_out(store:
         frame.load("semantics")
     code, said = occlabel("versions", "verify", f"{store}@v1")
     assert code == 1 and "08 frame 000005: semantics" in said
+    anew = "to make them anew, run {}the command that labelled them again"
+    assert said.count("run ") == 1 and anew.format(f"occlabel versions verify {store}@v1 --repair, then ") in said
+    code, said = occlabel("versions", "verify", f"{store}@v1", "--repair")
+    assert code == 1 and said.count("run ") == 1 and anew.format("") in said
 
 
 def test_the_first_layout_is_refused_with_what_to_do(store: Path, tmp_path: Path) -> None:

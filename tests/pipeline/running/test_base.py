@@ -102,6 +102,38 @@ def test_a_log_that_both_have_counts_once_and_what_it_lacked_is_added(root: Path
     assert open_version(f"{root}/store@v2").info.frames == 15
 
 
+def test_a_refused_log_that_the_base_has_is_labelled_and_another_is_not(root: Path) -> None:
+    every = small_recipe(gates={"min_labelled": 1.0})
+    options: dict[str, Any] = {"base": "v1", "workplace": Workplace("local"), "quiet": True}
+    blind = MadeUpReader(root, {"a": 6, "c": 5}, blind=("a",))
+    report = label_logs(every, blind, root / "store", "v2", **options)
+    assert report.info is not None and report.info.logs == ("a", "b", "c")
+    blind = MadeUpReader(root, {"c": 5, "d": 5}, blind=("d",))
+    report = label_logs(every, blind, root / "store", "v3", **options)
+    assert report.info is None and "min_labelled is 0.500, required 1.0. " in report.message
+    assert "; 1 log was refused (log d has no LiDAR scans, " in report.message
+
+
+def test_damage_is_counted_for_the_version_and_for_what_is_in_it_by_reference(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def printed(logs: dict[str, int], version: str, base: str | None, *damaged: str) -> list[str]:
+        reader = MadeUpReader(root, logs, damaged=damaged)
+        label_logs(
+            small_recipe(), reader, root / "other", version, base=base, workplace=Workplace("local"), quiet=True
+        ).print()
+        return capsys.readouterr().out.splitlines()
+
+    assert f"published {root}/other@v1: 10 frames, 1 with damaged sensor files" in printed(
+        YESTERDAY, "v1", None, "a/000002"
+    )
+    for version, damaged, count in (("v2", (), 1), ("v3", ("d/000001",), 2)):
+        lines = printed({"c" if version == "v2" else "d": 5}, version, "v1", *damaged)
+        assert f"published {root}/other@{version}: 15 frames, {count} with damaged sensor files" in lines
+        held = "  of these by reference, from v1: 10 frames of 2 logs, 1 with damaged sensor files"
+        assert held in lines and lines[-1] == ("quarantine" if damaged else "complete")
+
+
 def test_the_base_may_go_and_its_labels_stay(root: Path) -> None:
     label(root, TONIGHT, "v2", "v1")
     remove_version(Store(root / "store"), "v1")

@@ -1,6 +1,8 @@
 """The run: resume, retries, quarantine, and the same labels whatever happens on the way."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +19,8 @@ from occlabel.pipeline.running.loop import Loop, RunStalled
 from occlabel.pipeline.running.quarantine import ClipEntry
 from occlabel.pipeline.running.run import ChainWork, stages_of
 from occlabel.pipeline.running.workplace import Workplace
-from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.drive_log import DriveLog
+from occlabel.schemas.errors import BadLog, OcclabelError, StoreError
 from occlabel.schemas.grid import GRIDS
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
@@ -253,6 +256,44 @@ def test_a_gate_that_fails_by_a_clip_in_quarantine_says_where_to_look(tmp_path: 
     report = label(tmp_path, recipe)
     assert report.state == "gate failed"
     assert report.message.endswith("The labels are in the store; see the quarantine")
+
+
+@dataclass(frozen=True)
+class TornReader(MadeUpReader):
+    """Log ``torn`` cannot be read, so nobody knows how many frames it has."""
+
+    def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
+        for log in super().logs(ids):
+            if log.id == "torn":
+                raise BadLog("log torn: poses.txt is cut")
+            yield log
+
+
+@pytest.mark.parametrize(
+    ("least", "asked", "found"),
+    [
+        (1.0, None, "0.166"),
+        (0.167, None, "0.166"),
+        (0.16, None, None),
+        (0.3, ["a", "torn"], None),
+        (1.0, ["a", "torn"], "0.500"),
+        (1.0, ["a"], None),
+    ],
+)
+def test_a_log_that_was_refused_is_not_labelled(
+    tmp_path: Path, least: float, asked: list[str] | None, found: str | None
+) -> None:
+    """The blind log has 18 frames, and what the torn one has nobody knows: it counts as the mean of the others."""
+    reader = TornReader(tmp_path, {"a": 6, "blind": 18, "torn": 100}, blind=("blind",))
+    report = label(tmp_path, small_recipe(gates={"min_labelled": least}), reader, log_ids=asked)
+    if found is None:
+        assert report.info is not None and report.info.logs == ("a",)
+        assert report.state == ("complete" if asked == ["a"] else "quarantine")
+        return
+    assert (report.state, report.info) == ("gate failed", None)
+    assert f"min_labelled is {found}, required {least}. " in report.message
+    refused = "1 log was refused (log torn: poses.txt is cut)" if asked else "2 logs were refused (log blind has no "
+    assert f"The labels are in the store; {refused}" in report.message
 
 
 def test_versions_never_change(tmp_path: Path) -> None:

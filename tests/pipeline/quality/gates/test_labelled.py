@@ -9,13 +9,16 @@ from chain import MadeUpReader, Voxelise, small_recipe
 from typer.testing import CliRunner
 
 from occlabel.pipeline.cli import app
+from occlabel.pipeline.planning.gates import Gates
 from occlabel.pipeline.planning.plan import make_plan
 from occlabel.pipeline.published.version import open_version
+from occlabel.pipeline.quality.gates.beforehand import refuse_unjudgeable
 from occlabel.pipeline.quality.gates.labelled import label_logs
 from occlabel.pipeline.running.label import EXIT_CODES, Report
 from occlabel.pipeline.running.label import label_logs as label_alone
 from occlabel.pipeline.running.workplace import Workplace
 from occlabel.schemas.errors import OcclabelError, StoreError
+from occlabel.schemas.taxonomy import TAXONOMIES, Taxonomy
 from occlabel.workers.store import Store
 
 NEVER: dict[str, Any] = {"low_confidence": {"below": 1.0, "most": 0.0}}
@@ -161,6 +164,68 @@ def test_what_is_not_there_is_said_before_any_work(tmp_path: Path) -> None:
     assert not (tmp_path / "store/receipts").exists()
 
 
+SCORE: dict[str, Any] = {"score": {"min_iou": 0.5}}
+
+
+def truth(root: Path, log: str) -> Path:
+    """A root of voxel truth of one frame, in the classes of the labels; none of it is read before the work."""
+    folder = root / f"sequences/{log}/voxels"
+    folder.mkdir(parents=True)
+    (folder / "000000.label").write_bytes(b"")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "has no voxel truth: there is no sequences/XX/voxels/NNNNNN.label in it; name a root of voxel truth"),
+        ({"truth": "of_z"}, r"has truth of the logs z, and none of what is to be labelled \(a, b\); name the root of "),
+        ({"truth": "of_a", "format": "occ3d"}, "it has some of semantickitti: set gates.format to semantickitti$"),
+    ],
+)
+def test_truth_that_cannot_judge_the_labels_is_refused_before_any_work(
+    tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    for log in ("a", "z"):
+        truth(tmp_path / f"truth/of_{log}", log)
+    (tmp_path / "truth/empty").mkdir()
+    gates = {**SCORE, **changes, "truth": tmp_path / "truth" / changes.get("truth", "empty")}
+    with pytest.raises(OcclabelError, match=f"^gates.truth: .*{said}") as refused:
+        run(tmp_path, "v1", **gates)
+    assert "--" not in str(refused.value), "a recipe has options of its own"
+    assert not (tmp_path / "store").exists()
+
+
+def test_truth_in_other_classes_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "gts/a/000000").mkdir(parents=True)
+    (tmp_path / "gts/a/000000/labels.npz").write_bytes(b"")
+    with pytest.raises(OcclabelError, match=r"it has some of occ3d: name a root of semantickitti truth$"):
+        run(tmp_path, "v1", **SCORE, truth=tmp_path)
+    with pytest.raises(OcclabelError, match="in those of occ3d by a map alone, and gates take none: leave score and"):
+        run(tmp_path, "v1", **SCORE, truth=tmp_path, format="occ3d")
+    own = Taxonomy(name="own", free_id=0, classes=TAXONOMIES["semantickitti"].classes[:9])
+    gates = Gates.model_validate({**SCORE, "truth": tmp_path})
+    with pytest.raises(OcclabelError, match=r"the classes of own are no benchmark's; set gates.format to whose "):
+        refuse_unjudgeable(gates, own)
+
+
+def test_truth_of_other_logs_is_said_afterwards_where_it_would_block_nothing_or_the_base_has_them(
+    tmp_path: Path,
+) -> None:
+    other = truth(tmp_path / "truth", "b")
+    recipe = small_recipe(gates={"score": {"min_iou": 0.5, "action": "warn"}, "truth": other})
+    options: dict[str, Any] = {"workplace": Workplace("local"), "quiet": True}
+    report = label_logs(recipe, MadeUpReader(tmp_path, {"a": 4}), tmp_path / "store", "v1", **options)
+    assert report.state == "complete" and "none in common" in report.gates[0].said
+    recipe = small_recipe(gates={**SCORE, "truth": other})
+    reader, store = MadeUpReader(tmp_path, {"a": 4, "b": 3}), tmp_path / "store"
+    with pytest.raises(OcclabelError, match=r"none of what is to be labelled \(a\)"):
+        label_logs(recipe, reader, store, "v2", log_ids=["a"], **options)
+    label_logs(small_recipe(), reader, store, "v2", log_ids=["b"], **options)
+    report = label_logs(recipe, reader, store, "v3", log_ids=["a"], base="v2", **options)
+    assert report.state == "gate failed" and "none in common" not in report.gates[0].said
+
+
 def test_check_asks_without_deciding(tmp_path: Path) -> None:
     run(tmp_path, "v1")
     spec = f"{tmp_path}/store@v1"
@@ -171,6 +236,14 @@ def test_check_asks_without_deciding(tmp_path: Path) -> None:
     rest = [f"--set=gates.{name}.action=warn" for name in ("hits_free", "static", "shapes")]
     result = CliRunner().invoke(app, ["versions", "check", spec, *tried, *rest])
     assert result.exit_code == 0 and "gates passed: " in result.output, result.output
+
+
+def test_the_list_counts_labelled_frames_of_planned_ones_and_names_what_else_is_missing(tmp_path: Path) -> None:
+    reader = MadeUpReader(tmp_path, {"a": 6, "b": 4, "c": 5}, damaged=("a/000002",), blind=("c",))
+    recipe = small_recipe(second=None)  # nobody fills the frame of the damaged scan
+    label_alone(recipe, reader, tmp_path / "store", "v1", workplace=Workplace("local"), quiet=True)
+    listed = CliRunner().invoke(app, ["versions", "list", f"{tmp_path}/store"]).stdout
+    assert " 9 of 10, 2 logs or clips missing " in listed
 
 
 def test_frames_that_are_missing_count_as_quarantined(tmp_path: Path) -> None:
