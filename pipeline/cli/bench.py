@@ -11,6 +11,7 @@ import typer
 
 from occlabel.pipeline.cli.front import App, Command
 from occlabel.pipeline.cli.options import writable
+from occlabel.schemas.formats.appearing import appearing, write_whole
 
 if TYPE_CHECKING:
     from occlabel.pipeline.running.console import Table
@@ -78,7 +79,7 @@ def voting(
     if out is not None:
         import numpy as np
 
-        with out.open("wb") as opened:  # np.save would add .npy to another name
+        with appearing(out) as partial, partial.open("wb") as opened:  # np.save would add .npy to another name
             np.save(opened, report.labels)
     facts = report.facts()
     if _written(facts, as_json):
@@ -93,7 +94,7 @@ def _written(facts: dict[str, Any], as_json: Path | None) -> bool:
         typer.echo(text)
         return True
     if as_json is not None:
-        as_json.write_text(text + "\n")
+        write_whole(as_json, text + "\n")
     return False
 
 

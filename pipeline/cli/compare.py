@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
+from occlabel.schemas.formats.appearing import write_whole
 from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _keep(found: Comparison, picture: Path | None, out: Path | None) -> None:
         if aside(out):
             typer.echo(text)
         else:
-            out.write_text(text + "\n")
+            write_whole(out, text + "\n")
             typer.echo(f"wrote {out}")
 
 
@@ -117,7 +118,7 @@ def _write_page(
     from occlabel.pipeline.delivery.report.page import page
 
     content = gather(found.diff.b, Sources(found.diff.a, truth, format))
-    out.write_text(page(content), encoding="utf-8")
+    write_whole(out, page(content))
     say_notes(content)
 
 

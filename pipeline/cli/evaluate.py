@@ -11,7 +11,7 @@ import typer
 from occlabel.pipeline.cli.evaluate_shown import score_table, show
 from occlabel.pipeline.cli.options import ClassMap, Executor, ExecutorName, LogIds, aside, writable
 from occlabel.schemas.errors import OcclabelError
-from occlabel.schemas.formats.appearing import appearing
+from occlabel.schemas.formats.appearing import write_whole
 from occlabel.schemas.words import counted
 
 if TYPE_CHECKING:
@@ -170,6 +170,5 @@ def _write(facts: dict[str, Any], out: Path) -> None:
     if aside(out):
         typer.echo(text)
         return
-    with appearing(out) as partial:
-        partial.write_text(text + "\n")
+    write_whole(out, text + "\n")
     typer.echo(f"wrote {out}")

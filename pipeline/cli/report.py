@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from occlabel.pipeline.cli.options import Executor, ExecutorName, ReaderName, writable
-from occlabel.schemas.formats.appearing import appearing
+from occlabel.schemas.formats.appearing import write_whole
 
 if TYPE_CHECKING:
     from occlabel.pipeline.delivery.report.content import Report as Content
@@ -70,8 +70,7 @@ def write_report(version: str, sources: Sources, out: Path, err: bool = False) -
 
     found = gather(version, sources, lambda said: typer.echo(said, err=True))
     text = page(found)
-    with appearing(out) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_whole(out, text)
     typer.echo(f"wrote {out} ({in_bytes(len(text.encode()))})", err=err)
     say_notes(found)
     for said in found.look.damaged:

@@ -9,6 +9,7 @@ from occlabel.pipeline.delivery.city_map.picture import city_picture, write_pict
 from occlabel.pipeline.delivery.city_map.tiles import load_tile
 from occlabel.schemas.city_map import MapIndex
 from occlabel.schemas.errors import OcclabelError
+from occlabel.schemas.formats.appearing import appearing
 from occlabel.schemas.words import counted
 from occlabel.stages.export.ply import write_ply
 from occlabel.stages.mapping.ballot import ballot
@@ -24,8 +25,7 @@ def export_ply(out: MapStore, index: MapIndex, world: str | None, path: Path) ->
     world = only_world(index.worlds, world)
     tiles = [tile for tile in index.tiles if tile.world == world]
     voxels = sum(tile.occupied for tile in tiles)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with appearing(path) as partial, partial.open("wb") as file:
         rows = ballot(index.taxonomy)
         parts = (static_voxels(load_tile(out, tile), rows) for tile in tiles)
         comment = f"occlabel city map, world {world}, voxels of {index.voxel_size} m"
