@@ -71,7 +71,7 @@ function inside(box, x, y, z) {
   return turned.every((part, n) => Math.abs(part) <= box.size[n] / 2);
 }
 
-// The highest occupied voxel of each column; lower ones are darker, and keep their hue.
+// The highest occupied voxel of each column, in the colour of the legend.
 function above(volume) {
   return (x, y) => {
     const start = (x * NY + y) * NZ;
@@ -79,10 +79,7 @@ function above(volume) {
     for (let z = NZ - 1; z >= 0; z--) {
       const id = volume[start + z];
       if (id < UNSCORED) known = true;
-      if (solid(id) && !state.hidden.has(id)) {
-        const shade = 0.6 + 0.4 * z / (NZ - 1);
-        return colour(id).map(part => part * shade);
-      }
+      if (solid(id) && !state.hidden.has(id)) return colour(id);
     }
     return known ? BACK : GREY;
   };
