@@ -138,7 +138,7 @@ def _view_from_above(
     opened: list[PublishedVersion], place: tuple[str, str], map_: Path | None, objects: bool, out: Path
 ) -> None:
     """``place``: log and frame."""
-    from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, objects_from_above, panels
+    from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, faint, objects_from_above, panels
     from occlabel.pipeline.delivery.pictures.from_above import FromAbove
     from occlabel.schemas.arrays import INSTANCE
     from occlabel.schemas.taxonomy_map import read_map
@@ -149,9 +149,10 @@ def _view_from_above(
         found = version.frame(*place)
         semantics = _looked_at(version, found, taxonomy, told)
         image = objects_from_above(found[INSTANCE], semantics, taxonomy) if objects else birds_eye(semantics, taxonomy)
-        pictures.append(FromAbove.of(version.space.grid, image, f"{name}: {' '.join(place)}"))
+        title, ego_from_grid = f"{name}: {' '.join(place)}", found.row.ego_from_grid_matrix
+        pictures.append(FromAbove.of(version.space.grid, image, title, ego_from_grid))
     footer = "Each object has a colour of its own; what is no thing is faint." if objects else ""
-    panels(pictures, taxonomy, out, footer)
+    panels(pictures, faint(taxonomy) if objects else taxonomy, out, footer)
 
 
 def _names(versions: list[PublishedVersion]) -> list[str]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from occlabel.pipeline.delivery.pictures.from_above import FromAbove, draw_above
-from occlabel.pipeline.delivery.pictures.legend import INK, LINE, class_rows, draw_classes
+from occlabel.pipeline.delivery.pictures.legend import LINE, class_rows, draw_classes, draw_lines, fitting
 from occlabel.pipeline.delivery.pictures.palette import object_colours
 from occlabel.schemas.formats.appearing import appearing
-from occlabel.schemas.taxonomy import UNKNOWN, Taxonomy
+from occlabel.schemas.taxonomy import UNKNOWN, LabelClass, Taxonomy
 
 _BACKGROUND = (24, 26, 30)
 _UNKNOWN_COLOUR = (70, 74, 82)
@@ -45,16 +45,25 @@ def birds_eye(semantics: NDArray[np.uint8], taxonomy: Taxonomy, scored: NDArray[
 def objects_from_above(
     instance: NDArray[np.integer[Any]], semantics: NDArray[np.uint8], taxonomy: Taxonomy
 ) -> Image.Image:
-    """The objects of ``instance`` [x, y, z], a colour each, over the faint picture of ``semantics`` [x, y, z].
+    """The objects of ``instance`` [x, y, z], a colour each, over ``semantics`` [x, y, z] in the colours of ``faint``.
 
     Things that belong to no object stay as bright as they are.
     """
     seen = instance.max(axis=2)
-    image = np.asarray(birds_eye(semantics, taxonomy))[::-1, ::-1].astype(np.float64)
-    things = np.isin(semantics, [entry.id for entry in taxonomy.classes if entry.thing]).any(axis=2)
-    image[~things] = 0.35 * image[~things] + 0.65 * np.array(_BACKGROUND)
+    image = np.asarray(birds_eye(semantics, faint(taxonomy)))[::-1, ::-1].astype(np.float64)
     image[seen > 0] = object_colours(seen[seen > 0])
     return _from_above(image)
+
+
+def faint(taxonomy: Taxonomy) -> Taxonomy:
+    """The classes in the colours of ``objects_from_above``, for its legend: what is no thing is near the background."""
+    classes = tuple(entry if entry.thing else _faint(entry) for entry in taxonomy.classes)
+    return Taxonomy(name=taxonomy.name, classes=classes, free_id=taxonomy.free_id)
+
+
+def _faint(entry: LabelClass) -> LabelClass:
+    red, green, blue = (int(0.35 * part + 0.65 * dark) for part, dark in zip(entry.colour, _BACKGROUND, strict=True))
+    return entry.model_copy(update={"colour": (red, green, blue)})
 
 
 def difference(
@@ -81,20 +90,20 @@ def difference(
 
 def panels(pictures: Sequence[FromAbove], taxonomy: Taxonomy, path: Path, footer: str = "", width: int = 420) -> None:
     """Writes the pictures side by side, each with its title and scale, and a legend of what they are drawn in."""
-    scaled = [picture.scaled(width) for picture in pictures]
+    scaled, full = [picture.scaled(width) for picture in pictures], len(pictures) * (width + 10)
     columns = 2 * len(pictures)
-    legend_rows = class_rows(taxonomy, columns, _ALSO)
-    y = max(picture.image.height for picture in scaled) + 50
-    height = y + (legend_rows + (2 if footer else 1)) * LINE
-    canvas = Image.new("RGB", (len(scaled) * (width + 10) + 10, height), (255, 255, 255))
+    titles, said = [fitting(picture.title, width) for picture in scaled], fitting(footer, full - 10)
+    top = 10 + max(map(len, titles)) * LINE
+    y = top + max(picture.image.height for picture in scaled) + 24
+    below = y + class_rows(taxonomy, columns, _ALSO) * LINE
+    canvas = Image.new("RGB", (full + 10, below + (len(said) + 1) * LINE), (255, 255, 255))
     draw = ImageDraw.Draw(canvas)
-    for index, picture in enumerate(scaled):
+    for index, (picture, title) in enumerate(zip(scaled, titles, strict=True)):
         x = 10 + index * (width + 10)
-        draw.text((x, 8), picture.title, fill=INK)
-        draw_above(canvas, picture, (x, 26))
-    draw_classes(draw, taxonomy, (10, y), canvas.width - 10, columns, _ALSO)
-    if footer:
-        draw.text((10, y + legend_rows * LINE + 2), footer, fill=INK)
+        draw_lines(draw, title, (x, 8))
+        draw_above(canvas, picture, (x, top))
+    draw_classes(draw, taxonomy, (10, y), full, columns, _ALSO)
+    draw_lines(draw, said, (10, below + 2))
     with appearing(path) as partial:
         canvas.save(partial)
 

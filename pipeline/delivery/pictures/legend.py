@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from occlabel.pipeline.delivery.pictures.overlay import FAR, NEAR, depth_colours
 from occlabel.schemas.taxonomy import Taxonomy
@@ -38,6 +39,22 @@ def draw_classes(
         x, y = at[0] + (index // rows) * (width // columns), at[1] + (index % rows) * LINE
         draw.rectangle((x, y + 1, x + 11, y + 12), fill=colour, outline=(120, 120, 120))
         draw.text((x + 16, y), name, fill=INK)
+
+
+def fitting(text: str, width: int) -> list[str]:
+    """The text in lines of at most ``width`` pixels, none of an empty one."""
+    font = ImageFont.load_default()
+    for most in range(len(text), 0, -1):
+        lines = textwrap.wrap(text, most)
+        if all(font.getlength(line) <= width for line in lines):
+            return lines
+    return []
+
+
+def draw_lines(draw: ImageDraw.ImageDraw, lines: Sequence[str], at: tuple[int, int]) -> None:
+    """Lines of text below each other from the upper left corner ``at``."""
+    for index, line in enumerate(lines):
+        draw.text((at[0], at[1] + index * LINE), line, fill=INK)
 
 
 def draw_depth_scale(canvas: Image.Image, at: tuple[int, int]) -> None:

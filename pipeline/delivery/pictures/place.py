@@ -23,16 +23,16 @@ _MARK = (255, 255, 255)
 def draw_place(version: PublishedVersion, log: str, frame: str, box: Box, title: str, path: Path) -> None:
     """Writes the picture. Raises StoreError where the labels cannot be read."""
     taxonomy, grid = version.space.taxonomy, version.space.grid
-    semantics = version.frame(log, frame)[SEMANTICS]
-    whole = birds_eye(semantics, taxonomy)
+    found = version.frame(log, frame)
+    whole = birds_eye(found[SEMANTICS], taxonomy)
     scale = max(1, 800 // max(whole.size))
     whole = whole.resize((whole.width * scale, whole.height * scale), Image.Resampling.NEAREST)
     corners = _in_picture(box, grid) * scale
     ImageDraw.Draw(whole).polygon([tuple(corner) for corner in corners.tolist()], outline=_MARK, width=2)
     middle, half = corners.mean(axis=0), _AROUND * max(box.size[:2]) / grid.voxel_size * scale / 2
     window = (*(middle - half).round().astype(int).tolist(), *(middle + half).round().astype(int).tolist())
-    above = FromAbove.of(grid, whole, f"{version.name}: {log} {frame}")
-    panels([above, FromAbove(whole.crop(window), "the place", above.metres)], taxonomy, path, footer=title)
+    above = FromAbove.of(grid, whole, f"{version.name}: {log} {frame}", found.row.ego_from_grid_matrix)
+    panels([above, above.cropped(window, "the place")], taxonomy, path, footer=title)
 
 
 def _in_picture(box: Box, grid: Grid) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

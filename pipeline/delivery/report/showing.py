@@ -12,6 +12,7 @@ from PIL import Image
 
 from occlabel.pipeline.delivery.pictures.camera_panels import labels_panel
 from occlabel.pipeline.delivery.pictures.camera_sheet import cameras_of, looked_at
+from occlabel.pipeline.delivery.pictures.from_above import car_in_grid
 from occlabel.pipeline.delivery.report.content import Shown
 from occlabel.pipeline.delivery.report.look import Look, apart
 from occlabel.pipeline.delivery.report.volumes import UNSCORED, packed
@@ -26,7 +27,6 @@ from occlabel.pipeline.quality.counting import Question
 from occlabel.schemas.arrays import SEMANTICS
 from occlabel.schemas.drive_log import LogReader
 from occlabel.schemas.errors import BadLog, DamagedFile, OcclabelError
-from occlabel.schemas.geometry import inverse
 from occlabel.schemas.taxonomy import UNKNOWN
 
 _WIDTH = 640
@@ -76,7 +76,7 @@ class Showing:
             volumes["before"] = packed(self.pair.of_b(log, name))
         if (true := self.true(log, name)) is not None:
             volumes["truth"] = packed(true)
-        return Shown(log, name, why, volumes, self._cameras(frame), self._car(frame))
+        return Shown(log, name, why, volumes, self._cameras(frame), car_in_grid(frame.row.ego_from_grid_matrix))
 
     def true(self, log: str, name: str) -> NDArray[np.uint8] | None:
         """[x, y, z], ``UNSCORED`` where the benchmark does not score; None where the frame has no truth."""
@@ -114,12 +114,6 @@ class Showing:
                 self.notes.append(f"the cameras of log {log} are not drawn: {error}")
                 self._pictured[log] = False
         return self._pictured[log]
-
-    def _car(self, frame: PublishedFrame) -> tuple[float, float, float, float]:
-        grid_from_ego = inverse(frame.row.ego_from_grid_matrix)
-        ahead = grid_from_ego[:2, 0] / max(float(np.linalg.norm(grid_from_ego[:2, 0])), 1e-9)
-        x, y, u, v = (float(part) for part in (*grid_from_ego[:2, 3], *ahead))
-        return x, y, u, v
 
 
 def worst(look: Look, comparison: Comparison | None, showing: Showing, most: int) -> list[tuple[Place, str]]:

@@ -17,7 +17,9 @@ from PIL import Image
 from reported import SPACE, volume
 
 from occlabel.pipeline.delivery.city_map.picture import write_picture
+from occlabel.pipeline.delivery.pictures.birds_eye import birds_eye, panels
 from occlabel.pipeline.delivery.pictures.camera_sheet import draw_cameras
+from occlabel.pipeline.delivery.pictures.from_above import FromAbove
 from occlabel.pipeline.delivery.pictures.heat import draw_heat
 from occlabel.pipeline.delivery.pictures.overlay import draw_overlay
 from occlabel.pipeline.delivery.pictures.reliability import draw_reliability
@@ -38,7 +40,12 @@ def draw_sheet(logs: KittiReader, root: Path, path: Path) -> None:
     draw_cameras(version, version.frame("00", "000000"), logs, (), path)
 
 
+def draw_panels(logs: KittiReader, root: Path, path: Path) -> None:
+    panels([FromAbove.of(SPACE.grid, birds_eye(volume(2), SPACE.taxonomy), "v1")], SPACE.taxonomy, path)
+
+
 WRITERS: dict[str, Callable[[KittiReader, Path, Path], None]] = {
+    "above": draw_panels,
     "cameras": draw_sheet,
     "heat": lambda logs, root, path: draw_heat(np.ones((16, 16)), SPACE.grid, "changes", path),
     "map": lambda logs, root, path: write_picture(Image.new("RGB", (8, 8)), path),
