@@ -81,9 +81,7 @@ class Artifact:
 
     def shard(self, name: str, row: int) -> str:
         """Path below the artifact of what holds frame ``row``. Raises AlteredArtifact when the array is not there."""
-        array = self._open(name)
-        rows = (array.shards or array.chunks)[0]
-        return f"{name}/{array.metadata.encode_chunk_key((row // rows, *[0] * (array.ndim - 1)))}"
+        return f"{name}/{_shard(self._open(name), row)}"
 
     def read(self, name: str, start: int, stop: int) -> NDArray[np.generic]:
         """Frames [start, stop) of an array. Frames that were never written hold the fill value. Raises AlteredArtifact
@@ -128,11 +126,29 @@ class FrameArray:
         with readable(self.where):
             return np.asarray(open_array(self._store, self._path)[self._index])
 
+    def altered(self) -> AlteredArtifact:
+        """What is said of values with another digest: what is gone reads as values that were never written."""
+        shard = _shard(open_array(self._store, self._path), self._index)
+        if not self._store.tag(f"{self._path}/{shard}"):
+            return lost(self.where)
+        return AlteredArtifact(f"{self.where} is not what was published")
+
+
+def _shard(array: zarr.Array[Any], row: int) -> str:
+    """Path below ``array`` of what holds frame ``row``."""
+    rows = (array.shards or array.chunks)[0]
+    return array.metadata.encode_chunk_key((row // rows, *[0] * (array.ndim - 1)))
+
 
 def open_array(store: Store, path: str) -> zarr.Array[Any]:
     """Raises AlteredArtifact when there is none."""
     with readable(f"{store.location}/{path}/{_ABOUT}"):
         return zarr.open_array(store.zarr, path=path, mode="r+")
+
+
+def lost(where: str) -> AlteredArtifact:
+    """Of what was published and is gone, as all is that a removed version alone held once the store was cleaned."""
+    return AlteredArtifact(f"{where} is not in the store any more: it was removed, or its version was")
 
 
 @contextmanager
@@ -143,7 +159,7 @@ def readable(where: str) -> Iterator[None]:
     except (StoreAway, AlteredArtifact):
         raise
     except FileNotFoundError as error:
-        raise AlteredArtifact(f"{where} is not in the store any more") from error
+        raise lost(where) from error
     except Exception as error:  # a torn shard or description fails in any codec, each with errors of its own; one that
         # claims to be huge is a MemoryError
         raise AlteredArtifact(f"{where} is damaged: it cannot be decoded") from error

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from occlabel.schemas.errors import AlteredArtifact, StoreError
 from occlabel.schemas.version import ArrayPlace
-from occlabel.workers.artifact import FrameArray, frame_digests, readable
+from occlabel.workers.artifact import FrameArray, frame_digests, lost, readable
 from occlabel.workers.store import Store
 
 _REMEMBERED = 20_000
@@ -98,9 +98,16 @@ class FrameReader:
                 values, sure = self._chunk(place.path, layout, index, room)
             # What was never written holds the fill value, and so does what is gone: the digest tells them apart.
             if (verify or not sure) and frame_digests(values[None])[0] != place.digest:
-                raise AlteredArtifact(f"frame {index} of {self._store.location}/{place.path} is not what was published")
+                raise self._wrong(place.path, layout, index)
             result.append(values)
         return result
+
+    def _wrong(self, path: str, layout: _Layout | None, index: int) -> AlteredArtifact:
+        """Of a frame whose digest is another."""
+        where = f"frame {index} of {self._store.location}/{path}"
+        if layout is not None and self._index(f"{path}/{layout.shard(index)}", layout) is None:
+            return lost(where)
+        return AlteredArtifact(f"{where} is not what was published")
 
     def _layout(self, path: str) -> _Layout | None:
         if path not in self._layouts:
@@ -118,6 +125,8 @@ class FrameReader:
             room.fill(layout.fill)
             return room, False
         part = self._part(shard, offset, length)
+        if part is None:
+            raise lost(f"frame {index} of {self._store.location}/{path}")
         with readable(f"frame {index} of {self._store.location}/{path}"):
             if layout.packed == "zstd":
                 zstd.decompress(part, room)
@@ -147,7 +156,7 @@ class FrameReader:
         """None for a layout that zarr has to read."""
         about = self._part(f"{path}/zarr.json", 0, None)
         if about is None:
-            raise AlteredArtifact(f"{self._store.location}/{path}/zarr.json is not in the store any more")
+            raise lost(f"{self._store.location}/{path}/zarr.json")
         with readable(f"{self._store.location}/{path}/zarr.json"):
             return _layout_of(json.loads(about))
 

@@ -107,7 +107,7 @@ def export(
         whole=opened,
         split=ExportOptions.split if split is None else split,
     )
-    typer.echo(write(chosen.version, out, options))
+    typer.echo(f"version {opened.name}: {write(chosen.version, out, options)}")
     for sentence in chosen.sentences():
         typer.echo(sentence)
     for place, reason in opened.info.missing.items():

@@ -10,6 +10,7 @@ from numbers import Integral
 from occlabel.pipeline.planning.chain import Chain, Step, changes, sources
 from occlabel.pipeline.planning.kinds import SLOTS, asked, kinds_at_hand
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.schemas.absence import no_file
 from occlabel.schemas.arrays import family, resolved
 from occlabel.schemas.errors import BadLog, BadRecipe, OcclabelError
 from occlabel.schemas.log_facts import LogFacts
@@ -35,7 +36,7 @@ def check_step(step: Step, recipe: Recipe) -> None:
             raise OcclabelError(f"{step.title}: {reason}")
         for path in stage.files(recipe.space):
             if not path.is_file():
-                raise OcclabelError(f"{step.title}: the file {path} does not exist")
+                raise OcclabelError(f"{step.title}: the file {path} {no_file(path)}")
         _refuse_memory(step, recipe, Rig())
         for name in ("halo", "lookahead", "recalls"):
             frames = getattr(stage, name)

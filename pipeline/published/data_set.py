@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -134,8 +135,8 @@ class LabelDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         """Raises StoreError for labels that are not as published, or cannot be read; BadLog and DamagedFile for the
-        drive log."""
-        row = self._source.rows[index]
+        drive log; IndexError for a number that no frame has."""
+        row = self._source.rows[self._number(index)]
         names = [name for name in (*self._arrays, *self._extra) if name in row.arrays]
         values = self._reader.read(row.index, [row.arrays[name] for name in names], self._verify)
         item: Item = dict(zip(names, map(_tensor, values), strict=True))
@@ -151,6 +152,18 @@ class LabelDataset(Dataset[Item]):
         if self._raw is not None:
             item = {**self._raw.frame(row.log, row.index, row.name), **item}  # what the version has counts
         return item
+
+    def _number(self, index: int) -> int:
+        try:
+            number = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"a LabelDataset is asked for one frame by its number, not for {index!r}: for some of them take "
+                "torch.utils.data.Subset"
+            ) from None
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"there is no frame {number} in {len(self)} frames of {self._source.spec}")
+        return number
 
     def _weigh(self, item: Item) -> None:
         """Makes labels unknown that are not sure enough, and says how much the others weigh."""
@@ -245,6 +258,8 @@ def _logs(
             if log not in version.logs:
                 raise StoreError(f"{version.spec} has no log {log!r}{meant(log, version.logs)}")
         return tuple(log for log in version.logs if log in ids)
+    if split not in shares and split in version.logs:
+        raise StoreError(f"there is no split {split!r}; logs are given by a list of ids, as split=[{split!r}]")
     found = logs_of(split, version.logs, shares)
     if not found:
         raise StoreError(

@@ -51,25 +51,28 @@ def existing_store(spec: str) -> Store:
     marks = [] if not store.exists() else [*store.names("")[0], *store.names("")[1]]
     if not {"layout", "receipts", "versions", "runs", "jobs", "catalogue"} & set(marks):
         other = f", nor at {spec}" if location != spec else ""
+        if manifest := re.fullmatch(r"(.+)/versions/([^/]+)\.parquet", location):
+            raise StoreError(f"{spec} is a file in a store; the version in it is {manifest[1]}@{manifest[2]}")
         found = " (what lies there was not made by occlabel)" if marks else ""
         raise StoreError(f"there is no store at {location}{found}{other}")
     return store
 
 
 def store_to_fill(location: str) -> Store:
-    """The store that ``--store`` names, which need not exist. Raises StoreError for a text that names none, and for
+    """The store that labels go to, which need not exist. Raises StoreError for a text that names none, and for
     ``STORE@VERSION``, which would become a folder of that name."""
     if not location.strip():
-        raise StoreError("--store is empty; give a folder or an s3:// URL")
+        raise StoreError("the store is named by an empty text; give a folder or an s3:// URL")
     if re.match(r"[a-z][a-z0-9]*:/(?!/)", location) and not Path(location).exists():
-        raise StoreError(f"--store {location}: a URL has two slashes, {location.replace(':/', '://', 1)}")
+        raise StoreError(f"store {location}: a URL has two slashes, {location.replace(':/', '://', 1)}")
     store = Store(location)
     before, name = _at_last(location)
     there = _is_folder(location) or ("://" in location and name is not None and store.names("") != ([], []))
     if name is not None and not there:
         raise StoreError(
-            f"--store {location}: there is no such folder, and a version is not named here; say --store "
-            f"{before or 'STORE'} --version {name or 'VERSION'}, or make the folder first if that is its name"
+            f"store {location}: there is no such folder, and what is to be published is not named here; give "
+            f"{before or 'STORE'} as the store and {name or 'VERSION'} as the version, or make the folder first if "
+            "that is its name"
         )
     return store
 

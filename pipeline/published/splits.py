@@ -10,6 +10,8 @@ from numbers import Real
 from occlabel.schemas.arguments import shown
 from occlabel.schemas.errors import StoreError
 
+_ROUNDING = 1e-6
+"""By which shares may sum to more than all: they may be float32."""
 SHARES: Mapping[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
 """Split -> its share of all logs there ever are; of few logs it is another."""
 
@@ -40,5 +42,5 @@ def refuse_shares(shares: Mapping[str, float]) -> None:
         raise StoreError(
             f"shares={shown(shares)}: give a share of the logs for each split, as in shares={dict(SHARES)}"
         )
-    if min(shares.values(), default=0.0) < 0 or not 0 < sum(shares.values()) < 1 + 1e-9:
+    if min(shares.values(), default=0.0) < 0 or not 0 < sum(map(float, shares.values())) < 1 + _ROUNDING:
         raise StoreError(f"shares of splits must not be negative and sum to at most 1, not {dict(shares)}")

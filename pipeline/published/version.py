@@ -77,9 +77,10 @@ class PublishedFrame:
         """The same; AlteredArtifact says what is wrong alone, and not what to do."""
         from occlabel.workers.artifact import frame_digests
 
-        values = self._lying(array).read()
+        lying = self._lying(array)
+        values = lying.read()
         if frame_digests(values[None])[0] != self.row.arrays[array].digest:
-            raise AlteredArtifact(f"{self._lying(array).where} is not what was published")
+            raise lying.altered()
         return values
 
     def _lying(self, array: str) -> FrameArray:

@@ -15,6 +15,7 @@ from occlabel.pipeline.published.labels import Format, LabelSource, VersionLabel
 from occlabel.pipeline.published.open_labels import open_labels
 from occlabel.pipeline.published.spec import spec_of
 from occlabel.pipeline.published.version import PublishedVersion, open_version
+from occlabel.pipeline.quality.benchmark import rules_of
 from occlabel.pipeline.quality.counting import At, LogCounts, Question, count_log, merged, truth_stamp
 from occlabel.pipeline.quality.evaluation import Evaluation
 from occlabel.pipeline.quality.known_truth import known_truth
@@ -91,7 +92,7 @@ def _joined(labels: str, question: Question, beside: str | None = None) -> Join:
 def evaluate(
     labels: str | Path | PublishedVersion,
     truth: Path | str,
-    format: Format = "semantickitti",
+    format: Format | None = None,
     at: At = "voxels",
     *,
     logs: Sequence[str] | None = None,
@@ -101,14 +102,16 @@ def evaluate(
 ) -> Evaluation:
     """Scores of a version (STORE@VERSION, or opened) or of a folder of predictions against the truth under ``truth``.
 
-    ``told`` maps classes of the labels to those of the benchmark where names differ (null: none of them). The counts of
+    ``format``: whose rules and layout; by default that of the benchmark whose classes the version has. ``told`` maps
+    classes of the labels to those of the benchmark where names differ (None: none of them). The counts of
     a version's logs are kept in its store, where that can be written, so that a second evaluation, or one that was
     stopped, goes on. What is not scored, and why, is in the Evaluation: a frame whose truth or scan cannot be read
     costs that frame, and so does one of a version that cannot be read any more (``damaged``); a log that cannot be
     scored is named in ``failed``. Ray is started for FRAMES_WORTH_RAY frames and more. Raises an OcclabelError for
     an argument of another kind, and when there is nothing to score.
     """
-    one_of("format", format, get_args(Format))
+    if format is not None:
+        one_of("format", format, get_args(Format))
     one_of("at", at, get_args(At))
     is_a("labels", labels, str | Path | PublishedVersion, "STORE@VERSION, an open version, or a folder of predictions")
     is_a("truth", truth, str | Path, "the root of the truth")
@@ -116,7 +119,8 @@ def evaluate(
     refuse_no_workplace(workplace)
     spec = spec_of(labels.store, labels.name) if isinstance(labels, PublishedVersion) else str(labels)
     source = open_labels(spec, format)
-    question = Question(Path(truth).absolute(), format, at, tuple(sorted((told or {}).items())))
+    rules = format or _rules_of(source)
+    question = Question(Path(truth).absolute(), rules, at, tuple(sorted((told or {}).items())))
     if not isinstance(source, VersionLabels) or read_only(source.version.store):
         return score(source, question, logs)
     spec = spec_of(source.version.store, source.version.name)  # also where "latest" was asked for
@@ -125,6 +129,17 @@ def evaluate(
     job = EvaluateLog(labels=spec, question=question)
     counted, failed = counts_of(job, asked.chosen, source.version.store, workplace, quiet)
     return _scored(question, joined, asked, counted, failed)
+
+
+def _rules_of(source: LabelSource) -> Format:
+    """Raises BadPredictions for classes of no benchmark."""
+    found = rules_of(source.space.taxonomy)
+    if found is None:
+        raise BadPredictions(
+            f"the classes of {source.title} are no benchmark's: give format, whose rules are meant, one of "
+            f"{', '.join(get_args(Format))}, and told, what your classes are in it"
+        )
+    return found
 
 
 def fresh(labels: str, question: Question, beside: str | None = None) -> Join:

@@ -15,6 +15,7 @@ from occlabel.pipeline.published.judged import Judge, let_through
 from occlabel.pipeline.published.judged import told as gates_told
 from occlabel.pipeline.published.latest import is_newest
 from occlabel.pipeline.published.publish import collect, publish, refuse_taken
+from occlabel.pipeline.published.spec import store_to_fill, version_name
 from occlabel.pipeline.published.version import version_names
 from occlabel.pipeline.running.history import RunState, State, at_work_on, new_state
 from occlabel.pipeline.running.holds import hold, last_collection, let_go
@@ -27,7 +28,7 @@ from occlabel.schemas.errors import GateFailed, OcclabelError, StoreError
 from occlabel.schemas.version import GateResult, VersionInfo
 from occlabel.schemas.words import counted, inflected
 from occlabel.workers.executor import Executor
-from occlabel.workers.store import Store, safe_name
+from occlabel.workers.store import Store
 
 _ROUNDS = 3
 """How often what a store loses during a run is made again."""
@@ -143,8 +144,8 @@ def label_logs(
     Raises OcclabelError when the recipe or the workplace cannot work, no log can be labelled, the version exists with
     other content, or the base has another log of one id or was labelled by another recipe.
     """
-    store = store if isinstance(store, Store) else Store(store)
-    safe_name(version, "version")
+    store = store if isinstance(store, Store) else store_to_fill(str(store))
+    version_name(version)
     if not store.exists():
         store.check_layout(mark=True)  # so that what the plan learns of the logs is kept, however this ends
     note, collected = _mute if quiet else _say, last_collection(store)

@@ -30,18 +30,25 @@ def alone(recipe: Recipe, priors: Mapping[str, Stage], geometry: Stage | None = 
 
 
 def labelled(
-    recipe: Recipe, reader: LogReader, store: Store, executor: str, lacking: str = "not learned from"
+    recipe: Recipe,
+    reader: LogReader,
+    store: Store,
+    executor: str,
+    lacking: str = "not learned from",
+    *,
+    own: bool = False,
 ) -> PublishedVersion:
     """What ``recipe`` says of the logs of ``reader``, as another version of ``store``; what is there is not computed
     again.
 
-    What of a recipe of labels does not go together is told on stderr, and logs and clips that are missing, with what
+    What of a recipe of labels does not go together is told on stderr, unless it is the training's ``own``, with weights
+    in it that nobody named, and logs and clips that are missing, with what
     becomes of them for ``lacking`` that. Raises BadLog where nothing was published.
     """
     # The next version, as logs may have come or changed since the last, and what failed then may be labelled now.
     version = str(len(version_names(store)) + 1)
     report = label_logs(recipe, reader, store, version, workplace=Workplace(executor))
-    if any(spec.name == SEMANTICS.name for step in recipe.chain for spec in step.stage.written):
+    if not own and any(spec.name == SEMANTICS.name for step in recipe.chain for spec in step.stage.written):
         for caution in report.plan.cautions:
             print(f"caution: {caution}", file=sys.stderr, flush=True)
     left_out = _left_out(report)

@@ -140,9 +140,12 @@ def _chain(recipe: Recipe, weights: Path) -> Recipe:
 
 def _labels(chain: Recipe, reader: LogReader, out: Path, options: Options, executor: str) -> LabelTeacher:
     """The logs of ``reader``, labelled with ``chain``."""
-    return labelled_by(chain, reader, Store(str(out.with_suffix(".training") / "labels")), options.sure, executor)
+    store = Store(str(out.with_suffix(".training") / "labels"))
+    return labelled_by(chain, reader, store, options.sure, executor, own=True)
 
 
-def labelled_by(chain: Recipe, reader: LogReader, store: Store, sure: float, executor: str) -> LabelTeacher:
-    """Labels the logs of ``reader`` with ``chain``, or finds them labelled in ``store``."""
-    return LabelTeacher(labelled(chain, reader, store, executor), chain.space, sure)
+def labelled_by(
+    chain: Recipe, reader: LogReader, store: Store, sure: float, executor: str, *, own: bool = False
+) -> LabelTeacher:
+    """Labels the logs of ``reader`` with ``chain``, or finds them labelled in ``store``; ``own`` as ``labelled``."""
+    return LabelTeacher(labelled(chain, reader, store, executor, own=own), chain.space, sure)

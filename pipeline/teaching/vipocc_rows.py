@@ -76,7 +76,7 @@ def rows(
         labels = recipe.model_copy(update={"completion": completion.model_copy(update={"weights": weights.absolute()})})
         store, version = Store(str(folder / "labels")), f"row-{list(ROWS).index(name)}"
         label_logs(labels, held_out, store, version, workplace=Workplace("local"))
-        found = evaluate(spec_of(store, version), held_out.root, at="visible")
+        found = evaluate(spec_of(store, version), held_out.root, "semantickitti", "visible")
         assert found.visible is not None  # that is what was asked
         yield Row(name, found.visible, read_facts(weights).get("abs_rel"))
 

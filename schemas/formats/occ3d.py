@@ -18,11 +18,12 @@ _MASKS = ("mask_lidar", "mask_camera")
 def read_labels(path: Path) -> dict[str, NDArray[np.uint8]]:
     """``semantics`` and what there is of ``mask_lidar`` and ``mask_camera``, of a ``labels.npz`` or a prediction.
 
-    A prediction may hold a single array of any name, as ``np.savez(path, array)`` writes it. Integers of every width
-    are read; the ids 0..255 need not be classes. Raises DamagedFile, with the place of a value that is no id.
+    A prediction may hold a single array of any name but those of the masks, as ``np.savez(path, array)`` writes it.
+    Integers of every width are read; the ids 0..255 need not be classes. Raises DamagedFile, with the place of a value
+    that is no id.
     """
     names = array_names(path)
-    if "semantics" not in names and len(names) != 1:
+    if "semantics" not in names and (len(names) != 1 or names[0] in _MASKS):
         raise DamagedFile(f"{path} has no array 'semantics', only {', '.join(names) or 'nothing'}")
     arrays = {"semantics": read_integers(path, "semantics" if "semantics" in names else names[0], SHAPE, UNKNOWN)}
     arrays |= {mask: read_integers(path, mask, SHAPE, 1) for mask in _MASKS if mask in names}

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from occlabel.schemas.absence import no_folder
 from occlabel.schemas.arrays import CONFIDENCE, SEMANTICS
-from occlabel.schemas.errors import BadLog, BadPredictions
+from occlabel.schemas.errors import BadLog, BadPredictions, DamagedFile
 from occlabel.schemas.formats import occ3d, semantickitti
 from occlabel.schemas.formats.content import content_of
 from occlabel.schemas.log_facts import LogFacts
@@ -48,7 +49,7 @@ class Stored(Completion):
         if rig is not None:
             return None
         if not self.path.is_dir():
-            return f"the folder of predictions {self.path} does not exist"
+            return f"the folder of predictions {self.path} {no_folder(self.path)}"
         if next(self._files(), None) is None:
             return (
                 f"{self.path} holds no predictions; expected sequences/<log>/predictions/<frame>.label, "
@@ -64,7 +65,8 @@ class Stored(Completion):
         return digest.hexdigest()
 
     def doubts(self, space: LabelSpace, log: LogFacts) -> str | None:
-        """Which frames have no prediction, or one that may be another log's. Raises BadLog when none has one."""
+        """Which frames have no prediction, one that may be another log's, or whether the first cannot be read. Raises
+        BadLog when none has one."""
         try:
             found = self._predictions(log.id, log.names)
         except BadPredictions as error:
@@ -80,6 +82,14 @@ class Stored(Completion):
                 f"log {log.id}: a prediction in {self.path} itself is of the frame of that name in every log, and "
                 f"other logs count their frames too: {_few([f'{name}.npz' for name in shared])}; unless there is one "
                 f"log, put them where its own lie, as {log.id}/{shared[0]}/labels.npz"
+            )
+        first, file = next(iter(found.items()))
+        try:
+            _read(file, space)
+        except (BadPredictions, DamagedFile) as error:
+            told.append(
+                f"log {log.id}: the prediction of frame {first} cannot be used, and its clip will have no labels: "
+                f"{error}"
             )
         return "; ".join(told) or None
 

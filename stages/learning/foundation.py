@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.absence import no_folder
 from occlabel.schemas.errors import BadPredictions, BadWeights
 from occlabel.schemas.stage import HUB_OR_FOLDER, Hands
 from occlabel.stages.learning.licences import LICENCES
@@ -98,7 +99,9 @@ def located(weights: str, revision: str | None = None) -> Path:
     if folder.is_dir():
         return folder
     if not on_hub(weights):
-        raise BadWeights(f"the folder of weights {weights} does not exist; name one that does, or a model of the hub")
+        raise BadWeights(
+            f"the folder of weights {weights} {no_folder(folder)}; name one that does exist, or a model of the hub"
+        )
     cached = hub_cache() / f"models--{weights.replace('/', '--')}"
     commit = _commit(cached, revision or "main")
     if commit is None or not (cached / "snapshots" / commit).is_dir():

@@ -23,6 +23,14 @@ from occlabel.schemas.errors import OcclabelError
 from occlabel.stages.learning.options import TrainingOptions
 from occlabel.stages.learning.run_record import RunRecord
 
+_MEANT = (
+    "Checkpoint directory .* exists and is not empty",  # curves, labels and poses lie beside the checkpoint
+    r"module\(s\) in eval mode",  # statistics of a start stay as they were
+    "is smaller than the logging interval",  # a short run has one row of curves
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own
+)
+"""What Lightning warns of and we do on purpose."""
+
 
 class NumberedSamples(Sampler[int]):
     """Numbers of the samples of an epoch: epoch e has [e * n, (e + 1) * n). Lightning calls ``set_epoch``."""
@@ -119,8 +127,8 @@ def fit(
     )
     numbers = NumberedSamples(options.epoch * options.batch)
     with warnings.catch_warnings():
-        # That curves, labels and poses lie beside the checkpoint is meant.
-        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        for meant in _MEANT:
+            warnings.filterwarnings("ignore", f".*{meant}")
         trainer.fit(
             module,
             DataLoader(samples, options.batch, sampler=numbers),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from occlabel.schemas.absence import no_folder
 from occlabel.schemas.arrays import CONFIDENCE, KEPT_CONFIDENCE, POSES, SEMANTICS, ArraySpec
 from occlabel.schemas.corrections import Correction, corrected_logs, read_boxes, read_voxels, voxel_file
 from occlabel.schemas.errors import BadLog, BadRecipe, DamagedFile
@@ -57,7 +58,9 @@ class Corrections(Stage):
         if rig is not None:
             return None
         if not self.path.is_dir():
-            return f"the folder of corrections {self.path} does not exist; occlabel review fix or apply makes one"
+            return (
+                f"the folder of corrections {self.path} {no_folder(self.path)}; occlabel review fix or apply makes one"
+            )
         try:
             for log in corrected_logs(self.path):
                 for one in read_boxes(self.path, log):

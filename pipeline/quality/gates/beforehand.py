@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 
 from occlabel.pipeline.planning.gates import Gates
 from occlabel.pipeline.published.base import open_base
@@ -41,9 +40,7 @@ def refuse_unjudgeable(gates: Gates, taxonomy: Taxonomy, logs: Callable[[], Coll
         )
 
 
-def logs_to_be(
-    reader: LogReader, store: Store | Path | str, log_ids: Sequence[str] | None, base: str | None
-) -> set[str]:
+def logs_to_be(reader: LogReader, store: Store, log_ids: Sequence[str] | None, base: str | None) -> set[str]:
     """Ids of the logs that a version would have, as far as there are such. Raises StoreError where there is no such
     base."""
     found = set(reader.log_ids())
@@ -51,7 +48,7 @@ def logs_to_be(
         refuse_none(log_ids, "log_ids")
         found &= set(log_ids)
     if base is not None:
-        found |= open_base(store if isinstance(store, Store) else Store(store), base, found).logs
+        found |= open_base(store, base, found).logs
     return found
 
 

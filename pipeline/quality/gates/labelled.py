@@ -6,6 +6,7 @@ from pathlib import Path
 
 from occlabel.pipeline.planning.gates import Gates
 from occlabel.pipeline.planning.recipe import Recipe
+from occlabel.pipeline.published.spec import store_to_fill
 from occlabel.pipeline.published.version import PublishedVersion
 from occlabel.pipeline.quality.gates.beforehand import logs_to_be, refuse_unjudgeable
 from occlabel.pipeline.quality.gates.judge import judge_version
@@ -33,18 +34,20 @@ def label_logs(
     latest unless one blocks. With nothing left to do no executor is started. ``base`` names a version of the store (or
     a tag, or ``latest``) whose other logs are in the version too, by reference: their drive logs need not be there.
 
-    Raises OcclabelError for an argument of another kind, when the recipe or the workplace cannot work, no log can be
-    labelled, the version exists with other content, the base has another log of one id or was labelled by another
-    recipe, or what the gates hold the version against is not there or is of other logs.
+    Raises OcclabelError for an argument of another kind, a ``store`` that is STORE@VERSION, when the recipe or the
+    workplace cannot work, no log can be labelled, the version exists with other content, the base has another log of
+    one id or was labelled by another recipe, or what the gates hold the version against is not there or is of other
+    logs.
     """
     refuse_unfit(recipe, reader, store, version, base, reader_name)
     refuse_no_workplace(workplace)
-    refuse_unjudgeable(recipe.gates, recipe.taxonomy, lambda: logs_to_be(reader, store, log_ids, base))
+    target = store if isinstance(store, Store) else store_to_fill(str(store))
+    refuse_unjudgeable(recipe.gates, recipe.taxonomy, lambda: logs_to_be(reader, target, log_ids, base))
 
     def judge(published: PublishedVersion, gates: Gates) -> tuple[GateResult, ...]:
         return judge_version(published, gates, workplace=workplace, quiet=quiet)
 
     return label.label_logs(
-        recipe, reader, store, version, log_ids=log_ids, base=base, reader_name=reader_name, workplace=workplace,
+        recipe, reader, target, version, log_ids=log_ids, base=base, reader_name=reader_name, workplace=workplace,
         quiet=quiet, judge=judge,
     )  # fmt: skip

@@ -224,7 +224,7 @@ def test_names_are_checked_before_anything_is_read(typed: Type, tmp_path: Path) 
         for words, said in (
             (("--store", "s", "--version", "latest"), "cannot be named 'latest'"),
             (("--store", "s", "--version", "a/b"), "cannot be a name"),
-            (("--store", "", "--version", "v"), "--store is empty"),
+            (("--store", "", "--version", "v"), "the store is named by an empty text"),
             (("--logs", "", "--store", "s", "--version", "v"), "--logs is empty"),
             (("--store", tmp_path / "s@v1", "--version", "v"), "--version v1"),
         ):

@@ -188,6 +188,25 @@ def test_what_is_damaged_is_named_and_never_handed_out(store: Path, damage: Call
     assert data[6]["log"] == "01"
 
 
+def test_what_went_with_a_version_is_gone_and_not_damaged(store: Path) -> None:
+    data, opened = LabelDataset(f"{store}@v1"), open_version(f"{store}@v1")
+    data[0]
+    shutil.rmtree(store / "artifacts")
+    for read in (lambda: data[0], lambda: data[6], lambda: next(opened.frames())["semantics"]):
+        with pytest.raises(AlteredArtifact, match="is not in the store any more: it was removed, or its version was"):
+            read()
+
+
+def test_a_shard_that_is_gone_is_gone_and_not_damaged(store: Path) -> None:
+    shard(store, "semantics").unlink()
+    for read in (
+        lambda: LabelDataset(f"{store}@v1")[0],
+        lambda: next(open_version(f"{store}@v1").frames())["semantics"],
+    ):
+        with pytest.raises(AlteredArtifact, match=r"frame 0 of .*semantics is not in the store any more"):
+            read()
+
+
 def test_a_shard_that_was_exchanged_is_found_by_verify(store: Path, tmp_path: Path) -> None:
     publish(made_up(seed=9), tmp_path / "other")
     shutil.copy(shard(tmp_path / "other", "semantics"), shard(store, "semantics"))

@@ -36,6 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        ({"split": "00"}, r"no split '00'; logs are given by a list of ids, as split=\['00'\]"),
         ({"split": 3}, "split=3: give a list of ids of logs, or the name of a split"),
         ({"split": b"x"}, "split=b'x': give a list of ids"),
         ({"split": "train", "shares": None}, "shares=None: give a share of the logs for each split, as in shares={'tr"),
@@ -63,7 +64,20 @@ def test_an_argument_of_another_kind_gets_a_sentence(root: Path, given: dict[str
 
 def test_numbers_of_numpy_are_numbers(root: Path) -> None:
     given: dict[str, Any] = {"sure": np.float32(0.5), "weights": np.bool_(True), "split": np.array(["00"])}
-    assert "weight" in occlabel.LabelDataset(f"{root}/store@v1", **given)[1]
+    assert "weight" in occlabel.LabelDataset(f"{root}/store@v1", **given)[np.int64(1)]
+    whole = {"train": np.float32(0.8), "val": np.float32(0.1), "test": np.float32(0.1)}
+    assert sum(map(float, whole.values())) > 1 + 1e-9  # by what float32 cannot say
+    assert len(occlabel.LabelDataset(f"{root}/store@v1", ["00"], shares=whole)) == 2
+
+
+def test_frames_are_asked_for_by_number(root: Path) -> None:
+    data = occlabel.LabelDataset(f"{root}/store@v1")
+    assert data[-1]["name"] == "000001" and len(list(data)) == 2
+    with pytest.raises(IndexError, match=r"no frame 2 in 2 frames of .*store@v1"):
+        data[2]
+    slices: Any = slice(0, 2)
+    with pytest.raises(TypeError, match=r"one frame by its number, not for slice\(0, 2, None\).*Subset"):
+        data[slices]
 
 
 @pytest.mark.parametrize("logs", [3, b"x", ["TOWN", 3], ""])

@@ -62,14 +62,19 @@ def test_a_store_that_is_none_is_said(store: str, tmp_path: Path) -> None:
         open_version(f"{tmp_path}/holiday@v1")
 
 
+def test_a_file_of_a_store_is_told_as_its_version(store: str) -> None:
+    with pytest.raises(StoreError, match=rf"is a file in a store; the version in it is {store}@v1"):
+        open_version(f"{store}/versions/v1.parquet")
+
+
 def test_a_run_makes_no_store_of_a_text_that_was_meant_otherwise(store: str, tmp_path: Path) -> None:
     assert store_to_fill(store).location == store
     assert store_to_fill(str(tmp_path / "me@work/new")).location.endswith("me@work/new")
-    with pytest.raises(StoreError, match="--store is empty"):
+    with pytest.raises(StoreError, match="named by an empty text"):
         store_to_fill("")
     with pytest.raises(StoreError, match="a URL has two slashes, s3://labels/a"):
         store_to_fill("s3:/labels/a")
-    with pytest.raises(StoreError, match="--store new --version v1"):
+    with pytest.raises(StoreError, match="give new as the store and v1 as the version"):
         store_to_fill("new@v1")
     assert not Path("new@v1").exists()
 

@@ -101,7 +101,7 @@ def facts(names: list[str], log: str = "08") -> LogFacts:
 def test_frames_without_a_prediction_are_said_and_a_log_without_any_is_refused(tmp_path: Path) -> None:
     folder, stage = tmp_path / "sequences/08/predictions", Stored(path=tmp_path)
     folder.mkdir(parents=True)
-    (folder / "000001.label").write_bytes(b"a")
+    semantickitti.write_volume(folder / "000001.label", np.zeros(KITTI.grid.shape, np.uint16))
     names = [f"{number:06d}" for number in range(6)]
     assert stage.doubts(KITTI, facts(names[1:2])) is None
     assert stage.doubts(KITTI, facts(names)) == (
@@ -115,6 +115,20 @@ def test_frames_without_a_prediction_are_said_and_a_log_without_any_is_refused(t
     )
     with pytest.raises(BadLog, match="cannot be the name of a prediction file"):
         stage.doubts(KITTI, facts(["../secret"]))
+
+
+def test_the_first_prediction_is_opened_by_the_plan(tmp_path: Path) -> None:
+    stage = Stored(path=tmp_path)
+    (tmp_path / "00/000000").mkdir(parents=True)
+    np.savez(tmp_path / "00/000000/labels.npz", mask_camera=np.ones(OCC3D.grid.shape, np.uint8))
+    occ3d.write_labels(tmp_path / "000001.npz", np.full(OCC3D.grid.shape, 1, np.uint8))
+    said = stage.doubts(OCC3D, facts(["000000", "000001"], "00")) or ""
+    assert "log 00: the prediction of frame 000000 cannot be used, and its clip will have no labels" in said
+    assert "has no array 'semantics', only mask_camera" in said
+    assert "cannot be used" not in (stage.doubts(OCC3D, facts(["000001"], "00")) or "")
+    assert Stored(path=tmp_path / "000001.npz").refuse(OCC3D, None) == (
+        f"the folder of predictions {tmp_path}/000001.npz is a file, and a folder is wanted"
+    )
 
 
 def test_a_file_for_every_log_comes_after_that_of_the_log_and_is_said_where_frames_are_counted(tmp_path: Path) -> None:

@@ -265,6 +265,8 @@ def test_frames_that_are_missing_count_as_quarantined(tmp_path: Path) -> None:
         ({"reader": "TOWN"}, r"reader='TOWN': give a LogReader, as open_logs\(...\) makes it"),
         ({"reader": MadeUpReader}, "give a LogReader"),
         ({"store": None}, "store=None: give the folder of a store, or its URL"),
+        ({"store": "new@v1"}, "store new@v1: there is no such folder.* give new as the store and v1 as the version"),
+        ({"version": "latest"}, "cannot be named 'latest'"),
         ({"version": None}, "version=None: give the name of the version, as text"),
         ({"version": 3}, "version=3: give the name"),
         ({"base": 3}, "base=3: give the name of a version of the store, or None"),
