@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
 import torch
@@ -133,7 +133,7 @@ class LabelDataset(Dataset[Item]):
     def __len__(self) -> int:
         return len(self._source.rows)
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, index: SupportsIndex) -> Item:
         """Raises StoreError for labels that are not as published, or cannot be read; BadLog and DamagedFile for the
         drive log; IndexError for a number that no frame has."""
         row = self._source.rows[self._number(index)]
@@ -153,7 +153,7 @@ class LabelDataset(Dataset[Item]):
             item = {**self._raw.frame(row.log, row.index, row.name), **item}  # what the version has counts
         return item
 
-    def _number(self, index: int) -> int:
+    def _number(self, index: SupportsIndex) -> int:
         try:
             number = operator.index(index)
         except TypeError:

@@ -65,14 +65,14 @@ def test_an_argument_of_another_kind_gets_a_sentence(root: Path, given: dict[str
 def test_numbers_of_numpy_are_numbers(root: Path) -> None:
     given: dict[str, Any] = {"sure": np.float32(0.5), "weights": np.bool_(True), "split": np.array(["00"])}
     assert "weight" in occlabel.LabelDataset(f"{root}/store@v1", **given)[np.int64(1)]
-    whole = {"train": np.float32(0.8), "val": np.float32(0.1), "test": np.float32(0.1)}
+    whole: dict[str, Any] = {"train": np.float32(0.8), "val": np.float32(0.1), "test": np.float32(0.1)}
     assert sum(map(float, whole.values())) > 1 + 1e-9  # by what float32 cannot say
     assert len(occlabel.LabelDataset(f"{root}/store@v1", ["00"], shares=whole)) == 2
 
 
 def test_frames_are_asked_for_by_number(root: Path) -> None:
     data = occlabel.LabelDataset(f"{root}/store@v1")
-    assert data[-1]["name"] == "000001" and len(list(data)) == 2
+    assert data[-1]["name"] == "000001" and len(data) == 2
     with pytest.raises(IndexError, match=r"no frame 2 in 2 frames of .*store@v1"):
         data[2]
     slices: Any = slice(0, 2)
