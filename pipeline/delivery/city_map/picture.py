@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,10 @@ _BACKGROUND = (24, 26, 30)
 _INK = (20, 20, 20)
 _SIDE = TILE * BLOCK
 """Cells along an edge of a tile."""
+_NOTHING = np.iinfo(np.int64).min
 _LARGEST = 8192
 """Pixels along an edge of the picture that are not exceeded by more than a tile."""
 _SMALLEST = 1000
-_TALL = 6.4
-"""Metres above the lowest voxel of a column at which its colour is brightest."""
 _LINE = 16
 
 
@@ -32,8 +32,8 @@ def city_picture(
 ) -> Image.Image:
     """The highest occupied voxel of each column in its class colour, with a legend and a scale.
 
-    ``places`` are the tiles that the picture spans; ``tiles`` yields them one at a time. A voxel is brighter the
-    higher it stands above the lowest one of its column. A large city is drawn coarser, a small one enlarged.
+    ``places`` are the tiles that the picture spans; ``tiles`` yields them one at a time. A large city is drawn coarser,
+    a small one enlarged.
     """
     low, high = np.min(places, axis=0), np.max(places, axis=0) + 1
     step = 1
@@ -43,12 +43,10 @@ def city_picture(
     canvas = np.full((*size, 3), _BACKGROUND, np.uint8)
     seen: set[int] = set()
     for place, blocks in tiles:
-        label, height, occupied = _columns(blocks, place, taxonomy)
-        label, height, occupied = _coarser(label, height, occupied, step)
-        shade = 0.7 + 0.3 * np.minimum(height * voxel_size / _TALL, 1.0)
+        label, occupied = _coarser(*_columns(blocks, place, taxonomy), step)
         x, y = (np.array(place) - low) * _SIDE // step
         part = canvas[x : x + len(label), y : y + len(label)]
-        part[occupied] = (taxonomy.colours[label] * shade[..., None])[occupied].astype(np.uint8)
+        part[occupied] = taxonomy.colours[label][occupied]
         seen |= set(np.unique(label[occupied]).tolist())
     drawn = (canvas != _BACKGROUND).any(axis=2)
     xs, ys = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
@@ -66,38 +64,33 @@ def write_picture(image: Image.Image, path: Path) -> None:
         image.save(partial, format="PNG")
 
 
-def _columns(
-    part: MapBlocks, place: Tile, taxonomy: Taxonomy
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
-    """Of each column of a tile [256, 256]: the class of its highest occupied voxel, how many cells it stands above the
-    lowest one, and whether there is any."""
+def _columns(part: MapBlocks, place: Tile, taxonomy: Taxonomy) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Of each column of a tile [256, 256]: the class of its highest occupied voxel, and how high that is, in cells;
+    _NOTHING where none is."""
     block, x, y, z = np.nonzero(np.isin(part.semantics, ballot(taxonomy).label_of[1:]))
     label = np.zeros((_SIDE, _SIDE), np.uint8)
-    top = np.full((_SIDE, _SIDE), np.iinfo(np.int64).min)
-    bottom = np.full((_SIDE, _SIDE), np.iinfo(np.int64).max)
+    top = np.full((_SIDE, _SIDE), _NOTHING)
     index = part.blocks.astype(np.int64)
     i, j = (index[block, axis] * BLOCK + cell - place[axis] * _SIDE for axis, cell in ((0, x), (1, y)))
     height = index[block, 2] * BLOCK + z
     np.maximum.at(top, (i, j), height)
-    np.minimum.at(bottom, (i, j), height)
     highest = height == top[i, j]
     label[i[highest], j[highest]] = part.semantics[block, x, y, z][highest]
-    occupied = bottom <= top
-    return label, np.where(occupied, top - np.minimum(bottom, top), 0), occupied
+    return label, top
 
 
 def _coarser(
-    label: NDArray[np.uint8], height: NDArray[np.int64], occupied: NDArray[np.bool_], step: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
-    """One pixel for ``step`` x ``step`` columns: the one that stands highest."""
+    label: NDArray[np.uint8], top: NDArray[np.int64], step: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """One pixel for ``step`` x ``step`` columns: the class of the highest, and whether there is any."""
     n = _SIDE // step
 
-    def groups(array: NDArray[np.generic]) -> NDArray[np.generic]:
-        return array.reshape(n, step, n, step).swapaxes(1, 2).reshape(n, n, step * step)
+    def groups(columns: NDArray[Any]) -> NDArray[Any]:
+        return columns.reshape(n, step, n, step).swapaxes(1, 2).reshape(n, n, step * step)
 
-    best = groups(np.where(occupied, height, -1)).argmax(axis=2)[..., None]
-    picked = [np.take_along_axis(groups(array), best, axis=2)[..., 0] for array in (label, height, occupied)]
-    return picked[0], picked[1], picked[2]  # type: ignore[return-value]
+    tops = groups(top)
+    labels = np.take_along_axis(groups(label), tops.argmax(axis=2)[..., None], axis=2)[..., 0]
+    return labels, tops.max(axis=2) > _NOTHING
 
 
 def _framed(image: Image.Image, metres: float, classes: list[int], taxonomy: Taxonomy, title: str) -> Image.Image:
