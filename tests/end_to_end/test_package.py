@@ -50,7 +50,7 @@ def test_a_recipe_names_its_stage_its_logs_are_recognised_and_its_format_is_writ
     ran = occlabel(site, "run", recipe, "--logs", logs, "--store", store, "--version", "v1", "--workers", 1)
     assert ran.returncode == 0, ran.stderr
     wrote = occlabel(site, "export", f"{store}@v1", "--format", "counts", "--out", tmp_path / "out")
-    assert (wrote.returncode, wrote.stdout) == (0, "counted 3 frames\n"), wrote.stderr
+    assert (wrote.returncode, wrote.stdout) == (0, "version v1: counted 3 frames\n"), wrote.stderr
     rows = list(csv.DictReader((tmp_path / "out/counts.csv").open()))
     assert [(row["log"], row["frame"], row["road"], row["free"]) for row in rows] == [
         ("elm", "0", "2", "30"), ("elm", "1", "2", "30"), ("oak", "0", "2", "30"),

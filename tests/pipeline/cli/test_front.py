@@ -224,9 +224,9 @@ def test_names_are_checked_before_anything_is_read(typed: Type, tmp_path: Path) 
         for words, said in (
             (("--store", "s", "--version", "latest"), "cannot be named 'latest'"),
             (("--store", "s", "--version", "a/b"), "cannot be a name"),
-            (("--store", "", "--version", "v"), "the store is named by an empty text"),
+            (("--store", "", "--version", "v"), "--store is empty"),
             (("--logs", "", "--store", "s", "--version", "v"), "--logs is empty"),
-            (("--store", tmp_path / "s@v1", "--version", "v"), "--version v1"),
+            (("--store", tmp_path / "s@v1", "--version", "v"), "v1 as the version"),
         ):
             code, _, told = typed(command, "no recipe", "--logs", "/nowhere", *words)
             assert code == 1 and said in told

@@ -184,7 +184,9 @@ def test_equal_voxels_of_other_classes_are_counted_by_themselves(street, tmp_pat
     classes = tuple(LabelClass(id=i, name=name, colour=(i, i, i)) for i, name in enumerate(swapped))
     other = LabelSpace(KITTI.grid, Taxonomy(name="other", classes=classes, free_id=0))
     publish(MadeUpVersion(version(labels, other).kept, other, name="v2"), tmp_path / "store")
-    first, second = (evaluate(f"{tmp_path}/store@{name}", root).scores["51.2"].per_class for name in ("v1", "v2"))
+    first, second = (
+        evaluate(f"{tmp_path}/store@{name}", root, "semantickitti").scores["51.2"].per_class for name in ("v1", "v2")
+    )
     assert first["road"] > 0.9 and second["road"] < 0.1
 
 
