@@ -25,11 +25,7 @@ def listed(name: str, values: object, what: str, error: type[OcclabelError] = Oc
     all else that is no list of texts."""
     if isinstance(values, str):
         raise error(f"{name}={values!r} is text: give a list of {what}, as in {name}=[{values!r}]")
-    if (
-        not isinstance(values, Collection)
-        or isinstance(values, Mapping)
-        or not all(isinstance(one, str) for one in values)
-    ):
+    if not isinstance(values, Collection) or not all(isinstance(one, str) for one in values):
         raise error(f"{name}={shown(values)}: give a list of {what}, which are text")
     return list(values)
 
