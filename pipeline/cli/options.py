@@ -95,10 +95,11 @@ def aside(as_json: Path | None) -> bool:
     return as_json == Path("-")
 
 
-def writable_folder(option: str, path: Path, *, make: bool = True) -> None:
-    """The same for a folder, which is made when it is not there; without ``make`` nothing is left of that."""
+def writable_folder(option: str, path: Path) -> None:
+    """The same for a folder, which need not be there: it is made to see whether it can be, and nothing is left of that,
+    as what is refused later shall leave nothing."""
     try:
-        fresh = [] if make else [folder for folder in (path, *path.parents) if not folder.exists()]
+        fresh = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path):
             pass

@@ -177,7 +177,7 @@ def fix(
 
     _refuse(wrong, class_, was or [], moved)
     place = None if box is None else _box(box)
-    writable_folder("--into", into, make=False)  # the correction makes it
+    writable_folder("--into", into)  # the correction makes it
     version = open_version(spec)
     told = Fix(wrong, class_, tuple(was or ()), moved, place, holds)
     found = open_review(version).item(item)
@@ -232,7 +232,7 @@ def apply(
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review.correcting import from_volumes
 
-    writable_folder("--into", into, make=False)
+    writable_folder("--into", into)
     version = open_version(spec)
     found = from_volumes(version, labels, format, into, lambda said: typer.echo(said, err=True))
     into.mkdir(parents=True, exist_ok=True)  # where nothing differs too: a recipe may name it
@@ -260,7 +260,7 @@ def page_(
     from occlabel.pipeline.published.version import open_version
     from occlabel.pipeline.review.queue import open_review
 
-    writable_folder("--into", into, make=False)
+    writable_folder("--into", into)
     version = open_version(spec)
     open_review(version)  # that there is none is said here, not in the page
     with Server(Desk(version, by, into), port) as server:
