@@ -69,10 +69,11 @@ def seen_ground(
     """What the sweep ``scan``, in the frame of the grid, says of the classes ``ground`` in ``labels``: semantics and
     confidence [X, Y, Z] of its frame. Nothing where the sweep has no intensity."""
     semantics, confidence = labels
-    shade = contrast(scan.points[:, 3])
     away = np.hypot(scan.points[:, 0] - scan.sensor[0], scan.points[:, 1] - scan.sensor[1])
-    kept = (away > OWN_CAR) & np.isfinite(shade) & np.isfinite(scan.points[:, :3]).all(axis=1)
-    xyz, shade, away = scan.points[kept, :3], shade[kept], away[kept]
+    kept = (away > OWN_CAR) & np.isfinite(scan.points[:, :3]).all(axis=1)  # the car is no part of the street
+    xyz, shade, away = scan.points[kept, :3], contrast(scan.points[kept, 3]), away[kept]
+    known = np.isfinite(shade)
+    xyz, shade, away = xyz[known], shade[known], away[known]
     voxels, inside = grid.cells(xyz)
     name, sure = np.full(len(xyz), UNKNOWN, np.uint8), np.zeros(len(xyz), np.uint8)
     place = tuple(voxels[inside].T)

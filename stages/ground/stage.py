@@ -37,7 +37,7 @@ class GroundByIntensity(Stage):
     """
 
     slot: ClassVar[str] = "ground"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     senses: ClassVar[tuple[Sensor, ...]] = ("points",)
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, CONFIDENCE, POSES)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, KEPT_CONFIDENCE)

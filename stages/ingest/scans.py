@@ -67,11 +67,19 @@ def checked_points(path: Path, points: NDArray[np.float32], format: ScanFormat) 
     ``read_scan`` does, also for none."""
     if not len(points):
         raise DamagedFile(f"{path} is empty; copy the scan again")
+    points = _zeros_of_lost_beams(points)
     wrong = _wrong(points, format)
     if wrong:
         raise DamagedFile(f"{path}: {wrong}")
     result = points[:, :4].astype(np.float32)
     return result if format.brightest == 1 else result / np.array([1, 1, 1, format.brightest], np.float32)
+
+
+def _zeros_of_lost_beams(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of a beam without a return some drivers write NaN for x, y and z; others zeros, which lie on the car itself. Left
+    out they would shift the labels of the points after them."""
+    lost = np.isnan(points[:, :3]).all(axis=1)
+    return np.where(lost[:, None], np.float32(0), points) if lost.any() and not lost.all() else points
 
 
 def _wrong(points: NDArray[np.float32], format: ScanFormat) -> str | None:
@@ -120,7 +128,10 @@ def _unwritten(points: NDArray[np.float32]) -> str | None:
     written = int(np.flatnonzero(~zero)[-1]) + 1
     if zero[:written].any():
         return None
-    return f"points {written} to {len(points) - 1}, the last ones, are zeros; it was not written in full: copy it again"
+    return (
+        f"points {written} to {len(points) - 1}, the last ones, are zeros or NaN; it was not written in full: copy it "
+        "again"
+    )
 
 
 def _first(rows: NDArray[np.bool_]) -> int | None:

@@ -110,7 +110,23 @@ def test_intensities_of_another_sensor_are_refused_with_the_remedy(tmp_path: Pat
 def test_zeros_at_the_end_were_never_written(tmp_path: Path) -> None:
     rows = sweep(KITTI)
     rows[400:] = 0
-    assert "points 400 to 599, the last ones, are zeros" in refused(tmp_path / "a.bin", rows, KITTI)
+    assert "points 400 to 599, the last ones, are zeros or NaN" in refused(tmp_path / "a.bin", rows, KITTI)
+    rows[400:] = np.nan
+    assert "points 400 to 599" in refused(tmp_path / "a.bin", rows, KITTI)
+
+
+@pytest.mark.parametrize("format", [KITTI, NUSCENES])
+def test_beams_without_a_return_keep_their_place(tmp_path: Path, format: ScanFormat) -> None:
+    rows = sweep(format)
+    rows[3:400:5, :3] = np.nan
+    rows[3:400:10, 3] = np.nan
+    rows.tofile(tmp_path / "a.bin")
+    points = read_scan(tmp_path / "a.bin", format)
+    assert len(points) == len(rows) and not points[3:400:5, :3].any() and points[4, :3].any()
+    rows[:, 1] = np.nan
+    assert "holds NaN or infinite" in refused(tmp_path / "a.bin", rows, format)
+    rows[:, :3] = np.nan
+    assert "point 0 holds NaN or infinite" in refused(tmp_path / "a.bin", rows, format)
 
 
 def test_a_file_is_looked_at_before_it_is_opened(tmp_path: Path) -> None:
