@@ -88,6 +88,8 @@ class Truth:
     boxes: tuple[Box, ...] = ()
     point_objects: Path | None = None
     """Whose the points are, where ``points`` does not say it: nuScenes ``_panoptic.npz``."""
+    point_classes: Path | None = None
+    """What the numbers in ``points`` mean, where a file of the log says it: nuScenes ``category.json``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,13 @@ _TURN, _TWIST = np.deg2rad(10.0), np.deg2rad(90.0)
 """The same for the heading: noise, and rad/s² at once."""
 
 
+_TURNS = {
+    90: np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+    -90: np.array([[0.0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+}
+"""Degrees about z -> the matrix of it."""
+
+
 class PoseFacts(BaseModel):
     """What a log's poses and a few scans show. None is what cannot be seen."""
 
@@ -59,11 +66,13 @@ class PoseFacts(BaseModel):
     """Its name."""
     backwards: bool = False
     """Whether the scans fit the poses from the last to the first."""
+    turned: int = 0
+    """Degrees by which scans have to be turned about z, counter-clockwise seen from above, to fit the poses."""
 
     @property
     def usable(self) -> bool:
         """Whether the log says anything of how the car moved."""
-        return self.known and not self.backwards
+        return self.known and not self.backwards and not self.turned
 
     @property
     def fault(self) -> str | None:
@@ -72,6 +81,12 @@ class PoseFacts(BaseModel):
             return None
         if self.backwards:
             return "they run backwards: the scans fit them from the last frame to the first"
+        if self.turned:
+            side = "left" if self.turned > 0 else "right"
+            return (
+                f"the scans fit them turned to the {side} by {abs(self.turned)} degrees: x of the scans, or of what "
+                "the calibration makes of them, does not point ahead"
+            )
         if self.leaps_at is not None:
             how = f"leap by {self.leap:.1f} m" if self.leap else "turn faster than a car can"
             return f"they {how} at frame {self.leaps_at}"
@@ -102,6 +117,7 @@ def pose_facts(
     off, at = worst_leap(known, [times[index] for index in posed]) or (None, None)
     worst: tuple[float, float] | tuple[None, None] = (None, None)
     gains: list[float] = []
+    gains_turned: dict[int, list[float]] = {degrees: [] for degrees in _TURNS}
     for one, other in _pairs(way):
         seen = [scan(posed[one]), scan(posed[other])]
         if seen[0] is None or seen[1] is None:
@@ -109,10 +125,14 @@ def pose_facts(
         step = ground_step(seen[0], seen[1], known[one], known[other])
         if step is not None and (worst[0] is None or step > worst[0]):
             worst = step, float(way[other] - way[one])
+        scans, given = (seen[0], seen[1]), (known[one], known[other])
         first, last = poses[-1 - posed[one]], poses[-1 - posed[other]]
         if first is not None and last is not None:
-            found = gain((seen[0], seen[1]), (known[one], known[other]), (np.asarray(first), np.asarray(last)))
+            found = gain(scans, given, (np.asarray(first), np.asarray(last)))
             gains += [] if found is None else [found]
+        for degrees, turn in _TURNS.items():
+            found = gain(scans, given, (given[0] @ turn, given[1] @ turn))
+            gains_turned[degrees] += [] if found is None else [found]
     return PoseFacts(
         step=worst[0],
         apart=worst[1],
@@ -121,6 +141,7 @@ def pose_facts(
         leap=off,
         leaps_at=None if at is None else names[posed[at]],
         backwards=against(gains),
+        turned=next((degrees for degrees, found in gains_turned.items() if against(found)), 0),
     )
 
 

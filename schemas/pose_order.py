@@ -1,4 +1,5 @@
-"""Whether the poses of a log run with its scans or against them: things meet where one of both puts them alone."""
+"""Whether the poses of a log run with its scans or against them, or across: things meet where one of both puts them
+alone."""
 
 from __future__ import annotations
 
@@ -27,14 +28,14 @@ Places = tuple[Matrix, Matrix]
 
 
 def against(found: list[float]) -> bool:
-    """Whether ``found`` of several pairs of frames (see ``gain``) say that the poses run against the scans."""
+    """Whether ``found`` of several pairs of frames (see ``gain``) say that other poses fit the scans."""
     return bool(found) and float(np.median(found)) > _CLEAR
 
 
-def gain(scans: Scans, given: Places, reverse: Places) -> float | None:
-    """How much more of what is upright meets, -1..1, where ``reverse`` puts two frames instead of ``given``: the poses
+def gain(scans: Scans, given: Places, others: Places) -> float | None:
+    """How much more of what is upright meets, -1..1, where ``others`` put two frames instead of ``given``, as the poses
     of the frames as far from the end as these are from the beginning. None where too little is upright."""
-    one, other = _meeting(scans, given), _meeting(scans, reverse)
+    one, other = _meeting(scans, given), _meeting(scans, others)
     return None if one is None or other is None else other - one
 
 

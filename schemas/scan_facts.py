@@ -46,6 +46,8 @@ class ScanFacts(BaseModel):
     """z of the ground below the sensor [m] in the LiDAR frame."""
     ground_in_ego: float | None = None
     """The same in the ego frame."""
+    groundless: int = 0
+    """Scans that show much around their sensor and no ground, where none of those that were looked at shows any."""
     beams: int | None = None
     ahead_in_lidar: tuple[float, float] | None = None
     """Which way the car drives, x and y of length 1 in the LiDAR frame."""
@@ -82,12 +84,7 @@ class ScanFacts(BaseModel):
 def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> float | None:
     """Height [m] of the ground below ``sensor`` [3] in the frame of ``points`` [n, 3], whose z points up: that of the
     plane that holds most of the lowest points around. None where no plane holds half of them."""
-    around = np.asarray(points, np.float64)[:, :3] - np.asarray(sensor)
-    distance = np.hypot(around[:, 0], around[:, 1])
-    around = around[(distance > _NEAR) & (distance < _FAR) & np.isfinite(around[:, 2])]
-    cell = np.floor(around[:, :2]).astype(np.int64) @ [_ROW, 1]
-    order = np.lexsort((around[:, 2], cell))
-    low = around[order[np.unique(cell[order], return_index=True)[1]]]
+    low = _lowest(points, sensor)
     if len(low) < _CELLS:
         return None
     plan = np.column_stack([low[:, :2], np.ones(len(low))])
@@ -102,6 +99,22 @@ def ground_height(points: NDArray[np.floating[Any]], sensor: Sequence[float] | N
     best = on[on.sum(axis=1).argmax()]
     plane = np.linalg.lstsq(plan[best], low[best, 2], rcond=None)[0]
     return float(plane[2] + sensor[2])
+
+
+def shows_much(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> bool:
+    """Whether there is so much around ``sensor`` that a ground would be among it; arguments as ``ground_height``."""
+    return len(_lowest(points, sensor)) >= _CELLS
+
+
+def _lowest(points: NDArray[np.floating[Any]], sensor: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lowest point [m, 3] of each cell around ``sensor``, relative to it."""
+    around = np.asarray(points, np.float64)[:, :3] - np.asarray(sensor)
+    distance = np.hypot(around[:, 0], around[:, 1])
+    around = around[(distance > _NEAR) & (distance < _FAR) & np.isfinite(around[:, 2])]
+    cell = np.floor(around[:, :2]).astype(np.int64) @ [_ROW, 1]
+    order = np.lexsort((around[:, 2], cell))
+    low: NDArray[np.float64] = around[order[np.unique(cell[order], return_index=True)[1]]]
+    return low
 
 
 def beam_count(points: NDArray[np.floating[Any]]) -> int | None:

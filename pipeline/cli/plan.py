@@ -122,6 +122,6 @@ def print_plan(result: Plan, store: Store) -> None:
         screen.print(f"caution: {caution}", style="yellow")
     for log_id, reason in result.refused.items():
         screen.print(f"refused: {reason if log_id in reason else f'{log_id}: {reason}'}", style="red")
-    for log in result.logs[:20]:
+    for log in result.logs:
         for warning in log.warnings:
             screen.print(f"warning: log {log.id}: {warning}", style="yellow")

@@ -19,12 +19,12 @@ from occlabel.schemas.geometry import inverse, transform_points
 from occlabel.schemas.log_arrays import log_array
 from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.pose_facts import PoseFacts, pose_facts
-from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_direction, ground_height
+from occlabel.schemas.scan_facts import ScanFacts, beam_count, climb, driving_direction, ground_height, shows_much
 from occlabel.stages.ingest.brought import BroughtReader
 from occlabel.stages.ingest.digest import content_of
 from occlabel.workers.store import Store
 
-_WAY = 9
+_WAY = 10
 """Raised when digests or facts are made in another way, so that none of before is taken for one of now."""
 
 _Number = TypeVar("_Number", int, float)
@@ -68,6 +68,7 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
         return ScanFacts(poses=poses_of(log, reader))
     in_lidar, in_ego, beams = [], [], []
     faults: list[str] = []
+    groundless = 0
     places = np.unique(np.linspace(0, len(frames) - 1, _SCANS).astype(int))
     for place in places:
         sweep = frames[place].sweep
@@ -78,7 +79,9 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
             faults.append(str(error) or type(error).__name__)
             continue
         sensor = sweep.ego_from_lidar[:3, 3]
-        height = ground_height(transform_points(sweep.ego_from_lidar, points), sensor)
+        in_car = transform_points(sweep.ego_from_lidar, points)
+        height = ground_height(in_car, sensor)
+        groundless += height is None and shows_much(in_car, sensor)
         if height is not None:
             below = transform_points(inverse(sweep.ego_from_lidar), np.array([[sensor[0], sensor[1], height]]))
             in_lidar.append(float(below[0, 2]))
@@ -89,6 +92,7 @@ def seen_of(log: DriveLog, reader: LogReader) -> ScanFacts:
     return ScanFacts(
         ground_in_lidar=_middle(in_lidar),
         ground_in_ego=_middle(in_ego),
+        groundless=0 if in_ego else groundless,
         beams=_middle([count for count in beams if count is not None]),
         ahead_in_lidar=driving_direction([lidar for _, lidar in poses]),
         ahead_in_ego=driving_direction([ego for ego, _ in poses]),

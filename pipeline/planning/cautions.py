@@ -142,7 +142,8 @@ def corrects_others(recipe: Recipe, known: Collection[str], root: object) -> Ite
 def doubts(log: LogFacts, recipe: Recipe) -> tuple[str, ...]:
     """Whole sentences about what a log and a recipe have that do not go together. Raises BadLog when nothing would come
     of it."""
-    found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _side(log, recipe.grid), _climb(log)]
+    found = [_reach(log, recipe.grid), _ground(log, recipe.grid), _groundless(log), _side(log, recipe.grid)]
+    found.append(_climb(log))
     found += [_poses(log, recipe), _scans(log, recipe), _cut(log, recipe)]
     for index, step in enumerate(recipe.chain):
         rig = known_by_then(log.rig, recipe.chain[:index])
@@ -180,6 +181,17 @@ def _ground(log: LogFacts, grid: Grid) -> str | None:
     if ground > (bottom + top) / 2:
         return f"{lies} reaches from {bottom:g} to {top:g} m: most of it lies below the road; {remedy}"
     return None
+
+
+def _groundless(log: LogFacts) -> str | None:
+    """Whether scans show no ground at all below their sensor, as where they lie on their side."""
+    if not log.seen.groundless:
+        return None
+    return (
+        f"log {log.id}: {counted(log.seen.groundless, 'scan')} of it were looked at, and none shows a ground below its "
+        "sensor: does z of the scans point up, and is where the LiDAR sits written as its format has it (a "
+        "quaternion begins with w)? Labels of scans that lie on their side are worth nothing"
+    )
 
 
 def _reach(log: LogFacts, grid: Grid) -> str | None:

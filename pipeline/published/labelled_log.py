@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +166,11 @@ class LabelledFrame:
         result = np.full(len(inside), outside, own.dtype)
         result[inside] = own[tuple(cells[inside].T)]
         return result.reshape(self.joined.target.grid.shape)
+
+    def vectors_in_target(self, own: NDArray[np.float16]) -> NDArray[np.floating[Any]]:
+        """Vectors [x, y, z, 3] along the axes of the labels' grid, over the target's and along its axes; NaN outside."""
+        moved = np.stack([self.in_target(own[..., axis], np.float16(np.nan)) for axis in range(3)], axis=-1)
+        return moved if self.joined.same_grid else moved @ self._own_from_target[:3, :3]
 
     @cached_property
     def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

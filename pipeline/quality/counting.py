@@ -270,7 +270,7 @@ def truth_stamp(joined: Join, log: str) -> list[Any]:
         return [str(error)]
     facts: list[Any] = [] if joined.truth is None else [joined.truth.stamp(log)]
     for frame in () if drive is None else drive.frames:
-        paths = (frame.truth.voxels, frame.truth.points, frame.truth.point_objects)
+        paths = (frame.truth.voxels, frame.truth.points, frame.truth.point_objects, frame.truth.point_classes)
         facts.append([_stat(path) for path in paths if path is not None])
         facts.append(
             [[b.instance, b.category, b.size, b.lidar_points, b.world_from_box.tolist()] for b in frame.truth.boxes]

@@ -44,7 +44,7 @@ class EvaluateLog(Job):
     """The counts of one log of a version."""
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 14
+    version: ClassVar[int] = 15
 
     labels: str
     """STORE@VERSION."""

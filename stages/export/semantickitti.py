@@ -30,11 +30,13 @@ def refuse_name(log: str, name: str) -> None:
     """Raises BadPredictions unless the official tools would find this frame."""
     if not re.fullmatch(r"\d{2}", log):
         raise BadPredictions(
-            f"log {log!r} cannot be exported as semantickitti: its tools look for sequences of two digits, 00 to 99"
+            f"log {log!r} cannot be exported as semantickitti: its tools look for sequences of two digits, 00 to 99: "
+            "rename the folder of the log, and label it again"
         )
     if not re.fullmatch(r"\d{6}", name):
         raise BadPredictions(
-            f"log {log}, frame {name!r} cannot be exported as semantickitti: its tools look for names of six digits"
+            f"log {log}, frame {name!r} cannot be exported as semantickitti: its tools look for names of six digits: "
+            "rename the scans, as 000042.bin, and label the log again"
         )
 
 

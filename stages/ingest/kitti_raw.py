@@ -55,20 +55,30 @@ _PACKET = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class KittiRawReader(WithoutTruth):
-    """Reads the drives under ``root/<date>/``; a log's id is the name of its drive. There is no truth."""
+    """Reads the drives under ``root/<date>/``; a log's id is the name of its drive. There is no truth. A drive in the
+    folder of another date, whose calibration is not its own, is listed and cannot be read, unless it lies in both."""
 
     root: Path
 
     def log_ids(self) -> list[str]:
         dates = [name for name in log_folders(self.root) if DATE.fullmatch(name) and is_folder(self.root / name)]
-        return sorted(name for date in dates for name in log_folders(self.root / date) if DRIVE.fullmatch(name))
+        return sorted({name for date in dates for name in log_folders(self.root / date) if DRIVE.fullmatch(name)})
 
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
         for log_id in self.log_ids() if ids is None else ids:
             match = DRIVE.fullmatch(log_id)
+            if match is not None and (astray := self._astray(match[1], log_id)) is not None:
+                raise BadLog(f"{astray / log_id} lies in the folder of another date: move it to {self.root / match[1]}")
             if match is None or not is_there(self.root / match[1] / log_id):
                 raise BadLog(f"{self.root} has no drive {log_id!r}; it has {', '.join(self.log_ids()[:20]) or 'none'}")
             yield _drive_log(self.root / match[1], log_id)
+
+    def _astray(self, date: str, log_id: str) -> Path | None:
+        """The folder of another date in which the drive lies, where it does not lie in its own."""
+        if is_there(self.root / date / log_id):
+            return None
+        dates = (self.root / name for name in log_folders(self.root) if DATE.fullmatch(name))
+        return next((folder for folder in dates if is_there(folder / log_id)), None)
 
     def stamp(self) -> None:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -57,6 +57,8 @@ def numbered(folder: Path, suffixes: tuple[str, ...], warnings: list[str] | None
         for stem, dot, suffix, entry in split
         if (dot + suffix).lower() in suffixes and stem.isascii() and stem.isdecimal() and int(stem) < _LARGEST
     ]
+    if left := sorted({entry.name for *_, entry in split} - {entry.name for _, entry in found}):
+        warnings += _unnumbered(folder.name, [name for name in left if name.lower().endswith(suffixes)])
     if len({number for number, _ in found}) == len(found):
         return dict(sorted(found, key=lambda pair: pair[0]))
     shapes = Counter(_shape(entry) for _, entry in found)
@@ -69,6 +71,14 @@ def numbered(folder: Path, suffixes: tuple[str, ...], warnings: list[str] | None
                 f"{folder.name} has {used.name} and {entry.name}, both of frame {number}; {used.name} is used"
             )
     return result
+
+
+def _unnumbered(folder: str, names: list[str]) -> Iterator[str]:
+    """What is said of files that would be read if their ``names`` were numbers; hidden ones are the system's."""
+    shown = [name for name in names if not name.startswith(".")]
+    if shown:
+        few = ", ".join(shown[:3]) + (", ..." if len(shown) > 3 else "")
+        yield f"{folder} has {few}, not read: the name of a file is the number of its frame, in digits"
 
 
 def _shape(entry: os.DirEntry[str]) -> tuple[int, str]:

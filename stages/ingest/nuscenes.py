@@ -85,7 +85,8 @@ class NuScenesReader:
         index = np.frombuffer(read_file(path), np.uint8)
         if len(index) != points:
             raise DamagedFile(f"{path} labels {len(index)} points, its scan has {points}")
-        table = self.root / path.parent.name / "category.json"
+        table = frame.truth.point_classes
+        assert table is not None  # see read_scene
         (classes, known), segments = _class_by_index(table, content_of(table)), None
         if wrong := np.flatnonzero(np.bincount(index, minlength=256) * ~known).tolist():
             raise DamagedFile(

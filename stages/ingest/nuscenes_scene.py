@@ -215,7 +215,8 @@ class _SceneReading:
             except BadLog as error:
                 self._no_boxes.append(str(error))
         # A link that leads nowhere is a file that is lost: who reads it says so.
-        return Truth(voxels if os.path.lexists(voxels) else None, points, tuple(boxes), objects)
+        table = None if points is None else self._root / points.parent.name / "category.json"
+        return Truth(voxels if os.path.lexists(voxels) else None, points, tuple(boxes), objects, table)
 
     def _point_labels(self, table: str, lidar: Row | None, index: int) -> Path | None:
         """The file of ``table`` for a LiDAR turn; None where the root or the turn has none."""

@@ -111,7 +111,8 @@ def usable_poses(
     bad = [name for index, name in enumerate(names) if not good[index] and index not in said]
     if bad:
         sentences.append(
-            f"{source}: the pose of frame {spans(bad)} is missing, NaN or not rigid; {_without(len(bad), len(names))}"
+            f"{source}: the pose of frame {spans(bad)} is missing, NaN or not rigid{_how(poses[~good])}; "
+            f"{_without(len(bad), len(names))}"
         )
     rows = np.flatnonzero(good)
     shuttled = rows[_shuttled(poses[rows, :3, 3], times[rows])]
@@ -130,6 +131,19 @@ def usable_poses(
         )
     known = set(kept.tolist())
     return [pose if index in known else None for index, pose in enumerate(poses)], sentences
+
+
+def _how(bad: NDArray[np.float64]) -> str:
+    """How the first of these poses [n, 4, 4] that has numbers is not rigid."""
+    for pose in bad[np.isfinite(bad).all(axis=(1, 2))]:
+        rotation = pose[:3, :3]
+        scale = np.linalg.norm(rotation, axis=0)
+        if np.linalg.det(rotation) < 0:
+            return " (it mirrors: its axes are left-handed)"
+        if np.abs(scale - 1).max() > 1e-4:
+            return f" (its axes have the lengths {', '.join(f'{length:.4g}' for length in scale)}, not 1)"
+        return " (its axes are not at right angles)" if not are_rigid(pose[None])[0] else ""
+    return ""
 
 
 def _without(count: int, of: int) -> str:

@@ -103,14 +103,15 @@ def _wrong(points: NDArray[np.float32], format: ScanFormat) -> str | None:
     if (row := _first((intensities < 0) | (intensities > format.brightest * 1.001))) is not None:
         if format.brightest == 1 and intensities.min() >= 0 and 1 < intensities.max() <= 255:
             return (
-                f"its intensities go up to {intensities.max():.4g} (point {int(intensities.argmax())}), those of KITTI "
-                "from 0 to 1: divide them by 255, or by what they go up to in your sensor, and write the scans again"
+                f"its intensities go up to {intensities.max():.4g} (point {int(intensities.argmax())}), those of "
+                f"{format.name} from 0 to 1: divide them by 255, or by what they go up to in your sensor, and write "
+                "the scans again"
             )
         return f"point {row} has the intensity {intensities[row]:.4g}; it is of another format: {format.words}"
     if format.brightest > 1 and intensities.max() <= 1 and (intensities % 1 != 0).any():
         return (
-            f"its intensities go up to {intensities.max():.4g}, those of nuScenes to {format.brightest:g}: multiply "
-            f"them by {format.brightest:g}, and write the scans again"
+            f"its intensities go up to {intensities.max():.4g}, those of {format.name} to {format.brightest:g}: "
+            f"multiply them by {format.brightest:g}, and write the scans again"
         )
     if format.rings:
         rings = points[:, 4]

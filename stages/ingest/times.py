@@ -75,6 +75,9 @@ def mended(
         return times, []
     if not len(near):
         return assumed(numbers), [f"{source} has no time of any frame; times are taken as 10 Hz"]
+    if len(near) == 1 and present.sum() > 1:
+        how = "time runs backwards" if (np.diff(times[present]) < 0).all() else "time never runs forwards"
+        return assumed(numbers), [f"{source}: {how}; times are taken as 10 Hz"]
     sentences = []
     for without, words in (
         (index[~present], f"{source} has no time"),

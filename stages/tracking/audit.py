@@ -33,7 +33,7 @@ class Tracks(Stage):
     """
 
     slot: ClassVar[str] = "audit"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     # Tracks are not looked at: who writes them has made the ids hold over time.
     reads: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, TRACKS, POSES, MEASURED)
     writes: ClassVar[tuple[ArraySpec[Any], ...]] = (SEMANTICS, INSTANCE, FLOW)

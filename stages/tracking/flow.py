@@ -5,27 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from occlabel.stages.tracking.motion import Seen, smooth
+from occlabel.stages.tracking.motion import Seen, driving
 
 _MEMORY = 1.5
 """[s]: before and after. At 2 Hz a second holds five places, and those of objects that are seen in part are rough."""
-_TURNS = 2.0
-"""[m/s]: slower, the direction of a velocity says nothing of where an object heads."""
-_FASTEST_TURN = 0.8
-"""[rad/s]: as a car turns at a crossing."""
 
 
 def motion(seen: Seen, at: int) -> tuple[NDArray[np.float64], float]:
     """Velocity [3] in m/s, along the axes of the world, and rate of turn in rad/s about its z axis, of the object in
     sighting ``at``. Three sightings or more."""
-    _, velocities = smooth(seen.times, seen.places, seen.cut, _MEMORY)
-    first, last = max(at - 1, 0), min(at + 1, len(seen) - 1)
-    ways, passed = velocities[[first, last]], seen.times[last] - seen.times[first]
-    if passed <= 0 or np.linalg.norm(ways[:, :2], axis=1).min() < _TURNS:
-        return velocities[at], 0.0
-    (ax, ay), (bx, by) = ways[:, :2]
-    turn = float(np.arctan2(ax * by - ay * bx, ax * bx + ay * by) / passed)
-    return velocities[at], float(np.clip(turn, -_FASTEST_TURN, _FASTEST_TURN))
+    velocities, turns = driving(seen.times, seen.places, seen.cut, _MEMORY)
+    return velocities[at], float(turns[at])
 
 
 def rigid_flow(

@@ -14,7 +14,7 @@ from occlabel.schemas.grid import Grid
 from occlabel.schemas.objects import Objects, summarise
 from occlabel.schemas.taxonomy import Taxonomy
 from occlabel.schemas.trajectories import Trajectories, concatenated
-from occlabel.stages.tracking.motion import LEAST, has_moved, smooth
+from occlabel.stages.tracking.motion import LEAST, driving, has_moved
 from occlabel.stages.tracking.sightings import Sighting, seen, sightings
 from occlabel.stages.tracking.usual_sizes import USUAL
 from occlabel.stages.tracking.whole_boxes import centre, whole_boxes
@@ -79,6 +79,6 @@ class Logbook:
         still = np.full((n, 3), 0.0 if placed and n >= LEAST else np.nan)
         return Trajectories(
             np.full(n, life[0].track, np.uint32), np.array([s.frame for s in life]), known.times, places,
-            smooth(known.times, places, known.cut)[1] if moving else still, known.cut, np.full(n, moving),
+            driving(known.times, places, known.cut)[0] if moving else still, known.cut, np.full(n, moving),
             np.full(n, np.sum([s.votes for s in life], axis=0).argmax(), np.uint8),
         )  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occlabel.schemas.geometry import inverse, transform_points
-from occlabel.stages.tracking.motion import has_moved, smooth
+from occlabel.stages.tracking.motion import driving, has_moved
 from occlabel.stages.tracking.rectangles import rectangle
 from occlabel.stages.tracking.sightings import Sighting, seen
 from occlabel.stages.tracking.usual_sizes import Size
@@ -76,7 +76,7 @@ def _headings(life: Sequence[Sighting], voxel_size: float) -> NDArray[np.float64
     known = seen(life)
     if not np.isfinite(known.places).all() or not has_moved(known, voxel_size):
         return None
-    ways = smooth(known.times, known.places, known.cut)[1][:, :2]
+    ways = driving(known.times, known.places, known.cut)[0][:, :2]
     speeds = np.linalg.norm(ways, axis=1)
     drives = np.flatnonzero(speeds >= min(_DRIVES, speeds.max()))
     nearest = drives[np.abs(drives - np.arange(len(ways))[:, None]).argmin(axis=1)]

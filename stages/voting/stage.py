@@ -30,6 +30,8 @@ from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resourc
 from occlabel.stages.voting.calibration import find, load, made_of
 from occlabel.stages.voting.rules import Rules
 
+_MOST_HEIGHTS = 256
+"""Of a grid, by how the ballots of columns are packed."""
 _UNHEARD = {"evidence": False, "observed_only": False}
 """Options by which no sweep is heard."""
 
@@ -100,6 +102,11 @@ class Registration(Rules, Stage):
             return self._lacking(rig)
         if self.observed_only and not self.evidence:
             return "what no frame observed is not known without evidence; set voting.observed_only to false"
+        if self.method != "splat" and space.grid.shape[2] > _MOST_HEIGHTS:
+            return (
+                f"a grid of {space.grid.shape[2]} heights cannot be voted on by the method {self.method}, which takes "
+                f"{_MOST_HEIGHTS} at most; set voting.method=splat, or a grid that is less high"
+            )
         if self.radius > self.largest_radius:
             return (
                 f"the votes of {2 * self.radius + 1} frames could overflow the 32 bits of a voxel; with the other "

@@ -47,7 +47,8 @@ def cast(  # type: ignore[no-untyped-def]
     """
     bottom = corner[2]
     top_of_all = bottom + totals.shape[2]
-    dx, dy, dz = matrix[0, 2], matrix[1, 2], matrix[2, 2] - 1.0
+    dx, dy, rise = matrix[0, 2], matrix[1, 2], matrix[2, 2]
+    dz = rise - 1.0
     empty = multipliers[free] * sign
     says = np.uint16(multipliers[free] > 0) * np.uint16(sign & 0xFFFF)
     first_row = area[0] + (thread - area[0]) % threads
@@ -55,8 +56,8 @@ def cast(  # type: ignore[no-untyped-def]
         for y in range(area[2], area[3]):
             sx, sy, sz = column_foot(matrix, x + corner[0] + 0.5, y + corner[1] + 0.5)
             # The frame lies between two heights of the world: what is below and above them is skipped.
-            k = max(int(-sz) - 2, bottom)
-            top = min(int(weights.shape[2] - sz) + 3, top_of_all)
+            k = max(int(np.floor(-sz / rise)) - 2, bottom)
+            top = min(int(np.ceil((weights.shape[2] - sz) / rise)) + 2, top_of_all)
             while k < top:
                 end = min(run_end(sx, dx, k, top), run_end(sy, dy, k, top), run_end(sz, dz, k, top))
                 i, j = int(np.floor(sx + dx * k)), int(np.floor(sy + dy * k))

@@ -61,6 +61,7 @@ def make_map(
         raise StoreError(
             f"{len(done.failed)} of {counted(len(wanted), 'log')} could not be worked through: "
             + "; ".join(f"{log}: {why}" for log, why in list(done.failed.items())[:3])
+            + "; name the logs without these, each with --log"
         )
     rows = ballot(space.taxonomy)
 

@@ -44,12 +44,13 @@ class FlowRule:
         if self._at == "voxels":
             truth, seen = frame.voxel_truth, frame.seen
             where, owners = seen.within(truth.scored), self._truth.instances(frame.name, truth.semantics)
-            flow = np.stack([frame.in_target(flow[..., axis], np.float16(np.nan)) for axis in range(3)], axis=-1)
+            speeds = frame.vectors_in_target(flow)
         else:
             where, owners = np.ones(self._grid.shape, np.bool_), self._truth.things(frame.name, frame.classes)
+            speeds = flow
         for instance in np.unique(owners[where & (owners > 0)]).tolist():
             cells = np.argwhere(where & (owners == instance))
-            self._counts.add(flow[tuple(cells.T)], self._truth.flow(frame.name, instance, cells))
+            self._counts.add(speeds[tuple(cells.T)], self._truth.flow(frame.name, instance, cells))
         self._frames += 1
 
     def end(self) -> None:

@@ -105,7 +105,7 @@ class Trail:
         if self._logs(last, row) and not self._leaps(row, before):
             motion = inverse(straight(self._logged[last])) @ straight(self._logged[row])
             return straight(self._known[last] @ motion), True
-        if len(before) < 2:
+        if len(before) < 2 or self._time(last) <= self._time(before[-2]):
             return None, False
         share = (self._time(row) - self._time(last)) / (self._time(last) - self._time(before[-2]))
         return straight(continued(self._known[before[-2]], self._known[last], share)), False
@@ -114,7 +114,7 @@ class Trail:
         return not (np.isnan(self._logged[last]).any() or np.isnan(self._logged[row]).any())
 
     def _leaps(self, row: int, before: list[int]) -> bool:
-        if len(before) < 2:
+        if len(before) < 2 or not self._time(before[-2]) < self._time(before[-1]) < self._time(row):
             return False
         first, second = before[-2:]
         motion = inverse(straight(self._logged[second])) @ straight(self._logged[row])

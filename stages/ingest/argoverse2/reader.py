@@ -46,7 +46,8 @@ class Argoverse2Reader(WithoutTruth):
     root: Path
 
     def log_ids(self) -> list[str]:
-        return [name for name in log_folders(self.root) if is_folder(self.root / name / "calibration")]
+        parts = ("calibration", "sensors")
+        return [name for name in log_folders(self.root) if any(is_folder(self.root / name / part) for part in parts)]
 
     def logs(self, ids: list[str] | None = None) -> Iterator[DriveLog]:
         known = self.log_ids()
@@ -83,12 +84,15 @@ def _read_log(folder: Path) -> DriveLog:
     for kind, files in (("lidar", sweeps), *images.items()):
         add_numbered(digest, kind, files, warnings)
     calibration = read_calibration(folder / "calibration", digest, warnings)
-    if sweeps and calibration.ego_from_sensor.get(LIDAR) is None:
+    unplaced = bool(sweeps) and calibration.ego_from_sensor.get(LIDAR) is None
+    if unplaced:
         warnings.append(f"where {LIDAR} sits is not known, so that rays begin nowhere; the log goes on without scans")
         sweeps = {}
     leading = sweeps or images.get(LEADING) or next(iter(images.values()), {})
     if not leading:
         lacking = f"log {folder.name} has no frames: neither sensors/lidar/*.feather nor sensors/cameras/*/*.jpg"
+        if unplaced:
+            lacking = f"log {folder.name} has no frames that can be used: sweeps, and no image"
         raise BadLog(". ".join([f"{lacking} in {folder}", *warnings]))
     track = _track(folder / POSES, digest, warnings)
     poses = _poses(track, leading, warnings)

@@ -83,9 +83,11 @@ def test_what_is_no_pose_is_named_once() -> None:
     found, (sentence,) = used(poses)
     assert found == "P..PP.PPPP"
     assert sentence == (
-        "a.txt: the pose of frame 000001-000002, 000005 is missing, NaN or not rigid; 3 of 10 frames are used "
-        "without a pose"
+        "a.txt: the pose of frame 000001-000002, 000005 is missing, NaN or not rigid (its axes have the lengths "
+        "2, 2, 2, not 1); 3 of 10 frames are used without a pose"
     )
+    poses[2, :3, :3] *= -0.5
+    assert "not rigid (it mirrors: its axes are left-handed)" in used(poses)[1][0]
     assert usable_poses(poses, NAMES, TIMES, "a.txt", {1, 2, 5})[1] == []
 
 

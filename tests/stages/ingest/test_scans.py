@@ -102,9 +102,9 @@ def test_the_value_and_its_place_are_named(tmp_path: Path) -> None:
 
 def test_intensities_of_another_sensor_are_refused_with_the_remedy(tmp_path: Path) -> None:
     rows = sweep(KITTI) * np.array([1, 1, 1, 255], np.float32)
-    assert "those of KITTI from 0 to 1: divide them by 255" in refused(tmp_path / "a.bin", rows, KITTI)
+    assert "those of a scan of KITTI from 0 to 1: divide them by 255" in refused(tmp_path / "a.bin", rows, KITTI)
     rows = sweep(NUSCENES) / np.array([1, 1, 1, 255, 1], np.float32)
-    assert "those of nuScenes to 255: multiply them by 255" in refused(tmp_path / "a.bin", rows, NUSCENES)
+    assert "those of a scan of nuScenes to 255: multiply them by 255" in refused(tmp_path / "a.bin", rows, NUSCENES)
 
 
 def test_zeros_at_the_end_were_never_written(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from occlabel.stages.tracking.motion import DIRECTIONS, Seen, has_moved, heading, smooth
+from occlabel.stages.tracking.motion import DIRECTIONS, Seen, driving, has_moved, heading
 
 TIMES = np.arange(40) / 10
 NONE_CUT = np.zeros(40, bool)
@@ -24,10 +24,10 @@ def moved(times: np.ndarray, places: np.ndarray, cut: np.ndarray, length: float 
 
 
 def test_a_straight_line_is_found_exactly_and_noise_is_smoothed() -> None:
-    smoothed, velocity = smooth(1.6e9 + TIMES, path(7.0), NONE_CUT)
-    np.testing.assert_allclose(smoothed, path(7.0), atol=1e-6)
-    np.testing.assert_allclose(velocity, np.tile([7.0, 0, 0], (40, 1)), atol=1e-6)
-    _, rough = smooth(TIMES, path(7.0, 0.1), NONE_CUT)
+    velocity, turns = driving(1.6e9 + TIMES, path(7.0), NONE_CUT)
+    np.testing.assert_allclose(velocity, np.tile([7.0, 0, 0], (40, 1)), atol=1e-5)
+    np.testing.assert_allclose(turns, 0, atol=1e-6)
+    rough, _ = driving(TIMES, path(7.0, 0.1), NONE_CUT)
     assert np.abs(rough - [7.0, 0, 0]).max() < 0.4 < np.abs(np.diff(path(7.0, 0.1), axis=0) / 0.1 - [7.0, 0, 0]).max()
 
 
@@ -35,33 +35,46 @@ def test_equals_a_fit_of_each_window() -> None:
     draw = np.random.default_rng(1)
     times = np.cumsum(draw.uniform(0.05, 0.9, 30))
     places = draw.normal(0, 3, (30, 3))
-    smoothed, velocity = smooth(times, places, np.zeros(30, bool))
+    velocity, _ = driving(times, places, np.zeros(30, bool))
     for n, now in enumerate(times):
         near = (np.abs(times - now) <= 1.0) | (np.abs(np.arange(30) - n) <= 1)
-        slope, offset = np.polyfit(times[near] - now, places[near], 1)
-        np.testing.assert_allclose(velocity[n], slope, atol=1e-9)
-        np.testing.assert_allclose(smoothed[n], offset, atol=1e-9)
+        slope, _ = np.polyfit(times[near] - now, places[near], 1)
+        assert np.hypot(*velocity[n, :2]) == pytest.approx(np.hypot(*slope[:2])), "it turns and keeps its pace"
+        assert velocity[n, 2] == pytest.approx(slope[2])
+
+
+@pytest.mark.parametrize(("period", "seconds"), [(0.1, 2.0), (0.1, 6.0), (0.5, 4.0)])
+@pytest.mark.parametrize("memory", [1.0, 1.5])
+def test_a_bend_is_driven_from_its_first_sighting_to_its_last(period: float, seconds: float, memory: float) -> None:
+    times = np.arange(round(seconds / period) + 1) * period
+    angle = 0.4 * times
+    places = 15 * np.stack([np.sin(angle), 1 - np.cos(angle), 0 * angle], 1)
+    velocity, turns = driving(times, places, np.zeros(len(times), bool), memory)
+    np.testing.assert_allclose(turns, 0.4, atol=0.02)
+    np.testing.assert_allclose(velocity[:, :2], 6 * np.stack([np.cos(angle), np.sin(angle)], 1), atol=0.25)
+    slow, straight = driving(times, places / 10, np.zeros(len(times), bool), memory)
+    assert not straight.any() and np.hypot(*slow[0, :2]) == pytest.approx(0.6, abs=0.02)
 
 
 def test_one_observation_has_no_velocity_and_two_have_theirs() -> None:
-    assert np.isnan(smooth(TIMES[:1], path(3.0)[:1], NONE_CUT[:1])[1]).all()
-    np.testing.assert_allclose(smooth(TIMES[:2], path(3.0)[:2], NONE_CUT[:2])[1], [[3.0, 0, 0]] * 2, atol=1e-6)
+    assert np.isnan(driving(TIMES[:1], path(3.0)[:1], NONE_CUT[:1])[0]).all()
+    np.testing.assert_allclose(driving(TIMES[:2], path(3.0)[:2], NONE_CUT[:2])[0], [[3.0, 0, 0]] * 2, atol=1e-6)
     # Seldom seen: the observations next to one count whenever they were.
-    np.testing.assert_allclose(smooth(5 * TIMES[:9], path(3.0)[:9], NONE_CUT[:9])[1][:, 0], 0.6, atol=1e-6)
+    np.testing.assert_allclose(driving(5 * TIMES[:9], path(3.0)[:9], NONE_CUT[:9])[0][:, 0], 0.6, atol=1e-6)
 
 
 def test_cut_observations_have_no_say() -> None:
     places, cut = path(7.0), NONE_CUT.copy()
     cut[:3] = cut[20] = cut[33:] = True
     places[cut, 0] += 5
-    np.testing.assert_allclose(smooth(TIMES, places, cut)[1], np.tile([7.0, 0, 0], (40, 1)), atol=1e-6)
+    np.testing.assert_allclose(driving(TIMES, places, cut)[0], np.tile([7.0, 0, 0], (40, 1)), atol=1e-6)
     assert heading(TIMES.tolist(), list(places), cut.tolist(), 0.4) == pytest.approx([7.0, 0, 0], abs=1e-6)
     # A parked car that the border cuts off bit by bit.
     parked, leaving = path(0.0), TIMES > 2.4
     parked[leaving, 0] += np.linspace(0, 3, leaving.sum())
     assert not moved(TIMES, parked, leaving, 2.0) and moved(TIMES, parked, NONE_CUT, 2.0)
     # Where all are cut, they are all there is.
-    np.testing.assert_allclose(smooth(TIMES, path(7.0), ~NONE_CUT)[1][:, 0], 7.0, atol=1e-6)
+    np.testing.assert_allclose(driving(TIMES, path(7.0), ~NONE_CUT)[0][:, 0], 7.0, atol=1e-6)
     assert heading(TIMES.tolist(), list(path(7.0)), (~NONE_CUT).tolist(), 0.4)[0] == pytest.approx(7.0)
 
 
