@@ -168,7 +168,8 @@ class LabelledFrame:
         return result.reshape(self.joined.target.grid.shape)
 
     def vectors_in_target(self, own: NDArray[np.float16]) -> NDArray[np.floating[Any]]:
-        """Vectors [x, y, z, 3] along the axes of the labels' grid, over the target's and along its axes; NaN outside."""
+        """Vectors [x, y, z, 3] along the axes of the labels' grid, over the target's grid and along its axes; NaN
+        outside."""
         moved = np.stack([self.in_target(own[..., axis], np.float16(np.nan)) for axis in range(3)], axis=-1)
         return moved if self.joined.same_grid else moved @ self._own_from_target[:3, :3]
 

@@ -24,6 +24,7 @@ from occlabel.schemas.arrays import (
     ArraySpec,
 )
 from occlabel.schemas.errors import BadRecipe
+from occlabel.schemas.log_facts import LogFacts
 from occlabel.schemas.rig import Rig
 from occlabel.schemas.space import LabelSpace
 from occlabel.schemas.stage import Arrays, Clip, Hands, Inputs, Process, Resources, Stage
@@ -93,6 +94,10 @@ class Registration(Rules, Stage):
         x, y, z = space.grid.shape
         heard = (frames + 2 * clip_frames) * space.grid.voxels + 24 * -(-z // 64) * frames * x * y
         return Resources(memory=(500 << 20) + voxels + (heard if self.evidence else 0))
+
+    def fingerprint_extra(self, space: LabelSpace, log: LogFacts) -> str:
+        """Of the method, where that alone decides otherwise than it did."""
+        return "2" if self.method == "rolling" else ""
 
     def files(self, space: LabelSpace) -> tuple[Path, ...]:
         return () if self.calibration is None else (find(self.calibration),)
