@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from occlabel.pipeline.planning.fingerprint import digest_of, stage_digest
 from occlabel.pipeline.planning.recipe import Recipe
 from occlabel.pipeline.teaching.apart import refuse_shared
+from occlabel.pipeline.teaching.loop_propagation import STEPS, with_own_propagation
 from occlabel.pipeline.teaching.loop_rows import ALONE, BEFORE, OFFBOARD, TRUTH, Rows, rows_of
 from occlabel.pipeline.teaching.loop_scores import Scores, score
 from occlabel.pipeline.teaching.loop_table import LoopTable
@@ -126,7 +127,7 @@ class _Work:
         rest = [step.stage for step in recipe.chain if step.name != "completion"]  # whose weights the rows replace
         digests = [stage_digest(stage, recipe.space, recipe.clip_frames, "cpu") for stage in rest]
         assert recipe.completion is not None  # see rows_of
-        versions = [TRAINING, recipe.completion.version]
+        versions = [TRAINING, recipe.completion.version, f"own propagation, {STEPS} steps"]
         return digest_of([recipe.model_dump(mode="json"), versions, digests, options, texts, *start])
 
     def done(self, row: str, seed: int) -> Scores:
@@ -157,7 +158,7 @@ class _Work:
         if row == TRUTH:
             return recalling(self._known_after_all, loop.options.model_copy(update={"sweeps": 0}))
         looks = self._offboard(seed) if row == OFFBOARD else self._weights(ALONE, seed)
-        chain = self.rows.chain(row, looks)
+        chain = self._correcting(self.rows.chain(row, looks), row, seed)
         steps = ", ".join(step.name for step in chain.chain)
         self._note(f"seed {seed}, {row}: labelling {counted(len(logs), 'log')} with {steps}")
         store = Store(str(self._place(row, seed).parent / "labels"))
@@ -165,6 +166,14 @@ class _Work:
         told = Labelled.of_logs(loop.unlabelled, logs, loop.recipe.space, teacher)
         refuse_nothing(told, f"{row!r} would be {ALONE!r} once more; lower --sure {loop.options.sure:g}")
         return told
+
+    def _correcting(self, chain: Recipe, row: str, seed: int) -> Recipe:
+        """With local propagation, where there is any, that has learned the errors of the model that looks."""
+        loop, weights = self._loop, self._place(f"propagation of {row}", seed)
+        if chain.propagation is not None and not weights.is_file():
+            self._note(f"seed {seed}, {row}: propagation learns the errors of its model, {STEPS} steps")
+        asked = loop.options.model_copy(update={"seed": seed})
+        return with_own_propagation(chain, loop.labelled, weights, asked, loop.executor, self._note)
 
     def _with(self, told: Labelled) -> Split:
         logs = (*self._split.logs, *self._logs["unlabelled"])
