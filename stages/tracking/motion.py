@@ -46,8 +46,8 @@ def driving(
     takes the line of the nearest whole one. An object that was not seen whole twice has lines through all there is; a
     single observation has the velocity NaN.
 
-    The velocity of a line is that of the middle of its time. At the ends of a life that is not when the object was
-    seen: there it is turned on as the lines turn, as a car keeps its pace through a bend better than its direction.
+    The velocity of a line is that of the middle of its time, which at the ends of a life is not when the object was
+    seen: turned on to there it was no nearer to the truth, by what labels tremble. The turn is by the middles.
     """
     whole = np.flatnonzero(~cut)
     if len(whole) < 2:
@@ -60,11 +60,7 @@ def driving(
     t, everywhen = times[whole] - times[0], times - times[0]
     later = np.clip(np.searchsorted(t, everywhen), 1, len(t) - 1)
     nearest = later - (everywhen - t[later - 1] <= t[later] - everywhen)
-    angles = turns[nearest] * np.clip(everywhen - middles[nearest], -memory, memory)
-    cos, sin, result = np.cos(angles), np.sin(angles), ways[nearest]
-    x, y = result[:, 0].copy(), result[:, 1].copy()
-    result[:, 0], result[:, 1] = cos * x - sin * y, sin * x + cos * y
-    return result, turns[nearest]
+    return ways[nearest], turns[nearest]
 
 
 def _lines(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from occlabel.schemas.geometry import yaw_rotation
-from occlabel.schemas.scan_facts import beam_count, driving_direction, ground_height
+from occlabel.schemas.scan_facts import beam_count, driving_direction, ground_height, shows_much
 
 
 def scan(beams: int, height: float = 1.8, tilt: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -42,6 +42,7 @@ def test_no_ground_where_there_is_no_plane() -> None:
     assert ground_height(scan(32)[:50], np.zeros(3)) is None
     assert ground_height(np.zeros((0, 3)), np.zeros(3)) is None
     assert ground_height(np.full((5000, 3), np.nan), np.zeros(3)) is None
+    assert shows_much(anywhere, np.zeros(3)) and not shows_much(scan(32)[:50], np.zeros(3))
     steep = scan(32) @ np.array([[0.8, 0, 0.6], [0, 1, 0], [-0.6, 0, 0.8]])
     assert ground_height(steep, np.zeros(3)) is None
 

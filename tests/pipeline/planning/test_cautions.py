@@ -160,6 +160,19 @@ def test_nothing_is_said_of_what_fits_or_is_not_known(recipe: str) -> None:
     assert said_of(recipe) == ()
 
 
+def test_scans_without_any_ground_are_said(shared: Path, tmp_path: Path) -> None:
+    (said,) = said_of("nuscenes_lidar", groundless=3)
+    assert "3 scans of it were looked at, and none shows a ground below its sensor" in said
+    for scan in sorted((shared / "data/kitti/sequences/04/velodyne").glob("*.bin")):
+        x, y, z, shade = np.fromfile(scan, np.float32).reshape(-1, 4).T
+        for name, axes in (("00", (x, y, z, shade)), ("01", (-y, -z, x, shade))):  # and as a camera has its axes
+            (tmp_path / f"sequences/{name}/velodyne").mkdir(parents=True, exist_ok=True)
+            np.stack(axes, axis=1).tofile(tmp_path / f"sequences/{name}/velodyne" / scan.name)
+    reader = open_logs(tmp_path)
+    upright, aside = (seen_of(log, reader) for log in reader.logs())
+    assert (upright.groundless, aside.groundless) == (0, 3)
+
+
 def test_ground_outside_of_the_grid_is_refused() -> None:
     with pytest.raises(BadLog) as error:
         said_of("nuscenes_lidar", ground_in_ego=-1.77)

@@ -212,5 +212,12 @@ def test_what_decides_how_a_box_is_scored_is_part_of_the_stamp(tmp_path: Path) -
         reader = SimpleNamespace(log_ids=lambda: [log.id], logs=lambda ids=None: iter([asked]))
         return truth_stamp(replace(joined, reader=reader), log.id)
 
+    table = tmp_path / "category.json"
+    table.write_text("[]")
+    classes = replace(log.frames[0], truth=replace(log.frames[0].truth, point_classes=table))
+    told = SimpleNamespace(log_ids=lambda: [log.id], logs=lambda ids=None: iter([replace(log, frames=(classes,))]))
+    before: Any = truth_stamp(replace(joined, reader=told), log.id)
+    table.write_text("[{}]")
+    assert truth_stamp(replace(joined, reader=told), log.id) != before, "what the labels of points mean"
     assert stamp() == truth_stamp(joined, log.id)
     assert stamp(lidar_points=3) != stamp() != stamp(size=(40.0, 2.0, 1.5))

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_street import labelled, nuscenes_street
-from made_up_versions import MadeUpVersion, labels_of
+from made_up_versions import MadeUpFrame, MadeUpVersion, labels_of
 
-from occlabel.pipeline.published.labelled_log import join, labelled_log
+from occlabel.pipeline.published.labelled_log import LabelledFrame, join, labelled_log
 from occlabel.pipeline.quality.rules.flow import FlowRule
-from occlabel.schemas.drive_log import DriveLog
+from occlabel.schemas.drive_log import DriveLog, Frame, Sweep
+from occlabel.schemas.geometry import yaw_rotation
+from occlabel.schemas.grid import Grid
+from occlabel.schemas.space import LabelSpace
+from occlabel.schemas.taxonomy import TAXONOMIES
 from occlabel.stages.evaluation.flow import FlowScores
 from occlabel.stages.ingest.nuscenes import NuScenesReader
 
@@ -77,3 +81,16 @@ def test_labels_that_say_no_pose_are_held_against_the_log(
         frame.world_from_grid = None
     found = scored(version, log, reader)
     assert found.standing == 0 and found.standing_still == pytest.approx(SINKS / 0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("turned", [0, 90, 30])
+def test_vectors_turn_with_the_grid_that_they_are_looked_at_in(turned: int) -> None:
+    taxonomy = TAXONOMIES["occ3d"]
+    target = LabelSpace(Grid(origin=(-4, -4, -1), voxel_size=0.5, shape=(16, 16, 4), frame="ego"), taxonomy)
+    own = LabelSpace(Grid(origin=(-8, -8, -1), voxel_size=0.5, shape=(32, 32, 4), frame="lidar"), taxonomy)
+    sits = yaw_rotation(np.radians(turned))
+    frame = Frame("0", 0.0, np.eye(4), sweep=Sweep(Path("a"), sits, 0.0))
+    published = MadeUpVersion([MadeUpFrame("a", "0", {"semantics": np.zeros(own.grid.shape, np.uint8)})], own)
+    ahead = np.tile((sits[:3, :3].T @ [8.0, 0, 0]).astype(np.float16), (*own.grid.shape, 1))
+    seen = LabelledFrame(join(labels_of(published), target), "a", "0", frame).vectors_in_target(ahead)
+    np.testing.assert_allclose(seen, np.broadcast_to([8.0, 0, 0], seen.shape), atol=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,14 @@ def test_a_drive_that_leads_nowhere_costs_itself(root: Path) -> None:
     with pytest.raises(BadLog, match="drive_0007_sync has no frames"):
         next(reader.logs(["2011_09_26_drive_0007_sync"]))
     assert len(only(root).frames) == 4
+
+
+def test_a_drive_in_the_folder_of_another_date_costs_itself(root: Path) -> None:
+    shutil.copytree(root / "2011_09_26" / DRIVE, root / "2011_10_03" / DRIVE)
+    reader, astray = KittiRawReader(root), "2011_09_30_drive_0002_sync"
+    assert reader.log_ids() == [DRIVE], "it lies in its own as well"
+    (root / "2011_10_03" / DRIVE).rename(root / "2011_10_03" / astray)
+    assert reader.log_ids() == [DRIVE, astray]
+    with pytest.raises(BadLog, match=r"lies in the folder of another date: move it to .*2011_09_30"):
+        next(reader.logs([astray]))
+    assert len(next(reader.logs([DRIVE])).frames) == 4

@@ -59,6 +59,15 @@ def test_times_in_another_unit_or_none_at_all_are_taken_as_10_hz() -> None:
         assert words in sentence and "taken as 10 Hz" in sentence
 
 
+@pytest.mark.parametrize(
+    ("times", "words"), [([7, 6, 5, 4, 3, 2, 1, 0], "time runs backwards"), ([3] * 8, "time never runs forwards")]
+)
+def test_times_of_which_none_follows_another_are_taken_as_10_hz(times: list[float], words: str) -> None:
+    result, (sentence,) = mended(np.array(times, float), range(8), NAMES, "a.txt")
+    np.testing.assert_allclose(result, np.arange(8) / 10)
+    assert sentence == f"a.txt: {words}; times are taken as 10 Hz"
+
+
 def test_one_time_is_enough() -> None:
     result, _ = mended(np.array([NAN, 7.0, NAN]), range(3), NAMES[:3], "a.txt")
     np.testing.assert_allclose(result, [6.9, 7.0, 7.1])

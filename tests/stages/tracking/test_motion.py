@@ -39,19 +39,18 @@ def test_equals_a_fit_of_each_window() -> None:
     for n, now in enumerate(times):
         near = (np.abs(times - now) <= 1.0) | (np.abs(np.arange(30) - n) <= 1)
         slope, _ = np.polyfit(times[near] - now, places[near], 1)
-        assert np.hypot(*velocity[n, :2]) == pytest.approx(np.hypot(*slope[:2])), "it turns and keeps its pace"
-        assert velocity[n, 2] == pytest.approx(slope[2])
+        np.testing.assert_allclose(velocity[n], slope, atol=1e-9)
 
 
 @pytest.mark.parametrize(("period", "seconds"), [(0.1, 2.0), (0.1, 6.0), (0.5, 4.0)])
 @pytest.mark.parametrize("memory", [1.0, 1.5])
-def test_a_bend_is_driven_from_its_first_sighting_to_its_last(period: float, seconds: float, memory: float) -> None:
+def test_a_bend_turns_as_much_at_the_ends_of_a_life(period: float, seconds: float, memory: float) -> None:
     times = np.arange(round(seconds / period) + 1) * period
     angle = 0.4 * times
     places = 15 * np.stack([np.sin(angle), 1 - np.cos(angle), 0 * angle], 1)
     velocity, turns = driving(times, places, np.zeros(len(times), bool), memory)
     np.testing.assert_allclose(turns, 0.4, atol=0.02)
-    np.testing.assert_allclose(velocity[:, :2], 6 * np.stack([np.cos(angle), np.sin(angle)], 1), atol=0.25)
+    np.testing.assert_allclose(np.hypot(*velocity[:, :2].T), 6, atol=0.4)
     slow, straight = driving(times, places / 10, np.zeros(len(times), bool), memory)
     assert not straight.any() and np.hypot(*slow[0, :2]) == pytest.approx(0.6, abs=0.02)
 

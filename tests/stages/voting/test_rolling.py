@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from occlabel.schemas.errors import BadRecipe
 from occlabel.schemas.geometry import yaw_rotation
@@ -105,3 +106,16 @@ def test_what_it_cannot_do() -> None:
         Rolling(cast)
     with pytest.raises(BadRecipe, match="places in the world"):
         Rolling(Ballots(cast.labels, cast.weights, cast.volumes, 7, 0))
+
+
+@pytest.mark.parametrize("altitude", [-500, 1600])
+def test_how_high_the_world_lies_changes_nothing(altitude: int) -> None:
+    slope = np.eye(4)
+    slope[:3, :3] = Rotation.from_euler("y", -0.1).as_matrix()
+    where = np.stack([slope] * FRAMES)
+    where[:, 0, 3] = 1.3 * np.arange(FRAMES)
+    raised = where.copy()
+    raised[:, 2, 3] += altitude
+    low, high = (Rolling(ballots(poses)).vote(voters(poses, 4, 3), SHAPE) for poses in (where, raised))
+    np.testing.assert_array_equal(high.support, low.support)
+    assert np.mean(high.winner != low.winner) < 0.01, "but for what is rounded"

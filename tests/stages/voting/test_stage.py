@@ -166,6 +166,9 @@ def test_a_radius_whose_votes_could_overflow_is_refused_before_anything_runs(
     assert fits.refuse(space, None) is None
     assert (contract.run(fits, space, log_of(frames, "a"), arrays, clip)["support"] == 2 * largest + 1).all()
     assert (over.refuse(space, None) or "").endswith(f"voting.radius can be {largest} at most")
+    tall = LabelSpace(space.grid.model_copy(update={"shape": (4, 4, 257)}), space.taxonomy)
+    assert "a grid of 257 heights cannot be voted on by the method gather" in (fits.refuse(tall, None) or "")
+    assert fits.model_copy(update={"method": "splat"}).refuse(tall, None) is None
     with pytest.raises(BadRecipe, match="could overflow"):
         contract.run(over, space, log_of(frames, "a"), arrays, clip)
 

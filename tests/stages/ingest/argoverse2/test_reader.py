@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import argoverse_log as av2
@@ -83,6 +84,12 @@ def test_a_log_without_poses_boxes_and_calibration_goes_on(tmp_path: Path) -> No
     log = only(tmp_path)
     assert not log.rig.lidar and log.frames[0].name == str(av2.START + av2.LATER)
     assert any("where up_lidar sits is not known" in words for words in log.warnings)
+    shutil.rmtree(folder / "calibration")
+    reader = Argoverse2Reader(tmp_path)
+    assert next(reader.logs()).frames[0].name == log.frames[0].name
+    shutil.rmtree(folder / "sensors/cameras")
+    with pytest.raises(BadLog, match="has no frames that can be used: sweeps, and no image"):
+        next(reader.logs())
 
 
 def test_rows_that_are_no_poses_cost_their_frames(tmp_path: Path) -> None:
