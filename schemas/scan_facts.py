@@ -70,6 +70,17 @@ class ScanFacts(BaseModel):
             f"{self.unread}"
         )
 
+    @property
+    def no_ground(self) -> str | None:
+        """What is to be said of a log whose scans show no ground at all, as where they lie on their side."""
+        if not self.groundless:
+            return None
+        return (
+            f"{counted(self.groundless, 'scan')} of it were looked at, and none shows a ground below its sensor: does "
+            "z of the scans point up, and is where the LiDAR sits written as its format has it (a quaternion begins with "
+            "w)? Labels of scans that lie on their side are worth nothing"
+        )
+
     def broken_off(self, scans: int) -> str | None:
         """What is to be said of a log of so many ``scans`` where copies of some seem to have broken off."""
         if not self.cut:

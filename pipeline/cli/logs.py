@@ -92,6 +92,7 @@ def _shown_by_scans(drive: DriveLog, logs: LogReader) -> dict[str, str | None]:
         "fault_of_poses": seen.poses.fault,
         "fault_of_scans": seen.none_read(scans),
         "broken_off": seen.broken_off(scans),
+        "no_ground": seen.no_ground,
     }
 
 
@@ -99,7 +100,8 @@ def _warnings(facts: dict[str, Any]) -> list[str]:
     """Of its files and, where scans were looked at, of these and of its poses."""
     poses, scans, broken = facts.get("fault_of_poses"), facts.get("fault_of_scans"), facts.get("broken_off")
     said = f"its poses cannot be right: {poses}; the recipe needs geometry: {{kind: registration}}"
-    shown = [scans, None if broken is None else f"{broken}: copy them again", None if poses is None else said]
+    shown = [scans, None if broken is None else f"{broken}: copy them again", facts.get("no_ground")]
+    shown.append(None if poses is None else said)
     return [*facts["warnings"], *(text for text in shown if text is not None)]
 
 

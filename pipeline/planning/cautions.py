@@ -184,14 +184,9 @@ def _ground(log: LogFacts, grid: Grid) -> str | None:
 
 
 def _groundless(log: LogFacts) -> str | None:
-    """Whether scans show no ground at all below their sensor, as where they lie on their side."""
-    if not log.seen.groundless:
-        return None
-    return (
-        f"log {log.id}: {counted(log.seen.groundless, 'scan')} of it were looked at, and none shows a ground below its "
-        "sensor: does z of the scans point up, and is where the LiDAR sits written as its format has it (a "
-        "quaternion begins with w)? Labels of scans that lie on their side are worth nothing"
-    )
+    """Whether scans show no ground at all below their sensor."""
+    said = log.seen.no_ground
+    return None if said is None else f"log {log.id}: {said}"
 
 
 def _reach(log: LogFacts, grid: Grid) -> str | None:

@@ -179,7 +179,7 @@ class Trained(Completion):
     def _other_beams(self, space: LabelSpace, log: LogFacts) -> str | None:
         path = self._weights_of(space, log.id)
         trained, found = beams_of(path), log.seen.beams
-        if self.beams is not None or trained is None or found is None:
+        if self.beams is not None or trained is None or found is None or log.seen.groundless:  # beams lie on their side
             return None
         if max(found, trained) < _OTHER_BEAMS * min(found, trained):
             return None
