@@ -77,8 +77,8 @@ class ScanFacts(BaseModel):
             return None
         return (
             f"{counted(self.groundless, 'scan')} of it were looked at, and none shows a ground below its sensor: does "
-            "z of the scans point up, and is where the LiDAR sits written as its format has it (a quaternion begins with "
-            "w)? Labels of scans that lie on their side are worth nothing"
+            "z of the scans point up, and is where the LiDAR sits written as its format has it (a quaternion begins "
+            "with w)? Labels of scans that lie on their side are worth nothing"
         )
 
     def broken_off(self, scans: int) -> str | None:
